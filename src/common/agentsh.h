@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Constants, roles and identifiers that every part of agentsh shares.
+ * No prototypes here: a module's functions are in the module's header.
+ */
+#ifndef AGENTSH_H
+#define AGENTSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AGENTSH_MSG_MAX 65536 /* bytes of one message, header included */
+#define AGENTSH_MSG_FDS 4 /* descriptors of one message */
+#define AGENTSH_ID_MAX 128 /* session id, bytes */
+#define AGENTSH_CMDID_MAX 48 /* command id, bytes */
+#define AGENTSH_NAME_MAX 128 /* policy and rule names, bytes */
+#define AGENTSH_PATH_MAX 4096 /* a path without its NUL, bytes */
+#define AGENTSH_TEXT_MAX 1024 /* error or guidance text, bytes */
+#define AGENTSH_USER_MAX 64 /* a login name, bytes */
+#define AGENTSH_CONF_MAX 32768 /* the encoded configuration, bytes */
+#define AGENTSH_PLAN_MAX 32768 /* the encoded mount plan, bytes */
+#define AGENTSH_GROUPS_MAX 1024 /* supplementary groups of a session's user */
+#define AGENTSH_PARENT_FD 3 /* a helper's channel to who started it */
+#define AGENTSH_INLINE_OUTPUT 1048576 /* bytes of a stream in an answer */
+#define AGENTSH_SPEC_MAX 10485760 /* bytes of argv, environment and cwd */
+#define AGENTSH_WORDS_MAX 65536 /* words of argv, or of the environment */
+
+/*
+ * The unprivileged id outside that a session's uid 0 stands for in service
+ * mode. It lies in the range that systemd's UIDS-GIDS document leaves unused,
+ * and owns nothing. A session of root maps 0 to 0 instead.
+ */
+#define AGENTSH_ROOT_ID 2147418112U
+
+/* clang-format off */
+enum role {
+#define PROC(id, name, user, scope, title) ROLE_##id,
+#include "proc.def"
+#undef PROC
+	ROLE_MAX
+};
+
+enum {
+#define PROC(id, name, user, scope, title) R_##id = 1U << ROLE_##id,
+#include "proc.def"
+#undef PROC
+	/* every long-running child of privd that starts by the same steps */
+	R_HELPERS = R_SESSIOND | R_POLICYD | R_EVENTD | R_NETD | R_EXECD | R_FSD,
+	/* who writes events, each into a ring of its own */
+	R_PRODUCERS = R_SESSIOND | R_EXECD | R_FSD
+};
+/* clang-format on */
+
+enum proc_scope {
+	SCOPE_TOP,
+	SCOPE_ONCE,
+	SCOPE_SERVICE,
+	SCOPE_SESSION,
+	SCOPE_CLIENT
+};
+
+/* How the whole was started: by root as a service, or by a user. */
+enum run_mode {
+	MODE_SERVICE,
+	MODE_USER,
+	MODE_MAX
+};
+
+/* Directories that privd opens and hands to a helper with SYS_DIR. */
+enum dir_kind {
+	DIR_POLICY, /* policyd: policies of the operator or the user */
+	DIR_POLICY_DEFAULT, /* policyd: policies shipped with agentsh */
+	DIR_LOG, /* eventd: JSONL files */
+	DIR_SPOOL, /* sessiond: whole output of commands */
+	DIR_MAX
+};
+
+/*
+ * What a policy says. DECISION_DENY is 0 on purpose: memory that was never
+ * written is a denial.
+ */
+enum decision {
+	DECISION_DENY,
+	DECISION_ALLOW,
+	DECISION_AUDIT,
+	DECISION_MAX
+};
+
+/* clang-format off */
+/* What a file operation is called in policies and events. */
+enum file_op {
+#define FILE_OP(id, name) FILE_OP_##id,
+#include "fileop.def"
+#undef FILE_OP
+	FILE_OP_MAX
+};
+/* clang-format on */
+
+/* How one subtree of the session's root is mounted. */
+enum mount_kind {
+	MOUNT_FSD, /* served and decided by fsd */
+	MOUNT_NATIVE_RO, /* bind mount, read-only */
+	MOUNT_HIDDEN, /* empty and read-only */
+	MOUNT_MAX
+};
+
+/* Flags of SESS_CREATE_*. */
+enum {
+	SESS_REAL_PATHS = 1U << 0 /* workspace at its own path */
+};
+
+/* Why a session ended; see sess_reason_name(). */
+enum sess_reason {
+	SESS_DESTROYED,
+	SESS_EXPIRED_IDLE,
+	SESS_EXPIRED_LIFE,
+	SESS_HELPER_DIED,
+	SESS_SHUTDOWN,
+	SESS_REASON_MAX
+};
+
+/*
+ * An error for a user: what went wrong in words, once, where it is known best.
+ * http is the status the API answers with, code the API's error code.
+ */
+struct aerr {
+	int http;
+	char code[32];
+	char message[AGENTSH_TEXT_MAX];
+};
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration as every process holds it, and its encoding between them.
+ * Parsing YAML is readconf's job alone (privd/conf_parse.c).
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdio.h>
+
+#include "agentsh.h"
+#include "buf.h"
+
+enum conf_kind {
+	CONF_BOOL,
+	CONF_COUNT,
+	CONF_SIZE,
+	CONF_TIME,
+	CONF_MODE,
+	CONF_CHOICE,
+	CONF_STR
+};
+
+enum {
+	SCOPE_AUTO,
+	SCOPE_ALL
+};
+
+struct conf {
+/* clang-format off */
+#define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;
+#define CONF_CHOICE(key, member, def, choices, help) uint64_t member;
+#define CONF_STR(key, member, max, def, help) char member[(max) + 1];
+#include "conf.def"
+#undef CONF_NUM
+#undef CONF_CHOICE
+#undef CONF_STR
+	/* clang-format on */
+};
+
+/* One row of conf.def. */
+struct conf_row {
+	const char *key;
+	enum conf_kind kind;
+	size_t offset; /* of the member in struct conf */
+	uint64_t num; /* default */
+	uint64_t min;
+	uint64_t max; /* of a CONF_STR: bytes */
+	const char *text; /* default of a CONF_STR, words of a CONF_CHOICE */
+	const char *help;
+};
+
+extern const struct conf_row conf_rows[];
+extern const size_t conf_nrows;
+
+void conf_defaults(struct conf *);
+void conf_put(struct buf *, const struct conf *);
+/* 0, or -1 when not exactly a configuration within its ranges. */
+int conf_get(struct buf *, struct conf *);
+/* Prints the normal form, as YAML that parses back to the same. */
+void conf_print(FILE *, const struct conf *);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths and names as text. Nothing here touches a file system.
+ */
+#ifndef PATH_H
+#define PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Absolute, no "//", no "." or ".." part, no trailing slash but for "/". */
+bool path_is_clean(const char *);
+/* base and rel (absolute rel wins) joined, with "." and ".." resolved as text.
+ * 0, or -1 when it does not fit in size. */
+int path_join(char *dst, size_t size, const char *base, const char *rel);
+/* Is path the directory itself or beneath it? Both clean. */
+bool path_is_beneath(const char *path, const char *dir);
+const char *path_basename(const char *);
+/* [A-Za-z0-9][A-Za-z0-9._-]{0,127}, and not a name of dots only. */
+bool session_id_is_valid(const char *);
+/* [A-Za-z0-9_-]{1,128} */
+bool policy_name_is_valid(const char *);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes bytes of unknown origin safe to print: control bytes, DEL, backslash,
+ * bytes that are not UTF-8 and bidirectional controls become \ooo or \\.
+ */
+#ifndef VIS_H
+#define VIS_H
+
+#include <stddef.h>
+
+/* Always terminates dst; returns the bytes the whole would need, without NUL. */
+size_t vis_bytes(char *dst, size_t size, const void *src, size_t len);
+size_t vis_str(char *dst, size_t size, const char *src);
+
+#endif
