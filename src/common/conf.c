@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration's table, encoding and printed form, all from conf.def.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "conf.h"
+#include "vis.h"
+
+/* clang-format off */
+const struct conf_row conf_rows[] = {
+#define CONF_NUM(k, m, kd, d, lo, hi, h) { .key = k, .kind = CONF_##kd, \
+	.offset = offsetof(struct conf, m), .num = d, .min = lo, .max = hi, .help = h },
+#define CONF_CHOICE(k, m, d, words, h) { .key = k, .kind = CONF_CHOICE, \
+	.offset = offsetof(struct conf, m), .num = d, .text = words, .help = h },
+#define CONF_STR(k, m, len, d, h) { .key = k, .kind = CONF_STR, \
+	.offset = offsetof(struct conf, m), .max = len, .text = d, .help = h },
+#include "conf.def"
+#undef CONF_NUM
+#undef CONF_CHOICE
+#undef CONF_STR
+};
+/* clang-format on */
+
+const size_t conf_nrows = sizeof(conf_rows) / sizeof(conf_rows[0]);
+
+static uint64_t *
+conf_num(const struct conf *c, const struct conf_row *row)
+{
+	return (uint64_t *)((uintptr_t)c + row->offset);
+}
+
+static char *
+conf_str(const struct conf *c, const struct conf_row *row)
+{
+	return (char *)((uintptr_t)c + row->offset);
+}
+
+static uint64_t
+count_choices(const char *words)
+{
+	uint64_t n = 1;
+
+	for (; *words != '\0'; words++)
+		n += *words == '|';
+	return n;
+}
+
+void
+conf_defaults(struct conf *c)
+{
+	const struct conf_row *row;
+
+	memset(c, 0, sizeof(*c));
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		if (row->kind == CONF_STR)
+			memcpy(conf_str(c, row), row->text, strlen(row->text) + 1);
+		else
+			*conf_num(c, row) = row->num;
+	}
+}
+
+void
+conf_put(struct buf *b, const struct conf *c)
+{
+	const struct conf_row *row;
+
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		if (row->kind == CONF_STR)
+			buf_put_str(b, conf_str(c, row), row->max);
+		else
+			buf_put_u64(b, *conf_num(c, row));
+	}
+}
+
+int
+conf_get(struct buf *b, struct conf *c)
+{
+	const struct conf_row *row;
+	uint64_t v;
+
+	memset(c, 0, sizeof(*c));
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		if (row->kind == CONF_STR) {
+			buf_get_str(b, conf_str(c, row), row->max);
+			continue;
+		}
+		v = buf_get_u64(b);
+		if (row->kind == CONF_CHOICE ? v >= count_choices(row->text) :
+					       v < row->min || v > row->max)
+			return -1;
+		*conf_num(c, row) = v;
+	}
+	return buf_done(b) ? 0 : -1;
+}
+
+static void
+print_choice(FILE *f, const char *words, uint64_t n)
+{
+	while (n-- > 0)
+		words = strchr(words, '|') + 1;
+	fprintf(f, "%.*s", (int)strcspn(words, "|"), words);
+}
+
+static void
+print_value(FILE *f, const struct conf *c, const struct conf_row *row)
+{
+	char safe[4 * AGENTSH_PATH_MAX + 1];
+	uint64_t v;
+
+	if (row->kind == CONF_STR) {
+		/* YAML's double quotes take the escapes of vis but for \ooo,
+		 * and the parser refuses control bytes in strings */
+		vis_str(safe, sizeof(safe), conf_str(c, row));
+		fprintf(f, "\"%s\"", safe);
+		return;
+	}
+	v = *conf_num(c, row);
+	switch (row->kind) {
+	case CONF_BOOL:
+		fputs(v != 0 ? "true" : "false", f);
+		break;
+	case CONF_CHOICE:
+		print_choice(f, row->text, v);
+		break;
+	case CONF_TIME:
+		fprintf(f, "%" PRIu64 "%s", v % 1000 == 0 ? v / 1000 : v,
+		    v % 1000 == 0 ? "s" : "ms");
+		break;
+	case CONF_MODE:
+		fprintf(f, "%04" PRIo64, v);
+		break;
+	case CONF_COUNT:
+	case CONF_SIZE:
+	case CONF_STR:
+		fprintf(f, "%" PRIu64, v);
+		break;
+	}
+}
+
+/* Length of the leading sections that two dotted keys share. */
+static size_t
+shared_sections(const char *a, const char *b)
+{
+	size_t i, n = 0;
+
+	for (i = 0; a[i] != '\0' && a[i] == b[i]; i++) {
+		if (a[i] == '.')
+			n = i + 1;
+	}
+	return n;
+}
+
+void
+conf_print(FILE *f, const struct conf *c)
+{
+	const struct conf_row *row;
+	const char *last = "", *p;
+	size_t n;
+	int depth;
+
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		n = shared_sections(row->key, last);
+		depth = 0;
+		for (p = row->key; p < row->key + n; p++)
+			depth += *p == '.';
+		while ((n = strcspn(p, ".")), p[n] == '.') {
+			fprintf(f, "%*s%.*s:\n", 2 * depth++, "", (int)n, p);
+			p += n + 1;
+		}
+		fprintf(f, "%*s%s: ", 2 * depth, "", p);
+		print_value(f, c, row);
+		fputc('\n', f);
+		last = row->key;
+	}
+}

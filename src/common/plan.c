@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mount plan on the wire.
+ */
+#include <string.h>
+
+#include "path.h"
+#include "plan.h"
+
+void
+plan_put(struct buf *b, const struct plan *plan)
+{
+	size_t i;
+
+	buf_put_u16(b, (uint16_t)plan->n);
+	for (i = 0; i < plan->n; i++) {
+		buf_put_u8(b, (uint8_t)plan->row[i].kind);
+		buf_put_str(b, plan->row[i].path, sizeof(plan->row[i].path) - 1);
+	}
+}
+
+int
+plan_get(struct buf *b, struct plan *plan)
+{
+	struct plan_row *row;
+	size_t i, n;
+	uint8_t kind;
+
+	memset(plan, 0, sizeof(*plan));
+	n = buf_get_u16(b);
+	if (n > PLAN_MAX)
+		return -1;
+	for (i = 0; i < n; i++) {
+		row = &plan->row[i];
+		kind = buf_get_u8(b);
+		buf_get_str(b, row->path, sizeof(row->path) - 1);
+		if (b->bad || (kind != MOUNT_NATIVE_RO && kind != MOUNT_HIDDEN) ||
+		    !path_is_clean(row->path) || row->path[1] == '\0')
+			return -1;
+		row->kind = (enum mount_kind)kind;
+	}
+	plan->n = n;
+	return buf_done(b) ? 0 : -1;
+}
