@@ -10,21 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENTSH_MSG_MAX 65536 /* bytes of one message, header included */
-#define AGENTSH_MSG_FDS 4 /* descriptors of one message */
-#define AGENTSH_ID_MAX 128 /* session id, bytes */
-#define AGENTSH_CMDID_MAX 48 /* command id, bytes */
-#define AGENTSH_NAME_MAX 128 /* policy and rule names, bytes */
-#define AGENTSH_PATH_MAX 4096 /* a path without its NUL, bytes */
-#define AGENTSH_TEXT_MAX 1024 /* error or guidance text, bytes */
-#define AGENTSH_USER_MAX 64 /* a login name, bytes */
-#define AGENTSH_CONF_MAX 32768 /* the encoded configuration, bytes */
-#define AGENTSH_PLAN_MAX 32768 /* the encoded mount plan, bytes */
+#define AGENTSH_MSG_MAX 65536	/* bytes of one message, header included */
+#define AGENTSH_MSG_FDS 4	/* descriptors of one message */
+#define AGENTSH_ID_MAX 128	/* session id, bytes */
+#define AGENTSH_CMDID_MAX 48	/* command id, bytes */
+#define AGENTSH_NAME_MAX 128	/* policy and rule names, bytes */
+#define AGENTSH_PATH_MAX 4096	/* a path without its NUL, bytes */
+#define AGENTSH_TEXT_MAX 1024	/* error or guidance text, bytes */
+#define AGENTSH_USER_MAX 64	/* a login name, bytes */
+#define AGENTSH_CONF_MAX 32768	/* the encoded configuration, bytes */
+#define AGENTSH_PLAN_MAX 32768	/* the encoded mount plan, bytes */
 #define AGENTSH_GROUPS_MAX 1024 /* supplementary groups of a session's user */
-#define AGENTSH_PARENT_FD 3 /* a helper's channel to who started it */
+#define AGENTSH_PARENT_FD 3	/* a helper's channel to who started it */
 #define AGENTSH_INLINE_OUTPUT 1048576 /* bytes of a stream in an answer */
-#define AGENTSH_SPEC_MAX 10485760 /* bytes of argv, environment and cwd */
-#define AGENTSH_WORDS_MAX 65536 /* words of argv, or of the environment */
+#define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
+#define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */
 
 /*
  * The unprivileged id outside that a session's uid 0 stands for in service
@@ -69,10 +69,10 @@ enum run_mode {
 
 /* Directories that privd opens and hands to a helper with SYS_DIR. */
 enum dir_kind {
-	DIR_POLICY, /* policyd: policies of the operator or the user */
+	DIR_POLICY,	    /* policyd: policies of the operator or the user */
 	DIR_POLICY_DEFAULT, /* policyd: policies shipped with agentsh */
-	DIR_LOG, /* eventd: JSONL files */
-	DIR_SPOOL, /* sessiond: whole output of commands */
+	DIR_LOG,	    /* eventd: JSONL files */
+	DIR_SPOOL,	    /* sessiond: whole output of commands */
 	DIR_MAX
 };
 
@@ -99,9 +99,9 @@ enum file_op {
 
 /* How one subtree of the session's root is mounted. */
 enum mount_kind {
-	MOUNT_FSD, /* served and decided by fsd */
+	MOUNT_FSD,	 /* served and decided by fsd */
 	MOUNT_NATIVE_RO, /* bind mount, read-only */
-	MOUNT_HIDDEN, /* empty and read-only */
+	MOUNT_HIDDEN,	 /* empty and read-only */
 	MOUNT_MAX
 };
 

@@ -30,7 +30,8 @@ struct chan_out {
 int
 chan_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+	return socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
 struct chan *
@@ -96,7 +97,8 @@ chan_fail(struct chan *ch, const char *why)
 	if (ch->closed)
 		return;
 	ch->closed = true;
-	log_trace(LOG_IPC, "channel to role %d is over: %s", (int)ch->peer, why);
+	log_trace(LOG_IPC, "channel to role %d is over: %s", (int)ch->peer,
+	    why);
 	chan_unwatch(ch);
 	/* the far end must notice even while we keep the number open */
 	shutdown(ch->fd, SHUT_RDWR);
@@ -112,7 +114,8 @@ chan_write(int fd, const void *data, size_t len, const int *fds, int nfds)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int) * AGENTSH_MSG_FDS)];
 	} control;
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
+		.iov_len = len };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cm;
 	size_t fdbytes = sizeof(int) * (size_t)nfds;
@@ -195,7 +198,8 @@ chan_send(struct chan *ch, enum msg_type type, uint32_t id,
 	memcpy(data, header, MSG_HEADER_LEN);
 	if (body->len > 0)
 		memcpy(data + MSG_HEADER_LEN, body->data, body->len);
-	log_trace(LOG_IPC, "send %s id %u to role %d", msg_name(type), id, (int)ch->peer);
+	log_trace(LOG_IPC, "send %s id %u to role %d", msg_name(type), id,
+	    (int)ch->peer);
 	if (STAILQ_EMPTY(&ch->queue)) {
 		if (chan_write(ch->fd, data, len, fds, nfds) == 0)
 			return 0;
@@ -215,7 +219,8 @@ chan_flush(struct chan *ch)
 	if (ch->closed)
 		return -1;
 	while ((out = STAILQ_FIRST(&ch->queue)) != NULL) {
-		if (chan_write(ch->fd, out->data, out->len, out->fds, out->nfds) == -1) {
+		if (chan_write(ch->fd, out->data, out->len, out->fds,
+			out->nfds) == -1) {
 			if (errno == EAGAIN || errno == ENOBUFS)
 				return 1;
 			chan_fail(ch, strerror(errno));
@@ -309,8 +314,10 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 		char bytes[CMSG_SPACE(sizeof(int) * AGENTSH_MSG_FDS)];
 	} control;
 	struct iovec iov = { .iov_base = data, .iov_len = AGENTSH_MSG_MAX };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes) };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *cm;
 	ssize_t n;
 	size_t fdbytes;
@@ -354,8 +361,8 @@ chan_check(struct chan *ch, struct imsg *im, const uint8_t *data, size_t len)
 	memcpy(header, data, MSG_HEADER_LEN);
 	if (header[1] != 0 || header[3] != len)
 		return "bad header";
-	why = msg_gate(ch->me, ch->peer, ch->state, header[0], len - MSG_HEADER_LEN,
-	    im->nfds);
+	why = msg_gate(ch->me, ch->peer, ch->state, header[0],
+	    len - MSG_HEADER_LEN, im->nfds);
 	if (why != NULL)
 		return why;
 	im->type = (enum msg_type)header[0];
@@ -410,12 +417,14 @@ chan_receive(struct chan *ch)
 	if (r == 1) {
 		why = chan_check(ch, &im, data, len);
 		if (why != NULL) {
-			log_warnx("message from role %d refused: %s", (int)ch->peer, why);
+			log_warnx("message from role %d refused: %s",
+			    (int)ch->peer, why);
 			r = -1;
 		} else {
 			log_trace(LOG_IPC, "recv %s id %u from role %d",
 			    msg_name(im.type), im.id, (int)ch->peer);
-			buf_read_from(&im.body, data + MSG_HEADER_LEN, len - MSG_HEADER_LEN);
+			buf_read_from(&im.body, data + MSG_HEADER_LEN,
+			    len - MSG_HEADER_LEN);
 			if (chan_dispatch(ch, &im) == -1) {
 				why = msg_name(im.type);
 				r = -1;

@@ -15,7 +15,7 @@
 #include "msg.h"
 
 #define CHAN_MAX_PENDING 4096 /* requests without answer */
-#define CHAN_MAX_QUEUE 4096 /* messages that the peer has not read */
+#define CHAN_MAX_QUEUE 4096   /* messages that the peer has not read */
 
 struct chan;
 struct chan_out;
@@ -40,7 +40,7 @@ struct chan {
 	int fd;
 	enum role me;
 	enum role peer;
-	enum msg_state state; /* what may be received now */
+	enum msg_state state;		/* what may be received now */
 	const struct handler *handlers; /* ends with type MSG_NONE */
 	/* Called once when the channel is over, by EOF or violation. It must
 	 * not free the channel: whoever called into it is still there. */

@@ -41,8 +41,10 @@ chan_write_cb(evutil_socket_t fd, short what, void *arg)
 int
 chan_watch(struct chan *ch, struct event_base *base)
 {
-	ch->ev_read = event_new(base, ch->fd, EV_READ | EV_PERSIST, chan_read_cb, ch);
-	ch->ev_write = event_new(base, ch->fd, EV_WRITE | EV_PERSIST, chan_write_cb, ch);
+	ch->ev_read = event_new(base, ch->fd, EV_READ | EV_PERSIST,
+	    chan_read_cb, ch);
+	ch->ev_write = event_new(base, ch->fd, EV_WRITE | EV_PERSIST,
+	    chan_write_cb, ch);
 	if (ch->ev_read == NULL || ch->ev_write == NULL ||
 	    event_add(ch->ev_read, NULL) == -1) {
 		chan_unwatch(ch);

@@ -55,7 +55,8 @@ conf_defaults(struct conf *c)
 	memset(c, 0, sizeof(*c));
 	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
 		if (row->kind == CONF_STR)
-			memcpy(conf_str(c, row), row->text, strlen(row->text) + 1);
+			memcpy(conf_str(c, row), row->text,
+			    strlen(row->text) + 1);
 		else
 			*conf_num(c, row) = row->num;
 	}

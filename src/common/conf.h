@@ -43,9 +43,9 @@ struct conf_row {
 	const char *key;
 	enum conf_kind kind;
 	size_t offset; /* of the member in struct conf */
-	uint64_t num; /* default */
+	uint64_t num;  /* default */
 	uint64_t min;
-	uint64_t max; /* of a CONF_STR: bytes */
+	uint64_t max;	  /* of a CONF_STR: bytes */
 	const char *text; /* default of a CONF_STR, words of a CONF_CHOICE */
 	const char *help;
 };

@@ -13,7 +13,7 @@
 #include "buf.h"
 #include "ring.h"
 
-#define EVENT_MAX 65536 /* bytes of a record */
+#define EVENT_MAX 65536	   /* bytes of a record */
 #define EVENT_STR_MAX 8192 /* bytes of one string in it */
 #define EVENT_STRV_MAX 256 /* strings of one array */
 

@@ -18,7 +18,7 @@ struct verdict {
 	enum decision decision; /* DENY unless a rule said otherwise */
 	uint32_t rule; /* number in its family; UINT32_MAX: none matched */
 	const char *rule_name; /* never NULL; in the image or static */
-	const char *message; /* of the rule, "" for none */
+	const char *message;   /* of the rule, "" for none */
 };
 
 /* Maps and verifies. Does not take fd. 0, or -1 with e filled: not sealed, not

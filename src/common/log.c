@@ -79,8 +79,9 @@ log_line(const char *level, const char *errtext, const char *fmt, va_list ap)
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	vis_str(safe, sizeof(safe), text);
-	n = snprintf(line, sizeof(line), "agentshd[%s]: %s%s%s%s\n", logger.role,
-	    level, safe, errtext != NULL ? ": " : "", errtext != NULL ? errtext : "");
+	n = snprintf(line, sizeof(line), "agentshd[%s]: %s%s%s%s\n",
+	    logger.role, level, safe, errtext != NULL ? ": " : "",
+	    errtext != NULL ? errtext : "");
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) == -1)
 		return; /* nowhere left to say it */
 }

@@ -83,7 +83,8 @@ path_is_beneath(const char *path, const char *dir)
 
 	if (n == 1)
 		return true;
-	return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
+	return strncmp(path, dir, n) == 0 &&
+	    (path[n] == '\0' || path[n] == '/');
 }
 
 const char *

@@ -15,7 +15,8 @@ plan_put(struct buf *b, const struct plan *plan)
 	buf_put_u16(b, (uint16_t)plan->n);
 	for (i = 0; i < plan->n; i++) {
 		buf_put_u8(b, (uint8_t)plan->row[i].kind);
-		buf_put_str(b, plan->row[i].path, sizeof(plan->row[i].path) - 1);
+		buf_put_str(b, plan->row[i].path,
+		    sizeof(plan->row[i].path) - 1);
 	}
 }
 
@@ -34,7 +35,8 @@ plan_get(struct buf *b, struct plan *plan)
 		row = &plan->row[i];
 		kind = buf_get_u8(b);
 		buf_get_str(b, row->path, sizeof(row->path) - 1);
-		if (b->bad || (kind != MOUNT_NATIVE_RO && kind != MOUNT_HIDDEN) ||
+		if (b->bad ||
+		    (kind != MOUNT_NATIVE_RO && kind != MOUNT_HIDDEN) ||
 		    !path_is_clean(row->path) || row->path[1] == '\0')
 			return -1;
 		row->kind = (enum mount_kind)kind;

@@ -32,8 +32,8 @@ struct proc {
 	struct conf conf;
 	struct chan *privd;
 	struct chan *peer[ROLE_MAX]; /* NULL where chan.def has no edge */
-	struct ring ring; /* of a producer that has one (size != 0) */
-	int listen_fd; /* -1 */
+	struct ring ring;    /* of a producer that has one (size != 0) */
+	int listen_fd;	     /* -1 */
 	int dir_fd[DIR_MAX]; /* -1 */
 };
 

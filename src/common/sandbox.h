@@ -11,7 +11,7 @@
 
 enum sandbox_access {
 	SANDBOX_RO, /* read files and list directories beneath */
-	SANDBOX_RW /* also write, make, remove, rename, truncate */
+	SANDBOX_RW  /* also write, make, remove, rename, truncate */
 };
 
 struct sandbox_dir {

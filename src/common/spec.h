@@ -9,7 +9,7 @@
 #include "agentsh.h"
 
 struct spec {
-	char *file; /* program: a path, or a name to be searched in PATH */
+	char *file;  /* program: a path, or a name to be searched in PATH */
 	char **argv; /* ends with NULL */
 	size_t argc;
 	char **env; /* NAME=VALUE, ends with NULL */

@@ -33,7 +33,8 @@ utf8_at(const uint8_t *p, size_t left, uint32_t *cp)
 			return 0;
 		*cp = (*cp << 6) | (p[i] & 0x3fU);
 	}
-	if (*cp < least[n] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp <= 0xdfff))
+	if (*cp < least[n] || *cp > 0x10ffff ||
+	    (*cp >= 0xd800 && *cp <= 0xdfff))
 		return 0;
 	return n;
 }
@@ -66,7 +67,8 @@ vis_bytes(char *dst, size_t size, const void *src, size_t len)
 			} else {
 				n = n == 0 ? 1 : n;
 				for (k = 0; k < n; k++)
-					snprintf(piece + 4 * k, 5, "\\%03o", p[i + k]);
+					snprintf(piece + 4 * k, 5, "\\%03o",
+					    p[i + k]);
 			}
 		} else if (p[i] == '\\')
 			memcpy(piece, "\\\\", 3);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Confinement of our own processes. The tables are in sandbox.def; the kernel's
+ * interfaces are landlock(7), seccomp(2), capabilities(7). Constants that are
+ * younger than the headers of Debian 12 are given here.
+ */
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sandbox.h"
+
+#define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
+
+/* Landlock rights of ABI 3 and later, linux/landlock.h. */
+#define LL_TRUNCATE (1ULL << 14)
+#define LL_IOCTL_DEV (1ULL << 15)
+#define LL_NET_ALL 3ULL	  /* bind and connect TCP, ABI 4 */
+#define LL_SCOPE_ALL 3ULL /* abstract sockets and signals, ABI 6 */
+
+struct ll_ruleset {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+
+#define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LL_WRITE                                                               \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |       \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |     \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |       \
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |       \
+	    LANDLOCK_ACCESS_FS_REFER | LL_TRUNCATE)
+
+enum {
+	ACCESS_NONE,
+	ACCESS_RO,
+	ACCESS_RW
+};
+
+#define LIMIT(roles, resource, value, reason)
+#define LANDLOCK(roles, access, reason)
+#define CALL(roles, call, reason)
+#define CALL_IF(roles, call, arg, mask, value, reason)
+#define CALL_ERRNO(roles, call, error, reason)
+#define DENY(call, error, reason) /* execd/filter.c */
+
+/* clang-format off */
+static const struct {
+	uint32_t roles;
+	__rlimit_resource_t resource;
+	rlim_t value;
+} limits[] = {
+#undef LIMIT
+#define LIMIT(r, res, v, reason) { (uint32_t)(r), RLIMIT_##res, v },
+#include "sandbox.def"
+#undef LIMIT
+#define LIMIT(roles, resource, value, reason)
+};
+
+static const struct {
+	uint32_t roles;
+	int access;
+} landlock_rows[] = {
+#undef LANDLOCK
+#define LANDLOCK(r, access, reason) { (uint32_t)(r), ACCESS_##access },
+#include "sandbox.def"
+#undef LANDLOCK
+#define LANDLOCK(roles, access, reason)
+};
+
+/* mask 0: no condition; error != 0: refused with it */
+static const struct {
+	uint32_t roles;
+	const char *name;
+	unsigned arg;
+	uint64_t mask;
+	uint64_t value;
+	uint16_t error;
+} calls[] = {
+#undef CALL
+#undef CALL_IF
+#undef CALL_ERRNO
+#define CALL(r, call, reason) { (uint32_t)(r), #call, 0, 0, 0, 0 },
+#define CALL_IF(r, call, arg, mask, value, reason) \
+	{ (uint32_t)(r), #call, arg, mask, value, 0 },
+#define CALL_ERRNO(r, call, error, reason) { (uint32_t)(r), #call, 0, 0, 0, error },
+#include "sandbox.def"
+};
+/* clang-format on */
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+int
+sandbox_landlock_abi(void)
+{
+	long abi;
+
+	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	return abi < 0 ? 0 : (int)abi;
+}
+
+static void
+set_limits(enum role role)
+{
+	struct rlimit rl;
+	size_t i;
+
+	for (i = 0; i < COUNT(limits); i++) {
+		if ((limits[i].roles & (1U << role)) == 0)
+			continue;
+		/* never more than was inherited */
+		if (getrlimit(limits[i].resource, &rl) == -1)
+			fatal("getrlimit");
+		if (rl.rlim_max > limits[i].value)
+			rl.rlim_max = limits[i].value;
+		rl.rlim_cur = rl.rlim_max;
+		if (setrlimit(limits[i].resource, &rl) == -1)
+			fatal("setrlimit");
+	}
+}
+
+/* All five sets empty. privd has emptied the bounding set before the exec; who
+ * may not do it here does not need to, having no way to gain a capability. */
+static void
+drop_capabilities(void)
+{
+	cap_t none;
+	cap_value_t c;
+
+	for (c = 0; c < cap_max_bits(); c++) {
+		if (cap_get_bound(c) == 1)
+			(void)cap_drop_bound(c);
+	}
+	none = cap_init();
+	if (none == NULL || cap_set_proc(none) == -1)
+		fatal("cannot drop capabilities");
+	cap_free(none);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("no_new_privs");
+#ifndef AGENTSH_SANITIZED
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("PR_SET_DUMPABLE");
+#endif
+}
+
+static int
+landlock_access(enum role role)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(landlock_rows); i++) {
+		if ((landlock_rows[i].roles & (1U << role)) != 0)
+			return landlock_rows[i].access;
+	}
+	fatalx("no LANDLOCK row for this process");
+}
+
+/* Every right on files that this ABI knows. */
+static uint64_t
+landlock_all(int abi)
+{
+	uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+
+	if (abi >= 2)
+		all |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		all |= LL_TRUNCATE;
+	if (abi >= 5)
+		all |= LL_IOCTL_DEV;
+	return all;
+}
+
+static void
+enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
+{
+	struct landlock_path_beneath_attr rule;
+	struct ll_ruleset attr = { 0 };
+	size_t i, size;
+	int abi = sandbox_landlock_abi(), most = landlock_access(role);
+	int fd;
+
+	if (abi == 0)
+		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
+		       " landlock in the lsm= list is needed");
+	attr.handled_access_fs = landlock_all(abi);
+	size = sizeof(attr.handled_access_fs);
+	if (abi >= 4) {
+		attr.handled_access_net = LL_NET_ALL;
+		size = offsetof(struct ll_ruleset, scoped);
+	}
+	if (abi >= 6) {
+		attr.scoped = LL_SCOPE_ALL;
+		size = sizeof(attr);
+	}
+	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (fd == -1)
+		fatal("landlock_create_ruleset");
+	for (i = 0; i < ndirs; i++) {
+		if (dirs[i].fd == -1)
+			continue;
+		if (most == ACCESS_NONE ||
+		    (dirs[i].access == SANDBOX_RW && most != ACCESS_RW))
+			fatalx("more access than the LANDLOCK row allows");
+		rule.parent_fd = dirs[i].fd;
+		rule.allowed_access = LL_READ;
+		if (dirs[i].access == SANDBOX_RW)
+			rule.allowed_access |= LL_WRITE;
+		rule.allowed_access &= attr.handled_access_fs;
+		if (syscall(SYS_landlock_add_rule, fd,
+			LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)
+			fatal("landlock_add_rule");
+	}
+	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+		fatal("landlock_restrict_self");
+	close(fd);
+}
+
+#ifdef AGENTSH_SANITIZED
+/* What the runtimes of ASan and UBSan need to report an error. */
+static void
+add_sanitizer_calls(scmp_filter_ctx ctx)
+{
+	static const char *const names[] = { "openat", "readlink", "readlinkat",
+		"mmap", "mprotect", "prctl", "sched_yield", "getrlimit",
+		"prlimit64", "stat", "pread64", "sched_getaffinity", "uname",
+		"access", "getppid", "dup2", "ioctl" };
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++)
+		seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+		    seccomp_syscall_resolve_name(names[i]), 0);
+}
+#endif
+
+static void
+add_call(scmp_filter_ctx ctx, size_t i)
+{
+	uint32_t action = SCMP_ACT_ALLOW;
+	int nr, rc;
+
+	nr = seccomp_syscall_resolve_name(calls[i].name);
+	if (nr == __NR_SCMP_ERROR || nr < 0)
+		return; /* unknown to this libseccomp or not on this machine */
+	if (calls[i].error != 0)
+		action = SCMP_ACT_ERRNO(calls[i].error);
+	if (calls[i].mask == 0)
+		rc = seccomp_rule_add(ctx, action, nr, 0);
+	else
+		rc = seccomp_rule_add(ctx, action, nr, 1,
+		    SCMP_CMP(calls[i].arg, SCMP_CMP_MASKED_EQ, calls[i].mask,
+			calls[i].value));
+	if (rc != 0 && rc != -EEXIST) {
+		errno = -rc;
+		fatal("seccomp rule for %s", calls[i].name);
+	}
+}
+
+static void
+enter_seccomp(enum role role)
+{
+	scmp_filter_ctx ctx;
+	size_t i;
+	int rc;
+
+	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (ctx == NULL)
+		fatalx("seccomp_init");
+	for (i = 0; i < COUNT(calls); i++) {
+		if ((calls[i].roles & (1U << role)) != 0)
+			add_call(ctx, i);
+	}
+#ifdef AGENTSH_SANITIZED
+	add_sanitizer_calls(ctx);
+#endif
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	rc = seccomp_load(ctx);
+	if (rc != 0) {
+		errno = -rc;
+		fatal("the seccomp filter was refused");
+	}
+	seccomp_release(ctx);
+}
+
+void
+sandbox_enter(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
+{
+	set_limits(role);
+	drop_capabilities();
+	enter_landlock(role, dirs, ndirs);
+	enter_seccomp(role);
+}
