@@ -25,6 +25,9 @@ struct verdict {
  * ours, another version, an offset out of bounds. */
 int image_map(struct image *, int fd, struct aerr *e);
 void image_unmap(struct image *);
+/* The check that image_map makes, of bytes at an address aligned to 8 that
+ * nobody changes. 0 or -1. */
+int image_verify(const struct image *);
 /* The policy's own name. */
 const char *image_name(const struct image *);
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads a policy file whole, and compiles one for nothing but its errors.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy.h"
+#include "policycheck.h"
+#include "policyfile.h"
+
+static int
+file_error(struct aerr *e, const char *name, const char *what)
+{
+	e->http = 400;
+	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
+	snprintf(e->message, sizeof(e->message), "%s: %s", name, what);
+	return -1;
+}
+
+int
+policy_read(int fd, const char *name, uint8_t **text, size_t *len,
+    struct aerr *e)
+{
+	struct stat st;
+	uint8_t *p;
+	size_t got = 0;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1)
+		return file_error(e, name, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return file_error(e, name, "not a regular file");
+	if (st.st_size > YDOC_MAX_BYTES)
+		return file_error(e, name, "larger than 1 MiB");
+	/* one more, to notice that it grew */
+	p = malloc(YDOC_MAX_BYTES + 1);
+	if (p == NULL)
+		return file_error(e, name, "out of memory");
+	while (got <= YDOC_MAX_BYTES) {
+		n = read(fd, p + got, YDOC_MAX_BYTES + 1 - got);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			file_error(e, name, strerror(errno));
+			free(p);
+			return -1;
+		}
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	*text = p;
+	*len = got;
+	return 0;
+}
+
+int
+policy_check_file(const char *path, struct aerr *e)
+{
+	static const struct vars vars = { "/workspace", "/tmp/home", "user" };
+	struct compiled out;
+	struct policy p;
+	uint8_t *text = NULL;
+	size_t len = 0;
+	int fd, ret;
+
+	/* not for ever on a FIFO */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd == -1)
+		return file_error(e, path, strerror(errno));
+	ret = policy_read(fd, path, &text, &len, e);
+	close(fd);
+	if (ret == -1)
+		return -1;
+	ret = policy_build(path, text, len, &vars, false, &p, &out, e);
+	free(text);
+	if (ret == -1)
+		return -1;
+	policy_free(&p);
+	compiled_free(&out);
+	return 0;
+}

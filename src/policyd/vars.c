@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ${NAME} and ${NAME:-fallback} in paths. A value is a path of the session's
+ * user and is matched byte for byte: it never acts as a glob.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy.h"
+
+struct text {
+	char *s;
+	size_t len;
+};
+
+static int
+text_add(struct text *t, const char *s, size_t len, bool escape)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (t->len + 3 > AGENTSH_PATH_MAX)
+			return -1;
+		if (escape && strchr("*?[]{},!\\", s[i]) != NULL)
+			t->s[t->len++] = '\\';
+		t->s[t->len++] = s[i];
+	}
+	return 0;
+}
+
+static const char *
+var_value(const struct vars *v, const char *name, size_t len)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} known[] = {
+		{ "PROJECT_ROOT", v->project_root },
+		{ "GIT_ROOT", v->project_root },
+		{ "HOME", v->home },
+		{ "USER", v->user },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strlen(known[i].name) == len &&
+		    memcmp(known[i].name, name, len) == 0)
+			return known[i].value;
+	}
+	return NULL;
+}
+
+/* p is after "${"; advances it past the "}". */
+static int
+var_one(const struct vars *v, const char **p, struct text *t,
+    const char **what)
+{
+	const char *end = strchr(*p, '}');
+	const char *name = *p, *value;
+	size_t nlen, flen;
+
+	if (end == NULL) {
+		*what = "a ${ without its }";
+		return -1;
+	}
+	nlen = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "abcdefghijklmnopqrstuvwxyz0123456789_");
+	*p = end + 1;
+	flen = (size_t)(end - name) - nlen;
+	if (nlen == 0 || (flen != 0 && (flen < 2 || name[nlen] != ':' ||
+					   name[nlen + 1] != '-'))) {
+		*what = "not a variable";
+		return -1;
+	}
+	value = var_value(v, name, nlen);
+	if (value == NULL && flen == 0) {
+		*what = "unknown variable";
+		return -1;
+	}
+	*what = "too long";
+	if (value == NULL)
+		return text_add(t, name + nlen + 2, flen - 2, false);
+	return text_add(t, value, strlen(value), true);
+}
+
+char *
+vars_expand(const struct vars *v, const char *text, const char **what)
+{
+	struct text t = { .len = 0 };
+	const char *p = text;
+
+	*what = "out of memory";
+	t.s = malloc(AGENTSH_PATH_MAX + 1);
+	if (t.s == NULL)
+		return NULL;
+	while (*p != '\0') {
+		if (p[0] == '$' && p[1] == '{') {
+			p += 2;
+			if (var_one(v, &p, &t, what) == -1)
+				goto fail;
+			continue;
+		}
+		if (text_add(&t, p++, 1, false) == -1) {
+			*what = "too long";
+			goto fail;
+		}
+	}
+	t.s[t.len] = '\0';
+	return t.s;
+fail:
+	free(t.s);
+	return NULL;
+}
