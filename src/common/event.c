@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event records: encoding in the producers, decoding in eventd, and the names
+ * that events use. The decoder trusts nothing in the record.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "event.h"
+
+/* Arrays leave room behind them for the fields that follow. */
+#define EVENT_STRV_ROOM (EVENT_MAX / 2)
+
+/* clang-format off */
+const struct event_row event_rows[EV_MAX] = {
+#define EVENT(id, name, bucket, meaning) { name, BUCKET_##bucket },
+#define EVFIELD(id, key, type, meaning)
+#include "event.def"
+#undef EVENT
+#undef EVFIELD
+};
+
+const struct event_field_row event_field_rows[EVF_MAX] = {
+#define EVENT(id, name, bucket, meaning)
+#define EVFIELD(id, key, type, meaning) { key, FT_##type },
+#include "event.def"
+#undef EVENT
+#undef EVFIELD
+};
+
+static const char *const file_op_names[FILE_OP_MAX] = {
+#define FILE_OP(id, name) name,
+#include "fileop.def"
+#undef FILE_OP
+};
+/* clang-format on */
+
+static const char *const decision_names[DECISION_MAX] = {
+	[DECISION_DENY] = "deny",
+	[DECISION_ALLOW] = "allow",
+	[DECISION_AUDIT] = "audit",
+};
+
+static const char *const reason_names[SESS_REASON_MAX] = {
+	[SESS_DESTROYED] = "destroyed",
+	[SESS_EXPIRED_IDLE] = "idle_timeout",
+	[SESS_EXPIRED_LIFE] = "session_timeout",
+	[SESS_HELPER_DIED] = "helper_died",
+	[SESS_SHUTDOWN] = "shutdown",
+};
+
+const char *
+decision_name(enum decision d)
+{
+	return (unsigned)d < DECISION_MAX ? decision_names[d] : "deny";
+}
+
+const char *
+file_op_name(enum file_op op)
+{
+	return (unsigned)op < FILE_OP_MAX ? file_op_names[op] : "unknown";
+}
+
+const char *
+sess_reason_name(uint32_t reason)
+{
+	return reason < SESS_REASON_MAX ? reason_names[reason] : "unknown";
+}
+
+void
+ev_begin(struct buf *b, enum event_type type, const char *command_id,
+    uint32_t pid)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	buf_reset(b);
+	buf_put_u16(b, (uint16_t)type);
+	buf_put_u16(b, 0);
+	buf_put_u32(b, pid);
+	buf_put_u64(b,
+	    (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec);
+	buf_put_str(b, command_id != NULL ? command_id : "", AGENTSH_CMDID_MAX);
+}
+
+/* The strings that an array of the record already has. */
+static size_t
+ev_count(const struct buf *b, enum event_field want)
+{
+	struct buf r;
+	struct event_head head;
+	enum event_field field;
+	const char *str;
+	uint64_t num;
+	size_t len, n = 0;
+
+	buf_read_from(&r, b->data, b->len);
+	if (ev_get_head(&r, &head) == -1)
+		return 0;
+	while (ev_get_field(&r, &field, &num, &str, &len) == 1) {
+		if (field == want)
+			n++;
+	}
+	return n;
+}
+
+void
+ev_str(struct buf *b, enum event_field field, const char *s)
+{
+	size_t len = strnlen(s, EVENT_STR_MAX + 1);
+
+	if (len > EVENT_STR_MAX) {
+		len = EVENT_STR_MAX;
+		/* not within a UTF-8 sequence */
+		while (len > EVENT_STR_MAX - 4 && (s[len] & 0xc0) == 0x80)
+			len--;
+	}
+	if (event_field_rows[field].type == FT_STRV &&
+	    (b->len + len > EVENT_STRV_ROOM ||
+		ev_count(b, field) >= EVENT_STRV_MAX))
+		return;
+	buf_put_u16(b, (uint16_t)field);
+	buf_put_u32(b, (uint32_t)len);
+	buf_put(b, s, len);
+}
+
+void
+ev_u64(struct buf *b, enum event_field field, uint64_t v)
+{
+	buf_put_u16(b, (uint16_t)field);
+	buf_put_u64(b, v);
+}
+
+void
+ev_policy(struct buf *b, enum decision d, const char *rule, const char *message)
+{
+	ev_str(b, EVF_DECISION, decision_name(d));
+	ev_str(b, EVF_EFFECTIVE,
+	    d == DECISION_ALLOW || d == DECISION_AUDIT ? "allow" : "deny");
+	ev_str(b, EVF_RULE, rule);
+	if (message != NULL && message[0] != '\0')
+		ev_str(b, EVF_MESSAGE, message);
+}
+
+int
+ev_emit(struct ring *r, const struct buf *b)
+{
+	if (b->bad || b->len == 0 || b->len > EVENT_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	return ring_put(r, b->data, b->len);
+}
+
+int
+ev_get_head(struct buf *b, struct event_head *h)
+{
+	uint16_t type, flags;
+
+	memset(h, 0, sizeof(*h));
+	type = buf_get_u16(b);
+	flags = buf_get_u16(b);
+	h->pid = buf_get_u32(b);
+	h->time_ns = buf_get_u64(b);
+	buf_get_str(b, h->command_id, AGENTSH_CMDID_MAX);
+	if (b->bad || type >= EV_MAX || flags != 0)
+		return -1;
+	h->type = (enum event_type)type;
+	return 0;
+}
+
+int
+ev_get_field(struct buf *b, enum event_field *field, uint64_t *num,
+    const char **str, size_t *len)
+{
+	enum event_ftype type;
+	uint32_t n;
+	uint16_t id;
+
+	*num = 0;
+	*str = NULL;
+	*len = 0;
+	if (b->bad)
+		return -1;
+	if (buf_left(b) == 0)
+		return 0;
+	id = buf_get_u16(b);
+	if (b->bad || id >= EVF_MAX)
+		return -1;
+	*field = (enum event_field)id;
+	type = event_field_rows[id].type;
+	if (type != FT_STR && type != FT_STRV) {
+		*num = buf_get_u64(b);
+		return b->bad || (type == FT_BOOL && *num > 1) ? -1 : 1;
+	}
+	n = buf_get_u32(b);
+	if (b->bad || n > EVENT_STR_MAX || n > buf_left(b))
+		return -1;
+	*str = (const char *)b->data + b->pos;
+	*len = n;
+	b->pos += n;
+	return 1;
+}
