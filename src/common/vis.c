@@ -3,7 +3,6 @@
  * Safe printing. UTF-8 by RFC 3629; the refused code points are C1 controls,
  * line and paragraph separators, and the bidirectional controls of UAX #9.
  */
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,4 +95,19 @@ size_t
 vis_str(char *dst, size_t size, const char *src)
 {
 	return vis_bytes(dst, size, src, strlen(src));
+}
+
+bool
+utf8_is_valid(const void *src, size_t len)
+{
+	const uint8_t *p = src;
+	uint32_t cp;
+	size_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		n = p[i] < 0x80 ? 1 : utf8_at(p + i, len - i, &cp);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
