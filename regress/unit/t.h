@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TAP for unit tests: T(condition, what, ...) is one test; main ends with
- * return done_testing(). T_SKIP_ALL ends the program with the reason: the
- * runner counts it as skipped, never as passed.
+ * What a unit test needs; prints TAP. Two ways to write one, which mix:
+ *
+ *	T(1 + 1 == 2, "sum of %d", 1)	a test in itself
+ *	static void sums(void) { CHECK(1 + 1 == 2); }
+ *	T_RUN(sums)			one test, of many checks
+ *
+ * main ends with return done_testing(). T_SKIP_ALL ends the program with the
+ * reason: the runner counts it as skipped, never as passed.
  */
 #ifndef T_H
 #define T_H
@@ -11,10 +16,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int t_count, t_failed;
+static int t_failed_checks; /* of the running T_RUN */
 
-static bool __attribute__((format(printf, 4, 5)))
+#define T_MAX_REPORTS 20 /* lines about one T_RUN */
+
+static inline bool __attribute__((format(printf, 4, 5)))
 t_report(bool ok, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
@@ -32,15 +41,42 @@ t_report(bool ok, const char *file, int line, const char *fmt, ...)
 	return ok;
 }
 
-#define T(cond, ...) t_report((cond), __FILE__, __LINE__, __VA_ARGS__)
+static inline void
+t_fail(const char *file, int line, const char *what)
+{
+	if (t_failed_checks++ < T_MAX_REPORTS)
+		printf("# %s:%d: %s\n", file, line, what);
+}
 
-#define T_SKIP_ALL(why)                                                        \
-	do {                                                                   \
-		printf("1..0 # SKIP %s\n", why);                               \
-		exit(77);                                                      \
-	} while (0)
+static inline void
+t_check_str(const char *file, int line, const char *a, const char *b)
+{
+	if (strcmp(a, b) == 0)
+		return;
+	t_fail(file, line, "strings differ");
+	if (t_failed_checks <= T_MAX_REPORTS)
+		printf("#   have \"%s\"\n#   want \"%s\"\n", a, b);
+}
 
-static int
+static inline void
+t_check_int(const char *file, int line, long long a, long long b)
+{
+	if (a == b)
+		return;
+	t_fail(file, line, "numbers differ");
+	if (t_failed_checks <= T_MAX_REPORTS)
+		printf("#   have %lld, want %lld\n", a, b);
+}
+
+static inline void
+t_run(const char *name, void (*fn)(void), const char *file)
+{
+	t_failed_checks = 0;
+	fn();
+	t_report(t_failed_checks == 0, file, 0, "%s", name);
+}
+
+static inline int
 done_testing(void)
 {
 	printf("1..%d\n", t_count);
@@ -48,5 +84,23 @@ done_testing(void)
 		printf("# %d of %d failed\n", t_failed, t_count);
 	return t_failed == 0 ? 0 : 1;
 }
+
+/* clang-format off */
+#define T(cond, ...) t_report((cond), __FILE__, __LINE__, __VA_ARGS__)
+#define T_RUN(fn) t_run(#fn, fn, __FILE__)
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) \
+			t_fail(__FILE__, __LINE__, #cond); \
+	} while (0)
+#define CHECK_STR(a, b) t_check_str(__FILE__, __LINE__, a, b)
+#define CHECK_INT(a, b) \
+	t_check_int(__FILE__, __LINE__, (long long)(a), (long long)(b))
+#define T_SKIP_ALL(why) \
+	do { \
+		printf("1..0 # SKIP %s\n", why); \
+		exit(77); \
+	} while (0)
+/* clang-format on */
 
 #endif

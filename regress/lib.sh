@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+# Common part of the test scripts; a script reads it with
+#
+#	. "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
+#
+# A test gets a directory of its own, $T. With need_root it runs in private
+# mount and pid namespaces: its own /run, users and groups, a /dev/fuse that
+# everybody may open, and nothing it starts outlives it. Nothing on the host
+# changes.
+#
+# shellcheck shell=sh disable=SC2015,SC2034,SC2086
+
+set -u
+umask 022
+
+ALICE_UID=61001
+BOB_UID=61002
+STAGE=${TEST_BUILD:?}/stage
+SERVER_PID=
+API_SOCK=
+API_TCP=
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+fail()
+{
+	say "FAILED: $*" >&2
+	[ -z "${T:-}" ] || [ ! -s "$T/server.log" ] ||
+	    { say "--- last lines of the server's log" >&2; tail -n 30 "$T/server.log" >&2; }
+	say "FAILED: $*" >&2
+	exit 1
+}
+
+skip()
+{
+	say "SKIP: $*"
+	exit 77
+}
+
+need_tool()
+{
+	for tool_ in "$@"; do
+		command -v "$tool_" >/dev/null 2>&1 || skip "$tool_ is not installed"
+	done
+}
+
+need_stage()
+{
+	for file_ in agentsh agentshd; do
+		[ -x "$STAGE/$file_" ] || skip "$STAGE/$file_ is missing: run make stage"
+	done
+}
+
+# The test runs only as root, and from here on in namespaces of its own.
+need_root()
+{
+	[ "${TEST_ROOT:-0}" = 1 ] || skip "needs root: run make check-root, or regress/run -r"
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	if [ -z "${TEST_T:-}" ]; then
+		TEST_T=$(mktemp -d "${TMPDIR:-/tmp}/agentsh-test.XXXXXX") || fail mktemp
+		export TEST_T
+		unshare --mount --propagation private --pid --fork --mount-proc \
+		    --kill-child=KILL -- sh "$0" "$@"
+		rc_=$?
+		rm -rf --one-file-system "$TEST_T"
+		exit $rc_
+	fi
+	T=$TEST_T
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	private_root
+}
+
+# A directory of its own for a test without root.
+need_dir()
+{
+	T=$(mktemp -d "${TMPDIR:-/tmp}/agentsh-test.XXXXXX") || fail mktemp
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+cleanup()
+{
+	rc_=$?
+	trap - EXIT
+	stop_server
+	if [ -n "${TEST_T:-}" ]; then
+		cd /
+		umount -l "$T" 2>/dev/null
+	else
+		rm -rf --one-file-system "$T"
+	fi
+	exit $rc_
+}
+
+# Mounts that make the private view; see the top.
+private_root()
+{
+	mount -t tmpfs -o mode=0755,nosuid test "$T" || fail "tmpfs on $T"
+	mount -t tmpfs -o mode=0755,nosuid,nodev test /run || fail "tmpfs on /run"
+	mkdir -m 0755 "$T/etc" "$T/dev" "$T/home" "$T/var" "$T/stage"
+	mkdir -m 1777 "$T/tmp"
+	for user_ in alice:$ALICE_UID bob:$BOB_UID; do
+		mkdir -m 0750 "$T/home/${user_%:*}"
+		chown "${user_#*:}:${user_#*:}" "$T/home/${user_%:*}"
+		install -d -m 0700 -o "${user_#*:}" -g "${user_#*:}" "$T/run-${user_%:*}"
+	done
+	{
+		grep -Ev '^(_agentsh[pen]?|alice|bob):' /etc/passwd
+		say "_agentsh:x:61010:61010::/nonexistent:/usr/sbin/nologin"
+		say "_agentshp:x:61011:61011::/nonexistent:/usr/sbin/nologin"
+		say "_agentshe:x:61012:61012::/nonexistent:/usr/sbin/nologin"
+		say "_agentshn:x:61013:61013::/nonexistent:/usr/sbin/nologin"
+		say "alice:x:$ALICE_UID:$ALICE_UID:Alice:$T/home/alice:/bin/sh"
+		say "bob:x:$BOB_UID:$BOB_UID:Bob:$T/home/bob:/bin/sh"
+	} >"$T/etc/passwd"
+	{
+		grep -Ev '^(_agentsh[pen]?|agentsh-op|alice|bob|crew):' /etc/group
+		say "_agentsh:x:61010:"
+		say "_agentshp:x:61011:"
+		say "_agentshe:x:61012:"
+		say "_agentshn:x:61013:"
+		say "agentsh-op:x:61014:"
+		say "crew:x:61020:alice"
+		say "alice:x:$ALICE_UID:"
+		say "bob:x:$BOB_UID:"
+	} >"$T/etc/group"
+	for file_ in passwd group; do
+		mount --bind "$T/etc/$file_" "/etc/$file_" || fail "bind /etc/$file_"
+	done
+	for file_ in subuid subgid; do
+		[ -e "/etc/$file_" ] || continue
+		{
+			cat "/etc/$file_"
+			say "alice:1700000000:65536"
+		} >"$T/etc/$file_"
+		mount --bind "$T/etc/$file_" "/etc/$file_" || fail "bind /etc/$file_"
+	done
+	if [ -c /dev/fuse ]; then
+		mknod "$T/dev/fuse" c 10 229 && chmod 0666 "$T/dev/fuse" &&
+		    mount --bind "$T/dev/fuse" /dev/fuse || fail "bind /dev/fuse"
+	fi
+}
+
+need_fuse()
+{
+	[ -c /dev/fuse ] || skip "the kernel has no FUSE (/dev/fuse)"
+}
+
+# as USER command...: with that user's ids, groups and XDG directories.
+as()
+{
+	user_=$1
+	shift
+	setpriv --reuid "$user_" --regid "$user_" --init-groups \
+	    env -i PATH="$T/stage:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 \
+	    HOME="$T/home/$user_" USER="$user_" LOGNAME="$user_" \
+	    XDG_RUNTIME_DIR="$T/run-$user_" AGENTSH_HELPER_DIR="$T/stage" \
+	    ${AGENTSH_SERVER:+AGENTSH_SERVER="$AGENTSH_SERVER"} \
+	    ${AGENTSH_NO_AUTO:+AGENTSH_NO_AUTO="$AGENTSH_NO_AUTO"} "$@"
+}
+
+free_port()
+{
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# wait_for SECONDS command...: until the command succeeds.
+wait_for()
+{
+	limit_=$(($(date +%s) + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$limit_" ] || return 1
+		sleep 0.05
+	done
+}
+
+copy_stage()
+{
+	need_stage
+	cp -a "$STAGE/." "$T/stage/" || fail "copy of $STAGE"
+	[ "$(id -u)" != 0 ] || chown -R 0:0 "$T/stage"
+	chmod -R go-w "$T/stage"
+}
+
+# write_config FILE DIR [line...]: a configuration that keeps everything under
+# DIR; the lines are "dotted.key: value" and win.
+write_config()
+{
+	config_=$1
+	dir_=$2
+	shift 2
+	python3 - "$config_" "server.http.addr: 127.0.0.1:$(free_port)" \
+	    "sessions.base_dir: $dir_/lib" "audit.dir: $dir_/log" \
+	    "policies.dir: $dir_/policies" "$@" <<'PY'
+import sys
+tree = {}
+for line in sys.argv[2:]:
+    key, value = line.split(": ", 1)
+    at = tree
+    parts = key.split(".")
+    for part in parts[:-1]:
+        at = at.setdefault(part, {})
+    at[parts[-1]] = value
+
+def show(at, depth, out):
+    for key, value in at.items():
+        if isinstance(value, dict):
+            out.write("  " * depth + key + ":\n")
+            show(value, depth + 1, out)
+        else:
+            out.write("  " * depth + key + ": " + value + "\n")
+
+with open(sys.argv[1], "w") as f:
+    show(tree, 0, f)
+PY
+	API_TCP=$(sed -n 's/^ *addr: //p' "$config_")
+}
+
+# start_service [config line...]: agentshd of root, as the service manager would.
+start_service()
+{
+	need_fuse
+	copy_stage
+	mkdir -p "$T/var/policies"
+	install -d -m 0700 -o 61010 -g 61010 "$T/var/lib"
+	install -d -m 0700 -o 61012 -g 61012 "$T/var/log"
+	write_config "$T/etc/config.yaml" "$T/var" "$@"
+	chmod 0644 "$T/etc/config.yaml"
+	API_SOCK=/run/agentsh/api.sock
+	OPERATOR_SOCK=/run/agentsh/operator.sock
+	SERVER_USER=root
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
+	    AGENTSH_HELPER_DIR="$T/stage" AGENTSH_CONFIG="$T/etc/config.yaml" \
+	    ${SERVER_WRAP:-} "$T/stage/agentshd" -d ${SERVER_FLAGS:-} >"$T/server.log" 2>&1 &
+	SERVER_PID=$!
+	await_server
+}
+
+# start_user_server USER [config line...]: agentshd of an ordinary user. Without
+# need_root the user is the one who runs the test, and USER is "self".
+start_user_server()
+{
+	SERVER_USER=$1
+	shift
+	need_fuse
+	if [ "$SERVER_USER" = self ]; then
+		[ -w /dev/fuse ] || skip "/dev/fuse may not be opened by this user"
+		unshare -U true 2>/dev/null || skip "user namespaces are not allowed to this user"
+		mkdir -p "$T/stage" "$T/home/self" "$T/state/policies"
+		mkdir -m 0700 "$T/run-self"
+		copy_stage
+	else
+		copy_stage
+		install -d -m 0700 -o "$SERVER_USER" -g "$SERVER_USER" "$T/state" \
+		    "$T/state/lib" "$T/state/log" "$T/state/policies"
+	fi
+	write_config "$T/user.yaml" "$T/state" "$@"
+	chmod 0644 "$T/user.yaml"
+	API_SOCK=$T/run-$SERVER_USER/agentsh/api.sock
+	OPERATOR_SOCK=$T/run-$SERVER_USER/agentsh/operator.sock
+	if [ "$SERVER_USER" = self ]; then
+		HOME="$T/home/self" XDG_RUNTIME_DIR="$T/run-self" XDG_STATE_HOME="$T/state" \
+		    AGENTSH_HELPER_DIR="$T/stage" AGENTSH_CONFIG="$T/user.yaml" \
+		    "$T/stage/agentshd" -d ${SERVER_FLAGS:-} >"$T/server.log" 2>&1 &
+	else
+		# a plain command, so that $! is the server itself after two execs
+		setpriv --reuid "$SERVER_USER" --regid "$SERVER_USER" --init-groups \
+		    env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME="$T/home/$SERVER_USER" \
+		    USER="$SERVER_USER" XDG_RUNTIME_DIR="$T/run-$SERVER_USER" \
+		    XDG_STATE_HOME="$T/state" AGENTSH_HELPER_DIR="$T/stage" \
+		    AGENTSH_CONFIG="$T/user.yaml" \
+		    "$T/stage/agentshd" -d ${SERVER_FLAGS:-} >"$T/server.log" 2>&1 &
+	fi
+	SERVER_PID=$!
+	await_server
+}
+
+server_answers()
+{
+	kill -0 "$SERVER_PID" 2>/dev/null || return 0 # stop waiting
+	curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health
+}
+
+await_server()
+{
+	wait_for 30 server_answers || fail "the server does not answer on $API_SOCK"
+	kill -0 "$SERVER_PID" 2>/dev/null || fail "the server ended at once"
+}
+
+stop_server()
+{
+	[ -n "$SERVER_PID" ] || return 0
+	kill -TERM "$SERVER_PID" 2>/dev/null
+	wait_for 10 server_is_gone || kill -KILL "$SERVER_PID" 2>/dev/null
+	wait "$SERVER_PID" 2>/dev/null
+	SERVER_PID=
+}
+
+server_is_gone()
+{
+	! kill -0 "$SERVER_PID" 2>/dev/null ||
+	    grep -q '^State:[[:space:]]*Z' "/proc/$SERVER_PID/status" 2>/dev/null
+}
+
+# api METHOD PATH [JSON [curl option...]]: the answer's body; its status is in
+# $T/status. Runs as $API_USER (default: whoever runs the test).
+api()
+{
+	method_=$1
+	path_=$2
+	json_=${3:-}
+	[ $# -lt 3 ] && shift $# || shift 3
+	if [ -n "$json_" ]; then
+		set -- -H 'Content-Type: application/json' --data-binary "$json_" "$@"
+	fi
+	if [ -n "${API_USER:-}" ]; then
+		as "$API_USER" curl -sS --max-time 120 -o - -w '\n%{http_code}' \
+		    --unix-socket "$API_SOCK" -X "$method_" "$@" "http://localhost$path_" >"$T/answer"
+	else
+		curl -sS --max-time 120 -o - -w '\n%{http_code}' \
+		    --unix-socket "$API_SOCK" -X "$method_" "$@" "http://localhost$path_" >"$T/answer"
+	fi || { say 000 >"$T/status"; return 1; }
+	tail -n 1 "$T/answer" >"$T/status"
+	sed '$d' "$T/answer"
+}
+
+status()
+{
+	cat "$T/status"
+}
+
+# json FILTER: of the JSON on stdin, raw.
+json()
+{
+	jq -r "$1"
+}
+
+# want TEXT HAVE WANT
+want()
+{
+	[ "$2" = "$3" ] || fail "$1: have \"$2\", want \"$3\""
+}
+
+# want_in TEXT HAYSTACK NEEDLE
+want_in()
+{
+	case $2 in
+	*"$3"*) ;;
+	*) fail "$1: \"$3\" is not in: $2" ;;
+	esac
+}
+
+# new_workspace USER: an empty directory of that user; its path.
+new_workspace()
+{
+	nws_=$(mktemp -d "$T/ws.XXXXXX") || fail mktemp
+	if [ "$1" != self ]; then
+		chown "$1:$1" "$nws_"
+	fi
+	chmod 0755 "$nws_"
+	say "$nws_"
+}
+
+# new_session ID WORKSPACE [more JSON members]: status 201 or the test fails.
+new_session()
+{
+	api POST /api/v1/sessions \
+	    "{\"id\":\"$1\",\"workspace\":\"$2\"${3:+,$3}}" >"$T/session.json" ||
+	    fail "no answer to the creation of session $1"
+	[ "$(status)" = 201 ] || fail "session $1: status $(status): $(cat "$T/session.json")"
+}
+
+# run_in ID command [arg...]: the exec answer in $T/exec.json, stdout of the
+# command on stdout, its exit code as status.
+run_in()
+{
+	sid_=$1
+	shift
+	body_=$(jq -cn '{command: $ARGS.positional[0], args: $ARGS.positional[1:]}' --args -- "$@")
+	api POST "/api/v1/sessions/$sid_/exec" "$body_" >"$T/exec.json" || fail "no answer to exec"
+	case $(status) in
+	200 | 403) ;;
+	*) fail "exec: status $(status): $(cat "$T/exec.json")" ;;
+	esac
+	jq -j '.result.stdout // ""' "$T/exec.json"
+	return "$(jq -r '.result.exit_code' "$T/exec.json")"
+}

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Channels: what passes arrives with its descriptors, everything else ends the
+ * channel before a handler runs, and no descriptor is ever lost or kept.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "chan.h"
+#include "log.h"
+#include "t.h"
+
+static struct {
+	int calls;
+	int closes;
+	enum msg_type type;
+	uint32_t id;
+	void *arg;
+	int taken;  /* descriptor, or -1 */
+	int answer; /* what the handler returns */
+	char why[64];
+} seen;
+
+static int
+on_any(struct chan *ch, struct imsg *im)
+{
+	(void)ch;
+	seen.calls++;
+	seen.type = im->type;
+	seen.id = im->id;
+	seen.arg = im->arg;
+	if (seen.taken == -2)
+		seen.taken = imsg_take_fd(im, 0);
+	return seen.answer;
+}
+
+static void
+on_close(struct chan *ch, const char *why)
+{
+	(void)ch;
+	seen.closes++;
+	snprintf(seen.why, sizeof(seen.why), "%s", why);
+}
+
+/* clang-format off */
+static const struct handler handlers[] = {
+#define MSG(N, n, from, to, fds, st, fl, fields) { MSG_##N, on_any },
+#include "msg.def"
+#undef MSG
+	{ MSG_NONE, NULL },
+};
+/* clang-format on */
+
+static int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* The end of role me whose far end, *far, is for raw bytes. */
+static struct chan *
+half(enum role me, enum role peer, enum msg_state state, int *far)
+{
+	struct chan *ch;
+	int fds[2];
+
+	CHECK(chan_pair(fds) == 0);
+	ch = chan_new(fds[0], me, peer, handlers, NULL);
+	ch->state = state;
+	ch->on_close = on_close;
+	*far = fds[1];
+	memset(&seen, 0, sizeof(seen));
+	seen.taken = -1;
+	return ch;
+}
+
+static void
+whole(enum role a, enum role b, struct chan **ca, struct chan **cb)
+{
+	int fd;
+
+	*ca = half(a, b, ST_ANY, &fd);
+	*cb = chan_new(fd, b, a, handlers, NULL);
+}
+
+static void
+raw(int fd, const void *data, size_t len, const int *fds, int nfds)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 64)];
+	} control;
+	struct iovec iov = { (void *)(uintptr_t)data, len };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cm;
+
+	if (nfds > 0) {
+		memset(&control, 0, sizeof(control));
+		mh.msg_control = control.bytes;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)nfds);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
+		memcpy(CMSG_DATA(cm), fds, sizeof(int) * (size_t)nfds);
+	}
+	CHECK(sendmsg(fd, &mh, MSG_NOSIGNAL) == (ssize_t)len);
+}
+
+static void
+raw_msg(int fd, uint32_t type, uint32_t flags, uint32_t id, uint32_t len,
+    size_t body, const int *fds, int nfds)
+{
+	uint8_t data[AGENTSH_MSG_MAX + 64];
+	uint32_t header[4] = { type, flags, id, len };
+
+	memset(data, 0, sizeof(data));
+	memcpy(data, header, sizeof(header));
+	raw(fd, data, sizeof(header) + body, fds, nfds);
+}
+
+/* One raw message that must end the channel without a handler's call. */
+static void
+refused(struct chan *ch, int far, const char *why)
+{
+	CHECK_INT(chan_step(ch, 1000), -1);
+	CHECK_INT(seen.calls, 0);
+	CHECK_INT(seen.closes, 1);
+	CHECK_STR(seen.why, why);
+	CHECK(ch->closed);
+	CHECK_INT(chan_step(ch, 0), -1);
+	CHECK_INT(seen.closes, 1);
+	chan_free(ch);
+	close(far);
+}
+
+static void
+there_and_back(void)
+{
+	struct msg_sess_destroy m = { 7, SESS_EXPIRED_IDLE };
+	struct chan *a, *b;
+
+	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
+	CHECK_INT(chan_step(b, 0), 0);
+	CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK_INT(seen.calls, 1);
+	CHECK_INT(seen.type, MSG_SESS_DESTROY);
+	CHECK_INT(chan_step(b, 0), 0);
+	chan_free(a);
+	chan_free(b);
+}
+
+static void
+descriptor_passes(void)
+{
+	struct msg_policy_compiled m = { .name = "x",
+		.plan = (const uint8_t *)"" };
+	struct chan *a, *b;
+	int fd, before = open_fds();
+
+	whole(ROLE_POLICYD, ROLE_PRIVD, &a, &b);
+	fd = memfd_create("t", MFD_CLOEXEC);
+	CHECK(write(fd, "word", 4) == 4);
+	/* answers to nobody's question are refused, so ask first */
+	CHECK(chan_request(b, &seen) == 1);
+	seen.taken = -2;
+	CHECK_INT(msg_send_policy_compiled(a, 1, &m, &fd), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK(seen.arg == &seen);
+	CHECK(seen.taken >= 0 && seen.taken != fd);
+	CHECK_INT(lseek(seen.taken, 0, SEEK_END), 4);
+	CHECK((fcntl(seen.taken, F_GETFD) & FD_CLOEXEC) != 0);
+	close(seen.taken);
+	close(fd);
+	chan_free(a);
+	chan_free(b);
+	CHECK_INT(open_fds(), before);
+}
+
+static void
+descriptor_not_taken(void)
+{
+	struct chan *ch;
+	int far, fd, before = open_fds();
+
+	fd = memfd_create("t", MFD_CLOEXEC);
+	ch = half(ROLE_FSD, ROLE_PRIVD, ST_START, &far);
+	raw_msg(far, MSG_POLICY_IMAGE, 0, 0, 16, 0, &fd, 1);
+	CHECK_INT(chan_step(ch, 1000), 1);
+	CHECK_INT(seen.calls, 1);
+	chan_free(ch);
+	close(far);
+	close(fd);
+	CHECK_INT(open_fds(), before);
+}
+
+static void
+bad_headers(void)
+{
+	struct chan *ch;
+	int far;
+	size_t n;
+
+	for (n = 1; n < MSG_HEADER_LEN; n++) {
+		ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+		raw(far, "0123456789abcdef", n, NULL, 0);
+		refused(ch, far, "short header");
+	}
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 1, 0, 28, 12, NULL, 0);
+	refused(ch, far, "bad header");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 29, 12, NULL, 0);
+	refused(ch, far, "bad header");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 27, 12, NULL, 0);
+	refused(ch, far, "bad header");
+}
+
+static void
+gate_refuses(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_NONE, 0, 0, 16, 0, NULL, 0);
+	refused(ch, far, "unknown type");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_MAX, 0, 0, 16, 0, NULL, 0);
+	refused(ch, far, "unknown type");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, UINT32_MAX, 0, 0, 16, 0, NULL, 0);
+	refused(ch, far, "unknown type");
+	ch = half(ROLE_PRIVD, ROLE_EVENTD, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	refused(ch, far, "not from this peer");
+	ch = half(ROLE_EVENTD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	refused(ch, far, "not to this process");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_START, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	refused(ch, far, "not in this state");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 27, 11, NULL, 0);
+	refused(ch, far, "size");
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 29, 13, NULL, 0);
+	refused(ch, far, "size");
+}
+
+static void
+ids(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 5, 28, 12, NULL, 0);
+	refused(ch, far, "request id on an event");
+	ch = half(ROLE_EXECD, ROLE_INIT, ST_RUN, &far);
+	raw_msg(far, MSG_INIT_RUNNING, 0, 1, 28, 12, NULL, 0);
+	refused(ch, far, "answer to no question");
+	ch = half(ROLE_FSD, ROLE_EXECD, ST_RUN, &far);
+	raw_msg(far, MSG_FS_SYNC, 0, 0, 24, 8, NULL, 0);
+	refused(ch, far, "request without id");
+}
+
+static void
+descriptor_counts(void)
+{
+	struct chan *ch;
+	int far, fd[8], i, n, before = open_fds();
+
+	for (i = 0; i < 8; i++)
+		fd[i] = memfd_create("t", MFD_CLOEXEC);
+	for (n = 0; n <= 8; n++) {
+		if (n == 1)
+			continue;
+		ch = half(ROLE_FSD, ROLE_PRIVD, ST_START, &far);
+		raw_msg(far, MSG_POLICY_IMAGE, 0, 0, 16, 0, fd, n);
+		refused(ch, far,
+		    n > AGENTSH_MSG_FDS ? "truncated message" :
+					  "number of descriptors");
+	}
+	for (i = 0; i < 8; i++)
+		close(fd[i]);
+	CHECK_INT(open_fds(), before);
+}
+
+static void
+descriptor_kinds(void)
+{
+	struct chan *ch;
+	int far, fd[4], i, sv[2], before = open_fds();
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0);
+	fd[0] = sv[0];
+	fd[1] = open("/", O_RDONLY | O_DIRECTORY);
+	fd[2] = open("/dev/null", O_RDWR);
+	fd[3] = open("/", O_PATH);
+	for (i = 0; i < 4; i++) {
+		ch = half(ROLE_FSD, ROLE_PRIVD, ST_START, &far);
+		raw_msg(far, MSG_POLICY_IMAGE, 0, 0, 16, 0, &fd[i], 1);
+		refused(ch, far, "kind of descriptor");
+		close(fd[i]);
+	}
+	close(sv[1]);
+	CHECK_INT(open_fds(), before);
+}
+
+static void
+truncated_data(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_CREATE_TCP, 0, 1, AGENTSH_MSG_MAX + 20,
+	    AGENTSH_MSG_MAX + 4, NULL, 0);
+	refused(ch, far, "truncated message");
+}
+
+/* No room for the descriptors: the kernel delivers the data without them. */
+static void
+ctrunc(void)
+{
+	struct rlimit old, low;
+	struct chan *ch;
+	int far, fd;
+
+	fd = memfd_create("t", MFD_CLOEXEC);
+	ch = half(ROLE_FSD, ROLE_PRIVD, ST_START, &far);
+	raw_msg(far, MSG_POLICY_IMAGE, 0, 0, 16, 0, &fd, 1);
+	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	low = old;
+	low.rlim_cur = 1;
+	CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	CHECK_INT(chan_step(ch, 0), -1);
+	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	CHECK_INT(seen.calls, 0);
+	CHECK_STR(seen.why, "truncated message");
+	chan_free(ch);
+	close(far);
+	close(fd);
+}
+
+static void
+only_once(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_SESSIOND, ROLE_PRIVD, ST_START, &far);
+	raw_msg(far, MSG_SYS_START, 0, 0, 16, 0, NULL, 0);
+	CHECK_INT(chan_step(ch, 1000), 1);
+	CHECK_INT(seen.calls, 1);
+	seen.calls = 0;
+	raw_msg(far, MSG_SYS_START, 0, 0, 16, 0, NULL, 0);
+	refused(ch, far, "sent twice");
+}
+
+static void
+replies(void)
+{
+	struct msg_init_spawned spawned = { 9, 4 };
+	struct msg_init_running running = { 9, 5 };
+	struct chan *a, *b;
+	uint32_t id;
+	int x;
+
+	whole(ROLE_INIT, ROLE_EXECD, &a, &b);
+	b->on_close = on_close;
+	id = chan_request(b, &x);
+	/* M_MORE keeps the question open, the last answer closes it */
+	CHECK_INT(msg_send_init_spawned(a, id, &spawned, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK(seen.arg == &x);
+	CHECK_INT(b->npending, 1);
+	CHECK_INT(msg_send_init_running(a, id, &running, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK(seen.arg == &x);
+	CHECK_INT(b->npending, 0);
+	CHECK_INT(msg_send_init_running(a, id, &running, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), -1);
+	CHECK_STR(seen.why, "answer to no question");
+	chan_free(a);
+	chan_free(b);
+}
+
+static void
+forgotten_asker(void)
+{
+	struct msg_init_running running = { 9, 5 };
+	struct chan *a, *b;
+	uint32_t id;
+	int x;
+
+	whole(ROLE_INIT, ROLE_EXECD, &a, &b);
+	id = chan_request(b, &x);
+	chan_forget(b, &x);
+	seen.arg = &x;
+	CHECK_INT(msg_send_init_running(a, id, &running, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK(seen.arg == NULL);
+	chan_free(a);
+	chan_free(b);
+}
+
+static void
+request_ids(void)
+{
+	struct chan *ch;
+	uint32_t id, i;
+	int far;
+
+	ch = half(ROLE_EXECD, ROLE_INIT, ST_RUN, &far);
+	ch->next_id = UINT32_MAX - 1;
+	CHECK(chan_request(ch, &far) == UINT32_MAX);
+	CHECK_INT(chan_request(ch, &far), 1); /* never 0 */
+	ch->next_id = UINT32_MAX - 1;
+	CHECK_INT(chan_request(ch, &far), 2); /* never one in use */
+	for (i = 3; i < CHAN_MAX_PENDING - 1; i++)
+		CHECK(chan_request(ch, &far) != 0);
+	id = chan_request(ch, &far);
+	CHECK(id != 0);
+	CHECK_INT(chan_request(ch, &far), 0);
+	chan_free(ch);
+	close(far);
+}
+
+static void
+end_of_file(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	close(far);
+	CHECK_INT(chan_step(ch, 1000), -1);
+	CHECK_INT(seen.closes, 1);
+	CHECK_STR(seen.why, "end of file");
+	chan_free(ch);
+	/* what was sent before the end still arrives */
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	close(far);
+	CHECK_INT(chan_step(ch, 1000), 1);
+	CHECK_INT(chan_step(ch, 1000), -1);
+	CHECK_INT(seen.calls, 1);
+	chan_free(ch);
+}
+
+static void
+handler_says_no(void)
+{
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	seen.answer = -1;
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	CHECK_INT(chan_step(ch, 1000), -1);
+	CHECK_INT(seen.calls, 1);
+	CHECK_INT(seen.closes, 1);
+	CHECK_STR(seen.why, "SESS_DESTROY");
+	/* the far end sees the end of file at once */
+	CHECK_INT(recv(far, &far, 1, 0), 0);
+	chan_free(ch);
+}
+
+static void
+no_handler(void)
+{
+	static const struct handler none[] = { { MSG_NONE, NULL } };
+	struct chan *ch;
+	int far;
+
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	ch->handlers = none;
+	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 28, 12, NULL, 0);
+	CHECK_INT(chan_step(ch, 1000), -1);
+	CHECK_INT(seen.closes, 1);
+	chan_free(ch);
+	close(far);
+}
+
+/* Our own mistakes never reach the wire. */
+static void
+unsendable(void)
+{
+	struct msg_sess_destroy m = { 7, 0 };
+	struct chan *ch;
+	struct buf b;
+	char byte;
+	int far;
+
+	ch = half(ROLE_EVENTD, ROLE_PRIVD, ST_RUN, &far);
+	CHECK_INT(msg_send_sess_destroy(ch, 0, &m, NULL), -1);
+	CHECK_INT(seen.closes, 1);
+	CHECK_INT(recv(far, &byte, 1, MSG_DONTWAIT), 0);
+	chan_free(ch);
+	close(far);
+	ch = half(ROLE_SESSIOND, ROLE_PRIVD, ST_RUN, &far);
+	buf_init(&b, 12);
+	b.bad = true;
+	CHECK_INT(chan_send(ch, MSG_SESS_DESTROY, 0, &b, NULL), -1);
+	CHECK_INT(chan_send(ch, MSG_SESS_DESTROY, 0, &b, NULL), -1);
+	CHECK_INT(seen.closes, 1);
+	chan_free(ch);
+	close(far);
+}
+
+/* A peer that does not read: in order, bounded, then over; nothing leaks. */
+static void
+queue(void)
+{
+	struct msg_sess_destroy m = { 0, 0 };
+	struct chan *a, *b;
+	int i, n, before = open_fds();
+
+	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
+	for (n = 0; a->nqueue < 100; n++)
+		CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
+	CHECK_INT(chan_flush(a), 1);
+	for (i = 0; i < n; i++) {
+		while (chan_step(b, 0) == 0)
+			CHECK(chan_flush(a) != -1);
+	}
+	CHECK_INT(seen.calls, n);
+	CHECK_INT(chan_flush(a), 0);
+	CHECK_INT(a->nqueue, 0);
+	while (msg_send_sess_destroy(a, 0, &m, NULL) == 0)
+		continue;
+	CHECK_INT(a->nqueue, CHAN_MAX_QUEUE);
+	CHECK_INT(seen.closes, 1);
+	CHECK_STR(seen.why, "the peer does not read");
+	chan_free(a);
+	chan_free(b);
+	CHECK_INT(open_fds(), before);
+}
+
+/* A queued message owns copies: the sender may close its descriptor at once. */
+static void
+queue_descriptors(void)
+{
+	struct msg_policy_image m = {};
+	struct chan *a, *b;
+	int fd, i, n, before = open_fds();
+
+	whole(ROLE_PRIVD, ROLE_FSD, &a, &b);
+	b->state = ST_START;
+	for (n = 0; a->nqueue < 10; n++) {
+		fd = memfd_create("t", MFD_CLOEXEC);
+		CHECK_INT(msg_send_policy_image(a, 0, &m, &fd), 0);
+		close(fd);
+	}
+	for (i = 0; i < n; i++) {
+		memset(b->once, 0, sizeof(b->once));
+		while (chan_step(b, 0) == 0)
+			CHECK(chan_flush(a) != -1);
+	}
+	CHECK_INT(seen.calls, n);
+	chan_free(a);
+	chan_free(b);
+	CHECK_INT(open_fds(), before);
+	/* freed with a full queue */
+	whole(ROLE_PRIVD, ROLE_FSD, &a, &b);
+	while (a->nqueue < 10) {
+		fd = memfd_create("t", MFD_CLOEXEC);
+		CHECK_INT(msg_send_policy_image(a, 0, &m, &fd), 0);
+		close(fd);
+	}
+	chan_free(a);
+	chan_free(b);
+	CHECK_INT(open_fds(), before);
+}
+
+static void
+drain(void)
+{
+	struct msg_sess_destroy m = { 0, 0 };
+	struct chan *a, *b;
+
+	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
+	while (a->nqueue < 1)
+		CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
+	CHECK_INT(chan_drain(a, 1), -1);
+	CHECK(!a->closed);
+	while (chan_step(b, 0) == 1)
+		continue;
+	CHECK_INT(chan_drain(a, 1000), 0);
+	chan_free(b);
+	CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), -1);
+	CHECK_INT(seen.closes, 1);
+	chan_free(a);
+}
+
+int
+main(void)
+{
+	log_init("t_chan");
+	log_set_verbose(0);
+	/* refusals are the point here; their log lines are not */
+	if (freopen("/dev/null", "w", stderr) == NULL)
+		return 1;
+	T_RUN(there_and_back);
+	T_RUN(descriptor_passes);
+	T_RUN(descriptor_not_taken);
+	T_RUN(bad_headers);
+	T_RUN(gate_refuses);
+	T_RUN(ids);
+	T_RUN(descriptor_counts);
+	T_RUN(descriptor_kinds);
+	T_RUN(truncated_data);
+	T_RUN(ctrunc);
+	T_RUN(only_once);
+	T_RUN(replies);
+	T_RUN(forgotten_asker);
+	T_RUN(request_ids);
+	T_RUN(end_of_file);
+	T_RUN(handler_says_no);
+	T_RUN(no_handler);
+	T_RUN(unsendable);
+	T_RUN(queue);
+	T_RUN(queue_descriptors);
+	T_RUN(drain);
+	return done_testing();
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration between processes: defaults lie in their ranges, every
+ * value round-trips, every value out of range and every cut is refused.
+ */
+#include <stdlib.h>
+
+#include "conf.h"
+#include "t.h"
+
+static uint64_t *
+num(struct conf *c, const struct conf_row *row)
+{
+	return (uint64_t *)(void *)((char *)c + row->offset);
+}
+
+static int
+passes(const struct conf *c)
+{
+	static struct conf out;
+	struct buf b;
+	int r;
+
+	buf_init(&b, AGENTSH_CONF_MAX);
+	conf_put(&b, c);
+	r = b.bad ? -1 : conf_get(&b, &out);
+	if (r == 0)
+		CHECK(memcmp(c, &out, sizeof(out)) == 0);
+	buf_free(&b);
+	return r;
+}
+
+static void
+defaults(void)
+{
+	static struct conf c;
+
+	conf_defaults(&c);
+	CHECK_INT(passes(&c), 0);
+	CHECK_STR(c.http_addr, "127.0.0.1:18080");
+	CHECK_INT(c.api_socket_mode, 0666);
+}
+
+static void
+ranges(void)
+{
+	static struct conf c;
+	const struct conf_row *row;
+	uint64_t words;
+	const char *p;
+
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		conf_defaults(&c);
+		if (row->kind == CONF_STR)
+			continue;
+		if (row->kind == CONF_CHOICE) {
+			for (words = 1, p = row->text; *p != '\0'; p++)
+				words += *p == '|';
+			*num(&c, row) = words - 1;
+			CHECK_INT(passes(&c), 0);
+			*num(&c, row) = words;
+			CHECK_INT(passes(&c), -1);
+			continue;
+		}
+		CHECK(row->min <= row->num && row->num <= row->max);
+		*num(&c, row) = row->min;
+		CHECK_INT(passes(&c), 0);
+		*num(&c, row) = row->max;
+		CHECK_INT(passes(&c), 0);
+		*num(&c, row) = row->max + 1;
+		CHECK_INT(passes(&c), -1);
+		*num(&c, row) = UINT64_MAX;
+		CHECK_INT(passes(&c), -1);
+		if (row->min > 0) {
+			*num(&c, row) = row->min - 1;
+			CHECK_INT(passes(&c), -1);
+		}
+	}
+}
+
+static void
+strings(void)
+{
+	static struct conf c;
+	const struct conf_row *row;
+	char *s;
+
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		if (row->kind != CONF_STR)
+			continue;
+		conf_defaults(&c);
+		s = (char *)&c + row->offset;
+		memset(s, 'x', row->max);
+		s[row->max] = '\0';
+		CHECK_INT(passes(&c), 0);
+		CHECK(strlen(row->text) <= row->max);
+	}
+}
+
+static void
+cuts(void)
+{
+	static struct conf c;
+	struct buf b, in;
+	size_t n;
+	uint8_t *copy;
+
+	conf_defaults(&c);
+	buf_init(&b, AGENTSH_CONF_MAX);
+	conf_put(&b, &c);
+	for (n = 0; n < b.len; n++) {
+		copy = malloc(n + 1);
+		memcpy(copy, b.data, n);
+		buf_read_from(&in, copy, n);
+		CHECK_INT(conf_get(&in, &c), -1);
+		free(copy);
+	}
+	buf_put_u8(&b, 0);
+	CHECK_INT(conf_get(&b, &c), -1);
+	buf_free(&b);
+}
+
+/* The largest configuration fits in its message. */
+static void
+largest(void)
+{
+	const struct conf_row *row;
+	size_t need = 0;
+
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++)
+		need += row->kind == CONF_STR ? 4 + row->max : 8;
+	CHECK(need <= AGENTSH_CONF_MAX);
+}
+
+/* Each key of the table is printed once, under its sections. */
+static void
+printed(void)
+{
+	static struct conf c;
+	const struct conf_row *row;
+	const char *last, *p;
+	char *text, want[80];
+	size_t len;
+	FILE *f;
+
+	conf_defaults(&c);
+	f = open_memstream(&text, &len);
+	conf_print(f, &c);
+	fclose(f);
+	p = text;
+	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
+		last = strrchr(row->key, '.') + 1;
+		snprintf(want, sizeof(want), " %s: ", last);
+		p = strstr(p, want);
+		CHECK(p != NULL);
+		if (p == NULL)
+			break;
+		p++;
+	}
+	CHECK(strstr(text, "permissions: 0666\n") != NULL);
+	CHECK(strstr(text, "level: info\n") != NULL);
+	CHECK(strstr(text, "real_paths: false\n") != NULL);
+	CHECK(strstr(text, "addr: \"127.0.0.1:18080\"\n") != NULL);
+	free(text);
+}
+
+int
+main(void)
+{
+	T_RUN(defaults);
+	T_RUN(ranges);
+	T_RUN(strings);
+	T_RUN(cuts);
+	T_RUN(largest);
+	T_RUN(printed);
+	return done_testing();
+}
