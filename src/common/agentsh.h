@@ -120,6 +120,16 @@ enum sess_reason {
 	SESS_REASON_MAX
 };
 
+/* How far the start of a command came before it failed (INIT_FAILED). */
+enum spawn_stage {
+	SPAWN_FORK, /* no process */
+	SPAWN_SPEC, /* the spec is malformed */
+	SPAWN_SETUP, /* limits, descriptors */
+	SPAWN_CHDIR, /* the working directory */
+	SPAWN_EXEC, /* the program */
+	SPAWN_MAX
+};
+
 /*
  * An error for a user: what went wrong in words, once, where it is known best.
  * http is the status the API answers with, code the API's error code.

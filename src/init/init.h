@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of init share: pid 1 of a session, the keeper it forks for
+ * every command, and the leader that becomes the command.
+ */
+#ifndef INIT_H
+#define INIT_H
+
+#include <sys/types.h>
+
+#include "agentsh.h"
+
+/* setup.c: rights of the sandbox, given up once and for all commands. */
+struct setup {
+	uid_t uid;
+	gid_t gid;
+	const char *home;
+	int filter_fd; /* seccomp program, as struct sock_filter[] */
+};
+
+/* Returns the Landlock ABI; any failure ends the process. */
+int setup_enter(const struct setup *);
+/* In a leader: no signal to a process outside of the command. 0 or -1. */
+int setup_scope_signals(int abi);
+
+/* leader.c: what a command needs before its exec. */
+struct leader {
+	int spec_fd;
+	int stdio[3];
+	int result_fd; /* close-on-exec: {stage, errno} when the exec failed */
+	int landlock_abi;
+};
+
+void leader_run(const struct leader *) __attribute__((noreturn));
+
+/* keeper.c: reports and orders, one packet each on the keeper's socket. */
+enum keeper_kind {
+	KEEPER_RUNNING, /* pid */
+	KEEPER_FAILED, /* stage, errno */
+	KEEPER_EXITED, /* wait status, user us, system us, maxrss KB */
+	KEEPER_SIGNAL, /* order: signo to the leader's process group */
+	KEEPER_KILL, /* order: the end of every descendant */
+	KEEPER_MAX
+};
+
+#define KEEPER_WORDS 5
+
+struct keeper_packet {
+	uint64_t word[KEEPER_WORDS];
+};
+
+/* proc_fd is the session's /proc. */
+void keeper_run(int ctl_fd, int proc_fd, struct leader *)
+    __attribute__((noreturn));
+/* One packet without waiting: 1, 0 nothing there, -1 the far end is gone. */
+int keeper_receive(int fd, struct keeper_packet *);
+int keeper_send(int fd, enum keeper_kind, const uint64_t *words, size_t n);
+
+/* tree.c: processes as /proc shows them. */
+struct tree_node {
+	pid_t pid;
+	pid_t ppid;
+	pid_t pgid;
+	bool dead; /* zombie: only its parent can end it */
+};
+
+struct tree {
+	struct tree_node *node;
+	size_t n;
+	size_t cap;
+};
+
+/* All processes of the namespace. 0 or -1. */
+int tree_scan(struct tree *, int proc_fd);
+/* SIGKILL to all descendants of root; how many were alive. */
+size_t tree_kill(const struct tree *, pid_t root);
+/* Children of this single-threaded process: their number, or -1. */
+ssize_t tree_children(int proc_fd, pid_t *pids, size_t max);
+void tree_free(struct tree *);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rights of a session, given up by its pid 1 before there is any command:
+ * user, capabilities, no_new_privs, Landlock, seccomp. All of it is inherited
+ * and none of it can be undone. What cannot be had is fatal, but for Landlock
+ * features that the kernel is too old for: INIT_READY tells its ABI.
+ */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init.h"
+#include "log.h"
+#include "path.h"
+
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
+#define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
+#endif
+
+#define SETUP_CAPS 64 /* the kernel's capabilities are 64 bits */
+
+/* landlock(7), with the members up to ABI 6 whatever the headers have. */
+struct setup_ruleset {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+
+static int
+setup_landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi < 0 ? 0 : (int)abi;
+}
+
+static int
+setup_ruleset(const struct setup_ruleset *rs, int abi)
+{
+	size_t size = abi >= 6 ? sizeof(*rs) : sizeof(rs->handled_access_fs);
+
+	return (int)syscall(SYS_landlock_create_ruleset, rs, size, 0);
+}
+
+/* No device nodes anywhere, no abstract socket of another sandbox. */
+static int
+setup_landlock(void)
+{
+	struct setup_ruleset rs = { 0 };
+	struct landlock_path_beneath_attr beneath = { 0 };
+	int abi = setup_landlock_abi(), fd;
+
+	if (abi == 0)
+		return 0;
+	rs.handled_access_fs =
+	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+	/* without a rule for it no file could leave its directory */
+	if (abi >= 2)
+		rs.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 6)
+		rs.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET;
+	fd = setup_ruleset(&rs, abi);
+	if (fd == -1)
+		fatal("landlock_create_ruleset");
+	if (abi >= 2) {
+		beneath.allowed_access = LANDLOCK_ACCESS_FS_REFER;
+		beneath.parent_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (beneath.parent_fd == -1 ||
+		    syscall(SYS_landlock_add_rule, fd,
+			LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == -1)
+			fatal("landlock_add_rule");
+		close(beneath.parent_fd);
+	}
+	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+		fatal("landlock_restrict_self");
+	close(fd);
+	return abi;
+}
+
+int
+setup_scope_signals(int abi)
+{
+	struct setup_ruleset rs = { .scoped = LANDLOCK_SCOPE_SIGNAL };
+	int fd, r;
+
+	if (abi < 6)
+		return 0;
+	fd = setup_ruleset(&rs, abi);
+	if (fd == -1)
+		return -1;
+	r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
+	close(fd);
+	return r;
+}
+
+static void
+setup_home(const struct setup *s)
+{
+	if (!path_is_clean(s->home) || strcmp(s->home, "/") == 0)
+		fatalx("bad home directory");
+	/* nobody was here before us: what exists already is not ours */
+	if (mkdir(s->home, 0700) == -1 ||
+	    chmod(s->home, 0700) == -1 ||
+	    lchown(s->home, s->uid, s->gid) == -1)
+		fatal("mkdir %s", s->home);
+}
+
+/* The bounding set and securebits, while the right to change them is there. */
+static void
+setup_bounding(void)
+{
+	int cap;
+
+	for (cap = 0; cap < SETUP_CAPS; cap++) {
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
+			break; /* one more than the kernel has */
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+			fatal("PR_CAPBSET_DROP %d", cap);
+	}
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+		SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+		SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, 0, 0, 0) == -1)
+		fatal("PR_SET_SECUREBITS");
+}
+
+static void
+setup_capabilities(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
+		fatal("PR_CAP_AMBIENT");
+	if (syscall(SYS_capset, &head, data) == -1)
+		fatal("capset");
+	if (syscall(SYS_capget, &head, data) == -1)
+		fatal("capget");
+	if ((data[0].effective | data[0].permitted | data[0].inheritable |
+		data[1].effective | data[1].permitted | data[1].inheritable) != 0)
+		fatalx("capabilities are left");
+}
+
+static void
+setup_user(const struct setup *s)
+{
+	uid_t uid, euid, suid;
+	gid_t gid, egid, sgid;
+
+	if (setresgid(s->gid, s->gid, s->gid) == -1)
+		fatal("setresgid");
+	if (setresuid(s->uid, s->uid, s->uid) == -1)
+		fatal("setresuid");
+	if (getresgid(&gid, &egid, &sgid) == -1 || gid != s->gid ||
+	    egid != s->gid || sgid != s->gid ||
+	    getresuid(&uid, &euid, &suid) == -1 || uid != s->uid ||
+	    euid != s->uid || suid != s->uid)
+		fatalx("the user did not change");
+}
+
+static void
+setup_filter(int fd)
+{
+	struct sock_filter *insn;
+	struct sock_fprog prog;
+	struct stat st;
+	size_t size;
+
+	if (fstat(fd, &st) == -1)
+		fatal("filter");
+	size = (size_t)st.st_size;
+	if (st.st_size <= 0 || size > BPF_MAXINSNS * sizeof(*insn) ||
+	    size % sizeof(*insn) != 0)
+		fatalx("the filter is no program");
+	insn = malloc(size);
+	if (insn == NULL)
+		fatal("filter");
+	if (pread(fd, insn, size, 0) != (ssize_t)size)
+		fatal("filter");
+	prog.len = (unsigned short)(size / sizeof(*insn));
+	prog.filter = insn;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == -1)
+		fatal("seccomp");
+	free(insn);
+}
+
+int
+setup_enter(const struct setup *s)
+{
+	int abi;
+
+	setup_home(s);
+	setup_bounding();
+	setup_user(s);
+	setup_capabilities();
+	/* the change of user may have set it again */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("prctl");
+	abi = setup_landlock();
+	setup_filter(s->filter_fd);
+	return abi;
+}
