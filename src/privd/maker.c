@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * maker: one process a session, with privd's rights, for a few milliseconds.
+ * It finds the account, has the workspace opened as that user, makes the
+ * namespaces, and ends; its pid-1 child mounts the root and becomes init. It
+ * hears privd alone.
+ */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "maker.h"
+
+static struct {
+	enum run_mode mode;
+	bool hello;
+	bool opened;
+	bool done;
+	struct account acct;
+	struct plan plan;
+} maker;
+
+static int maker_on_sys_hello(struct chan *, struct imsg *);
+static int maker_on_make_open(struct chan *, struct imsg *);
+static int maker_on_make_root(struct chan *, struct imsg *);
+
+static const struct handler maker_handlers[] = {
+	{ MSG_SYS_HELLO, maker_on_sys_hello },
+	{ MSG_MAKE_OPEN, maker_on_make_open },
+	{ MSG_MAKE_ROOT, maker_on_make_root },
+	{ MSG_NONE, NULL },
+};
+
+static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: maker [-dv] [-T area[,area]]\n"
+	    "maker is a part of agentsh that agentshd(8) starts; it does"
+	    " nothing by itself.\n");
+	exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct stat st;
+	struct chan *ch;
+	int c;
+
+	log_init("maker");
+	while ((c = getopt(argc, argv, "dT:v")) != -1) {
+		switch (c) {
+		case 'd':
+			break;
+		case 'T':
+			if (log_set_areas(optarg) == -1)
+				usage();
+			break;
+		case 'v':
+			log_set_verbose(log_get_verbose() + 1);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode))
+		usage();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	/* inherited by the session's private files; paths are looked up in / */
+	umask(022);
+	if (chdir("/") == -1)
+		fatal("chdir /");
+	ch = chan_new(AGENTSH_PARENT_FD, ROLE_MAKER, ROLE_PRIVD, maker_handlers,
+	    NULL);
+	if (ch == NULL)
+		fatal("start");
+	ch->state = ST_START;
+	while (!maker.done) {
+		if (chan_step(ch, -1) == -1)
+			return 1;
+	}
+	return 0;
+}
+
+static int
+maker_on_sys_hello(struct chan *ch, struct imsg *im)
+{
+	struct msg_sys_hello m;
+
+	(void)ch;
+	if (msg_get_sys_hello(im, &m) == -1)
+		return -1;
+	if (m.table_hash != msg_table_hash())
+		fatalx("agentshd and maker are of different builds: reinstall"
+		       " agentsh");
+	if (m.role != ROLE_MAKER || m.run_mode >= MODE_MAX)
+		return -1;
+	maker.mode = (enum run_mode)m.run_mode;
+	log_set_verbose((int)m.verbose);
+	maker.hello = true;
+	return 0;
+}
+
+static int
+maker_on_make_open(struct chan *ch, struct imsg *im)
+{
+	struct msg_make_open m;
+	struct aerr e = { 0 };
+
+	if (!maker.hello || msg_get_make_open(im, &m) == -1)
+		return -1;
+	if (account_lookup(&maker.acct, maker.mode, m.uid, m.gid, &e) == -1) {
+		make_tell_failed(ch, &e);
+		exit(1);
+	}
+	if (workspace_open(ch, maker.mode, &maker.acct, m.workspace) == -1)
+		exit(1);
+	maker.opened = true;
+	return 0;
+}
+
+/* Pid 1 of the session. It waits for its id maps, and for privd to know it:
+ * an end of file instead of a byte means that maker did not get that far. */
+static void
+child(struct root *r, int go_fd[2])
+{
+	struct aerr e = { 0 };
+	char c;
+
+	close(go_fd[1]);
+	if (read(go_fd[0], &c, 1) != 1)
+		_exit(1);
+	close(go_fd[0]);
+	if (root_enter(r, &e) == -1)
+		make_tell_failed(r->privd, &e);
+	_exit(1);
+}
+
+static int
+release(struct chan *ch, pid_t pid, int pidfd, const struct root *r, int go_fd,
+    struct aerr *e)
+{
+	struct msg_make_cloned m = { 0 };
+
+	if (ns_write_maps(pid, maker.mode, r->acct, r->map_root, e) == -1)
+		return -1;
+	m.pid = (uint32_t)pid;
+	/* privd owns the child from here on */
+	if (msg_send_make_cloned(ch, 0, &m, &pidfd) == -1 ||
+	    chan_drain(ch, 5000) == -1)
+		return make_error(e, "tell agentshd");
+	if (write(go_fd, "", 1) != 1)
+		return make_error(e, "release init");
+	return 0;
+}
+
+static int
+make(struct chan *ch, struct root *r, struct aerr *e)
+{
+	const struct account *a = r->acct;
+	int go_fd[2], pidfd = -1;
+	pid_t pid;
+
+	/* the supplementary groups that init will have */
+	if (maker.mode == MODE_SERVICE &&
+	    setgroups(a->ngroups, a->groups) == -1)
+		return make_error(e, "set the session's groups");
+	if (ns_make_net(e) == -1)
+		return -1;
+	pid = ns_clone(&pidfd, go_fd);
+	if (pid == -1)
+		return make_error(e, "make the session's namespaces");
+	if (pid == 0)
+		child(r, go_fd);
+	close(go_fd[0]);
+	return release(ch, pid, pidfd, r, go_fd[1], e);
+}
+
+static int
+maker_on_make_root(struct chan *ch, struct imsg *im)
+{
+	struct msg_make_root m;
+	struct root r = { 0 };
+	struct aerr e = { 0 };
+	struct buf b;
+
+	if (!maker.opened || msg_get_make_root(im, &m) == -1)
+		return -1;
+	buf_read_from(&b, m.plan, m.plan_len);
+	if (plan_get(&b, &maker.plan) == -1)
+		return -1;
+	r.acct = &maker.acct;
+	r.map_root = m.map_root != 0;
+	r.mount = m.mount;
+	r.hostname = m.hostname;
+	r.plan = &maker.plan;
+	r.privd = ch;
+	r.init_fd = imsg_take_fd(im, 0);
+	r.socket_fd = imsg_take_fd(im, 1);
+	if (make(ch, &r, &e) == -1) {
+		make_tell_failed(ch, &e);
+		exit(1);
+	}
+	maker.done = true;
+	return 0;
+}

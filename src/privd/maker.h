@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of maker share. Everything here is done for one session and
+ * ends with an exec or an exit, so descriptors of a failed step are left to
+ * the exit.
+ */
+#ifndef MAKER_H
+#define MAKER_H
+
+#include <sys/types.h>
+
+#include "agentsh.h"
+#include "chan.h"
+#include "plan.h"
+
+/* Who the session is for, as the host's account database says. */
+struct account {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[AGENTSH_GROUPS_MAX];
+	size_t ngroups;
+	char user[AGENTSH_USER_MAX + 1];
+	char home[AGENTSH_PATH_MAX + 1];
+};
+
+/* What the root of one session is made of. */
+struct root {
+	const struct account *acct;
+	bool map_root;	   /* uid 0 exists in the session */
+	const char *mount; /* where the workspace shows */
+	const char *hostname;
+	const struct plan *plan;
+	struct chan *privd;
+	int init_fd;   /* the program that becomes pid 1 */
+	int socket_fd; /* its channel to execd */
+};
+
+/* error.c */
+/* Fills e from errno: "what: text", HTTP status 500. Returns -1. */
+int make_error(struct aerr *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same without errno and with a status of the caller's. */
+int make_errorx(struct aerr *e, int http, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* workspace.c */
+int account_lookup(struct account *, enum run_mode, uid_t, gid_t,
+    struct aerr *);
+/*
+ * In a child with the account's credentials: opens the workspace and answers
+ * MAKE_OPENED, or MAKE_FAILED, on the channel. 0, or -1: not answered.
+ */
+int workspace_open(struct chan *, enum run_mode, const struct account *,
+    const char *workspace);
+void make_tell_failed(struct chan *, const struct aerr *);
+
+/* ns.c */
+/* A network namespace of our own with nothing but a loopback that is up. */
+int ns_make_net(struct aerr *);
+/*
+ * clone3(2) of the process that becomes pid 1. In the child returns 0, with
+ * *go_fd to be waited on; in the parent its pid, with *pidfd.
+ */
+pid_t ns_clone(int *pidfd, int go_fd[2]);
+int ns_write_maps(pid_t, enum run_mode, const struct account *, bool map_root,
+    struct aerr *);
+
+/* root.c: in pid 1. Returns only on failure. */
+int root_enter(const struct root *, struct aerr *);
+
+/* mnt.c: mounts as descriptors; -1 with errno */
+/* A new file system of this type; opts are name, value, ..., NULL. */
+int mnt_new(const char *type, unsigned attr, const char *const *opts);
+/* A copy of what is mounted at path, with everything beneath. */
+int mnt_copy(int dirfd, const char *path, unsigned attr);
+/* Attaches at a path beneath root, which is resolved without symlinks. */
+int mnt_attach(int mnt, int root, const char *path);
+/* Makes what is attached at path read-only. */
+int mnt_set(int root, const char *path, unsigned attr, bool recursive);
+/* A directory beneath root by absolute path, without symlinks. */
+int mnt_lookup(int root, const char *path, int flags);
+
+/* pseudo.c: /proc and /dev of a session */
+struct devs;
+/* Copies of the host's harmless devices, before the root is covered. */
+struct devs *devs_collect(struct aerr *);
+int dev_mount(int root, struct devs *, struct aerr *);
+int proc_mount(int root, struct aerr *);
+/* An empty read-only directory as a mount. */
+int empty_mount(void);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The account of a session and its workspace. The account comes from the
+ * host's database by uid, never from a message. The workspace's path is the
+ * client's: it is resolved and opened by a process that has no more rights
+ * than that client.
+ */
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maker.h"
+
+static int
+account_groups(struct account *a, const char *name, struct aerr *e)
+{
+	int n = AGENTSH_GROUPS_MAX;
+
+	if (getgrouplist(name, a->gid, a->groups, &n) == -1)
+		return make_errorx(e, 403, "user %s is in more than %d groups",
+		    name, AGENTSH_GROUPS_MAX);
+	a->ngroups = (size_t)n;
+	return 0;
+}
+
+int
+account_lookup(struct account *a, enum run_mode mode, uid_t uid, gid_t gid,
+    struct aerr *e)
+{
+	struct passwd *pw;
+
+	memset(a, 0, sizeof(*a));
+	a->uid = uid;
+	a->gid = gid;
+	errno = 0;
+	pw = getpwuid(uid);
+	if (pw == NULL && mode == MODE_SERVICE)
+		return make_errorx(e, 403, "uid %u has no account here",
+		    (unsigned)uid);
+	if (pw == NULL) {
+		/* a user without an account runs us: that is good enough */
+		snprintf(a->user, sizeof(a->user), "%u", (unsigned)uid);
+		snprintf(a->home, sizeof(a->home), "/");
+		return 0;
+	}
+	if (strlen(pw->pw_name) >= sizeof(a->user) ||
+	    strlen(pw->pw_dir) >= sizeof(a->home) || pw->pw_dir[0] != '/')
+		return make_errorx(e, 403, "the account of uid %u is unusable",
+		    (unsigned)uid);
+	snprintf(a->user, sizeof(a->user), "%s", pw->pw_name);
+	snprintf(a->home, sizeof(a->home), "%s", pw->pw_dir);
+	if (mode == MODE_USER)
+		return 0; /* keeps the groups it was started with */
+	a->gid = pw->pw_gid;
+	return account_groups(a, pw->pw_name, e);
+}
+
+/* From here on the process is the session's user, for good. */
+static int
+become(enum run_mode mode, const struct account *a)
+{
+	cap_t none;
+	int r;
+
+	if (mode == MODE_SERVICE &&
+	    (setgroups(a->ngroups, a->groups) == -1 ||
+		setresgid(a->gid, a->gid, a->gid) == -1 ||
+		setresuid(a->uid, a->uid, a->uid) == -1))
+		return -1;
+	none = cap_init();
+	if (none == NULL)
+		return -1;
+	r = cap_set_proc(none);
+	cap_free(none);
+	return r;
+}
+
+static int
+open_resolved(const char *workspace, char *real, struct aerr *e)
+{
+	struct stat st;
+	int fd;
+
+	if (workspace[0] != '/')
+		return make_errorx(e, 400,
+		    "workspace %s is not an absolute path", workspace);
+	if (realpath(workspace, real) == NULL) {
+		make_error(e, "workspace %s", workspace);
+		e->http = 400;
+		return -1;
+	}
+	if (strcmp(real, "/") == 0)
+		return make_errorx(e, 400,
+		    "workspace / is refused: name the project's directory");
+	/* the path was just resolved: a symlink now is somebody's trick */
+	fd = open(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		make_error(e, "workspace %s", real);
+		e->http = 400;
+		return -1;
+	}
+	return fd;
+}
+
+static int
+open_and_tell(struct chan *ch, const struct account *a, const char *workspace)
+{
+	struct msg_make_opened m = { 0 };
+	struct aerr e = { 0 };
+	uint8_t groups[sizeof(a->groups)];
+	char real[PATH_MAX];
+	int fd;
+
+	fd = open_resolved(workspace, real, &e);
+	if (fd == -1) {
+		make_tell_failed(ch, &e);
+		return -1;
+	}
+	m.gid = a->gid;
+	snprintf(m.workspace, sizeof(m.workspace), "%s", real);
+	snprintf(m.home, sizeof(m.home), "%s", a->home);
+	snprintf(m.user, sizeof(m.user), "%s", a->user);
+	memcpy(groups, a->groups, a->ngroups * sizeof(gid_t));
+	m.groups = groups;
+	m.groups_len = a->ngroups * sizeof(gid_t);
+	if (msg_send_make_opened(ch, 0, &m, &fd) == -1)
+		return -1;
+	return chan_drain(ch, 1000);
+}
+
+int
+workspace_open(struct chan *ch, enum run_mode mode, const struct account *a,
+    const char *workspace)
+{
+	struct aerr e = { 0 };
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == -1) {
+		make_error(&e, "fork");
+		make_tell_failed(ch, &e);
+		return -1;
+	}
+	if (pid == 0) {
+		/* dies with maker; the change of uid would clear this */
+		if (become(mode, a) == -1 ||
+		    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) {
+			make_error(&e, "become uid %u", (unsigned)a->uid);
+			make_tell_failed(ch, &e);
+			_exit(1);
+		}
+		_exit(open_and_tell(ch, a, workspace) == -1 ? 1 : 0);
+	}
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
