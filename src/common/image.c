@@ -350,6 +350,7 @@ eval_spelling(const struct image *im, size_t which, const char *s, size_t len)
 	uint32_t a, b;
 	size_t i;
 
+	lower[0] = 0;
 	for (i = 0; i < len; i++)
 		lower[i] = (uint8_t)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 0x20 :
 								  s[i]);

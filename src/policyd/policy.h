@@ -11,7 +11,7 @@
 #include "buf.h"
 #include "imagefmt.h"
 #include "plan.h"
-#include "yaml.h"
+#include "yamldoc.h"
 
 #define POLICY_MAX_GLOBS 4096 /* of one family */
 #define GLOB_MAX_ALTERNATIVES 1024 /* of one glob, braces multiplied out */

@@ -11,7 +11,7 @@
 #include <yaml.h>
 
 #include "vis.h"
-#include "yaml.h"
+#include "yamldoc.h"
 
 #define WORD_MAX_LEN 48 /* longest word that nearest_word() compares */
 
@@ -25,23 +25,21 @@ struct builder {
 	bool ended; /* the document's end was seen */
 };
 
-static int
+static int __attribute__((format(printf, 5, 0)))
 ydoc_verror(const char *name, size_t line, size_t column, struct aerr *e,
     const char *fmt, va_list ap)
 {
 	char text[AGENTSH_TEXT_MAX];
-	char safe[AGENTSH_TEXT_MAX];
 	int n;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	vis_str(safe, sizeof(safe), text);
 	e->http = 400;
 	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
-	n = snprintf(e->message, sizeof(e->message), "%s:%zu:%zu: ", name, line,
-	    column);
+	n = snprintf(e->message, sizeof(e->message), "%.512s:%zu:%zu: ", name,
+	    line, column);
+	/* what the text quotes is from the file */
 	if (n > 0 && (size_t)n < sizeof(e->message))
-		snprintf(e->message + n, sizeof(e->message) - (size_t)n, "%s",
-		    safe);
+		vis_str(e->message + n, sizeof(e->message) - (size_t)n, text);
 	return -1;
 }
 
@@ -265,7 +263,9 @@ ydoc_parse(struct ydoc *doc, const char *name, const uint8_t *data, size_t len,
 	if (!yaml_parser_initialize(&parser))
 		return ydoc_error(doc, NULL, e, "out of memory");
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, data, len);
+	/* libyaml aborts on NULL, also for nothing to read */
+	yaml_parser_set_input_string(&parser,
+	    data == NULL ? (const uint8_t *)"" : data, data == NULL ? 0 : len);
 	while (ret == 0 && !end) {
 		if (!yaml_parser_parse(&parser, &ev)) {
 			ret = parser_error(&b, &parser, data, len);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file: values, ranges, refusals, and that what conf_print
+ * writes parses back to the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "confparse.h"
+#include "t.h"
+
+static int
+parse(const char *text, struct conf *c, struct aerr *e)
+{
+	memset(e, 0, sizeof(*e));
+	return conf_parse("c", (const uint8_t *)text, strlen(text), c, e);
+}
+
+static void
+bad(const char *text, const char *want)
+{
+	struct conf c;
+	struct aerr e;
+
+	T(parse(text, &c, &e) == -1 && strcmp(e.message, want) == 0,
+	    "refused: %s [%s]", want, e.message);
+}
+
+static void
+test_good(void)
+{
+	static const char text[] =
+	    "# nothing\n"
+	    "server:\n  http:\n    addr: none\n    read_timeout: 1m30s\n"
+	    "    max_request_size: 2MiB\n"
+	    "  unix_socket: {permissions: \"0660\"}\n"
+	    "logging: {level: debug}\nsessions:\n  real_paths: true\n"
+	    "  max_sessions: 7\npolicies:\naudit: {dir: /x/\"y\"}\n";
+	struct conf c, d;
+	struct aerr e;
+	char *printed = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	T(parse("", &c, &e) == 0, "nothing is the defaults: %s", e.message);
+	conf_defaults(&d);
+	T(memcmp(&c, &d, sizeof(c)) == 0, "all of them");
+	T(parse(text, &c, &e) == 0, "a whole one: %s", e.message);
+	T(strcmp(c.http_addr, "none") == 0, "addr");
+	T(c.http_timeout_ms == 90000, "read_timeout");
+	T(c.http_max_body == 2097152, "max_request_size");
+	T(c.api_socket_mode == 0660, "permissions");
+	T(c.log_level == 2, "level");
+	T(c.real_paths == 1 && c.max_sessions == 7, "sessions");
+	T(strcmp(c.log_dir, "/x/\"y\"") == 0, "dir");
+	snprintf(c.log_dir, sizeof(c.log_dir), "/plain");
+	f = open_memstream(&printed, &len);
+	conf_print(f, &c);
+	fclose(f);
+	T(parse(printed, &d, &e) == 0, "what is printed parses: %s", e.message);
+	T(memcmp(&c, &d, sizeof(c)) == 0, "to the same");
+	free(printed);
+}
+
+int
+main(void)
+{
+	test_good();
+	bad("servr:\n  x: 1\n",
+	    "c:1:1: servr: unknown key, did you mean \"server\"?");
+	bad("server:\n  http:\n    adr: x\n",
+	    "c:3:5: server.http.adr: unknown key, did you mean "
+	    "\"server.http.addr\"?");
+	bad("sessions: {zebra: 1}\n", "c:1:12: sessions.zebra: unknown key");
+	bad("tor: {enabled: true}\n", "c:1:1: tor: not enforced by this build");
+	bad("audit:\n  integrity:\n    enabled: true\n",
+	    "c:2:3: audit.integrity: not enforced by this build");
+	bad("server: 1\n", "c:1:9: server: must be a mapping");
+	bad("- a\n", "c:1:1: the configuration must be a mapping");
+	bad("sessions: {max_sessions: 0}\n",
+	    "c:1:26: sessions.max_sessions: 0 is not between 1 and 4096");
+	bad("sessions: {max_sessions: many}\n",
+	    "c:1:26: sessions.max_sessions: \"many\" is not a whole number");
+	bad("sessions: {max_sessions: [1]}\n",
+	    "c:1:26: sessions.max_sessions: must be a single value");
+	bad("sessions: {max_sessions: }\n",
+	    "c:1:26: sessions.max_sessions: has no value");
+	bad("sessions: {real_paths: 'true'}\n",
+	    "c:1:24: sessions.real_paths: \"true\" is not true or false");
+	bad("server: {http: {read_timeout: 1ms}}\n",
+	    "c:1:31: server.http.read_timeout: 1ms is not between 1s and "
+	    "3600s");
+	bad("logging: {level: loud}\n",
+	    "c:1:18: logging.level: \"loud\" is not one of warn|info|debug");
+	bad("audit: {dir: \"a\\nb\"}\n",
+	    "c:1:14: audit.dir: has a control character");
+	bad("server: {unix_socket: {permissions: 0888}}\n",
+	    "c:1:37: server.unix_socket.permissions: \"0888\" is not an octal "
+	    "mode, write 0660");
+	bad("a: 1\na: 2\n", "c:2:1: a: key given twice, first on line 1");
+	return done_testing();
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file, from text to struct conf, by the rows of conf.def.
+ */
+#ifndef CONFPARSE_H
+#define CONFPARSE_H
+
+#include "conf.h"
+
+/*
+ * Starts from the defaults. 0, or -1 with e->message "name:line:column: key:
+ * what". The text may be anything.
+ */
+int conf_parse(const char *name, const uint8_t *text, size_t len,
+    struct conf *, struct aerr *e);
+
+#endif
