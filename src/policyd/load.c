@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds a policy by name beneath the directories that privd opened, compiles
+ * it for one session and seals the image. The operator's directory wins over
+ * the shipped one. The file is read anew for every session.
+ */
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "path.h"
+#include "policy.h"
+#include "policyd.h"
+#include "policyfile.h"
+
+static int
+load_error(struct aerr *e, const char *name, const char *what)
+{
+	e->http = 400;
+	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
+	snprintf(e->message, sizeof(e->message), "policy %s: %s", name, what);
+	return -1;
+}
+
+/* The open file, its name in file; -1 with e filled. */
+static int
+find_policy(const struct proc *p, const char *name, char *file, size_t size,
+    struct aerr *e)
+{
+	static const enum dir_kind dirs[] = { DIR_POLICY, DIR_POLICY_DEFAULT };
+	static const char *const suffixes[] = { "yaml", "yml" };
+	size_t d, s;
+	int fd;
+
+	for (d = 0; d < sizeof(dirs) / sizeof(dirs[0]); d++) {
+		if (p->dir_fd[dirs[d]] == -1)
+			continue;
+		for (s = 0; s < sizeof(suffixes) / sizeof(suffixes[0]); s++) {
+			snprintf(file, size, "%s.%s", name, suffixes[s]);
+			fd = openat(p->dir_fd[dirs[d]], file,
+			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+				O_NOCTTY);
+			if (fd != -1)
+				return fd;
+			/* a policy that is there but cannot be read must not
+			 * be replaced by another one of its name */
+			if (errno != ENOENT)
+				return load_error(e, name, errno == ELOOP ?
+					"a symbolic link is not followed" :
+					strerror(errno));
+		}
+	}
+	return load_error(e, name, "there is no policy of this name");
+}
+
+/* The image in a memfd that nobody can change. -1 with errno. */
+static int
+seal_image(const struct buf *image)
+{
+	size_t done = 0;
+	ssize_t n;
+	int fd, err;
+
+	fd = memfd_create("agentsh-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return -1;
+	while (done < image->len) {
+		n = write(fd, image->data + done, image->len - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			goto fail;
+		done += (size_t)n;
+	}
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == -1)
+		goto fail;
+	return fd;
+fail:
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+int
+load_policy(const struct proc *p, const char *name, const struct vars *vars,
+    struct loaded *out, struct aerr *e)
+{
+	char file[AGENTSH_NAME_MAX + 8];
+	struct compiled c;
+	struct policy policy;
+	uint8_t *text = NULL;
+	size_t len = 0;
+	int fd, ret;
+
+	memset(out, 0, sizeof(*out));
+	out->fd = -1;
+	if (!policy_name_is_valid(name))
+		return load_error(e, name,
+		    "a name has letters, digits, _ and - only");
+	if (!path_is_clean(vars->project_root))
+		return load_error(e, name, "the workspace is no clean path");
+	fd = find_policy(p, name, file, sizeof(file), e);
+	if (fd == -1)
+		return -1;
+	ret = policy_read(fd, file, &text, &len, e);
+	close(fd);
+	if (ret == -1)
+		return -1;
+	ret = policy_build(file, text, len, vars,
+	    p->conf.fuse_scope == SCOPE_ALL, &policy, &c, e);
+	free(text);
+	if (ret == -1)
+		return -1;
+	if (c.fallback)
+		log_info("policy %s: its file rules are simulated, as their "
+			 "automaton would have more than %d states",
+		    name, IMG_MAX_STATES);
+	out->plan = c.plan;
+	out->command_timeout_ms = policy.command_timeout_ms;
+	out->session_timeout_ms = policy.session_timeout_ms;
+	out->idle_timeout_ms = policy.idle_timeout_ms;
+	out->fd = seal_image(&c.image);
+	if (out->fd == -1) {
+		load_error(e, name, strerror(errno));
+		e->http = 500;
+	}
+	policy_free(&policy);
+	compiled_free(&c);
+	return out->fd == -1 ? -1 : 0;
+}

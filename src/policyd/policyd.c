@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policyd: compiles policies for privd, and is the operators' way to privd. It
+ * hears privd, policy files (hostile where a user may write them) and clients
+ * of the operator socket. A compromise yields forged policies for sessions
+ * made from then on, and what operators may ask; no file, no command.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "policy.h"
+#include "policyd.h"
+#include "sandbox.h"
+
+static int policyd_on_compile(struct chan *, struct imsg *);
+
+static struct {
+	struct proc p;
+	struct event_base *base;
+} policyd;
+
+static const struct handler policyd_handlers[] = {
+	{ MSG_POLICY_COMPILE, policyd_on_compile },
+	{ MSG_CTL_PROCESS, ctl_on_process },
+	{ MSG_CTL_SESSION, ctl_on_session },
+	{ MSG_CTL_DONE, ctl_on_done },
+	{ MSG_NONE, NULL },
+};
+
+static void
+policyd_refuse(struct chan *ch, uint32_t id, const struct aerr *e)
+{
+	struct msg_policy_refused r = { 0 };
+
+	r.http_status = (uint32_t)e->http;
+	snprintf(r.message, sizeof(r.message), "%s", e->message);
+	msg_send_policy_refused(ch, id, &r, NULL);
+}
+
+static int
+policyd_on_compile(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_compile m;
+	struct msg_policy_compiled r = { 0 };
+	struct aerr e = { .http = 500 };
+	struct loaded l;
+	struct vars vars;
+	struct buf plan;
+
+	if (msg_get_policy_compile(im, &m) == -1)
+		return -1;
+	vars.project_root = m.project_root;
+	vars.home = m.home;
+	vars.user = m.user;
+	if (load_policy(&policyd.p, m.name, &vars, &l, &e) == -1) {
+		policyd_refuse(ch, im->id, &e);
+		return 0;
+	}
+	buf_init(&plan, AGENTSH_PLAN_MAX);
+	plan_put(&plan, &l.plan);
+	r.command_timeout_ms = l.command_timeout_ms;
+	r.session_timeout_ms = l.session_timeout_ms;
+	r.idle_timeout_ms = l.idle_timeout_ms;
+	snprintf(r.name, sizeof(r.name), "%s", m.name);
+	r.plan = plan.data;
+	r.plan_len = plan.len;
+	if (plan.bad) {
+		snprintf(e.message, sizeof(e.message), "policy %s: no plan",
+		    m.name);
+		policyd_refuse(ch, im->id, &e);
+	} else {
+		msg_send_policy_compiled(ch, im->id, &r, &l.fd);
+	}
+	buf_free(&plan);
+	close(l.fd);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sandbox_dir dirs[2];
+
+	proc_start(&policyd.p, ROLE_POLICYD, policyd_handlers, argc, argv);
+	policyd.base = event_base_new();
+	if (policyd.base == NULL)
+		fatalx("no event loop");
+	dirs[0].fd = policyd.p.dir_fd[DIR_POLICY];
+	dirs[0].access = SANDBOX_RO;
+	dirs[1].fd = policyd.p.dir_fd[DIR_POLICY_DEFAULT];
+	dirs[1].access = SANDBOX_RO;
+	sandbox_enter(ROLE_POLICYD, dirs, 2);
+	ctl_listen(&policyd.p, policyd.base);
+	proc_watch(&policyd.p, policyd.base);
+	proc_ready(&policyd.p, "policies, operator socket");
+	event_base_dispatch(policyd.base);
+	fatalx("the event loop ended");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the daemon share.
+ */
+#ifndef POLICYD_H
+#define POLICYD_H
+
+#include "chan.h"
+#include "plan.h"
+#include "proc.h"
+
+struct event_base;
+
+/* load.c: finds, reads, compiles; *fd is a sealed memfd, the caller's. */
+struct loaded {
+	int fd;
+	struct plan plan;
+	uint64_t command_timeout_ms;
+	uint64_t session_timeout_ms;
+	uint64_t idle_timeout_ms;
+};
+
+struct vars;
+
+int load_policy(const struct proc *, const char *name, const struct vars *,
+    struct loaded *, struct aerr *e);
+
+/* ctl.c: the operator socket. */
+void ctl_listen(struct proc *, struct event_base *);
+int ctl_on_hello(struct chan *, struct imsg *);
+int ctl_on_request(struct chan *, struct imsg *);
+/* privd's answers to what was forwarded */
+int ctl_on_process(struct chan *, struct imsg *);
+int ctl_on_session(struct chan *, struct imsg *);
+int ctl_on_done(struct chan *, struct imsg *);
+
+#endif
