@@ -299,7 +299,9 @@ test_reuse(void)
 	session_open(2, "again");
 	session_ring(2, ROLE_FSD, &r);
 	file_event(&r, "c", "/w/life-1", DECISION_ALLOW);
-	query(2, "", "file_open", "", 0, 0, false);
+	do {
+		query(2, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
 	p = strstr(d.result, "\"id\":");
 	if (p != NULL)
 		memcpy(first, p, 35);
@@ -327,8 +329,6 @@ test_reuse(void)
 	T(has("life-3") && !has(first), "ids differ from run to run");
 	session_close(2, SESS_DESTROYED);
 	ring_unmap(&r);
-	snprintf(path, sizeof(path), "grep -c life- %s/again.jsonl >/dev/null",
-	    d.dir);
 	snprintf(path, sizeof(path), "%s/again.jsonl", d.dir);
 	T(access(path, F_OK) == 0, "one file a name");
 }

@@ -23,10 +23,10 @@
 #define BATCH_BYTES ((size_t)EVENTD_MAX_RINGS * (RING_SIZE + EVENT_MAX))
 /* A record has 20 bytes at least. */
 #define BATCH_MAX (BATCH_BYTES / 20)
+#define EARLY_NS 60000000000ULL
 
 struct batch_item {
 	uint64_t time_ns;
-	uint32_t order; /* as it was read: keeps the sort stable */
 	uint32_t len;
 	size_t at; /* in data */
 };
@@ -37,6 +37,7 @@ static struct {
 	uint8_t data[BATCH_BYTES];
 	size_t used;
 	struct batch_item item[BATCH_MAX];
+	struct batch_item scratch[BATCH_MAX];
 	size_t n;
 	struct erec rec;
 } batch;
@@ -126,13 +127,14 @@ log_own(struct esess *s, const struct buf *b)
 
 /* --- batches */
 
-/* A time that is not of the session's life is a lie or a stepped clock. */
+/* A time that is not of the session's life is a lie or a stepped clock. The
+ * producers run before agentshd opens the session here. */
 static uint64_t
 believable(const struct esess *s, uint64_t t, uint64_t now)
 {
 	if (t > now)
 		return now;
-	return t < s->opened_ns ? s->opened_ns : t;
+	return t < s->opened_ns - EARLY_NS ? s->opened_ns : t;
 }
 
 /* Takes what one ring holds into the batch. 0, or -1: malformed. */
@@ -156,7 +158,7 @@ batch_take(struct esess *s, struct ering *er, uint64_t now)
 			return -1;
 		it = &batch.item[batch.n];
 		it->time_ns = believable(s, head.time_ns, now);
-		it->order = (uint32_t)batch.n++;
+		batch.n++;
 		it->at = batch.used;
 		it->len = (uint32_t)len;
 		batch.used += len;
@@ -165,21 +167,47 @@ batch_take(struct esess *s, struct ering *er, uint64_t now)
 	return 0;
 }
 
-static int
-batch_compare(const void *a, const void *b)
+/* Merges the sorted [a, b) and [b, c) of from into to; equal times keep order. */
+static void
+batch_merge(const struct batch_item *from, struct batch_item *to, size_t a,
+    size_t b, size_t c)
 {
-	const struct batch_item *x = a, *y = b;
+	size_t i = a, j = b, k;
 
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	return x->order < y->order ? -1 : 1;
+	for (k = a; k < c; k++) {
+		if (i < b && (j >= c || from[i].time_ns <= from[j].time_ns))
+			to[k] = from[i++];
+		else
+			to[k] = from[j++];
+	}
+}
+
+/* By time. Not qsort(3): it looks at the machine's memory, which the sandbox
+ * does not allow, and is not stable. */
+static struct batch_item *
+batch_sort(void)
+{
+	struct batch_item *from = batch.item, *to = batch.scratch, *swap;
+	size_t width, a, b, c;
+
+	for (width = 1; width < batch.n; width *= 2) {
+		for (a = 0; a < batch.n; a = c) {
+			b = a + width < batch.n ? a + width : batch.n;
+			c = b + width < batch.n ? b + width : batch.n;
+			batch_merge(from, to, a, b, c);
+		}
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	return from;
 }
 
 /* Reads the rings once and puts their records in order: their number. */
 static size_t
 esess_drain(struct esess *s)
 {
-	const struct batch_item *it;
+	const struct batch_item *sorted, *it;
 	uint64_t now = now_ns();
 	size_t i;
 
@@ -192,9 +220,9 @@ esess_drain(struct esess *s)
 			esess_break(s, "a producer wrote a malformed record");
 		}
 	}
-	qsort(batch.item, batch.n, sizeof(batch.item[0]), batch_compare);
+	sorted = batch_sort();
 	for (i = 0; i < batch.n; i++) {
-		it = &batch.item[i];
+		it = &sorted[i];
 		if (erec_decode(&batch.rec, batch.data + it->at, it->len) ==
 		    -1) {
 			esess_break(s, "a producer wrote a malformed event");
