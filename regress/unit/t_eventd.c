@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real eventd against a driver that plays agentshd, sessiond and the
+ * producers: order, queries, reused session names, hostile records, speed.
+ * The binary is $AGENTSH_EVENTD, else src/eventd/eventd.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "chan.h"
+#include "conf.h"
+#include "event.h"
+#include "ring.h"
+#include "t.h"
+
+static struct {
+	char dir[64];
+	int dir_fd;
+	pid_t pid;
+	struct chan *privd;    /* to eventd, as agentshd */
+	struct chan *sessiond; /* to eventd, as sessiond */
+	bool ready;
+	uint64_t broken; /* last session of EVENT_BROKEN */
+	char *result;	 /* of the last query, terminated */
+	uint32_t count;
+	struct buf rec;
+} d;
+
+static int
+on_ready(struct chan *ch, struct imsg *im)
+{
+	(void)ch;
+	(void)im;
+	d.ready = true;
+	return 0;
+}
+
+static int
+on_broken(struct chan *ch, struct imsg *im)
+{
+	struct msg_event_broken m;
+
+	(void)ch;
+	if (msg_get_event_broken(im, &m) == -1)
+		return -1;
+	d.broken = m.session;
+	return 0;
+}
+
+static int
+on_result(struct chan *ch, struct imsg *im)
+{
+	struct msg_event_result m;
+	int fd = imsg_take_fd(im, 0);
+
+	(void)ch;
+	if (msg_get_event_result(im, &m) == -1)
+		return -1;
+	free(d.result);
+	d.result = calloc(1, (size_t)m.bytes + 1);
+	if (pread(fd, d.result, (size_t)m.bytes + 1, 0) != (ssize_t)m.bytes)
+		abort();
+	if (write(fd, "x", 1) != -1)
+		abort(); /* sealed */
+	d.count = m.count;
+	close(fd);
+	return 0;
+}
+
+static const struct handler handlers[] = {
+	{ MSG_SYS_READY, on_ready },
+	{ MSG_EVENT_BROKEN, on_broken },
+	{ MSG_EVENT_RESULT, on_result },
+	{ MSG_NONE, NULL },
+};
+
+static void
+start(void)
+{
+	const char *file = getenv("AGENTSH_EVENTD");
+	struct msg_sys_hello hello = { 0 };
+	struct msg_sys_conf conf = { 0 };
+	struct msg_sys_chan peer = { .peer = ROLE_SESSIOND };
+	struct msg_sys_dir dir = { .kind = DIR_LOG };
+	struct msg_sys_start go;
+	struct conf c;
+	struct buf b;
+	int p[2], s[2];
+
+	chan_pair(p);
+	chan_pair(s);
+	d.ready = false;
+	d.pid = fork();
+	if (d.pid == 0) {
+		dup2(p[1], AGENTSH_PARENT_FD);
+		fcntl(AGENTSH_PARENT_FD, F_SETFD, 0);
+		execl(file != NULL ? file : "src/eventd/eventd", "eventd",
+		    (char *)NULL);
+		_exit(127);
+	}
+	close(p[1]);
+	d.privd = chan_new(p[0], ROLE_PRIVD, ROLE_EVENTD, handlers, NULL);
+	d.sessiond = chan_new(s[0], ROLE_SESSIOND, ROLE_EVENTD, handlers, NULL);
+	hello.table_hash = msg_table_hash();
+	hello.role = ROLE_EVENTD;
+	hello.verbose = 1;
+	msg_send_sys_hello(d.privd, 0, &hello, NULL);
+	conf_defaults(&c);
+	buf_init(&b, AGENTSH_CONF_MAX);
+	conf_put(&b, &c);
+	conf.conf = b.data;
+	conf.conf_len = b.len;
+	msg_send_sys_conf(d.privd, 0, &conf, NULL);
+	buf_free(&b);
+	msg_send_sys_chan(d.privd, 0, &peer, &s[1]);
+	close(s[1]);
+	msg_send_sys_dir(d.privd, 0, &dir, &d.dir_fd);
+	msg_send_sys_start(d.privd, 0, &go, NULL);
+	while (!d.ready && chan_step(d.privd, 10000) == 1)
+		continue;
+}
+
+static int
+stop(void)
+{
+	int status;
+
+	chan_free(d.privd);
+	chan_free(d.sessiond);
+	waitpid(d.pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+session_open(uint64_t session, const char *id)
+{
+	struct msg_event_open m = { .session = session, .uid = 1000 };
+
+	snprintf(m.session_id, sizeof(m.session_id), "%s", id);
+	snprintf(m.policy, sizeof(m.policy), "default");
+	snprintf(m.workspace, sizeof(m.workspace), "/home/u/w");
+	msg_send_event_open(d.privd, 0, &m, NULL);
+}
+
+static void
+session_ring(uint64_t session, enum role role, struct ring *r)
+{
+	struct msg_event_ring m = {
+		.session = session, .role = role, .size = RING_SIZE
+	};
+	int fds[3];
+
+	ring_create(fds);
+	msg_send_event_ring(d.privd, 0, &m, fds);
+	ring_map(r, fds, RING_SIZE);
+}
+
+static void
+session_close(uint64_t session, uint32_t reason)
+{
+	struct msg_event_close m = { .session = session, .reason = reason };
+
+	msg_send_event_close(d.privd, 0, &m, NULL);
+}
+
+static void
+query(uint64_t session, const char *command, const char *type,
+    const char *decision, uint32_t limit, uint32_t offset, bool descending)
+{
+	struct msg_event_query m = { .session = session,
+		.limit = limit,
+		.offset = offset,
+		.descending = descending };
+
+	snprintf(m.command_id, sizeof(m.command_id), "%s", command);
+	snprintf(m.type, sizeof(m.type), "%s", type);
+	snprintf(m.decision, sizeof(m.decision), "%s", decision);
+	d.count = UINT32_MAX;
+	msg_send_event_query(d.sessiond, chan_request(d.sessiond, NULL), &m,
+	    NULL);
+	if (chan_step(d.sessiond, 10000) != 1)
+		d.count = UINT32_MAX;
+}
+
+static bool
+has(const char *text)
+{
+	return d.result != NULL && strstr(d.result, text) != NULL;
+}
+
+static bool
+in_order(const char *a, const char *b)
+{
+	const char *p = strstr(d.result, a), *q = strstr(d.result, b);
+
+	return p != NULL && q != NULL && p < q;
+}
+
+static void
+file_event(struct ring *r, const char *command, const char *path,
+    enum decision decision)
+{
+	ev_begin(&d.rec, EV_FILE_OPEN, command, 7);
+	ev_str(&d.rec, EVF_PATH, path);
+	ev_str(&d.rec, EVF_OPERATION, "open");
+	ev_policy(&d.rec, decision, "rule", "a message");
+	ev_u64(&d.rec, EVF_BLOCKED, decision == DECISION_DENY);
+	if (ev_emit(r, &d.rec) == -1)
+		abort();
+}
+
+static void
+test_basic(void)
+{
+	struct ring execd, fsd;
+	static const char raw[] = "/w/\xff\xc0\xaf \"q\" \\ \n";
+	char bad[EVENT_STR_MAX + 1];
+
+	session_open(1, "one");
+	session_ring(1, ROLE_EXECD, &execd);
+	session_ring(1, ROLE_FSD, &fsd);
+	ev_begin(&d.rec, EV_COMMAND_STARTED, "cmd-a", 7);
+	ev_str(&d.rec, EVF_FILENAME, "/bin/ls");
+	ev_str(&d.rec, EVF_ARGV, "ls");
+	ev_str(&d.rec, EVF_ARGV, "-l");
+	ev_emit(&execd, &d.rec);
+	file_event(&fsd, "cmd-a", "/w/first", DECISION_ALLOW);
+	file_event(&fsd, "cmd-b", "/w/other", DECISION_DENY);
+	file_event(&fsd, "cmd-a", "/w/second", DECISION_AUDIT);
+	ev_begin(&d.rec, EV_COMMAND_FINISHED, "cmd-a", 7);
+	ev_u64(&d.rec, EVF_EXIT_CODE, 3);
+	ev_u64(&d.rec, EVF_TIMED_OUT, 0);
+	ev_emit(&execd, &d.rec);
+	query(1, "cmd-a", "", "", 0, 0, false);
+	T(d.count == 4, "a command's events, just written (%u)", d.count);
+	T(in_order("command_started", "/w/first") &&
+		in_order("/w/first", "/w/second") &&
+		in_order("/w/second", "command_finished"),
+	    "rings are merged by time");
+	T(has("\"argv\":[\"ls\",\"-l\"]"), "array");
+	T(has("\"fields\":{\"exit_code\":3,\"timed_out\":false}"), "fields");
+	T(has("\"policy\":{\"decision\":\"audit\",\"effective_decision\":\"allow\","
+	      "\"rule\":\"rule\",\"message\":\"a message\"}"),
+	    "policy");
+	T(has("\"session_id\":\"one\",\"command_id\":\"cmd-a\",\"pid\":7,"),
+	    "identity");
+	query(1, "", "", "", 0, 0, false);
+	T(d.count == 6 && in_order("session_created", "command_started"),
+	    "all");
+	T(has("\"workspace\":\"/home/u/w\""),
+	    "session_created says the workspace");
+	query(1, "", "", "", 2, 1, true);
+	T(d.count == 2 && in_order("/w/second", "/w/other") && !has("first"),
+	    "newest first, limit and offset");
+	query(1, "", "file_open,command_finished", "", 0, 0, false);
+	T(d.count == 4, "by types");
+	query(1, "", "", "deny", 0, 0, false);
+	T(d.count == 1 && has("/w/other"), "by decision");
+	query(1, "", "", "approve", 0, 0, false);
+	T(d.count == 0, "by a decision that none has");
+	query(1, "", "no_such_type", "", 0, 0, false);
+	T(d.count == 0, "by a type that none has");
+	query(1, "cmd-x", "", "", 0, 0, false);
+	T(d.count == 0, "of an unknown command");
+	query(99, "", "", "", 0, 0, false);
+	T(d.count == 0, "of an unknown session");
+	file_event(&fsd, "cmd-c", raw, DECISION_ALLOW);
+	memset(bad, 0xff, EVENT_STR_MAX);
+	bad[EVENT_STR_MAX] = '\0';
+	file_event(&fsd, "cmd-c", bad, DECISION_ALLOW);
+	query(1, "cmd-c", "", "", 0, 0, false);
+	T(d.count == 2 &&
+		has("\"/w/\\\\377\\\\300\\\\257 \\\"q\\\" \\\\\\\\ \\\\012\""),
+	    "bytes that are not UTF-8 are escaped");
+	session_close(1, SESS_EXPIRED_IDLE);
+	query(1, "", "session_expired", "", 0, 0, false);
+	/* two channels: the question may be read first */
+	while (d.count == 0)
+		query(1, "", "session_expired", "", 0, 0, false);
+	T(d.count == 1 && has("\"reason\":\"idle_timeout\""),
+	    "end of the session");
+	ring_unmap(&execd);
+	ring_unmap(&fsd);
+}
+
+static void
+test_reuse(void)
+{
+	char first[64] = "", path[128];
+	struct ring r;
+	const char *p;
+
+	session_open(2, "again");
+	session_ring(2, ROLE_FSD, &r);
+	file_event(&r, "c", "/w/life-1", DECISION_ALLOW);
+	do {
+		query(2, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	p = strstr(d.result, "\"id\":");
+	if (p != NULL)
+		memcpy(first, p, 35);
+	session_close(2, SESS_DESTROYED);
+	ring_unmap(&r);
+	session_open(3, "again");
+	session_ring(3, ROLE_FSD, &r);
+	file_event(&r, "c", "/w/life-2", DECISION_ALLOW);
+	do {
+		query(3, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(d.count == 1 && has("life-2") && !has("life-1"), "a name used again");
+	T(first[0] != '\0' && !has(first), "ids differ: %s", first);
+	session_close(3, SESS_DESTROYED);
+	ring_unmap(&r);
+	T(stop() == 1, "exit 1 when agentshd is gone");
+	start();
+	T(d.ready, "a second run");
+	session_open(2, "again");
+	session_ring(2, ROLE_FSD, &r);
+	file_event(&r, "c", "/w/life-3", DECISION_ALLOW);
+	do {
+		query(2, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(has("life-3") && !has(first), "ids differ from run to run");
+	session_close(2, SESS_DESTROYED);
+	ring_unmap(&r);
+	snprintf(path, sizeof(path), "%s/again.jsonl", d.dir);
+	T(access(path, F_OK) == 0, "one file a name");
+}
+
+static uint64_t
+wait_broken(void)
+{
+	d.broken = 0;
+	while (d.broken == 0 && chan_step(d.privd, 5000) == 1)
+		continue;
+	return d.broken;
+}
+
+static void
+test_hostile(void)
+{
+	static const char nonsense[] = "\xff\xff\0\0nonsense";
+	struct ring r, good;
+	uint64_t lie = UINT64_MAX / 2;
+	int fd;
+
+	session_open(10, "hostile");
+	session_ring(10, ROLE_EXECD, &good);
+	session_ring(10, ROLE_FSD, &r);
+	file_event(&r, "c", "/w/before", DECISION_ALLOW);
+	ring_put(&r, nonsense, sizeof(nonsense));
+	T(wait_broken() == 10, "nonsense ends the session");
+	file_event(&good, "c", "/w/good", DECISION_ALLOW);
+	query(10, "", "file_open", "", 0, 0, false);
+	T(d.count == 2 && has("before") && has("good"),
+	    "what was right is logged");
+	session_close(10, SESS_HELPER_DIED);
+	ring_unmap(&r);
+	ring_unmap(&good);
+
+	session_open(11, "hostile2");
+	session_ring(11, ROLE_FSD, &r);
+	memcpy(r.head, &lie, sizeof(lie));
+	lie = 1;
+	if (write(r.wake_fd, &lie, sizeof(lie)) != sizeof(lie))
+		abort();
+	T(wait_broken() == 11, "a position that lies ends the session");
+	session_close(11, SESS_HELPER_DIED);
+	ring_unmap(&r);
+
+	session_open(12, "hostile3");
+	session_ring(12, ROLE_FSD, &r);
+	ev_begin(&d.rec, EV_FILE_OPEN, "c", 1);
+	ev_str(&d.rec, EVF_PATH, "/a");
+	ev_str(&d.rec, EVF_PATH, "/b");
+	ev_emit(&r, &d.rec);
+	T(wait_broken() == 12, "a field twice ends the session");
+	session_close(12, SESS_HELPER_DIED);
+	ring_unmap(&r);
+
+	session_open(13, "hostile4");
+	session_ring(13, ROLE_FSD, &r);
+	ev_begin(&d.rec, EV_FILE_OPEN, "c", 1);
+	lie = UINT64_MAX;
+	memcpy(d.rec.data + 8, &lie, 8);
+	ev_emit(&r, &d.rec);
+	query(13, "", "file_open", "", 0, 0, false);
+	while (d.count == 0)
+		query(13, "", "file_open", "", 0, 0, false);
+	T(d.count == 1 && has("\"timestamp\":\"20"),
+	    "a time in the future is not believed");
+	session_close(13, SESS_DESTROYED);
+	ring_unmap(&r);
+
+	fd = openat(d.dir_fd, "victim", O_RDWR | O_CREAT, 0600);
+	close(fd);
+	T(symlinkat("victim", d.dir_fd, "link.jsonl") == 0,
+	    "a link in the way");
+	session_open(14, "link");
+	T(wait_broken() == 14, "a link is not followed");
+	session_close(14, SESS_HELPER_DIED);
+	session_open(15, "../x");
+	T(wait_broken() == 15, "a name with a slash");
+	session_close(15, SESS_HELPER_DIED);
+}
+
+static void
+test_continue(void)
+{
+	struct ring r;
+	char line[4096];
+	ssize_t n;
+	int fd;
+
+	fd = openat(d.dir_fd, "cut.jsonl", O_RDWR | O_CREAT, 0600);
+	T(write(fd, "{\"half", 6) == 6, "a file that ends within a line");
+	session_open(20, "cut");
+	session_ring(20, ROLE_FSD, &r);
+	file_event(&r, "c", "/w/x", DECISION_ALLOW);
+	do {
+		query(20, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(has("{\"id\"") && d.result[0] == '{', "lines are found behind it");
+	n = pread(fd, line, sizeof(line) - 1, 0);
+	line[n > 0 ? n : 0] = '\0';
+	T(strncmp(line, "{\"half\n{\"id\":\"ev-", 17) == 0, "it was ended");
+	close(fd);
+	session_close(20, SESS_DESTROYED);
+	ring_unmap(&r);
+}
+
+static void
+test_commands(void)
+{
+	struct ring r;
+	char id[32];
+	int i, k;
+
+	session_open(30, "many");
+	session_ring(30, ROLE_EXECD, &r);
+	for (i = 0; i < 1000; i++) {
+		snprintf(id, sizeof(id), "cmd-%d", i);
+		ev_begin(&d.rec, EV_COMMAND_POLICY, id, 1);
+		ev_emit(&r, &d.rec);
+		for (k = 0; k < 3; k++)
+			file_event(&r, id, "/w/x", DECISION_ALLOW);
+	}
+	file_event(&r, "cmd-0", "/w/late", DECISION_ALLOW);
+	do {
+		query(30, "", "command_policy", "", 0, 0, true);
+	} while (d.count < 1000);
+	query(30, "cmd-0", "", "", 0, 0, false);
+	T(d.count == 5 && has("late"),
+	    "late events of a forgotten command (%u)", d.count);
+	query(30, "cmd-1", "", "", 0, 0, false);
+	T(d.count == 4, "a forgotten command (%u)", d.count);
+	query(30, "cmd-999", "", "", 0, 0, true);
+	T(d.count == 4, "the last command (%u)", d.count);
+	session_close(30, SESS_DESTROYED);
+	ring_unmap(&r);
+}
+
+static double
+seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void
+test_speed(int count)
+{
+	struct ring r;
+	struct stat st;
+	double t0, t1, t2;
+	int i;
+
+	session_open(40, "speed");
+	session_ring(40, ROLE_FSD, &r);
+	t0 = seconds();
+	for (i = 0; i < count; i++)
+		file_event(&r, "cmd-speed", "/workspace/src/common/event.c",
+		    DECISION_ALLOW);
+	query(40, "cmd-speed", "", "", 5000, (uint32_t)count - 1, false);
+	t1 = seconds();
+	T(d.count == 1, "%d events are all there", count);
+	query(40, "cmd-speed", "", "", 5000, 0, false);
+	t2 = seconds();
+	T(d.count == 5000, "5000 of them");
+	if (fstatat(d.dir_fd, "speed.jsonl", &st, 0) == -1)
+		abort();
+	printf("# %.0f events/s, %.0f bytes an event, query of 5000: %.1f ms\n",
+	    count / (t1 - t0), (double)st.st_size / count, (t2 - t1) * 1000);
+	session_close(40, SESS_DESTROYED);
+	ring_unmap(&r);
+}
+
+int
+main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(d.dir, sizeof(d.dir), "%s/t_eventd.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(d.dir) == NULL)
+		return 1;
+	d.dir_fd = open(d.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	buf_init(&d.rec, EVENT_MAX);
+	start();
+	if (!T(d.ready, "eventd starts"))
+		return done_testing();
+	test_basic();
+	test_reuse();
+	test_hostile();
+	test_continue();
+	test_commands();
+	test_speed(100000);
+	T(stop() == 1, "the end");
+	free(d.result);
+	buf_free(&d.rec);
+	close(d.dir_fd);
+	return done_testing();
+}
