@@ -15,18 +15,21 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static char *argv[] = { "sh", "-c", "", "a b\n\377", NULL };
-static char *env[] = { "PATH=/bin", "EMPTY=", "EQ==x", NULL };
+/* execve(2)'s prototype wants them writable; nobody writes */
+#define W(s) ((char *)(uintptr_t)(s))
+
+static char *argv[] = { W("sh"), W("-c"), W(""), W("a b\n\377"), NULL };
+static char *env[] = { W("PATH=/bin"), W("EMPTY="), W("EQ==x"), NULL };
 
 static void
 round_trip(void)
 {
-	struct spec in = { .file = "/bin/sh",
+	struct spec in = { .file = W("/bin/sh"),
 		.argv = argv,
 		.argc = 4,
 		.env = env,
 		.nenv = 3,
-		.cwd = "/workspace" };
+		.cwd = W("/workspace") };
 	struct spec out;
 	size_t i;
 	int fd;
@@ -59,7 +62,9 @@ round_trip(void)
 static void
 too_big(void)
 {
-	struct spec in = { .file = "x", .cwd = "/", .env = env, .nenv = 0 };
+	struct spec in = {
+		.file = W("x"), .cwd = W("/"), .env = env, .nenv = 0
+	};
 	char **words = calloc(AGENTSH_WORDS_MAX + 2, sizeof(*words));
 	char *big = malloc(1024 * 1024 + 2);
 	struct spec out;
@@ -67,7 +72,7 @@ too_big(void)
 	int fd;
 
 	for (i = 0; i <= AGENTSH_WORDS_MAX; i++)
-		words[i] = "w";
+		words[i] = W("w");
 	in.argv = words;
 	in.argc = AGENTSH_WORDS_MAX;
 	fd = spec_write(&in);

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Any script is as shellcheck wants it.
+command -v shellcheck >/dev/null || {
+	echo "SKIP: shellcheck is not installed"
+	exit 77
+}
+cd "${TEST_SRC:?}" || exit 1
+# (SC1091: lib.sh is read by a path known at run time; SC2013: names here have no blanks)
+{
+	find regress -name '*.sh' -type f
+	for f in bootstrap .ci/run bench/run; do
+		! head -n 1 "$f" 2>/dev/null | grep -q 'sh$' || echo "$f"
+	done
+} | LC_ALL=C sort | xargs shellcheck -e SC1091,SC2013,SC2154
