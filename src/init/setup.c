@@ -118,12 +118,31 @@ setup_home(const struct setup *s)
 		fatal("mkdir %s", s->home);
 }
 
-/* The bounding set and securebits, while the right to change them is there. */
+static bool
+setup_may_setpcap(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+		0 };
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	if (syscall(SYS_capget, &head, data) == -1)
+		fatal("capget");
+	return (data[0].effective & (1U << CAP_SETPCAP)) != 0;
+}
+
+/*
+ * The bounding set and securebits, while the right to change them is there. A
+ * pid 1 whose user is not the namespace's root may have lost it in its exec;
+ * it has no capability then, and no_new_privs keeps it so.
+ */
 static void
 setup_bounding(void)
 {
 	int cap;
 
+	if (!setup_may_setpcap())
+		return;
 	for (cap = 0; cap < SETUP_CAPS; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
 			break; /* one more than the kernel has */
