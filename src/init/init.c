@@ -28,20 +28,20 @@
 #include "msg.h"
 
 #define INIT_MAX_COMMANDS 4096
-#define INIT_KILL_MS 3000 /* for a keeper to end its descendants */
+#define INIT_KILL_MS 3000  /* for a keeper to end its descendants */
 #define INIT_SWEEP_MS 5000 /* for us to end what lost its keeper */
-#define INIT_PASS_MS 5 /* between two passes */
-#define INIT_BATCH 64 /* messages before others get their turn */
+#define INIT_PASS_MS 5	   /* between two passes */
+#define INIT_BATCH 64	   /* messages before others get their turn */
 
 struct command {
 	TAILQ_ENTRY(command) entry;
 	uint64_t number;
 	uint32_t request; /* id of INIT_SPAWN */
 	pid_t keeper;
-	int fd; /* to the keeper; -1 after its end */
-	bool answered; /* INIT_RUNNING or INIT_FAILED was sent */
-	bool running; /* INIT_RUNNING was sent */
-	bool exited; /* INIT_EXITED was sent */
+	int fd;		  /* to the keeper; -1 after its end */
+	bool answered;	  /* INIT_RUNNING or INIT_FAILED was sent */
+	bool running;	  /* INIT_RUNNING was sent */
+	bool exited;	  /* INIT_EXITED was sent */
 	uint64_t kill_at; /* ms; 0: no tree kill under way */
 };
 
@@ -65,8 +65,7 @@ init_now(void)
 }
 
 /* The end of the session: every process but us at one stroke, then us. */
-static void __attribute__((noreturn))
-init_end(const char *why)
+static void __attribute__((noreturn)) init_end(const char *why)
 {
 	log_debug("end of the session: %s", why);
 	kill(-1, SIGKILL);
@@ -100,8 +99,9 @@ init_find_keeper(pid_t pid)
 static void
 init_send_failed(struct command *c, enum spawn_stage stage, uint32_t error)
 {
-	struct msg_init_failed m = { .command = c->number, .error = error,
-		.stage = (uint32_t)stage };
+	struct msg_init_failed m = {
+		.command = c->number, .error = error, .stage = (uint32_t)stage
+	};
 
 	c->answered = true;
 	msg_send_init_failed(init.execd, c->request, &m, NULL);
@@ -110,8 +110,10 @@ init_send_failed(struct command *c, enum spawn_stage stage, uint32_t error)
 static void
 init_send_exited(struct command *c, int status, const uint64_t usage[3])
 {
-	struct msg_init_exited m = { .command = c->number, .user_us = usage[0],
-		.system_us = usage[1], .maxrss_kb = usage[2] };
+	struct msg_init_exited m = { .command = c->number,
+		.user_us = usage[0],
+		.system_us = usage[1],
+		.maxrss_kb = usage[2] };
 
 	if (WIFSIGNALED(status))
 		m.term_signal = (uint32_t)WTERMSIG(status);
@@ -257,7 +259,8 @@ init_fork_keeper(struct command *c, struct imsg *im)
 {
 	struct leader l = { .spec_fd = im->fds[0],
 		.stdio = { im->fds[1], im->fds[2], im->fds[3] },
-		.result_fd = -1, .landlock_abi = init.landlock_abi };
+		.result_fd = -1,
+		.landlock_abi = init.landlock_abi };
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)

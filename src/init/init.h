@@ -36,10 +36,10 @@ void leader_run(const struct leader *) __attribute__((noreturn));
 /* keeper.c: reports and orders, one packet each on the keeper's socket. */
 enum keeper_kind {
 	KEEPER_RUNNING, /* pid */
-	KEEPER_FAILED, /* stage, errno */
-	KEEPER_EXITED, /* wait status, user us, system us, maxrss KB */
-	KEEPER_SIGNAL, /* order: signo to the leader's process group */
-	KEEPER_KILL, /* order: the end of every descendant */
+	KEEPER_FAILED,	/* stage, errno */
+	KEEPER_EXITED,	/* wait status, user us, system us, maxrss KB */
+	KEEPER_SIGNAL,	/* order: signo to the leader's process group */
+	KEEPER_KILL,	/* order: the end of every descendant */
 	KEEPER_MAX
 };
 

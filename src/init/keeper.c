@@ -35,7 +35,7 @@ static struct {
 	pid_t leader;
 	bool running; /* the exec succeeded */
 	bool settled; /* RUNNING or FAILED was reported */
-	bool exited; /* the leader was reaped */
+	bool exited;  /* the leader was reaped */
 	bool killing;
 	struct tree tree;
 } keeper;
@@ -175,7 +175,8 @@ keeper_loop(void)
 	for (;;) {
 		if (keeper.settled)
 			pfd[2].fd = -1;
-		if (poll(pfd, 3, keeper.killing ? 1 : -1) == -1 && errno != EINTR)
+		if (poll(pfd, 3, keeper.killing ? 1 : -1) == -1 &&
+		    errno != EINTR)
 			_exit(1);
 		if (pfd[2].fd != -1 && pfd[2].revents != 0)
 			keeper_result();

@@ -121,13 +121,14 @@ leader_search(const struct spec *spec)
 
 	if (strlen(spec->file) > NAME_MAX)
 		return ENAMETOOLONG;
-	for (p = leader_path(spec); p != NULL; p = *end == '\0' ? NULL : end + 1) {
+	for (p = leader_path(spec); p != NULL;
+	     p = *end == '\0' ? NULL : end + 1) {
 		end = p + strcspn(p, ":");
 		if (end - p > AGENTSH_PATH_MAX)
 			continue;
 		/* an empty part is the working directory */
-		len = snprintf(path, sizeof(path), "%.*s%s%s", (int)(end - p), p,
-		    end == p ? "./" : "/", spec->file);
+		len = snprintf(path, sizeof(path), "%.*s%s%s", (int)(end - p),
+		    p, end == p ? "./" : "/", spec->file);
 		if (len < 0 || (size_t)len >= sizeof(path))
 			continue;
 		error = leader_try(spec, path);

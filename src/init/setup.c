@@ -66,8 +66,8 @@ setup_landlock(void)
 
 	if (abi == 0)
 		return 0;
-	rs.handled_access_fs =
-	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+	rs.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR |
+	    LANDLOCK_ACCESS_FS_MAKE_BLOCK;
 	/* without a rule for it no file could leave its directory */
 	if (abi >= 2)
 		rs.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
@@ -113,34 +113,55 @@ setup_home(const struct setup *s)
 	if (!path_is_clean(s->home) || strcmp(s->home, "/") == 0)
 		fatalx("bad home directory");
 	/* nobody was here before us: what exists already is not ours */
-	if (mkdir(s->home, 0700) == -1 ||
-	    chmod(s->home, 0700) == -1 ||
+	if (mkdir(s->home, 0700) == -1 || chmod(s->home, 0700) == -1 ||
 	    lchown(s->home, s->uid, s->gid) == -1)
 		fatal("mkdir %s", s->home);
 }
 
-/* The bounding set and securebits, while the right to change them is there. */
+static bool
+setup_may_setpcap(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+		0 };
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	if (syscall(SYS_capget, &head, data) == -1)
+		fatal("capget");
+	return (data[0].effective & (1U << CAP_SETPCAP)) != 0;
+}
+
+/*
+ * The bounding set and securebits, while the right to change them is there. A
+ * pid 1 whose user is not the namespace's root may have lost it in its exec;
+ * it has no capability then, and no_new_privs keeps it so.
+ */
 static void
 setup_bounding(void)
 {
 	int cap;
 
+	if (!setup_may_setpcap())
+		return;
 	for (cap = 0; cap < SETUP_CAPS; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
 			break; /* one more than the kernel has */
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			fatal("PR_CAPBSET_DROP %d", cap);
 	}
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-		SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-		SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, 0, 0, 0) == -1)
+	if (prctl(PR_SET_SECUREBITS,
+		SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+		    SECBIT_NO_CAP_AMBIENT_RAISE |
+		    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+		0, 0, 0) == -1)
 		fatal("PR_SET_SECUREBITS");
 }
 
 static void
 setup_capabilities(void)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+		0 };
 	struct __user_cap_data_struct data[2];
 
 	memset(data, 0, sizeof(data));
@@ -151,7 +172,8 @@ setup_capabilities(void)
 	if (syscall(SYS_capget, &head, data) == -1)
 		fatal("capget");
 	if ((data[0].effective | data[0].permitted | data[0].inheritable |
-		data[1].effective | data[1].permitted | data[1].inheritable) != 0)
+		data[1].effective | data[1].permitted | data[1].inheritable) !=
+	    0)
 		fatalx("capabilities are left");
 }
 

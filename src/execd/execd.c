@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * execd: decides which commands of one session may run and supervises those
+ * that do. Hears sessiond (what clients want), init (pid 1 of the session, as
+ * trustworthy as the commands are) and fsd. Runs as the session's user; whoever
+ * owns it can run commands in that session's sandbox, and nothing outside.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "execd.h"
+#include "log.h"
+#include "sandbox.h"
+
+struct execd execd;
+
+static int
+execd_on_policy_image(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_image m;
+	struct aerr e = { 0 };
+
+	(void)ch;
+	if (msg_get_policy_image(im, &m) == -1)
+		return -1;
+	if (image_map(&execd.image, im->fds[0], &e) == -1)
+		fatalx("policy image: %s", e.message);
+	execd.has_image = true;
+	return 0;
+}
+
+static int
+execd_on_init_ready(struct chan *ch, struct imsg *im)
+{
+	struct msg_init_ready m;
+	char detail[64];
+
+	(void)ch;
+	if (msg_get_init_ready(im, &m) == -1)
+		return -1;
+	snprintf(detail, sizeof(detail), "landlock ABI %u in the session",
+	    m.landlock_abi);
+	proc_ready(&execd.p, detail);
+	return 0;
+}
+
+static const struct handler execd_handlers[] = {
+	{ MSG_POLICY_IMAGE, execd_on_policy_image },
+	{ MSG_INIT_READY, execd_on_init_ready },
+	{ MSG_INIT_SPAWNED, command_on_init_spawned },
+	{ MSG_INIT_RUNNING, command_on_init_running },
+	{ MSG_INIT_FAILED, command_on_init_failed },
+	{ MSG_INIT_EXITED, command_on_init_exited },
+	{ MSG_INIT_GONE, command_on_init_gone },
+	{ MSG_EXEC_START, command_on_exec_start },
+	{ MSG_EXEC_KILL, command_on_exec_kill },
+	{ MSG_FS_SYNCED, command_on_fs_synced },
+	{ MSG_NONE, NULL },
+};
+
+/* The rights of the commands, for init to take on before there are any. */
+static void
+execd_setup_init(void)
+{
+	struct msg_init_setup m = { .table_hash = msg_table_hash(),
+		.uid = execd.p.uid,
+		.gid = execd.p.gid };
+	struct timespec a, b;
+	size_t len;
+	int fd;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	fd = filter_make(&len);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (fd == -1)
+		fatalx("the seccomp filter of the commands cannot be made");
+	log_debug("filter of the commands: %zu instructions, %ld us", len,
+	    (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+	snprintf(m.home, sizeof(m.home), "%s", EXECD_HOME);
+	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m, &fd) == -1)
+		fatalx("init is gone");
+	close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
+	if (!execd.has_image || execd.p.ring.size == 0 ||
+	    execd.p.peer[ROLE_SESSIOND] == NULL ||
+	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
+		fatalx("the start was incomplete");
+	sandbox_enter(ROLE_EXECD, NULL, 0);
+	TAILQ_INIT(&execd.commands);
+	buf_init(&execd.event, EVENT_MAX);
+	execd.base = event_base_new();
+	if (execd.base == NULL)
+		fatalx("event_base_new");
+	proc_watch(&execd.p, execd.base);
+	execd_setup_init();
+	event_base_dispatch(execd.base);
+	/* the channel to agentshd closes first: not reached in good order */
+	while (!TAILQ_EMPTY(&execd.commands))
+		command_free(TAILQ_FIRST(&execd.commands));
+	buf_free(&execd.event);
+	image_unmap(&execd.image);
+	event_base_free(execd.base);
+	proc_free(&execd.p);
+	return 1;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of execd share: the helper that decides and supervises the
+ * commands of one session.
+ */
+#ifndef EXECD_H
+#define EXECD_H
+
+#include <sys/queue.h>
+
+#include "event.h"
+#include "image.h"
+#include "proc.h"
+#include "spec.h"
+
+#define EXECD_HOME "/tmp/home" /* of every session, made by init */
+
+struct command {
+	TAILQ_ENTRY(command) entry;
+	uint64_t number;
+	char id[AGENTSH_CMDID_MAX + 1];
+	uint32_t request; /* sessiond's, of EXEC_START */
+	uint64_t start_us;
+	uint64_t timeout_ms; /* 0: none */
+	uint32_t pid; /* of the leader, as the session sees it; 0: none yet */
+	bool known_to_fsd; /* FS_COMMAND was sent */
+	bool ended;	   /* INIT_EXITED or INIT_FAILED came */
+	bool syncing;	   /* waits for FS_SYNCED */
+	bool gone;	   /* INIT_GONE came: no process is left */
+	bool timed_out;
+	bool killed;	/* a tree kill was asked for */
+	uint32_t error; /* errno, when the start failed */
+	uint32_t stage; /* enum spawn_stage of that */
+	struct msg_init_exited result;
+	struct spec spec; /* until it runs */
+	struct event *timer;
+};
+
+struct execd {
+	struct proc p;
+	struct image image;
+	bool has_image;
+	struct event_base *base;
+	struct buf event; /* the record being made */
+	TAILQ_HEAD(, command) commands;
+	uint64_t highest; /* command number seen */
+};
+
+extern struct execd execd;
+
+/* command.c: one command from EXEC_START until nothing of it is left. */
+int command_on_exec_start(struct chan *, struct imsg *);
+int command_on_exec_kill(struct chan *, struct imsg *);
+int command_on_init_spawned(struct chan *, struct imsg *);
+int command_on_init_running(struct chan *, struct imsg *);
+int command_on_init_failed(struct chan *, struct imsg *);
+int command_on_init_exited(struct chan *, struct imsg *);
+int command_on_init_gone(struct chan *, struct imsg *);
+int command_on_fs_synced(struct chan *, struct imsg *);
+void command_free(struct command *);
+
+/* record.c: the events of commands. */
+void record_policy(const struct command *, const struct verdict *);
+void record_started(const struct command *);
+void record_finished(const struct command *, uint64_t duration_us);
+void record_killed(const struct command *, uint32_t signo);
+
+/* filter.c: a memfd with the commands' seccomp program, or -1; the number of
+ * its instructions in *len. */
+int filter_make(size_t *len);
+
+#endif

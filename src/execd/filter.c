@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seccomp filter of every process in a session, from the DENY rows of
+ * sandbox.def. libseccomp makes the part with the denials; in front of it
+ * stands what it cannot say: a call that this libseccomp cannot name is
+ * ENOSYS, so that a kernel younger than we are brings nothing new; and two
+ * calls are allowed for the listed values of their arguments only. The kernel
+ * sees their arguments as 32 bits, and so does the filter.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#include "execd.h"
+#include "log.h"
+
+#define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
+#define FILTER_FRONT 96	  /* instructions in front of libseccomp's */
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARG(n) offsetof(struct seccomp_data, args[n])
+#else
+#define ARG(n) (offsetof(struct seccomp_data, args[n]) + 4)
+#endif
+
+#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
+#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
+#endif
+
+/* clang-format off */
+#define LIMIT(roles, resource, value, reason)
+#define LANDLOCK(roles, access, reason)
+#define CALL(roles, call, reason)
+#define CALL_IF(roles, call, arg, mask, value, reason)
+#define CALL_ERRNO(roles, call, error, reason)
+
+/* mask 0: whatever the arguments */
+static const struct {
+	const char *name;
+	uint16_t error;
+	unsigned arg;
+	uint64_t mask;
+	uint64_t value;
+} denials[] = {
+#define DENY(call, error, reason) { #call, error, 0, 0, 0 },
+#define DENY_IF(call, arg, mask, value, error, reason) \
+	{ #call, error, arg, (uint32_t)(mask), (uint32_t)(value) },
+#include "sandbox.def"
+#undef DENY
+#undef DENY_IF
+};
+/* clang-format on */
+
+struct front {
+	struct sock_filter insn[FILTER_FRONT];
+	size_t n;
+	bool full;
+};
+
+static void
+front_add(struct front *f, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (f->n == FILTER_FRONT) {
+		f->full = true;
+		return;
+	}
+	f->insn[f->n].code = code;
+	f->insn[f->n].jt = jt;
+	f->insn[f->n].jf = jf;
+	f->insn[f->n++].k = k;
+}
+
+static void
+front_load(struct front *f, size_t offset)
+{
+	front_add(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+static void
+front_return(struct front *f, uint32_t action)
+{
+	front_add(f, BPF_RET | BPF_K, action, 0, 0);
+}
+
+/* When the value loaded is one of these, over the next `skip` instructions. */
+static void
+front_if_one_of(struct front *f, const uint32_t *v, size_t n, uint8_t skip)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, v[i],
+		    (uint8_t)(n - 1 - i + skip), 0);
+}
+
+/* Unless the value loaded is one of these: the call fails with error. */
+static void
+front_only(struct front *f, const uint32_t *v, size_t n, int error)
+{
+	front_if_one_of(f, v, n, 1);
+	front_return(f, SECCOMP_RET_ERRNO | (uint32_t)error);
+}
+
+/* Starts the part for one call; front_end() closes it. */
+static size_t
+front_begin(struct front *f, int nr)
+{
+	front_load(f, offsetof(struct seccomp_data, nr));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 0);
+	return f->n - 1;
+}
+
+static void
+front_end(struct front *f, size_t begin)
+{
+	if (begin < f->n && f->n - begin - 1 <= UINT8_MAX)
+		f->insn[begin].jf = (uint8_t)(f->n - begin - 1);
+	else
+		f->full = true;
+}
+
+/* Numbers without a name fail with ENOSYS, x32's among them. */
+static void
+front_known_calls(struct front *f, uint32_t arch)
+{
+	char *name;
+	bool known, before = false;
+	int nr;
+
+	front_load(f, offsetof(struct seccomp_data, arch));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
+	front_return(f, SECCOMP_RET_KILL_PROCESS);
+	front_load(f, offsetof(struct seccomp_data, nr));
+	for (nr = 0; nr <= FILTER_CALLS; nr++) {
+		name = nr == FILTER_CALLS ?
+		    NULL :
+		    seccomp_syscall_resolve_num_arch(arch, nr);
+		known = name != NULL;
+		free(name);
+		if (known && !before) {
+			/* beneath the next known range: unknown */
+			front_add(f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)nr, 1,
+			    0);
+			front_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+		} else if (!known && before) {
+			/* in that range: to the end of the list, patched below */
+			front_add(f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)nr, 0,
+			    255);
+		}
+		before = known;
+	}
+	front_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+	for (nr = 0; (size_t)nr < f->n; nr++) {
+		if (f->insn[nr].code == (BPF_JMP | BPF_JGE | BPF_K) &&
+		    f->insn[nr].jf == 255)
+			f->insn[nr].jf = (uint8_t)(f->n - (size_t)nr - 1);
+	}
+}
+
+/*
+ * socket(2): local sockets, routing questions, TCP and UDP. No raw sockets, no
+ * ICMP, no MPTCP, SCTP, DCCP or UDP-Lite, no other family.
+ */
+static void
+front_socket(struct front *f)
+{
+	static const uint32_t families[] = { AF_UNIX, AF_INET, AF_INET6,
+		AF_NETLINK };
+	static const uint32_t inet[] = { AF_INET, AF_INET6 };
+	static const uint32_t types[] = { SOCK_STREAM, SOCK_DGRAM };
+	static const uint32_t protocols[] = { 0, IPPROTO_TCP, IPPROTO_UDP };
+	static const uint32_t route[] = { 0 /* NETLINK_ROUTE */ };
+	size_t begin = front_begin(f, SCMP_SYS(socket)), other;
+
+	front_load(f, ARG(0));
+	front_only(f, families, COUNT(families), EAFNOSUPPORT);
+	front_if_one_of(f, inet, COUNT(inet), 1);
+	front_add(f, BPF_JMP | BPF_JA, 0, 0, 0); /* past the part for inet */
+	other = f->n - 1;
+	front_load(f, ARG(1));
+	front_add(f, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0); /* SOCK_TYPE_MASK */
+	front_only(f, types, COUNT(types), EPERM);
+	front_load(f, ARG(2));
+	front_only(f, protocols, COUNT(protocols), EPROTONOSUPPORT);
+	if (other < FILTER_FRONT)
+		f->insn[other].k = (uint32_t)(f->n - other - 1);
+	front_load(f, ARG(0));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0,
+	    (uint8_t)(1 + COUNT(route) + 1));
+	front_load(f, ARG(2));
+	front_only(f, route, COUNT(route), EPROTONOSUPPORT);
+	front_end(f, begin);
+}
+
+/* personality(2): the question, and the usual answer. */
+static void
+front_personality(struct front *f)
+{
+	static const uint32_t usual[] = { 0, 0xffffffff };
+	size_t begin = front_begin(f, SCMP_SYS(personality));
+
+	front_load(f, ARG(0));
+	front_only(f, usual, COUNT(usual), EPERM);
+	front_end(f, begin);
+}
+
+/* libseccomp's part: everything but the denials. NULL on failure. */
+static scmp_filter_ctx
+filter_denials(void)
+{
+	scmp_filter_ctx ctx;
+	size_t i;
+	int nr, rc;
+
+	ctx = seccomp_init(SCMP_ACT_ALLOW);
+	if (ctx == NULL)
+		return NULL;
+	for (i = 0; i < COUNT(denials); i++) {
+		nr = seccomp_syscall_resolve_name(denials[i].name);
+		/* without a name it is ENOSYS already; negative: not here */
+		if (nr == __NR_SCMP_ERROR || nr < 0)
+			continue;
+		if (denials[i].mask == 0)
+			rc = seccomp_rule_add(ctx,
+			    SCMP_ACT_ERRNO(denials[i].error), nr, 0);
+		else
+			rc = seccomp_rule_add(ctx,
+			    SCMP_ACT_ERRNO(denials[i].error), nr, 1,
+			    SCMP_CMP(denials[i].arg, SCMP_CMP_MASKED_EQ,
+				denials[i].mask, denials[i].value));
+		if (rc != 0) {
+			log_warnx("seccomp rule for %s: %s", denials[i].name,
+			    strerror(-rc));
+			goto fail;
+		}
+	}
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+		SCMP_ACT_KILL_PROCESS) != 0)
+		goto fail;
+	/* a binary tree: the cost does not grow with the denials */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return ctx;
+fail:
+	seccomp_release(ctx);
+	return NULL;
+}
+
+int
+filter_make(size_t *len)
+{
+	struct front f = { .n = 0 };
+	scmp_filter_ctx ctx;
+	size_t bytes;
+	off_t end;
+	int fd = -1;
+
+	ctx = filter_denials();
+	if (ctx == NULL)
+		return -1;
+	front_known_calls(&f, seccomp_arch_native());
+	front_socket(&f);
+	front_personality(&f);
+	bytes = f.n * sizeof(f.insn[0]);
+	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (f.full || fd == -1 || write(fd, f.insn, bytes) != (ssize_t)bytes ||
+	    seccomp_export_bpf(ctx, fd) != 0)
+		goto fail;
+	end = lseek(fd, 0, SEEK_CUR);
+	if (end <= (off_t)bytes ||
+	    end > (off_t)(BPF_MAXINSNS * sizeof(f.insn[0])))
+		goto fail;
+	*len = (size_t)end / sizeof(f.insn[0]);
+	seccomp_release(ctx);
+	return fd;
+fail:
+	seccomp_release(ctx);
+	if (fd != -1)
+		close(fd);
+	return -1;
+}

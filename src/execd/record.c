@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The events of commands, into the session's ring. A record that cannot be
+ * written ends the session: nothing happens unrecorded.
+ */
+#include "execd.h"
+#include "log.h"
+
+static void
+record_begin(const struct command *c, enum event_type type)
+{
+	ev_begin(&execd.event, type, c->id, c->pid);
+}
+
+static void
+record_emit(void)
+{
+	if (ev_emit(&execd.p.ring, &execd.event) == -1)
+		fatalx("an event cannot be recorded");
+}
+
+/* The command and its arguments as the client asked for them. */
+static void
+record_words(const struct spec *spec)
+{
+	size_t i;
+
+	ev_str(&execd.event, EVF_COMMAND, spec->file);
+	for (i = 1; i < spec->argc && i <= EVENT_STRV_MAX; i++)
+		ev_str(&execd.event, EVF_ARGS, spec->argv[i]);
+}
+
+void
+record_policy(const struct command *c, const struct verdict *v)
+{
+	bool blocked = v->decision != DECISION_ALLOW &&
+	    v->decision != DECISION_AUDIT;
+
+	record_begin(c, EV_COMMAND_POLICY);
+	ev_str(&execd.event, EVF_OPERATION, "command_precheck");
+	ev_policy(&execd.event, v->decision, v->rule_name, v->message);
+	if (blocked)
+		ev_u64(&execd.event, EVF_BLOCKED, 1);
+	record_words(&c->spec);
+	record_emit();
+}
+
+void
+record_started(const struct command *c)
+{
+	record_begin(c, EV_COMMAND_STARTED);
+	record_words(&c->spec);
+	record_emit();
+}
+
+void
+record_finished(const struct command *c, uint64_t duration_us)
+{
+	const struct msg_init_exited *r = &c->result;
+
+	record_begin(c, EV_COMMAND_FINISHED);
+	ev_u64(&execd.event, EVF_EXIT_CODE, r->exit_code);
+	if (r->term_signal != 0)
+		ev_u64(&execd.event, EVF_SIGNAL, r->term_signal);
+	if (c->timed_out)
+		ev_u64(&execd.event, EVF_TIMED_OUT, 1);
+	ev_u64(&execd.event, EVF_DURATION, duration_us / 1000);
+	ev_u64(&execd.event, EVF_CPU_USER, r->user_us / 1000);
+	ev_u64(&execd.event, EVF_CPU_SYSTEM, r->system_us / 1000);
+	ev_u64(&execd.event, EVF_MAXRSS, r->maxrss_kb);
+	record_emit();
+}
+
+void
+record_killed(const struct command *c, uint32_t signo)
+{
+	record_begin(c, EV_COMMAND_KILLED);
+	ev_u64(&execd.event, EVF_SIGNAL, signo);
+	if (c->timed_out)
+		ev_u64(&execd.event, EVF_TIMED_OUT, 1);
+	record_emit();
+}
