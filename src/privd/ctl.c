@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operators' questions, which policyd passes on: who runs, which sessions
+ * there are, how much is logged.
+ */
+#include <unistd.h>
+
+#include <stdio.h>
+
+#include "ctl.h"
+#include "log.h"
+#include "privd.h"
+
+static void
+send_process(struct chan *ch, uint32_t id, enum role role, pid_t pid, uid_t uid,
+    uint64_t session)
+{
+	struct msg_ctl_process m = { 0 };
+
+	m.role = role;
+	m.pid = (uint32_t)pid;
+	m.uid = uid;
+	m.session = session;
+	msg_send_ctl_process(ch, id, &m, NULL);
+}
+
+static void
+show_processes(struct chan *ch, uint32_t id)
+{
+	const struct child *c;
+
+	send_process(ch, id, ROLE_PRIVD, getpid(), privd.uid, 0);
+	TAILQ_FOREACH(c, &privd.children, entry)
+		send_process(ch, id, c->role, c->pid, c->uid,
+		    c->sess != NULL ? c->sess->number : 0);
+}
+
+static void
+show_sessions(struct chan *ch, uint32_t id)
+{
+	const struct sess *s;
+	struct msg_ctl_session m;
+
+	TAILQ_FOREACH(s, &privd.sessions, entry) {
+		m.session = s->number;
+		m.uid = s->uid;
+		m.state = s->state;
+		m.created = s->created;
+		snprintf(m.id, sizeof(m.id), "%s", s->id);
+		snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
+		snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+		msg_send_ctl_session(ch, id, &m, NULL);
+	}
+}
+
+static void
+set_verbose(int verbose)
+{
+	struct msg_sys_log m = { .verbose = (uint32_t)verbose };
+	struct child *c;
+
+	log_set_verbose(verbose);
+	log_info("log level is %d", verbose);
+	TAILQ_FOREACH(c, &privd.children, entry) {
+		if (c->ch != NULL && (R_HELPERS & (1U << c->role)) != 0 &&
+		    c->ready)
+			msg_send_sys_log(c->ch, 0, &m, NULL);
+	}
+}
+
+int
+ctl_on_ask(struct chan *ch, struct imsg *im)
+{
+	struct msg_ctl_ask m;
+	struct msg_ctl_done done = { 0 };
+
+	if (msg_get_ctl_ask(im, &m) == -1)
+		return -1;
+	switch (m.verb) {
+	case CTL_SHOW_PROCESSES:
+		show_processes(ch, im->id);
+		break;
+	case CTL_SHOW_SESSIONS:
+		show_sessions(ch, im->id);
+		break;
+	case CTL_LOG_VERBOSE:
+		set_verbose(2);
+		break;
+	case CTL_LOG_BRIEF:
+		set_verbose(privd.verbose);
+		break;
+	default:
+		return -1;
+	}
+	msg_send_ctl_done(ch, im->id, &done, NULL);
+	return 0;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agentshd: the parent of every process of agentsh. It makes namespaces and
+ * mounts (through maker), starts everybody with exactly what the tables say,
+ * and ends everybody. It parses nothing but the fixed messages of msg.def and
+ * has no socket to the network. Whoever controls it controls the host as far
+ * as the capabilities of privcap.def go.
+ */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "privd.h"
+#include "proc.h"
+
+#define START_TIMEOUT_S 10 /* for every helper to be ready */
+#define STOP_TIMEOUT_S 3 /* for a helper to end by itself */
+
+struct privd privd;
+
+static struct event *start_timer;
+static struct event *stop_timer;
+static struct event *stop_event;
+
+const struct handler privd_handlers[] = {
+	{ MSG_SYS_READY, helper_on_sys_ready },
+	{ MSG_SESS_CREATE_UNIX, sess_on_create_unix },
+	{ MSG_SESS_CREATE_TCP, sess_on_create_tcp },
+	{ MSG_SESS_DESTROY, sess_on_destroy },
+	{ MSG_POLICY_COMPILED, sess_on_policy_compiled },
+	{ MSG_POLICY_REFUSED, sess_on_policy_refused },
+	{ MSG_MAKE_OPENED, sess_on_make_opened },
+	{ MSG_MAKE_CLONED, sess_on_make_cloned },
+	{ MSG_MAKE_DEVICE, sess_on_make_device },
+	{ MSG_MAKE_DONE, sess_on_make_done },
+	{ MSG_MAKE_FAILED, sess_on_make_failed },
+	{ MSG_EVENT_BROKEN, sess_on_event_broken },
+	{ MSG_CTL_ASK, ctl_on_ask },
+	{ MSG_NONE, NULL },
+};
+
+static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: agentshd [-dnv] [-f file] [-T area[,area]]\n");
+	exit(2);
+}
+
+struct options {
+	const char *config;
+	bool check;
+	int verbose; /* -v given so often */
+};
+
+static void
+parse_options(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	while ((c = getopt(argc, argv, "df:nT:v")) != -1) {
+		switch (c) {
+		case 'd':
+			break; /* never detaches */
+		case 'f':
+			o->config = optarg;
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'T':
+			if (log_set_areas(optarg) == -1)
+				usage();
+			privd.areas = optarg;
+			break;
+		case 'v':
+			o->verbose++;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc)
+		usage();
+}
+
+/* So that no descriptor of ours gets the number of a standard one. */
+static void
+sanitize_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd == -1)
+			fatal("/dev/null");
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
+		fatal("close_range");
+}
+
+static void
+init(void)
+{
+	size_t i;
+
+	privd.uid = getuid();
+	privd.gid = getgid();
+	privd.mode = geteuid() == 0 ? MODE_SERVICE : MODE_USER;
+	privd.has_root = true;
+	privd.lock_fd = privd.init_fd = privd.host_root_fd = -1;
+	for (i = 0; i < DIR_MAX; i++)
+		privd.dir_fd[i] = -1;
+	for (i = 0; i < ROLE_MAX; i++)
+		privd.listen_fd[i] = -1;
+	for (i = 0; i < ROLE_MAX; i++) {
+		privd.user[i].uid = privd.uid;
+		privd.user[i].gid = privd.gid;
+	}
+	TAILQ_INIT(&privd.children);
+	TAILQ_INIT(&privd.sessions);
+	if (getuid() != geteuid() || getgid() != getegid())
+		fatalx("agentshd must not be setuid or setgid");
+}
+
+static void
+helpers_end(void)
+{
+	enum role r;
+
+	/* a closed channel tells a helper to end when it has read what is in
+	 * it: eventd the last sessions' ends */
+	for (r = 0; r < ROLE_MAX; r++) {
+		if (privd.helper[r] == NULL || privd.helper[r]->ch == NULL)
+			continue;
+		chan_drain(privd.helper[r]->ch, 500);
+		chan_free(privd.helper[r]->ch);
+		privd.helper[r]->ch = NULL;
+	}
+}
+
+static void
+stop_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval tv = { .tv_sec = STOP_TIMEOUT_S };
+	static bool ended;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!TAILQ_EMPTY(&privd.sessions))
+		return;
+	if (!ended) {
+		ended = true;
+		helpers_end();
+		evtimer_add(stop_timer, &tv);
+	}
+	if (TAILQ_EMPTY(&privd.children))
+		event_base_loopbreak(privd.base);
+}
+
+static void
+stop_timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	TAILQ_FOREACH (c, &privd.children, entry) {
+		log_warnx("%s (pid %d) does not end: killed",
+		    proc_rows[c->role].file, (int)c->pid);
+		child_kill(c);
+	}
+}
+
+void
+privd_stop_step(void)
+{
+	if (privd.stopping)
+		event_active(stop_event, EV_TIMEOUT, 1);
+}
+
+void
+privd_stop(int status)
+{
+	struct sess *s, *next;
+
+	if (status > privd.status)
+		privd.status = status;
+	if (privd.stopping)
+		return;
+	privd.stopping = true;
+	for (s = TAILQ_FIRST(&privd.sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		sess_end(s, SESS_SHUTDOWN, "%s", "");
+	}
+	privd_stop_step();
+}
+
+static void
+signal_cb(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	if (sig == SIGHUP) {
+		log_warnx("reload is not supported by this build");
+		return;
+	}
+	log_info("stopping: signal %d", (int)sig);
+	privd_stop(0);
+}
+
+static void
+start_timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	enum role r;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (privd.serving || privd.stopping)
+		return;
+	for (r = 0; r < ROLE_MAX; r++) {
+		if (privd.helper[r] != NULL && !privd.helper[r]->ready)
+			log_warnx("%s is not ready after %d s",
+			    proc_rows[r].file, START_TIMEOUT_S);
+	}
+	privd_stop(1);
+}
+
+static void
+make_events(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct timeval tv = { .tv_sec = START_TIMEOUT_S };
+	struct event *ev;
+	size_t i;
+
+	stop_event = event_new(privd.base, -1, 0, stop_cb, NULL);
+	stop_timer = evtimer_new(privd.base, stop_timer_cb, NULL);
+	start_timer = evtimer_new(privd.base, start_timer_cb, NULL);
+	if (stop_event == NULL || stop_timer == NULL || start_timer == NULL ||
+	    evtimer_add(start_timer, &tv) == -1)
+		fatalx("cannot make events");
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		ev = evsignal_new(privd.base, signals[i], signal_cb, NULL);
+		if (ev == NULL || event_add(ev, NULL) == -1)
+			fatalx("cannot make events");
+	}
+}
+
+/* -n: says whether the configuration is good; -nv prints it. */
+static void
+check_only(const struct options *o)
+{
+	if (o->verbose > 0)
+		conf_print(stdout, &privd.conf);
+	else
+		fprintf(stderr, "configuration OK\n");
+	exit(0);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+
+	log_init("privd");
+	parse_options(&o, argc, argv);
+	sanitize_fds();
+	umask(022);
+	if (chdir("/") == -1)
+		fatal("chdir /");
+	signal(SIGPIPE, SIG_IGN);
+	init();
+	privd.base = event_base_new();
+	if (privd.base == NULL)
+		fatalx("event_base_new");
+	if (privd.mode == MODE_SERVICE)
+		probe_users();
+	paths_find(o.config);
+	conf_load(privd.paths.config, o.config != NULL);
+	if (o.check)
+		check_only(&o);
+	privd.verbose = (int)privd.conf.log_level + o.verbose;
+	log_set_verbose(privd.verbose);
+	probe_kernel();
+	dirs_open();
+	if (privd.mode == MODE_USER)
+		outer_enter();
+	sockets_open();
+	lockdown();
+	make_events();
+	helpers_start();
+	event_base_dispatch(privd.base);
+	sockets_remove();
+	log_info("stopped");
+	return privd.status;
+}

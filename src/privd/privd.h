@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of agentshd (privd) share.
+ */
+#ifndef PRIVD_H
+#define PRIVD_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "agentsh.h"
+#include "chan.h"
+#include "conf.h"
+#include "plan.h"
+
+struct event;
+struct event_base;
+struct sess;
+
+/* Who a child is to be. */
+struct cred {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t ngroups;
+};
+
+/* A process that we started, until it is reaped. */
+struct child {
+	TAILQ_ENTRY(child) entry;
+	enum role role;
+	pid_t pid;
+	int pidfd;
+	uid_t uid;
+	struct chan *ch;   /* NULL for init once it runs */
+	struct sess *sess; /* NULL for a helper of the service */
+	struct event *ev;
+	bool ready; /* has said SYS_READY */
+};
+
+enum sess_state {
+	SESS_CREATING,
+	SESS_READY,
+	SESS_BUSY, /* known to sessiond only */
+	SESS_STOPPING,
+	SESS_STOPPED
+};
+
+/* What a session under creation waits for. */
+enum sess_step {
+	STEP_WORKSPACE,
+	STEP_POLICY,
+	STEP_ROOT,
+	STEP_HELPERS
+};
+
+struct sess {
+	TAILQ_ENTRY(sess) entry;
+	uint64_t number; /* never used again */
+	enum sess_state state;
+	enum sess_step step;
+	uint32_t request; /* of sessiond; 0 once answered */
+	char id[AGENTSH_ID_MAX + 1];
+	char policy[AGENTSH_NAME_MAX + 1];
+	char workspace[AGENTSH_PATH_MAX + 1];
+	char mount[AGENTSH_PATH_MAX + 1]; /* as the session sees it */
+	char home[AGENTSH_PATH_MAX + 1];
+	char user[AGENTSH_USER_MAX + 1];
+	uint32_t flags;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t ngroups;
+	uint64_t created; /* seconds since the epoch */
+	uint64_t command_timeout_ms;
+	uint64_t session_timeout_ms;
+	uint64_t idle_timeout_ms;
+
+	int workspace_fd;
+	int client_sock;       /* sessiond's end of its channel to execd */
+	int init_sock;	       /* init's end of its channel to execd */
+	int ring[ROLE_MAX][3]; /* of the session's producers */
+	struct child *maker;
+	struct child *init;
+	struct child *execd;
+	struct child *fsd;
+	bool rooted; /* MAKE_DONE was heard */
+	bool logged; /* eventd knows it */
+
+	struct event *timer; /* for its creation, then its life, then its end */
+	struct aerr error;   /* why it could not be made */
+	uint32_t reason;
+	char detail[AGENTSH_TEXT_MAX + 1];
+};
+
+struct paths {
+	char helpers[AGENTSH_PATH_MAX]; /* the helpers' executables */
+	char config[AGENTSH_PATH_MAX];
+	char run[AGENTSH_PATH_MAX];
+	char lock[AGENTSH_PATH_MAX];
+	char policy_default[AGENTSH_PATH_MAX];
+};
+
+struct privd {
+	struct event_base *base;
+	enum run_mode mode;
+	bool has_root; /* uid 0 can be mapped into sessions */
+	uid_t uid;     /* ours, as a user */
+	gid_t gid;
+	struct conf conf; /* places filled in */
+	struct paths paths;
+	struct cred user[ROLE_MAX]; /* of the service's helpers */
+	int dir_fd[DIR_MAX];	    /* until they are handed over */
+	int listen_fd[ROLE_MAX];    /* likewise */
+	int lock_fd;
+	int host_root_fd;
+	int init_fd;	   /* init's executable */
+	const char *areas; /* of -T, for the helpers */
+	int verbose;
+	TAILQ_HEAD(, child) children;
+	TAILQ_HEAD(, sess) sessions;
+	size_t nsessions;
+	struct child *helper[ROLE_MAX];
+	bool serving; /* every helper is ready */
+	bool stopping;
+	int status; /* to exit with */
+};
+
+extern struct privd privd;
+extern const struct handler privd_handlers[];
+
+/* privd.c */
+/* Ends every session, then every helper, then the loop. */
+void privd_stop(int status);
+/* Something ended: the stop may go on. */
+void privd_stop_step(void);
+
+/* probe.c: fatal with words that say what to change */
+void probe_kernel(void);
+void probe_users(void);
+void probe_userns_refused(int error) __attribute__((noreturn));
+
+/* outer.c */
+/* The user namespace in which an ordinary user's agentshd is privileged. */
+void outer_enter(void);
+
+/* lockdown.c */
+/* Gives up what a spawner does not need; before anything hostile is read. */
+void lockdown(void);
+/* In a child before exec: no capability can come back. 0 or -1. */
+int lockdown_child(void);
+/* In maker's child before exec: keeps ours over it. 0 or -1. */
+int lockdown_keep(void);
+
+/* dirs.c */
+void paths_find(const char *config);
+/* Fills the places in conf, makes and opens directories, takes the lock. */
+void dirs_open(void);
+int dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid);
+
+/* socket.c */
+void sockets_open(void);
+void sockets_remove(void);
+
+/* child.c */
+struct child *child_spawn(enum role, const struct cred *, struct sess *);
+/* Takes a process that was cloned for us. */
+struct child *child_adopt(enum role, pid_t, int pidfd, struct sess *);
+void child_kill(struct child *);
+/* Reaps what no child structure knows: the litter of a maker that died. */
+void child_sweep(void);
+
+/* helper.c */
+void conf_load(const char *path, bool required);
+void helpers_start(void);
+/* The part of a start that is the same for all: SYS_HELLO, SYS_CONF. */
+int helper_greet(struct child *, uint64_t session, const char *session_id,
+    uid_t uid, gid_t gid);
+int helper_chan(struct child *, enum role peer, int fd);
+int helper_on_sys_ready(struct chan *, struct imsg *);
+void helper_died(struct child *, const char *how);
+
+/* peer.c: who is at the far end; -1 with e filled */
+int peer_unix(int fd, uid_t *, gid_t *, struct aerr *);
+int peer_tcp(int family, uint16_t client_port, uid_t *, struct aerr *);
+
+/* session.c */
+int sess_on_create_unix(struct chan *, struct imsg *);
+int sess_on_create_tcp(struct chan *, struct imsg *);
+int sess_on_destroy(struct chan *, struct imsg *);
+int sess_on_event_broken(struct chan *, struct imsg *);
+struct sess *sess_by_number(uint64_t);
+int aerr_set(struct aerr *, int http, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* sess_make.c */
+int sess_make_start(struct sess *);
+void sess_helper_ready(struct sess *);
+int sess_on_make_opened(struct chan *, struct imsg *);
+int sess_on_make_cloned(struct chan *, struct imsg *);
+int sess_on_make_device(struct chan *, struct imsg *);
+int sess_on_make_done(struct chan *, struct imsg *);
+int sess_on_make_failed(struct chan *, struct imsg *);
+int sess_on_policy_compiled(struct chan *, struct imsg *);
+int sess_on_policy_refused(struct chan *, struct imsg *);
+
+/* sess_end.c */
+/* Ends a session of any state; the text is for the client and the log. */
+void sess_end(struct sess *, enum sess_reason, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Ends one that is being created, with this answer. */
+void sess_fail(struct sess *, int http, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void sess_child_died(struct sess *, struct child *, const char *how);
+void sess_timer(struct sess *, uint64_t ms);
+/* Answers what is to be answered and forgets it; no process is left. */
+void sess_finish(struct sess *);
+
+/* ctl.c */
+int ctl_on_ask(struct chan *, struct imsg *);
+
+#endif

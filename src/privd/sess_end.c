@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a session, whatever began it: pid 1 is killed, and with it every
+ * process inside; then fsd and execd, so that what they still have to log is
+ * logged; when all are reaped, whoever has to know is told.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "event.h"
+#include "log.h"
+#include "privd.h"
+#include "proc.h"
+
+/* Pid 1 may wait for fsd in the kernel, where only fsd's end wakes it. */
+#define KILL_HELPERS_MS 1000
+
+static const char *const step_names[] = {
+	[STEP_WORKSPACE] = "opening the workspace",
+	[STEP_POLICY] = "compiling the policy",
+	[STEP_ROOT] = "making the root",
+	[STEP_HELPERS] = "starting execd and fsd",
+};
+
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct sess *s = arg;
+
+	(void)fd;
+	(void)what;
+	switch (s->state) {
+	case SESS_CREATING:
+		sess_fail(s, 504, "timeout", "time ran out while %s",
+		    step_names[s->step]);
+		break;
+	case SESS_READY:
+	case SESS_BUSY:
+		sess_end(s, SESS_EXPIRED_LIFE, "%s", "");
+		break;
+	case SESS_STOPPING:
+	case SESS_STOPPED:
+		child_kill(s->fsd);
+		child_kill(s->execd);
+		break;
+	}
+}
+
+void
+sess_timer(struct sess *s, uint64_t ms)
+{
+	struct timeval tv;
+
+	if (s->timer == NULL)
+		s->timer = evtimer_new(privd.base, timer_cb, s);
+	if (s->timer == NULL)
+		fatalx("cannot make a timer");
+	if (ms == 0) {
+		evtimer_del(s->timer);
+		return;
+	}
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	evtimer_add(s->timer, &tv);
+}
+
+static void
+stop(struct sess *s)
+{
+	s->state = SESS_STOPPING;
+	chan_forget(privd.helper[ROLE_POLICYD]->ch, s);
+	child_kill(s->maker);
+	child_kill(s->init);
+	if (s->init == NULL) {
+		child_kill(s->fsd);
+		child_kill(s->execd);
+	}
+	sess_timer(s, KILL_HELPERS_MS);
+	if (s->maker == NULL && s->init == NULL && s->fsd == NULL &&
+	    s->execd == NULL)
+		sess_finish(s);
+}
+
+void
+sess_end(struct sess *s, enum sess_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->state == SESS_STOPPING)
+		return;
+	s->reason = reason;
+	va_start(ap, fmt);
+	vsnprintf(s->detail, sizeof(s->detail), fmt, ap);
+	va_end(ap);
+	if (s->request != 0 && s->error.http == 0)
+		aerr_set(&s->error, 500, "ended", "the session ended: %s%s%s",
+		    sess_reason_name(reason), s->detail[0] != '\0' ? ": " : "",
+		    s->detail);
+	stop(s);
+}
+
+void
+sess_fail(struct sess *s, int http, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->state != SESS_CREATING)
+		return;
+	s->error.http = http;
+	snprintf(s->error.code, sizeof(s->error.code), "%s", code);
+	va_start(ap, fmt);
+	vsnprintf(s->error.message, sizeof(s->error.message), fmt, ap);
+	va_end(ap);
+	stop(s);
+}
+
+/* Forgets the child; true when one was lost that the session needs. */
+static bool
+forget(struct sess *s, struct child *c)
+{
+	if (c == s->maker) {
+		s->maker = NULL;
+		/* its end is expected once pid 1 is known */
+		return s->init == NULL;
+	}
+	if (c == s->init)
+		s->init = NULL;
+	else if (c == s->fsd)
+		s->fsd = NULL;
+	else if (c == s->execd)
+		s->execd = NULL;
+	return true;
+}
+
+void
+sess_child_died(struct sess *s, struct child *c, const char *how)
+{
+	bool lost = forget(s, c);
+
+	if (s->state == SESS_STOPPING) {
+		if (c->role == ROLE_INIT) {
+			child_kill(s->fsd);
+			child_kill(s->execd);
+		}
+		if (s->maker == NULL && s->init == NULL && s->fsd == NULL &&
+		    s->execd == NULL)
+			sess_finish(s);
+		return;
+	}
+	if (!lost)
+		return;
+	if (s->state == SESS_CREATING)
+		sess_fail(s, 500, "sandbox", "%s ended while %s: %s",
+		    proc_rows[c->role].file, step_names[s->step], how);
+	else
+		sess_end(s, SESS_HELPER_DIED, "%s: %s", proc_rows[c->role].file,
+		    how);
+}
+
+static void
+tell_end(const struct sess *s)
+{
+	struct msg_event_close mc = { 0 };
+	struct msg_sess_ended me = { 0 };
+
+	if (s->logged && privd.helper[ROLE_EVENTD] != NULL) {
+		mc.session = s->number;
+		mc.reason = s->reason;
+		snprintf(mc.detail, sizeof(mc.detail), "%.*s",
+		    (int)sizeof(mc.detail) - 1, s->detail);
+		msg_send_event_close(privd.helper[ROLE_EVENTD]->ch, 0, &mc,
+		    NULL);
+	}
+	if (s->request == 0 && privd.helper[ROLE_SESSIOND] != NULL) {
+		me.session = s->number;
+		me.reason = s->reason;
+		snprintf(me.detail, sizeof(me.detail), "%.*s",
+		    (int)sizeof(me.detail) - 1, s->detail);
+		msg_send_sess_ended(privd.helper[ROLE_SESSIOND]->ch, 0, &me,
+		    NULL);
+	}
+}
+
+static void
+tell_failure(const struct sess *s)
+{
+	struct msg_sess_failed m = { 0 };
+
+	if (s->request == 0 || privd.helper[ROLE_SESSIOND] == NULL)
+		return;
+	m.http_status = (uint32_t)s->error.http;
+	snprintf(m.code, sizeof(m.code), "%s", s->error.code);
+	snprintf(m.message, sizeof(m.message), "%s", s->error.message);
+	msg_send_sess_failed(privd.helper[ROLE_SESSIOND]->ch, s->request, &m,
+	    NULL);
+}
+
+static void
+close_if_open(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
+
+void
+sess_finish(struct sess *s)
+{
+	size_t i, j;
+
+	if (s->request != 0)
+		log_info("session %s of uid %u: not made: %s", s->id,
+		    (unsigned)s->uid, s->error.message);
+	else
+		log_info("session %s: ended: %s%s%s", s->id,
+		    sess_reason_name(s->reason),
+		    s->detail[0] != '\0' ? ": " : "", s->detail);
+	/* it is gone for good before anybody hears so */
+	TAILQ_REMOVE(&privd.sessions, s, entry);
+	privd.nsessions--;
+	tell_end(s);
+	tell_failure(s);
+	close_if_open(s->workspace_fd);
+	close_if_open(s->client_sock);
+	close_if_open(s->init_sock);
+	for (i = 0; i < ROLE_MAX; i++) {
+		for (j = 0; j < 3; j++)
+			close_if_open(s->ring[i][j]);
+	}
+	if (s->timer != NULL)
+		event_free(s->timer);
+	free(s->groups);
+	free(s);
+	privd_stop_step();
+}

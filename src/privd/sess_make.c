@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session in the making. Each step is entered by a message of the process
+ * that did the one before; what comes out of order ends the session. The steps:
+ * maker opens the workspace; policyd compiles while execd and fsd load; maker
+ * clones pid 1, which mounts the root; execd and fsd are ready.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privd.h"
+#include "proc.h"
+#include "ring.h"
+
+#define MAKE_TIMEOUT_MS 10000 /* for all steps */
+#define BACKSTOP_MS 2000 /* sessiond ends a session that is too old first */
+
+static struct sess *
+sess_of(struct chan *ch)
+{
+	struct child *c = ch->arg;
+
+	return c->sess;
+}
+
+int
+sess_make_start(struct sess *s)
+{
+	struct msg_make_open m = { 0 };
+
+	s->step = STEP_WORKSPACE;
+	sess_timer(s, MAKE_TIMEOUT_MS);
+	s->maker = child_spawn(ROLE_MAKER, NULL, s);
+	if (s->maker == NULL)
+		return -1;
+	if (helper_greet(s->maker, s->number, s->id, s->uid, s->gid) == -1)
+		return -1;
+	m.uid = s->uid;
+	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+	return msg_send_make_open(s->maker->ch, 0, &m, NULL);
+}
+
+/* Each end of a new channel between two of the session's processes. */
+static int
+join(struct child *a, enum role b_role, struct child *b, int *b_end)
+{
+	int pair[2], r;
+
+	if (chan_pair(pair) == -1)
+		return -1;
+	r = helper_chan(a, b_role, pair[0]);
+	close(pair[0]);
+	if (r == 0 && b != NULL) {
+		r = helper_chan(b, a->role, pair[1]);
+		close(pair[1]);
+	} else
+		*b_end = pair[1];
+	return r;
+}
+
+static int
+give_ring(struct sess *s, struct child *c)
+{
+	struct msg_sys_ring m = { .size = RING_SIZE };
+
+	if (ring_create(s->ring[c->role]) == -1)
+		return -1;
+	return msg_send_sys_ring(c->ch, 0, &m, s->ring[c->role]);
+}
+
+/* They load while policyd compiles. */
+static int
+spawn_helpers(struct sess *s)
+{
+	struct cred cred = { s->uid, s->gid, s->groups, s->ngroups };
+
+	s->execd = child_spawn(ROLE_EXECD, &cred, s);
+	s->fsd = child_spawn(ROLE_FSD, &cred, s);
+	if (s->execd == NULL || s->fsd == NULL)
+		return -1;
+	if (helper_greet(s->execd, s->number, s->id, s->uid, s->gid) == -1 ||
+	    helper_greet(s->fsd, s->number, s->id, s->uid, s->gid) == -1 ||
+	    join(s->execd, ROLE_SESSIOND, NULL, &s->client_sock) == -1 ||
+	    join(s->execd, ROLE_INIT, NULL, &s->init_sock) == -1 ||
+	    join(s->execd, ROLE_FSD, s->fsd, NULL) == -1)
+		return -1;
+	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
+}
+
+static int
+ask_policy(struct sess *s)
+{
+	struct msg_policy_compile m = { 0 };
+	struct chan *ch = privd.helper[ROLE_POLICYD]->ch;
+	uint32_t id;
+
+	snprintf(m.name, sizeof(m.name), "%s", s->policy);
+	snprintf(m.project_root, sizeof(m.project_root), "%s", s->mount);
+	snprintf(m.home, sizeof(m.home), "%s", s->home);
+	snprintf(m.user, sizeof(m.user), "%s", s->user);
+	m.uid = s->uid;
+	id = chan_request(ch, s);
+	if (id == 0)
+		return -1;
+	return msg_send_policy_compile(ch, id, &m, NULL);
+}
+
+int
+sess_on_make_opened(struct chan *ch, struct imsg *im)
+{
+	struct sess *s = sess_of(ch);
+	struct msg_make_opened m;
+
+	if (msg_get_make_opened(im, &m) == -1 ||
+	    m.groups_len % sizeof(gid_t) != 0)
+		return -1;
+	if (s->state == SESS_STOPPING)
+		return 0;
+	if (s->step != STEP_WORKSPACE)
+		return -1;
+	s->workspace_fd = imsg_take_fd(im, 0);
+	s->gid = m.gid;
+	snprintf(s->workspace, sizeof(s->workspace), "%s", m.workspace);
+	snprintf(s->home, sizeof(s->home), "%s", m.home);
+	snprintf(s->user, sizeof(s->user), "%s", m.user);
+	snprintf(s->mount, sizeof(s->mount), "%s",
+	    (s->flags & SESS_REAL_PATHS) != 0 ? s->workspace : "/workspace");
+	if (m.groups_len > 0) {
+		s->groups = malloc(m.groups_len);
+		if (s->groups == NULL) {
+			sess_fail(s, 500, "internal", "out of memory");
+			return 0;
+		}
+		memcpy(s->groups, m.groups, m.groups_len);
+		s->ngroups = m.groups_len / sizeof(gid_t);
+	}
+	s->step = STEP_POLICY;
+	if (ask_policy(s) == -1 || spawn_helpers(s) == -1)
+		sess_fail(s, 500, "internal",
+		    "cannot start the session's"
+		    " processes");
+	return 0;
+}
+
+static uint64_t
+lesser_limit(uint64_t a, uint64_t b)
+{
+	/* 0 is none */
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+static int
+tell_fsd(struct sess *s, int image)
+{
+	static const struct msg_policy_image mi;
+	static const struct msg_sys_start ms;
+	struct msg_fs_root mr = { 0 };
+	struct chan *ch = s->fsd->ch;
+	int fds[2] = { privd.host_root_fd, s->workspace_fd };
+
+	mr.uid = s->uid;
+	mr.gid = s->gid;
+	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
+	snprintf(mr.workspace, sizeof(mr.workspace), "%s", s->workspace);
+	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
+	    msg_send_fs_root(ch, 0, &mr, fds) == -1)
+		return -1;
+	return msg_send_sys_start(ch, 0, &ms, NULL);
+}
+
+static int
+tell_execd(struct sess *s, int image)
+{
+	static const struct msg_policy_image mi;
+	static const struct msg_sys_start ms;
+	struct chan *ch = s->execd->ch;
+
+	if (msg_send_policy_image(ch, 0, &mi, &image) == -1)
+		return -1;
+	return msg_send_sys_start(ch, 0, &ms, NULL);
+}
+
+static int
+tell_maker(struct sess *s, const struct msg_policy_compiled *p)
+{
+	struct msg_make_root m = { 0 };
+	int fds[2] = { privd.init_fd, s->init_sock }, r;
+
+	m.map_root = privd.has_root;
+	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
+	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
+	m.plan = p->plan;
+	m.plan_len = p->plan_len;
+	r = msg_send_make_root(s->maker->ch, 0, &m, fds);
+	/* init's end must close with init */
+	close(s->init_sock);
+	s->init_sock = -1;
+	return r;
+}
+
+int
+sess_on_policy_compiled(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_compiled m;
+	struct sess *s = im->arg;
+
+	(void)ch;
+	if (msg_get_policy_compiled(im, &m) == -1)
+		return -1;
+	/* the session failed meanwhile */
+	if (s == NULL || s->state != SESS_CREATING)
+		return 0;
+	s->command_timeout_ms = m.command_timeout_ms != 0 ?
+	    m.command_timeout_ms :
+	    privd.conf.command_timeout_ms;
+	s->session_timeout_ms = lesser_limit(m.session_timeout_ms,
+	    privd.conf.session_timeout_ms);
+	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
+	    privd.conf.idle_timeout_ms);
+	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
+	s->step = STEP_ROOT;
+	/* a process that is gone has its own way of ending the session */
+	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
+		return 0;
+	if (tell_maker(s, &m) == -1 || tell_fsd(s, im->fds[0]) == -1 ||
+	    tell_execd(s, im->fds[0]) == -1)
+		log_debug("session %s: a process went away", s->id);
+	return 0;
+}
+
+int
+sess_on_policy_refused(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_refused m;
+	struct sess *s = im->arg;
+
+	(void)ch;
+	if (msg_get_policy_refused(im, &m) == -1 || m.http_status < 400 ||
+	    m.http_status > 599)
+		return -1;
+	if (s != NULL && s->state == SESS_CREATING)
+		sess_fail(s, (int)m.http_status, "policy", "%s", m.message);
+	return 0;
+}
+
+/* Pid 1 takes over maker's channel; its own end comes with its exec. */
+int
+sess_on_make_cloned(struct chan *ch, struct imsg *im)
+{
+	struct child *maker = ch->arg;
+	struct sess *s = maker->sess;
+	struct msg_make_cloned m;
+
+	if (msg_get_make_cloned(im, &m) == -1 || maker->role != ROLE_MAKER ||
+	    (s->state == SESS_CREATING && s->step != STEP_ROOT))
+		return -1;
+	s->init = child_adopt(ROLE_INIT, (pid_t)m.pid, imsg_take_fd(im, 0), s);
+	s->init->ch = ch;
+	ch->arg = s->init;
+	maker->ch = NULL;
+	if (s->state == SESS_STOPPING)
+		child_kill(s->init);
+	return 0;
+}
+
+int
+sess_on_make_device(struct chan *ch, struct imsg *im)
+{
+	static const struct msg_fs_device m;
+	struct sess *s = sess_of(ch);
+
+	if (s->state == SESS_STOPPING || s->fsd == NULL)
+		return 0;
+	if (s->step != STEP_ROOT || s->init == NULL)
+		return -1;
+	msg_send_fs_device(s->fsd->ch, 0, &m, im->fds);
+	return 0;
+}
+
+int
+sess_on_make_done(struct chan *ch, struct imsg *im)
+{
+	static const struct msg_fs_procfs m;
+	struct sess *s = sess_of(ch);
+
+	if (s->state == SESS_STOPPING || s->fsd == NULL)
+		return 0;
+	if (s->step != STEP_ROOT || s->init == NULL)
+		return -1;
+	msg_send_fs_procfs(s->fsd->ch, 0, &m, im->fds);
+	s->rooted = true;
+	s->step = STEP_HELPERS;
+	sess_helper_ready(s);
+	return 0;
+}
+
+int
+sess_on_make_failed(struct chan *ch, struct imsg *im)
+{
+	struct sess *s = sess_of(ch);
+	struct msg_make_failed m;
+
+	if (msg_get_make_failed(im, &m) == -1 || m.http_status < 400 ||
+	    m.http_status > 599)
+		return -1;
+	if (s->state == SESS_CREATING)
+		sess_fail(s, (int)m.http_status,
+		    m.http_status < 500 ? "invalid_workspace" : "sandbox", "%s",
+		    m.message);
+	return 0;
+}
+
+/* Registers it with eventd, before anything of it can be asked for. */
+static int
+tell_eventd(struct sess *s)
+{
+	static const enum role producers[] = { ROLE_EXECD, ROLE_FSD };
+	struct chan *ch = privd.helper[ROLE_EVENTD]->ch;
+	struct msg_event_open mo = { 0 };
+	struct msg_event_ring mr = { 0 };
+	size_t i;
+
+	mo.session = s->number;
+	mo.uid = s->uid;
+	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
+	snprintf(mo.policy, sizeof(mo.policy), "%s", s->policy);
+	snprintf(mo.workspace, sizeof(mo.workspace), "%s", s->workspace);
+	if (msg_send_event_open(ch, 0, &mo, NULL) == -1)
+		return -1;
+	s->logged = true;
+	for (i = 0; i < sizeof(producers) / sizeof(producers[0]); i++) {
+		mr.session = s->number;
+		mr.role = producers[i];
+		mr.size = RING_SIZE;
+		if (msg_send_event_ring(ch, 0, &mr, s->ring[producers[i]]) ==
+		    -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+tell_sessiond(struct sess *s)
+{
+	struct msg_sess_created m = { 0 };
+	uint32_t request = s->request;
+	int r;
+
+	m.session = s->number;
+	m.uid = s->uid;
+	m.gid = s->gid;
+	m.command_timeout_ms = s->command_timeout_ms;
+	m.session_timeout_ms = s->session_timeout_ms;
+	m.idle_timeout_ms = s->idle_timeout_ms;
+	snprintf(m.id, sizeof(m.id), "%s", s->id);
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
+	snprintf(m.home, sizeof(m.home), "%s", s->home);
+	snprintf(m.user, sizeof(m.user), "%s", s->user);
+	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
+	s->request = 0;
+	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
+	    &s->client_sock);
+	close(s->client_sock);
+	s->client_sock = -1;
+	return r;
+}
+
+static void
+close_parts(struct sess *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < ROLE_MAX; i++) {
+		for (j = 0; j < 3; j++) {
+			if (s->ring[i][j] != -1)
+				close(s->ring[i][j]);
+			s->ring[i][j] = -1;
+		}
+	}
+	close(s->workspace_fd);
+	s->workspace_fd = -1;
+}
+
+void
+sess_helper_ready(struct sess *s)
+{
+	if (s->state != SESS_CREATING || !s->rooted || s->execd == NULL ||
+	    !s->execd->ready || s->fsd == NULL || !s->fsd->ready)
+		return;
+	s->state = SESS_READY;
+	sess_timer(s,
+	    s->session_timeout_ms != 0 ? s->session_timeout_ms + BACKSTOP_MS :
+					 0);
+	if (tell_eventd(s) == -1 || tell_sessiond(s) == -1)
+		return; /* their end is ours */
+	close_parts(s);
+	log_info("session %s of uid %u: ready, policy %s, workspace %s", s->id,
+	    (unsigned)s->uid, s->policy, s->workspace);
+}
