@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON as it is written: yajl_gen with strings that are always UTF-8, whatever
+ * a command printed. Also the UTF-8 checks that both directions use.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+/*
+ * Length of the character at s, 0 when these bytes are no UTF-8 (RFC 3629).
+ * *partial: they are the begin of a character that the end cut off.
+ */
+static size_t
+utf8_char(const unsigned char *s, size_t len, bool *partial)
+{
+	unsigned char lo = 0x80, hi = 0xbf;
+	size_t i, n;
+
+	*partial = false;
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2;
+	else if ((s[0] & 0xf0) == 0xe0)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	/* the second byte excludes overlong forms, surrogates, > U+10FFFF */
+	if (s[0] == 0xe0)
+		lo = 0xa0;
+	else if (s[0] == 0xed)
+		hi = 0x9f;
+	else if (s[0] == 0xf0)
+		lo = 0x90;
+	else if (s[0] == 0xf4)
+		hi = 0x8f;
+	for (i = 1; i < n; i++) {
+		if (i == len) {
+			*partial = true;
+			return 0;
+		}
+		if (s[i] < lo || s[i] > hi)
+			return 0;
+		lo = 0x80;
+		hi = 0xbf;
+	}
+	return n;
+}
+
+bool
+utf8_is_valid(const void *text, size_t len)
+{
+	const unsigned char *s = text;
+	size_t i, n;
+	bool partial;
+
+	for (i = 0; i < len; i += n) {
+		n = utf8_char(s + i, len - i, &partial);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+size_t
+utf8_cut(const void *text, size_t len)
+{
+	const unsigned char *s = text;
+	size_t back;
+	bool partial;
+
+	for (back = 1; back <= 3 && back <= len; back++) {
+		if ((s[len - back] & 0xc0) == 0x80)
+			continue;
+		if (utf8_char(s + len - back, back, &partial) == 0 && partial)
+			return len - back;
+		break;
+	}
+	return len;
+}
+
+yajl_gen
+json_new(void)
+{
+	return yajl_gen_alloc(NULL);
+}
+
+bool
+json_text(yajl_gen g, const void *text, size_t len)
+{
+	static const char mark[] = "\xef\xbf\xbd";
+	const unsigned char *s = text;
+	char *clean;
+	size_t i, n, out = 0;
+	bool partial;
+
+	if (utf8_is_valid(text, len)) {
+		yajl_gen_string(g, len == 0 ? (const unsigned char *)"" : s, len);
+		return false;
+	}
+	clean = reallocarray(NULL, len, 3);
+	if (clean == NULL) {
+		yajl_gen_string(g, (const unsigned char *)"", 0);
+		return true;
+	}
+	for (i = 0; i < len;) {
+		n = utf8_char(s + i, len - i, &partial);
+		if (n == 0) {
+			memcpy(clean + out, mark, 3);
+			out += 3;
+			i++;
+		} else {
+			memcpy(clean + out, s + i, n);
+			out += n;
+			i += n;
+		}
+	}
+	yajl_gen_string(g, (unsigned char *)clean, out);
+	free(clean);
+	return true;
+}
+
+void
+json_base64(yajl_gen g, const void *data, size_t len)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *s = data;
+	char *text, *p;
+	uint32_t v;
+	size_t i, left;
+
+	text = reallocarray(NULL, len / 3 + 1, 4);
+	if (text == NULL) {
+		yajl_gen_string(g, (const unsigned char *)"", 0);
+		return;
+	}
+	p = text;
+	for (i = 0; i < len; i += 3) {
+		left = len - i;
+		v = (uint32_t)s[i] << 16;
+		if (left > 1)
+			v |= (uint32_t)s[i + 1] << 8;
+		if (left > 2)
+			v |= s[i + 2];
+		*p++ = digits[v >> 18];
+		*p++ = digits[v >> 12 & 63];
+		*p++ = left > 1 ? digits[v >> 6 & 63] : '=';
+		*p++ = left > 2 ? digits[v & 63] : '=';
+	}
+	yajl_gen_string(g, (unsigned char *)text, (size_t)(p - text));
+	free(text);
+}
+
+void
+json_key(yajl_gen g, const char *key)
+{
+	yajl_gen_string(g, (const unsigned char *)key, strlen(key));
+}
+
+void
+json_str(yajl_gen g, const char *s)
+{
+	json_text(g, s, strlen(s));
+}
+
+void
+json_raw(yajl_gen g, const char *text, size_t len)
+{
+	/* yajl copies the text of a number as it is */
+	yajl_gen_number(g, text, len);
+}
+
+void
+json_put_str(yajl_gen g, const char *key, const char *s)
+{
+	json_key(g, key);
+	json_str(g, s);
+}
+
+void
+json_put_u64(yajl_gen g, const char *key, uint64_t value)
+{
+	json_key(g, key);
+	yajl_gen_integer(g, value > INT64_MAX ? INT64_MAX : (long long)value);
+}
+
+void
+json_put_bool(yajl_gen g, const char *key, bool value)
+{
+	json_key(g, key);
+	yajl_gen_bool(g, value);
+}

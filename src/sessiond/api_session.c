@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The routes of sessions. sessiond checks what a client wrote; whose session
+ * it becomes is privd's to find out.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "event.h"
+#include "log.h"
+#include "path.h"
+#include "sessiond.h"
+
+struct create_body {
+	char *id;
+	char *workspace;
+	char *policy;
+	enum json_bool real_paths;
+};
+
+static const struct json_field create_fields[] = {
+	{ "id", JSON_STRING, offsetof(struct create_body, id), AGENTSH_ID_MAX, 0 },
+	{ "workspace", JSON_STRING, offsetof(struct create_body, workspace),
+	    AGENTSH_PATH_MAX, JSON_REQUIRED },
+	{ "policy", JSON_STRING, offsetof(struct create_body, policy),
+	    AGENTSH_NAME_MAX, 0 },
+	{ "real_paths", JSON_BOOL, offsetof(struct create_body, real_paths), 0, 0 },
+	{ "profile", JSON_REFUSED, 0, 0, 0 },
+	{ "home", JSON_REFUSED, 0, 0, 0 },
+	{ "detect_project_root", JSON_REFUSED, 0, 0, 0 },
+	{ "project_root", JSON_REFUSED, 0, 0, 0 },
+};
+
+#define NCREATE (sizeof(create_fields) / sizeof(create_fields[0]))
+
+void
+api_health(struct request *rq)
+{
+	http_reply_plain(rq, "ok\n");
+}
+
+void
+api_ready(struct request *rq)
+{
+	http_reply_plain(rq, "ready\n");
+}
+
+static const char *
+session_state_name(const struct session *s)
+{
+	if (s->state == SESS_CREATING)
+		return "creating";
+	if (s->state == SESS_STOPPING)
+		return "stopping";
+	return s->nrunning > 0 ? "busy" : "ready";
+}
+
+static void
+session_put(yajl_gen g, const struct session *s)
+{
+	char when[64];
+
+	time_text(when, sizeof(when), s->created_ns);
+	yajl_gen_map_open(g);
+	json_put_str(g, "id", s->id);
+	json_put_str(g, "state", session_state_name(s));
+	json_put_str(g, "created_at", when);
+	json_put_str(g, "workspace", s->workspace);
+	json_put_str(g, "workspace_mount", s->mount);
+	json_put_str(g, "policy", s->policy);
+	json_put_str(g, "cwd", s->cwd);
+	json_put_str(g, "virtual_root", s->mount);
+	yajl_gen_map_close(g);
+}
+
+static void
+session_reply(struct request *rq, int status, const struct session *s)
+{
+	yajl_gen g = json_new();
+
+	if (g == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	session_put(g, s);
+	http_reply(rq, status, g);
+}
+
+/* The client of a session that is being made is gone: nobody will know it. */
+static void
+session_creator_gone(struct request *rq, void *arg)
+{
+	struct session *s = arg;
+
+	(void)rq;
+	s->creator = NULL;
+}
+
+static int
+session_ask_privd(struct session *s, struct request *rq,
+    const struct create_body *body, const char *policy, uint32_t flags)
+{
+	struct chan *privd = sessiond.proc.privd;
+	struct msg_sess_create_unix *mu;
+	struct msg_sess_create_tcp *mt;
+	uint32_t id;
+	int r = -1;
+
+	mu = calloc(1, sizeof(*mu));
+	mt = calloc(1, sizeof(*mt));
+	if (mu == NULL || mt == NULL || (id = chan_request(privd, s)) == 0)
+		goto out;
+	snprintf(mu->id, sizeof(mu->id), "%s", s->id);
+	snprintf(mu->workspace, sizeof(mu->workspace), "%s", body->workspace);
+	snprintf(mu->policy, sizeof(mu->policy), "%s", policy);
+	mu->flags = flags;
+	if (!rq->tcp) {
+		/* privd reads the peer's credentials from the socket itself */
+		r = msg_send_sess_create_unix(privd, id, mu, &rq->fd);
+		goto out;
+	}
+	snprintf(mt->id, sizeof(mt->id), "%s", mu->id);
+	snprintf(mt->workspace, sizeof(mt->workspace), "%s", mu->workspace);
+	snprintf(mt->policy, sizeof(mt->policy), "%s", mu->policy);
+	mt->flags = flags;
+	mt->client_port = rq->client_port;
+	mt->family = rq->family;
+	r = msg_send_sess_create_tcp(privd, id, mt, NULL);
+out:
+	free(mu);
+	free(mt);
+	return r;
+}
+
+/* Answers with an error itself. */
+static int
+session_check_body(struct request *rq, struct create_body *body)
+{
+	const struct conf *conf = &sessiond.proc.conf;
+
+	if (body->id != NULL && !session_id_is_valid(body->id)) {
+		http_error(rq, 400, "field \"id\": letters, digits, \".\", \"_\" and "
+				    "\"-\", at most 128, a letter or digit first");
+		return -1;
+	}
+	if (body->workspace[0] != '/') {
+		http_error(rq, 400, "field \"workspace\" must be an absolute path");
+		return -1;
+	}
+	if (body->policy != NULL && !policy_name_is_valid(body->policy)) {
+		http_error(rq, 400, "field \"policy\" is not the name of a policy");
+		return -1;
+	}
+	if (body->id != NULL && session_find(body->id) != NULL) {
+		http_error(rq, 409, "session already exists");
+		return -1;
+	}
+	if (sessiond.nsessions >= conf->max_sessions) {
+		http_error(rq, 400, "session limit reached (%llu)",
+		    (unsigned long long)conf->max_sessions);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+session_create(struct request *rq, const struct create_body *body)
+{
+	const struct conf *conf = &sessiond.proc.conf;
+	char id[AGENTSH_ID_MAX + 1], uuid[37];
+	struct session *s;
+	uint32_t flags = 0;
+
+	if (session_check_body(rq, body) == -1)
+		return;
+	if (body->id != NULL)
+		snprintf(id, sizeof(id), "%s", body->id);
+	else {
+		uuid4(uuid);
+		snprintf(id, sizeof(id), "session-%s", uuid);
+	}
+	if (body->real_paths == JSON_TRUE ||
+	    (body->real_paths == JSON_ABSENT && conf->real_paths != 0))
+		flags |= SESS_REAL_PATHS;
+	if ((s = session_new(id, rq->uid)) == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	if (session_ask_privd(s, rq, body,
+	    body->policy != NULL ? body->policy : conf->policy_default, flags) == -1) {
+		chan_forget(sessiond.proc.privd, s);
+		session_free(s);
+		http_error(rq, 503, "too many requests are waiting");
+		return;
+	}
+	s->creator = rq;
+	http_wait(rq, session_creator_gone, s);
+}
+
+void
+api_session_create(struct request *rq)
+{
+	struct create_body body;
+	char err[256];
+	const char *text;
+	size_t len;
+
+	memset(&body, 0, sizeof(body));
+	text = http_body(rq, &len);
+	if (text == NULL)
+		http_error(rq, 400, "invalid json: the body is empty");
+	else if (json_decode(create_fields, NCREATE, text, len, &body, err, sizeof(err)) == -1)
+		http_error(rq, 400, "%s", err);
+	else
+		session_create(rq, &body);
+	json_release(create_fields, NCREATE, &body);
+}
+
+void
+api_session_list(struct request *rq)
+{
+	struct session *s;
+	yajl_gen g = json_new();
+
+	if (g == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	yajl_gen_array_open(g);
+	TAILQ_FOREACH(s, &sessiond.sessions, entry) {
+		if (session_is_visible(s, rq->uid))
+			session_put(g, s);
+	}
+	yajl_gen_array_close(g);
+	http_reply(rq, 200, g);
+}
+
+void
+api_session_get(struct request *rq)
+{
+	struct session *s = session_of(rq);
+
+	if (s != NULL)
+		session_reply(rq, 200, s);
+}
+
+void
+api_session_delete(struct request *rq)
+{
+	struct session *s = session_of(rq);
+
+	if (s == NULL)
+		return;
+	if (session_wait_end(s, rq) == -1) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	session_stop(s, SESS_DESTROYED);
+}
+
+int
+sessiond_on_sess_created(struct chan *ch, struct imsg *im)
+{
+	struct session *s = im->arg;
+	struct msg_sess_created *m = calloc(1, sizeof(*m));
+	struct request *rq;
+	int r;
+
+	(void)ch;
+	if (m == NULL)
+		fatalx("out of memory");
+	r = msg_get_sess_created(im, m);
+	/* a session is forgotten only where it was never asked for */
+	if (r == -1 || s == NULL || strcmp(m->id, s->id) != 0) {
+		free(m);
+		return -1;
+	}
+	rq = s->creator;
+	s->creator = NULL;
+	r = session_ready(s, m, imsg_take_fd(im, 0));
+	free(m);
+	if (r == -1 || rq == NULL) {
+		session_stop(s, r == -1 ? SESS_HELPER_DIED : SESS_DESTROYED);
+		if (rq != NULL)
+			http_error(rq, 500, "out of memory");
+		return 0;
+	}
+	log_info("session %s: ready for uid %u", s->id, s->uid);
+	session_reply(rq, 201, s);
+	return 0;
+}
+
+int
+sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
+{
+	struct session *s = im->arg;
+	struct msg_sess_failed m;
+	struct request *rq;
+	int status;
+
+	(void)ch;
+	if (msg_get_sess_failed(im, &m) == -1 || s == NULL)
+		return -1;
+	rq = s->creator;
+	session_free(s);
+	status = m.http_status >= 400 && m.http_status <= 599 ? (int)m.http_status : 500;
+	if (rq != NULL)
+		http_error(rq, status, "%s", m.message);
+	return 0;
+}
+
+int
+sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
+{
+	struct msg_sess_ended m;
+	struct session *s;
+
+	(void)ch;
+	if (msg_get_sess_ended(im, &m) == -1)
+		return -1;
+	if ((s = session_by_number(m.session)) == NULL)
+		return -1;
+	log_info("session %s: ended: %s", s->id, sess_reason_name(m.reason));
+	session_ended(s, m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
+	return 0;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A command from its start at execd to the moment its answer can be written:
+ * its output, its exit, the events that belong to it. Output is hostile bytes
+ * of any amount; it is read in turns, kept on disk up to a limit and counted
+ * beyond.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sessiond.h"
+
+#define CMD_READ 65536 /* bytes of one read(2) */
+#define CMD_READ_TURNS 4 /* reads before others get their turn */
+#define CMD_GRACE_MS 100 /* output after the exit: others may hold the pipe */
+#define CMD_EVENTS_MAX 5000
+#define CMD_LINGER_MAX 64 /* finished commands of a session, pipes still open */
+
+static void command_output_ended(struct command *);
+static void command_finish(struct command *);
+
+struct command *
+command_new(struct session *s)
+{
+	struct command *cmd = calloc(1, sizeof(*cmd));
+	char uuid[37];
+	int i;
+
+	if (cmd == NULL)
+		return NULL;
+	cmd->sess = s;
+	cmd->number = ++sessiond.next_command;
+	uuid4(uuid);
+	snprintf(cmd->id, sizeof(cmd->id), "cmd-%s", uuid);
+	cmd->started_ns = clock_ns();
+	for (i = 0; i < STREAM_MAX; i++) {
+		cmd->stream[i].cmd = cmd;
+		cmd->stream[i].fd = -1;
+		cmd->stream[i].spool_fd = -1;
+	}
+	TAILQ_INSERT_TAIL(&s->commands, cmd, entry);
+	s->nrunning++;
+	session_touch(s);
+	return cmd;
+}
+
+static void
+stream_close(struct stream *st)
+{
+	if (st->ev != NULL)
+		event_free(st->ev);
+	if (st->fd != -1)
+		close(st->fd);
+	if (st->spool_fd != -1)
+		close(st->spool_fd);
+	st->ev = NULL;
+	st->fd = -1;
+	st->spool_fd = -1;
+}
+
+void
+command_free(struct command *cmd)
+{
+	struct session *s = cmd->sess;
+	int i;
+
+	if (cmd->query != NULL)
+		event_query_cancel(cmd->query);
+	spool_remove(cmd);
+	for (i = 0; i < STREAM_MAX; i++) {
+		stream_close(&cmd->stream[i]);
+		free(cmd->stream[i].data);
+	}
+	if (cmd->grace != NULL)
+		event_free(cmd->grace);
+	if (cmd->state == CMD_FINISHED)
+		s->nfinished--;
+	else
+		s->nrunning--;
+	json_release(exec_fields, exec_nfields, &cmd->body);
+	TAILQ_REMOVE(&s->commands, cmd, entry);
+	free(cmd);
+}
+
+struct command *
+command_find(struct session *s, const char *id)
+{
+	struct command *cmd;
+
+	TAILQ_FOREACH(cmd, &s->commands, entry) {
+		if (strcmp(cmd->id, id) == 0)
+			return cmd;
+	}
+	return NULL;
+}
+
+/* Keeps the begin of the output for the answer. */
+static void
+stream_keep(struct stream *st, const char *data, size_t len)
+{
+	size_t want, cap;
+	char *p;
+
+	if (st->cmd->state == CMD_FINISHED || st->len == AGENTSH_INLINE_OUTPUT)
+		return;
+	if (len > AGENTSH_INLINE_OUTPUT - st->len)
+		len = AGENTSH_INLINE_OUTPUT - st->len;
+	want = st->len + len;
+	if (want > st->cap) {
+		cap = st->cap * 2 > want ? st->cap * 2 : want;
+		if ((p = realloc(st->data, cap)) == NULL)
+			return;
+		st->data = p;
+		st->cap = cap;
+	}
+	memcpy(st->data + st->len, data, len);
+	st->len = want;
+}
+
+/* 1 there may be more, 0 nothing there now, -1 end. */
+static int
+stream_read(struct stream *st)
+{
+	static char data[CMD_READ];
+	ssize_t n;
+
+	do {
+		n = read(st->fd, data, sizeof(data));
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	if (n <= 0)
+		return -1;
+	spool_put(st, data, (size_t)n);
+	stream_keep(st, data, (size_t)n);
+	st->total += (uint64_t)n;
+	return n == (ssize_t)sizeof(data);
+}
+
+static void
+stream_read_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *st = arg;
+	int i, r = 1;
+
+	(void)fd;
+	(void)what;
+	for (i = 0; i < CMD_READ_TURNS && r == 1; i++)
+		r = stream_read(st);
+	if (r == -1) {
+		stream_close(st);
+		command_output_ended(st->cmd);
+	}
+}
+
+static void
+command_grace_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	command_finish(arg);
+}
+
+/* Both pipes, the reading ends watched; *out and *err are execd's. */
+static int
+command_pipes(struct command *cmd, int *out, int *err)
+{
+	int *theirs[STREAM_MAX] = { out, err };
+	struct stream *st;
+	int i, fds[2];
+
+	for (i = 0; i < STREAM_MAX; i++) {
+		st = &cmd->stream[i];
+		if (pipe2(fds, O_CLOEXEC) == -1)
+			return -1;
+		st->fd = fds[0];
+		*theirs[i] = fds[1];
+		/* only our end: what the command sees has to block */
+		if (fcntl(st->fd, F_SETFL, O_NONBLOCK) == -1)
+			return -1;
+		st->ev = event_new(sessiond.base, st->fd, EV_READ | EV_PERSIST,
+		    stream_read_cb, st);
+		if (st->ev == NULL || event_add(st->ev, NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+command_start(struct command *cmd, int spec_fd, int stdin_fd, uint64_t timeout_ms)
+{
+	struct msg_exec_start m = { .command = cmd->number, .timeout_ms = timeout_ms };
+	int fds[4] = { spec_fd, stdin_fd, -1, -1 };
+	uint32_t id;
+	int r = -1;
+
+	cmd->grace = evtimer_new(sessiond.base, command_grace_cb, cmd);
+	if (cmd->grace == NULL || command_pipes(cmd, &fds[2], &fds[3]) == -1)
+		goto out;
+	snprintf(m.command_id, sizeof(m.command_id), "%s", cmd->id);
+	if ((id = chan_request(cmd->sess->execd, cmd)) == 0)
+		goto out;
+	r = msg_send_exec_start(cmd->sess->execd, id, &m, fds);
+	if (r == -1)
+		chan_forget(cmd->sess->execd, cmd);
+out:
+	if (fds[2] != -1)
+		close(fds[2]);
+	if (fds[3] != -1)
+		close(fds[3]);
+	return r;
+}
+
+void
+command_kill(struct command *cmd)
+{
+	struct msg_exec_kill m = { .command = cmd->number };
+
+	msg_send_exec_kill(cmd->sess->execd, 0, &m, NULL);
+}
+
+static void
+command_answer(struct event_set *set, void *arg)
+{
+	struct command *cmd = arg;
+	int i;
+
+	cmd->query = NULL;
+	if (cmd->rq != NULL)
+		answer_send(cmd, set);
+	event_set_free(set);
+	for (i = 0; i < STREAM_MAX; i++) {
+		free(cmd->stream[i].data);
+		cmd->stream[i].data = NULL;
+	}
+}
+
+/* Old output goes, and so do pipes that background processes hold. */
+static void
+command_evict(struct session *s)
+{
+	struct command *cmd, *next, *oldest = NULL;
+	size_t lingering = 0;
+
+	for (cmd = TAILQ_FIRST(&s->commands); cmd != NULL; cmd = next) {
+		next = TAILQ_NEXT(cmd, entry);
+		if (cmd->state != CMD_FINISHED || cmd->rq != NULL)
+			continue;
+		if (s->nfinished > SESS_MAX_FINISHED) {
+			command_free(cmd);
+			continue;
+		}
+		if (cmd->stream[0].fd == -1 && cmd->stream[1].fd == -1)
+			continue;
+		lingering++;
+		if (oldest == NULL)
+			oldest = cmd;
+	}
+	if (lingering > CMD_LINGER_MAX) {
+		stream_close(&oldest->stream[0]);
+		stream_close(&oldest->stream[1]);
+	}
+}
+
+/* The outcome and the output are known: ask for the events, then answer. */
+static void
+command_finish(struct command *cmd)
+{
+	struct msg_event_query q = { .session = cmd->sess->number,
+		.limit = CMD_EVENTS_MAX };
+	struct session *s = cmd->sess;
+	int i;
+
+	if (cmd->state == CMD_FINISHED)
+		return;
+	/* what was written before the exit is in the pipes by now */
+	for (i = 0; i < STREAM_MAX; i++) {
+		if (cmd->stream[i].fd != -1 && stream_read(&cmd->stream[i]) == -1)
+			stream_close(&cmd->stream[i]);
+	}
+	cmd->state = CMD_FINISHED;
+	event_del(cmd->grace);
+	s->nrunning--;
+	s->nfinished++;
+	session_touch(s);
+	if (cmd->rq != NULL) {
+		snprintf(q.command_id, sizeof(q.command_id), "%s", cmd->id);
+		cmd->query = event_query_start(&q, command_answer, cmd);
+	}
+	if (cmd->query == NULL)
+		command_answer(NULL, cmd);
+	command_evict(s);
+}
+
+static void
+command_output_ended(struct command *cmd)
+{
+	if (cmd->state == CMD_ENDED && cmd->stream[STREAM_STDOUT].fd == -1 &&
+	    cmd->stream[STREAM_STDERR].fd == -1)
+		command_finish(cmd);
+}
+
+/* Nothing more will be heard of it but output. */
+void
+command_end(struct command *cmd, enum cmd_outcome outcome)
+{
+	if (cmd->state == CMD_ENDED || cmd->state == CMD_FINISHED)
+		return;
+	cmd->state = CMD_ENDED;
+	cmd->outcome = outcome;
+	if (outcome != OUT_EXITED) {
+		command_finish(cmd);
+		return;
+	}
+	set_timer(cmd->grace, CMD_GRACE_MS);
+	command_output_ended(cmd);
+}
+
+static struct command *
+command_by_number(struct session *s, uint64_t number)
+{
+	struct command *cmd;
+
+	/* the newest first: it is most often one of them */
+	TAILQ_FOREACH_REVERSE(cmd, &s->commands, command_list, entry) {
+		if (cmd->number == number)
+			return cmd;
+	}
+	return NULL;
+}
+
+static int
+sessiond_on_exec_started(struct chan *ch, struct imsg *im)
+{
+	struct command *cmd = im->arg;
+	struct msg_exec_started m;
+
+	(void)ch;
+	if (msg_get_exec_started(im, &m) == -1 || cmd == NULL ||
+	    m.command != cmd->number)
+		return -1;
+	if (cmd->state == CMD_ASKED)
+		cmd->state = CMD_RUNNING;
+	/* its client went away meanwhile */
+	if (cmd->rq == NULL && cmd->state == CMD_RUNNING)
+		command_kill(cmd);
+	return 0;
+}
+
+static int
+sessiond_on_exec_denied(struct chan *ch, struct imsg *im)
+{
+	struct command *cmd = im->arg;
+	struct msg_exec_denied m;
+
+	(void)ch;
+	if (msg_get_exec_denied(im, &m) == -1 || cmd == NULL ||
+	    m.command != cmd->number)
+		return -1;
+	snprintf(cmd->rule, sizeof(cmd->rule), "%s", m.rule);
+	snprintf(cmd->message, sizeof(cmd->message), "%s", m.message);
+	command_end(cmd, OUT_DENIED);
+	return 0;
+}
+
+static int
+sessiond_on_exec_failed(struct chan *ch, struct imsg *im)
+{
+	struct command *cmd = im->arg;
+	struct msg_exec_failed m;
+
+	(void)ch;
+	if (msg_get_exec_failed(im, &m) == -1 || cmd == NULL ||
+	    m.command != cmd->number)
+		return -1;
+	snprintf(cmd->message, sizeof(cmd->message), "%s", m.message);
+	command_end(cmd, OUT_FAILED);
+	return 0;
+}
+
+static int
+sessiond_on_exec_exited(struct chan *ch, struct imsg *im)
+{
+	struct command *cmd;
+	struct msg_exec_exited m;
+
+	if (msg_get_exec_exited(im, &m) == -1 || m.term_signal > 64)
+		return -1;
+	cmd = command_by_number(ch->arg, m.command);
+	/* one that could not start has been freed, or is ended already */
+	if (cmd == NULL)
+		return 0;
+	cmd->exit_code = m.term_signal != 0 ? 128 + m.term_signal : m.exit_code & 255;
+	cmd->timed_out = m.timed_out != 0;
+	if (cmd->timed_out)
+		cmd->exit_code = 124;
+	cmd->duration_ms = m.duration_us / 1000;
+	cmd->user_ms = m.user_us / 1000;
+	cmd->system_ms = m.system_us / 1000;
+	cmd->maxrss_kb = m.maxrss_kb;
+	command_end(cmd, OUT_EXITED);
+	return 0;
+}
+
+const struct handler execd_handlers[] = {
+	{ MSG_EXEC_STARTED, sessiond_on_exec_started },
+	{ MSG_EXEC_DENIED, sessiond_on_exec_denied },
+	{ MSG_EXEC_FAILED, sessiond_on_exec_failed },
+	{ MSG_EXEC_EXITED, sessiond_on_exec_exited },
+	{ MSG_NONE, NULL },
+};

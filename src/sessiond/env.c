@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The environment a command starts with. Nothing of the server's own is in it.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessiond.h"
+
+#define ENV_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* "NAME=VALUE", or NULL. */
+static char *
+env_word(const char *name, const char *value)
+{
+	size_t size = strlen(name) + strlen(value) + 2;
+	char *p = malloc(size);
+
+	if (p != NULL)
+		snprintf(p, size, "%s=%s", name, value);
+	return p;
+}
+
+/* Sets name, in place of the value that the base may give it. */
+static int
+env_set(struct json_list *env, size_t nbase, const char *name, const char *value)
+{
+	size_t i, n = strlen(name);
+	char *word = env_word(name, value);
+
+	if (word == NULL)
+		return -1;
+	/* the request's own names differ from each other already */
+	for (i = 0; i < nbase; i++) {
+		if (strncmp(env->v[i], name, n) == 0 && env->v[i][n] == '=') {
+			free(env->v[i]);
+			env->v[i] = word;
+			return 0;
+		}
+	}
+	env->v[env->n++] = word;
+	return 0;
+}
+
+static int
+env_add(struct json_list *env, const char *name, const char *value)
+{
+	return env_set(env, 0, name, value);
+}
+
+static bool
+env_name_is_valid(const char *name)
+{
+	const unsigned char *p = (const unsigned char *)name;
+
+	if (!isalpha(*p) && *p != '_')
+		return false;
+	while (isalnum(*p) || *p == '_')
+		p++;
+	return *p == '\0';
+}
+
+static int
+env_base(struct json_list *env, const struct session *s)
+{
+	if (env_add(env, "PATH", ENV_PATH) == -1 ||
+	    env_add(env, "LANG", "C.UTF-8") == -1 ||
+	    env_add(env, "LC_ALL", "C.UTF-8") == -1 ||
+	    env_add(env, "TERM", "dumb") == -1 ||
+	    env_add(env, "HOME", SESS_HOME) == -1 ||
+	    env_add(env, "USER", s->user) == -1 ||
+	    env_add(env, "LOGNAME", s->user) == -1 ||
+	    env_add(env, "SHELL", "/bin/sh") == -1 ||
+	    env_add(env, "AGENTSH_SESSION_ID", s->id) == -1 ||
+	    env_add(env, "AGENTSH_IN_SESSION", "1") == -1)
+		return -1;
+	return 0;
+}
+
+int
+env_build(struct json_list *env, const struct session *s,
+    const struct json_pairs *asked, char *err, size_t errlen)
+{
+	const char *name;
+	size_t i, nbase;
+
+	memset(env, 0, sizeof(*env));
+	snprintf(err, errlen, "out of memory");
+	env->v = calloc(asked->n + 12, sizeof(*env->v));
+	if (env->v == NULL || env_base(env, s) == -1)
+		return -1;
+	nbase = env->n;
+	for (i = 0; i < asked->n; i++) {
+		name = asked->v[2 * i];
+		if (!env_name_is_valid(name)) {
+			snprintf(err, errlen, "field \"env\": \"%.64s\" is not a name", name);
+			return -1;
+		}
+		if (strncmp(name, "AGENTSH_", 8) == 0) {
+			snprintf(err, errlen, "field \"env\": %.64s is set by the server", name);
+			return -1;
+		}
+		if (env_set(env, nbase, name, asked->v[2 * i + 1]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+env_free(struct json_list *env)
+{
+	size_t i;
+
+	for (i = 0; i < env->n; i++)
+		free(env->v[i]);
+	free(env->v);
+	memset(env, 0, sizeof(*env));
+}

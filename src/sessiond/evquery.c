@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions to eventd. An answer is a file of lines, one JSON object each;
+ * they go to clients as they are, once it is sure that they are JSON.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event.h"
+#include "log.h"
+#include "sessiond.h"
+
+#define EVQUERY_BYTES_MAX (64U << 20) /* of one answer */
+
+struct event_query {
+	void (*done)(struct event_set *, void *);
+	void *arg;
+};
+
+static const struct json_field info_fields[] = {
+	{ "type", JSON_STRING, offsetof(struct event_info, type), 0, JSON_REQUIRED },
+	{ "path", JSON_STRING, offsetof(struct event_info, path), 0, 0 },
+	{ "remote", JSON_STRING, offsetof(struct event_info, remote), 0, 0 },
+	{ "domain", JSON_STRING, offsetof(struct event_info, domain), 0, 0 },
+	{ "operation", JSON_STRING, offsetof(struct event_info, operation), 0, 0 },
+	{ "policy.effective_decision", JSON_STRING,
+	    offsetof(struct event_info, effective), 0, 0 },
+	{ "policy.rule", JSON_STRING, offsetof(struct event_info, rule), 0, 0 },
+	{ "policy.message", JSON_STRING, offsetof(struct event_info, message), 0, 0 },
+	{ "fields.blocked", JSON_BOOL, offsetof(struct event_info, blocked), 0, 0 },
+};
+
+#define NINFO (sizeof(info_fields) / sizeof(info_fields[0]))
+
+struct event_query *
+event_query_start(const struct msg_event_query *m,
+    void (*done)(struct event_set *, void *), void *arg)
+{
+	struct chan *eventd = sessiond.proc.peer[ROLE_EVENTD];
+	struct event_query *q = calloc(1, sizeof(*q));
+	uint32_t id;
+
+	if (q == NULL)
+		return NULL;
+	q->done = done;
+	q->arg = arg;
+	if ((id = chan_request(eventd, q)) == 0 ||
+	    msg_send_event_query(eventd, id, m, NULL) == -1) {
+		event_query_cancel(q);
+		return NULL;
+	}
+	return q;
+}
+
+void
+event_query_cancel(struct event_query *q)
+{
+	chan_forget(sessiond.proc.peer[ROLE_EVENTD], q);
+	free(q);
+}
+
+/* The list of the answer an event belongs to. */
+static enum event_bucket
+event_bucket_of(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < EV_MAX; i++) {
+		if (strcmp(event_rows[i].name, type) == 0)
+			return event_rows[i].bucket;
+	}
+	return BUCKET_OTHER;
+}
+
+static int
+event_line_parse(struct event_line *line)
+{
+	char err[128];
+
+	if (json_scan(info_fields, NINFO, line->text, line->len, &line->info, err,
+	    sizeof(err)) == -1) {
+		log_warnx("eventd: a line that is no event: %s", err);
+		return -1;
+	}
+	line->bucket = event_bucket_of(line->info.type);
+	line->blocked = line->info.blocked == JSON_TRUE ||
+	    (line->info.effective != NULL && strcmp(line->info.effective, "deny") == 0);
+	return 0;
+}
+
+static int
+event_set_split(struct event_set *set, size_t len)
+{
+	struct event_line *bigger;
+	char *p = set->text, *end = set->text + len, *nl;
+	size_t cap = 0;
+
+	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1) {
+		if (set->n == cap) {
+			cap = cap == 0 ? 64 : cap * 2;
+			bigger = reallocarray(set->line, cap, sizeof(*bigger));
+			if (bigger == NULL)
+				return -1;
+			set->line = bigger;
+		}
+		memset(&set->line[set->n], 0, sizeof(*set->line));
+		set->line[set->n].text = p;
+		set->line[set->n].len = (size_t)(nl - p);
+		if (event_line_parse(&set->line[set->n++]) == -1)
+			return -1;
+	}
+	/* a last line without its end was cut */
+	if (p < end)
+		set->incomplete = true;
+	return 0;
+}
+
+static struct event_set *
+event_set_read(int fd, uint64_t bytes)
+{
+	struct event_set *set = calloc(1, sizeof(*set));
+	size_t got = 0, len = bytes > EVQUERY_BYTES_MAX ? EVQUERY_BYTES_MAX : (size_t)bytes;
+	ssize_t n;
+
+	if (set == NULL || (set->text = malloc(len + 1)) == NULL)
+		goto fail;
+	set->incomplete = len < bytes;
+	while (got < len) {
+		n = pread(fd, set->text + got, len - got, (off_t)got);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			goto fail;
+		got += (size_t)n;
+	}
+	if (event_set_split(set, len) == -1)
+		goto fail;
+	return set;
+fail:
+	event_set_free(set);
+	return NULL;
+}
+
+void
+event_set_free(struct event_set *set)
+{
+	size_t i;
+
+	if (set == NULL)
+		return;
+	for (i = 0; i < set->n; i++)
+		json_release(info_fields, NINFO, &set->line[i].info);
+	free(set->line);
+	free(set->text);
+	free(set);
+}
+
+int
+sessiond_on_event_result(struct chan *ch, struct imsg *im)
+{
+	struct event_query *q = im->arg;
+	struct msg_event_result m;
+
+	(void)ch;
+	if (msg_get_event_result(im, &m) == -1)
+		return -1;
+	if (q == NULL)
+		return 0;
+	q->done(event_set_read(im->fds[0], m.bytes), q->arg);
+	free(q);
+	return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guidance: what an agent can do about what happened to its command. It names
+ * rules and targets, never what a policy would allow instead.
+ */
+#include <string.h>
+
+#include "log.h"
+#include "path.h"
+#include "sessiond.h"
+
+static void
+put_suggestion(yajl_gen g, const char *action, const char *command,
+    const char *reason)
+{
+	yajl_gen_map_open(g);
+	json_put_str(g, "action", action);
+	if (command != NULL)
+		json_put_str(g, "command", command);
+	json_put_str(g, "reason", reason);
+	yajl_gen_map_close(g);
+}
+
+static void
+put_inspect(yajl_gen g, const struct command *cmd)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "agentsh events %s --command %s",
+	    cmd->sess->id, cmd->id);
+	put_suggestion(g, "inspect_events", text, "see every operation of the command");
+}
+
+/* Denied before it started. */
+static void
+put_denied(yajl_gen g, const struct command *cmd)
+{
+	char reason[AGENTSH_TEXT_MAX + 64];
+
+	json_put_str(g, "status", "blocked");
+	json_put_bool(g, "blocked", true);
+	json_put_bool(g, "retryable", false);
+	json_put_str(g, "reason", "command denied by policy");
+	if (cmd->rule[0] != '\0')
+		json_put_str(g, "policy_rule", cmd->rule);
+	json_put_str(g, "blocked_operation", "command");
+	json_put_str(g, "blocked_target", cmd->body.command);
+	json_key(g, "suggestions");
+	yajl_gen_array_open(g);
+	if (cmd->message[0] != '\0')
+		snprintf(reason, sizeof(reason), "the rule says: %s", cmd->message);
+	else
+		snprintf(reason, sizeof(reason),
+		    "the policy has to allow this command before it can run");
+	put_suggestion(g, "adjust_policy", NULL, reason);
+	put_inspect(g, cmd);
+	yajl_gen_array_close(g);
+}
+
+/* The first operation that was refused while it ran, or NULL. */
+static const struct event_line *
+first_blocked(const struct event_set *set)
+{
+	size_t i;
+
+	for (i = 0; set != NULL && i < set->n; i++) {
+		if (set->line[i].blocked)
+			return &set->line[i];
+	}
+	return NULL;
+}
+
+static const char *
+blocked_target(const struct event_info *info)
+{
+	if (info->path != NULL && info->path[0] != '\0')
+		return info->path;
+	if (info->remote != NULL && info->remote[0] != '\0')
+		return info->remote;
+	if (info->domain != NULL && info->domain[0] != '\0')
+		return info->domain;
+	return info->type;
+}
+
+static void
+put_blocked(yajl_gen g, const struct command *cmd, const struct event_line *line)
+{
+	const struct event_info *info = &line->info;
+	const struct session *s = cmd->sess;
+	char reason[AGENTSH_TEXT_MAX];
+
+	if (info->rule != NULL && info->rule[0] != '\0')
+		snprintf(reason, sizeof(reason), "blocked by policy rule %.200s", info->rule);
+	else
+		snprintf(reason, sizeof(reason), "blocked by policy");
+	json_put_str(g, "status", "blocked");
+	json_put_bool(g, "blocked", true);
+	json_put_bool(g, "retryable", false);
+	json_put_str(g, "reason", reason);
+	if (info->rule != NULL)
+		json_put_str(g, "policy_rule", info->rule);
+	json_put_str(g, "blocked_operation",
+	    info->operation != NULL ? info->operation : info->type);
+	json_put_str(g, "blocked_target", blocked_target(info));
+	json_key(g, "suggestions");
+	yajl_gen_array_open(g);
+	/* with real paths there is no other place to name */
+	if (line->bucket == BUCKET_FILE && info->path != NULL &&
+	    strcmp(s->mount, s->workspace) != 0 && !path_is_beneath(info->path, s->mount)) {
+		snprintf(reason, sizeof(reason), "files beneath %.200s are the session's own",
+		    s->mount);
+		put_suggestion(g, "move_to_workspace", NULL, reason);
+	}
+	if (info->message != NULL && info->message[0] != '\0')
+		snprintf(reason, sizeof(reason), "the rule says: %.900s", info->message);
+	else
+		snprintf(reason, sizeof(reason),
+		    "the policy has to allow this operation before it can succeed");
+	put_suggestion(g, "adjust_policy", NULL, reason);
+	put_inspect(g, cmd);
+	yajl_gen_array_close(g);
+}
+
+static void
+put_failed(yajl_gen g, const struct command *cmd)
+{
+	json_put_str(g, "status", "failed");
+	if (cmd->timed_out) {
+		json_put_bool(g, "retryable", true);
+		json_put_str(g, "reason", "command timed out");
+	} else
+		json_put_str(g, "reason",
+		    cmd->message[0] != '\0' ? cmd->message : "command failed");
+	json_key(g, "suggestions");
+	yajl_gen_array_open(g);
+	if (cmd->timed_out)
+		put_suggestion(g, "increase_timeout", NULL,
+		    "the request's timeout can be longer, up to the policy's limit");
+	else if (cmd->outcome == OUT_FAILED && strchr(cmd->body.command, '/') == NULL)
+		put_suggestion(g, "use_absolute_exe", NULL,
+		    "the name was searched in PATH of the session");
+	else if (cmd->outcome == OUT_EXITED && cmd->exit_code == 126)
+		put_suggestion(g, "fix_permissions", NULL,
+		    "a file was found but could not be executed");
+	yajl_gen_array_close(g);
+}
+
+void
+guidance_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
+{
+	const struct event_line *line = first_blocked(set);
+
+	if (cmd->outcome == OUT_DENIED)
+		put_denied(g, cmd);
+	else if (line != NULL && cmd->outcome == OUT_EXITED && !cmd->timed_out)
+		put_blocked(g, cmd, line);
+	else if (cmd->outcome != OUT_EXITED || cmd->exit_code != 0)
+		put_failed(g, cmd);
+	else
+		json_put_str(g, "status", "ok");
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of sessiond share: requests, sessions, commands.
+ *
+ * A request lives from its dispatch until http_reply*(), or until its client
+ * is gone; then its cancel function is called, once, and nothing may touch it
+ * again. Sessions and commands never own a request: they point to it until
+ * one of both happens.
+ */
+#ifndef SESSIOND_H
+#define SESSIOND_H
+
+#include <sys/queue.h>
+
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "agentsh.h"
+#include "event.h"
+#include "json.h"
+#include "proc.h"
+
+/* Finished commands of a session whose output is kept. */
+#define SESS_MAX_FINISHED 1000
+
+/* A path on which a session and its commands know home. */
+#define SESS_HOME "/tmp/home"
+
+struct command;
+struct listener;
+struct session;
+
+struct request {
+	struct evhttp_request *ev;
+	struct listener *listener;
+	int fd; /* of the connection, not ours */
+	uint32_t uid; /* of the client, as the kernel says */
+	bool tcp;
+	uint8_t family; /* of a TCP client */
+	uint16_t client_port;
+	char id[AGENTSH_ID_MAX + 1]; /* {id} */
+	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
+	struct event *gone; /* the client closed its end */
+	void (*cancel)(struct request *, void *);
+	void *arg;
+};
+
+enum sess_state {
+	SESS_CREATING,
+	SESS_READY,
+	SESS_STOPPING
+};
+
+struct session {
+	TAILQ_ENTRY(session) entry;
+	enum sess_state state;
+	uint64_t number; /* privd's, 0 while it is made */
+	uint32_t uid;
+	char id[AGENTSH_ID_MAX + 1];
+	char *workspace;
+	char *mount;
+	char *cwd;
+	char user[AGENTSH_USER_MAX + 1];
+	char policy[AGENTSH_NAME_MAX + 1];
+	uint64_t created_ns; /* since the epoch */
+	uint64_t command_timeout_ms; /* all: 0 is none */
+	uint64_t session_timeout_ms;
+	uint64_t idle_timeout_ms;
+	uint64_t born_ms; /* monotonic */
+	uint64_t active_ms; /* last command's begin or end */
+	struct event *timer;
+	struct chan *execd;
+	struct request *creator; /* waits for the session */
+	struct waiter *waiters; /* wait for its end */
+	size_t nrunning;
+	size_t nfinished;
+	TAILQ_HEAD(command_list, command) commands; /* oldest first */
+	int spool_fd; /* -1 until there is output */
+};
+TAILQ_HEAD(session_list, session);
+
+/* One stream of a command. */
+struct stream {
+	struct command *cmd;
+	int fd; /* read end of the pipe, -1 at its end */
+	struct event *ev;
+	int spool_fd;
+	uint64_t total; /* bytes the command wrote */
+	uint64_t spooled; /* of them on disk, from the begin */
+	bool spool_full; /* nothing more is kept */
+	char *data; /* the first AGENTSH_INLINE_OUTPUT bytes */
+	size_t len;
+	size_t cap;
+};
+
+enum {
+	STREAM_STDOUT,
+	STREAM_STDERR,
+	STREAM_MAX
+};
+
+enum cmd_state {
+	CMD_ASKED, /* execd has not answered */
+	CMD_RUNNING,
+	CMD_ENDED, /* output may still come */
+	CMD_FINISHED
+};
+
+enum cmd_outcome {
+	OUT_EXITED,
+	OUT_DENIED, /* by policy, before it started */
+	OUT_FAILED, /* could not start */
+	OUT_REFUSED, /* sessiond itself found it cannot work */
+	OUT_LOST /* its session ended */
+};
+
+enum include_events {
+	INCLUDE_ALL,
+	INCLUDE_SUMMARY,
+	INCLUDE_BLOCKED,
+	INCLUDE_NONE
+};
+
+/* ExecRequest as it came. */
+struct exec_body {
+	char *command;
+	char *argv0;
+	struct json_list args;
+	char *timeout;
+	char *working_dir;
+	struct json_pairs env;
+	struct json_bytes input;
+	enum json_bool stream_output;
+	char *include_events;
+};
+
+extern const struct json_field exec_fields[];
+extern const size_t exec_nfields;
+
+struct command {
+	TAILQ_ENTRY(command) entry;
+	struct session *sess;
+	uint64_t number;
+	char id[AGENTSH_CMDID_MAX + 1];
+	enum cmd_state state;
+	enum cmd_outcome outcome;
+	struct request *rq; /* NULL: nobody waits for the answer */
+	struct event_query *query; /* runs */
+	struct exec_body body;
+	enum include_events include;
+	uint64_t started_ns;
+	struct stream stream[STREAM_MAX];
+	struct event *grace; /* output after the exit */
+	uint32_t exit_code;
+	bool timed_out;
+	uint64_t duration_ms;
+	uint64_t user_ms;
+	uint64_t system_ms;
+	uint64_t maxrss_kb;
+	char rule[AGENTSH_NAME_MAX + 1];
+	char message[AGENTSH_TEXT_MAX + 1];
+};
+
+/* What an answer wants to know of one event. */
+struct event_info {
+	char *type;
+	char *path;
+	char *remote;
+	char *domain;
+	char *operation;
+	char *effective;
+	char *rule;
+	char *message;
+	enum json_bool blocked;
+};
+
+struct event_line {
+	const char *text; /* one JSON object */
+	size_t len;
+	struct event_info info;
+	enum event_bucket bucket;
+	bool blocked;
+};
+
+/* Events as eventd answered. */
+struct event_set {
+	char *text;
+	struct event_line *line;
+	size_t n;
+	bool incomplete; /* eventd could not be asked */
+};
+
+struct event_query;
+struct msg_event_query;
+
+struct sessiond {
+	struct proc proc;
+	struct event_base *base;
+	struct session_list sessions;
+	size_t nsessions;
+	uint64_t next_command;
+	int null_fd; /* /dev/null */
+	int diag_fd; /* NETLINK_SOCK_DIAG */
+	int tcp_fd; /* -1: no TCP */
+};
+
+extern struct sessiond sessiond;
+
+/* bind.c */
+int http_bind(const char *addr, bool may_miss);
+
+/* http.c: listeners and dispatch */
+void http_start(void);
+void http_stop(void);
+/* For privd's log: where TCP clients can connect. */
+void http_describe(char *dst, size_t size);
+/* Waits with the request: cancel is called when the client goes away. */
+void http_wait(struct request *, void (*cancel)(struct request *, void *),
+    void *arg);
+
+/* reply.c: each ends the request */
+void http_reply(struct request *, int status, yajl_gen);
+void http_reply_empty(struct request *, int status);
+void http_reply_plain(struct request *, const char *text);
+void http_error(struct request *, int status, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
+void http_end(struct request *);
+/* The body, in one piece; NULL when empty. */
+const char *http_body(struct request *, size_t *len);
+
+/* ident.c: who the client is. 0 or -1. */
+int ident_open(void);
+int ident_request(struct request *);
+
+/* conns.c: how many clients there are */
+struct bufferevent *conns_new(struct event_base *, void *);
+void conns_start(size_t max, void (*pause)(bool));
+void conns_stop(void);
+
+/* route.def's handlers */
+#define ROUTE(method, pattern, body, handler, help) \
+	void handler(struct request *);
+#include "route.def"
+#undef ROUTE
+
+/* session.c: the table */
+struct session *session_new(const char *id, uint32_t uid);
+void session_free(struct session *);
+struct session *session_find(const char *id);
+struct session *session_by_number(uint64_t);
+/* The session of the request's {id}, if the client may see it; else it answers
+ * 404 and returns NULL. */
+struct session *session_of(struct request *);
+bool session_is_visible(const struct session *, uint32_t uid);
+void session_touch(struct session *);
+void session_stop(struct session *, enum sess_reason);
+int session_wait_end(struct session *, struct request *);
+/* Its end is known: answers everybody who waits, and frees it. */
+void session_ended(struct session *, const char *why);
+/* privd has made it; takes fd. */
+int session_ready(struct session *, const struct msg_sess_created *, int fd);
+
+/* api_session.c: what privd says */
+int sessiond_on_sess_created(struct chan *, struct imsg *);
+int sessiond_on_sess_failed(struct chan *, struct imsg *);
+int sessiond_on_sess_ended(struct chan *, struct imsg *);
+
+/* command.c */
+struct command *command_new(struct session *);
+void command_free(struct command *);
+struct command *command_find(struct session *, const char *id);
+int command_start(struct command *, int spec_fd, int stdin_fd,
+    uint64_t timeout_ms);
+void command_end(struct command *, enum cmd_outcome);
+void command_kill(struct command *);
+extern const struct handler execd_handlers[];
+
+/* spool.c: whole output on disk */
+void spool_clean(int dir_fd);
+void spool_put(struct stream *, const void *, size_t len);
+void spool_remove(struct command *);
+void spool_remove_session(struct session *);
+/* Bytes read, or -1. */
+long spool_read(struct stream *, uint64_t offset, void *, size_t len);
+const char *stream_name(const struct stream *);
+
+/* env.c: environment of a command. 0, or -1 with the reason. */
+int env_build(struct json_list *, const struct session *,
+    const struct json_pairs *, char *err, size_t errlen);
+void env_free(struct json_list *);
+
+/* evquery.c: asks eventd; the callback owns the set */
+struct event_query *event_query_start(const struct msg_event_query *,
+    void (*done)(struct event_set *, void *), void *arg);
+void event_query_cancel(struct event_query *);
+void event_set_free(struct event_set *);
+int sessiond_on_event_result(struct chan *, struct imsg *);
+
+/* answer.c: the ExecResponse. The set may be NULL. */
+void answer_send(struct command *, struct event_set *);
+/* guidance.c: the object's content */
+void guidance_put(yajl_gen, const struct command *, const struct event_set *);
+
+/* util.c */
+void uuid4(char dst[37]);
+uint64_t clock_ms(void); /* monotonic */
+uint64_t clock_ns(void); /* since the epoch */
+void time_text(char *dst, size_t size, uint64_t ns);
+/* Go's syntax ("1m30s"); 0 or -1. Less than a millisecond counts as one. */
+int duration_parse(const char *, uint64_t *ms);
+uint64_t least_limit(uint64_t, uint64_t); /* 0 is none */
+int set_timer(struct event *, uint64_t ms);
+
+#endif
