@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The other commands: requests they make, what they print; help from the table;
 # addresses; and a server that has to be started.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/_lib.sh"
 
 start_fake <<'END'
 import json

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # exec: exit status, output byte for byte, denial text, session made on demand,
 # and which words belong to whom.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/_lib.sh"
 
 start_fake <<'END'
 import json

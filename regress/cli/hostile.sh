@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Replies of a server that is broken or means ill: an error each, never a
 # success, and never control bytes from it on the terminal.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/_lib.sh"
 
 start_fake <<'END'
 OK = b"HTTP/1.1 200 OK\r\n"

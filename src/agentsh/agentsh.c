@@ -3,6 +3,8 @@
  * agentsh: runs commands of an AI agent in sandboxed sessions, by asking
  * agentshd. This file finds the command; each is in a file of its own.
  */
+#include "config.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,8 @@
 /*
  * Words and options of a call, after the tables of cmd.def.
  */
+#include "config.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

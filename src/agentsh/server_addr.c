@@ -4,6 +4,8 @@
  * directory below /tmp proves nothing by its name, so owner, mode and kind of
  * the user's directory are checked before anything in it is used.
  */
+#include "config.h"
+
 #include <sys/stat.h>
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 # Shared by the scripts here: a fake server in a directory of its own, and
 # checks that print TAP. AGENTSH names the program under test.
 
-AGENTSH=${AGENTSH:-$(pwd)/src/agentsh/agentsh}
+AGENTSH=${AGENTSH:-${TEST_BUILD:-.}/src/agentsh/agentsh}
 here=$(cd "$(dirname "$0")" && pwd)
 command -v python3 >/dev/null || { echo "1..0 # SKIP no python3"; exit 77; }
 [ -x "$AGENTSH" ] || { echo "1..0 # SKIP $AGENTSH is not built"; exit 77; }
