@@ -16,9 +16,9 @@ def reply(n, method, path, body):
             b"HTTP/1.1 204 No Content\r\n\r\n")
     if "/output/" in path:
         return 200, json.dumps({"data": "", "data_base64": "/w==", "has_more": True})
-    if "/history" in path:
+    if "/s1/history" in path:
         return 200, "null"
-    if path.startswith("/api/v1/events/search"):
+    if "/history" in path:
         return 200, '[{"type":"file_open"}]'
     return 200, '{"ok":true,"id":"s1"}'
 END
@@ -48,8 +48,12 @@ check "there is more" err_is 'agentsh: more: agentsh output s1 cmd-1 --stream st
 run events s1 --command c --type 'file_open,x&y' --decision deny --limit 7 --order asc
 check "events of a session" log_has '/s1/history?command_id=c&type=file_open%2Cx%26y&decision=deny&limit=7&order=asc'
 check "no events" out_is '[]\n'
-run events query
-check "events of all" out_is '[{"type":"file_open"}]\n'
+AGENTSH_SESSION_ID=s2 run events query
+check "events" out_is '[{"type":"file_open"}]\n'
+check "of the session by variable" log_has 'GET /api/v1/sessions/s2/history'
+(cd "$tmp" && run events)
+check "of the session of the workspace" log_has \
+    "/api/v1/sessions/session-$(printf %s "$tmp" | sha256sum | cut -c1-16)/history"
 run events --limit 0
 check "limit" rc_is 2
 

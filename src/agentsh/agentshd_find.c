@@ -3,8 +3,6 @@
  * Where agentshd is: in the directory an uninstalled tree names, beside this
  * program's own directory, or where it was configured to be.
  */
-#include "config.h"
-
 #include <sys/stat.h>
 
 #include <limits.h>

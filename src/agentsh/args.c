@@ -2,8 +2,6 @@
 /*
  * Words and options of a call, after the tables of cmd.def.
  */
-#include "config.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,6 @@
  * A lock keeps two calls from starting two; the log's new lines are shown when
  * it dies instead.
  */
-#include "config.h"
-
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agentsh events: of a session, or of all sessions of the user.
+ * agentsh events: of the session that is named, or that exec would use.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +20,15 @@ static const struct {
 };
 
 static char *
-make_path(const struct args *a)
+make_path(const struct args *a, const char *sid)
 {
 	char *path, *old, *value;
 	const char *sep = "?";
 	size_t i;
 
-	if (a->argc > 0) {
-		value = url_escape(a->argv[0]);
-		path = xasprintf("/api/v1/sessions/%s/history", value);
-		free(value);
-	} else
-		path = xstrdup("/api/v1/events/search");
+	value = url_escape(sid);
+	path = xasprintf("/api/v1/sessions/%s/history", value);
+	free(value);
 	for (i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
 		if (a->opt[params[i].opt] == NULL)
 			continue;
@@ -49,9 +46,11 @@ int
 cmd_events(struct args *a)
 {
 	const char *order = a->opt[OPT_ORDER];
+	char id[AGENTSH_ID_MAX + 1], root[PATH_MAX], *path;
+	const char *sid = a->argc > 0 ? a->argv[0] :
+					getenv("AGENTSH_SESSION_ID");
 	struct call c;
 	uint64_t n;
-	char *path;
 	int r;
 
 	if (a->opt[OPT_LIMIT] != NULL &&
@@ -60,7 +59,13 @@ cmd_events(struct args *a)
 	if (order != NULL && strcmp(order, "asc") != 0 &&
 	    strcmp(order, "desc") != 0)
 		return usage_error(a, "--order is asc or desc");
-	path = make_path(a);
+	if (sid == NULL || sid[0] == '\0') {
+		if (session_root(NULL, root) == -1)
+			return EXIT_FAILURE;
+		session_default_id(root, id, sizeof(id));
+		sid = id;
+	}
+	path = make_path(a, sid);
 	r = call(a, &c, "GET", path, NULL, 0);
 	free(path);
 	if (r == -1)

@@ -4,8 +4,6 @@
  * directory below /tmp proves nothing by its name, so owner, mode and kind of
  * the user's directory are checked before anything in it is used.
  */
-#include "config.h"
-
 #include <sys/stat.h>
 
 #include <errno.h>

@@ -4,8 +4,6 @@
  * they quote; numbers and durations as users write them; memory that is there
  * or ends the program.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
