@@ -81,8 +81,21 @@ run session list
 check "nobody listens" err_has "cannot reach the server at unix://$tmp/api.sock: Connection refused"
 run --server ftp://x session list
 check "bad address" err_has 'server address ftp://x is not'
+python3 "$here/fake.py" "tcp:$tmp/port" "$tmp/script.py" "$tmp/log" &
+fakepid=$!
+while ! [ -s "$tmp/port" ]; do sleep 0.01; done
+run --server "http://127.0.0.1:$(cat "$tmp/port")/" session info s1
+check "TCP" out_is '{"ok":true,"id":"s1"}\n'
+run --server "http://localhost:$(cat "$tmp/port")" session info s1
+check "TCP by name" out_is '{"ok":true,"id":"s1"}\n'
+stop_fake
+for u in http:// http://:1 http://h:x http://h:1/p http://h:1:2 http://[::1 \
+    http://a@b:1 unix://rel unix:/x https://h "http://h h:1"; do
+	run --server "$u" session list
+	check "address $u" err_has 'is not unix:///PATH or http://HOST:PORT'
+done
 run --server http://127.0.0.1:1 session list
-check "TCP" err_has 'cannot reach the server at http://127.0.0.1:1: Connection refused'
+check "TCP refused" err_has 'cannot reach the server at http://127.0.0.1:1: Connection refused'
 
 unset AGENTSH_SERVER
 [ "$(id -u)" -ne 0 ] || [ ! -e /run/agentsh ] || { finish; exit; }

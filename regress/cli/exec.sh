@@ -85,7 +85,7 @@ check "not an id" rc_is 2
 run exec --nope s1 -- ls
 check "unknown option" rc_is 2
 run exec s1 --timeout never -- ls
-check "bad duration" rc_is 1
+check "bad duration" rc_is 2
 run exec s1 -- "$(printf 'a\377')"
 check "not UTF-8" err_has 'command: not text in UTF-8'
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A server that speaks canned replies over a unix socket.
+"""A server that speaks canned replies over a unix socket or TCP.
 
 usage: fake.py SOCKET SCRIPT LOG
+
+SOCKET is a path, or tcp:FILE for a port on 127.0.0.1 whose number goes to FILE.
 
 SCRIPT is a Python file that defines reply(n, method, path, body): what to send
 to the n-th request, as bytes (sent as they are), (status, text), or None (the
@@ -40,9 +42,14 @@ def main():
     env = {}
     with open(script, encoding="utf-8") as f:
         exec(compile(f.read(), script, "exec"), env)
-    lst = socket.socket(socket.AF_UNIX)
-    lst.bind(path)
-    lst.listen(16)
+    if path.startswith("tcp:"):
+        lst = socket.create_server(("127.0.0.1", 0))
+        with open(path[4:], "w", encoding="utf-8") as f:
+            f.write("%d\n" % lst.getsockname()[1])
+    else:
+        lst = socket.socket(socket.AF_UNIX)
+        lst.bind(path)
+        lst.listen(16)
     n = 0
     while True:
         conn, _ = lst.accept()

@@ -5,9 +5,11 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "help.h"
@@ -56,12 +58,26 @@ run(struct args *a, int argc, char **argv)
 	return row->handler(a);
 }
 
+/* A descriptor of ours must not take the place of a closed standard one. */
+static void
+open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct args a = { .cmd = CMD_MAX };
 	int i = 1, r;
 
+	open_standard();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		puts("agentsh " PACKAGE_VERSION);

@@ -151,6 +151,7 @@ client_connect(const struct server *s, uint64_t deadline, int *fd,
 {
 	const char *why = NULL;
 	uint64_t limit = now_ms() + CLIENT_CONNECT_MS;
+	int error;
 
 	if (deadline == 0 || deadline > limit)
 		deadline = limit;
@@ -158,13 +159,14 @@ client_connect(const struct server *s, uint64_t deadline, int *fd,
 		       connect_unix(s, deadline);
 	if (*fd != -1)
 		return CLIENT_OK;
-	if (why == NULL && errno == EPERM && s->own)
+	error = errno;
+	if (why == NULL && error == EPERM && s->own)
 		why = "the server there is not yours";
 	if (why == NULL)
-		why = strerror(errno);
+		why = strerror(error);
 	snprintf(e->text, sizeof(e->text), "cannot reach the server at %s: %s",
 	    s->name, why);
-	return is_absent(errno) ? CLIENT_UNREACHABLE : CLIENT_FAILED;
+	return is_absent(error) ? CLIENT_UNREACHABLE : CLIENT_FAILED;
 }
 
 static int

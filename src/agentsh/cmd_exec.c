@@ -56,7 +56,7 @@ cmd_exec(struct args *a)
 		return r;
 	o = exec_request(a, &p);
 	if (o == NULL)
-		return EXIT_FAILURE;
+		return EXIT_USAGE;
 	r = EXIT_FAILURE;
 	body = jo_text(o, &len);
 	if (body != NULL && session_check(a, p.id, p.root) == 0 &&

@@ -38,7 +38,7 @@ xstrdup(const char *s)
 	return p;
 }
 
-static char *
+static char *__attribute__((format(printf, 1, 0)))
 xvasprintf(const char *fmt, va_list ap)
 {
 	char *p;
