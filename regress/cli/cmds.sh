@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The other commands: requests they make, what they print; help from the table;
+# addresses; and a server that has to be started.
+. "$(dirname "$0")/_lib.sh"
+
+start_fake <<'END'
+import json
+def reply(n, method, path, body):
+    if path == "/api/v1/sessions" and method == "GET":
+        return 200, json.dumps([{"id": "s1", "state": "ready", "policy": "p\u001b[1m", "workspace": "/w"}])
+    if path == "/api/v1/sessions":
+        return 201, json.dumps({"id": json.loads(body).get("id", "session-new")})
+    if method == "DELETE":
+        return (404, '{"error":"session not found"}') if "gone" in path else (
+            b"HTTP/1.1 204 No Content\r\n\r\n")
+    if "/output/" in path:
+        return 200, json.dumps({"data": "", "data_base64": "/w==", "has_more": True})
+    if "/s1/history" in path:
+        return 200, "null"
+    if "/history" in path:
+        return 200, '[{"type":"file_open"}]'
+    return 200, '{"ok":true,"id":"s1"}'
+END
+run session list
+check "list" out_is 's1                         ready  p\\033[1m       /w\n'
+run session list --json
+check "list as JSON" out_has '"state": "ready"'
+run session create --workspace "$tmp" --policy p --real-paths
+check "create" out_is 'session-new\n'
+check "create's request" log_has "POST /api/v1/sessions {\"workspace\":\"$tmp\",\"policy\":\"p\",\"real_paths\":true}"
+run session create --id x1 --json
+check "create with an id" out_is '{"id": "x1"}\n'
+run session info s1
+check "info" out_is '{"ok":true,"id":"s1"}\n'
+run session destroy s1
+check "destroy" out_is 'ok\n'
+run session destroy gone
+check "destroy what is not there" err_is 'agentsh: session not found (HTTP 404)\n'
+run session destroy 'a/../b?'
+check "words are escaped" log_has 'DELETE /api/v1/sessions/a%2F..%2Fb%3F'
+run kill s1 cmd-1
+check "kill" log_has 'POST /api/v1/sessions/s1/kill/cmd-1'
+run output s1 cmd-1 --offset 5 --limit 9 --stream stderr
+check "output" out_is '\377'
+check "output's request" log_has 'GET /api/v1/sessions/s1/output/cmd-1?stream=stderr&offset=5&limit=9'
+check "there is more" err_is 'agentsh: more: agentsh output s1 cmd-1 --stream stderr --offset 6\n'
+run events s1 --command c --type 'file_open,x&y' --decision deny --limit 7 --order asc
+check "events of a session" log_has '/s1/history?command_id=c&type=file_open%2Cx%26y&decision=deny&limit=7&order=asc'
+check "no events" out_is '[]\n'
+AGENTSH_SESSION_ID=s2 run events query
+check "events" out_is '[{"type":"file_open"}]\n'
+check "of the session by variable" log_has 'GET /api/v1/sessions/s2/history'
+(cd "$tmp" && run events)
+check "of the session of the workspace" log_has \
+    "/api/v1/sessions/session-$(printf %s "$tmp" | sha256sum | cut -c1-16)/history"
+run events --limit 0
+check "limit" rc_is 2
+
+run
+check "no command" rc_is 2
+run --version
+check "version" out_has '^agentsh [0-9]'
+run --help
+check "help" out_has 'session create  *make a session'
+run help exec
+check "help of a command" out_has '--working-dir DIR'
+run session destroy -h
+check "-h" out_has 'usage: agentsh session destroy SID'
+run session
+check "half a command" err_has 'session destroy'
+run nonsense
+check "unknown command" rc_is 2
+run session get
+check "a word is missing" rc_is 2
+run completion bash
+check "completion" bash -n "$tmp/out"
+
+stop_fake
+run session list
+check "nobody listens" err_has "cannot reach the server at unix://$tmp/api.sock: Connection refused"
+run --server ftp://x session list
+check "bad address" err_has 'server address ftp://x is not'
+python3 "$here/fake.py" "tcp:$tmp/port" "$tmp/script.py" "$tmp/log" &
+fakepid=$!
+while ! [ -s "$tmp/port" ]; do sleep 0.01; done
+run --server "http://127.0.0.1:$(cat "$tmp/port")/" session info s1
+check "TCP" out_is '{"ok":true,"id":"s1"}\n'
+run --server "http://localhost:$(cat "$tmp/port")" session info s1
+check "TCP by name" out_is '{"ok":true,"id":"s1"}\n'
+stop_fake
+for u in http:// http://:1 http://h:x http://h:1/p http://h:1:2 http://[::1 \
+    http://a@b:1 unix://rel unix:/x https://h "http://h h:1"; do
+	run --server "$u" session list
+	check "address $u" err_has 'is not unix:///PATH or http://HOST:PORT'
+done
+run --server http://127.0.0.1:1 session list
+check "TCP refused" err_has 'cannot reach the server at http://127.0.0.1:1: Connection refused'
+
+unset AGENTSH_SERVER
+[ "$(id -u)" -ne 0 ] || [ ! -e /run/agentsh ] || { finish; exit; }
+export XDG_RUNTIME_DIR="$tmp/run" XDG_STATE_HOME="$tmp/state" AGENTSH_HELPER_DIR="$tmp/bin"
+mkdir "$tmp/bin" "$tmp/run"
+# root's helpers must be nobody else's to write
+chmod 755 "$tmp/bin"
+printf '#!/bin/sh\necho "config:3: bad\033[2J key" >&2\nexit 1\n' >"$tmp/bin/agentshd"
+chmod 755 "$tmp/bin/agentshd"
+AGENTSH_NO_AUTO=1 run session list
+check "no start when forbidden" err_has 'AGENTSH_NO_AUTO=1'
+AGENTSH_IN_SESSION=1 run session list
+check "no start in a session" err_is 'agentsh: agentsh cannot be used inside a session\n'
+run session list
+check "a server that dies" err_is 'agentsh:   config:3: bad\\033[2J key\nagentsh: agentshd did not start: it ended with status 1; try `agentsh server -d`\n'
+run exec -- ls
+check "status of that" rc_is 1
+[ "$(id -u)" -ne 0 ] || { finish; exit; }
+cat >"$tmp/script.py" <<'END'
+def reply(n, method, path, body):
+    return 200, "[]"
+END
+cat >"$tmp/bin/agentshd" <<END
+#!/bin/sh
+echo start >>"$tmp/starts"
+mkdir -m 700 -p "$tmp/run/agentsh"
+echo \$\$ >"$tmp/pid"
+exec python3 "$here/fake.py" "$tmp/run/agentsh/api.sock" "$tmp/script.py" "$tmp/log"
+END
+"$AGENTSH" session list --json >"$tmp/out2" 2>"$tmp/err2" &
+run session list --json
+wait $!
+check "started" out_is '[]\n'
+check "for both" grep -q '\[\]' "$tmp/out2"
+check "only once" [ "$(wc -l <"$tmp/starts")" -eq 1 ]
+kill "$(cat "$tmp/pid")"
+chmod 755 "$tmp/run/agentsh"
+run session list
+check "a directory that others can enter" err_has 'not a directory of yours'
+finish

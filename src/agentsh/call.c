@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request to the server that the arguments name, or to the nearest one: the
+ * user's own, the system's, or one that is started now.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autostart.h"
+#include "cli.h"
+
+#define CALL_TIMEOUT_MS 30000
+
+static const char *
+explicit_server(const struct args *a)
+{
+	const char *s = a->opt[OPT_SERVER];
+
+	if (s == NULL)
+		s = getenv("AGENTSH_SERVER");
+	return s != NULL && s[0] != '\0' ? s : NULL;
+}
+
+/* A command may run for days, so exec waits for ever unless told otherwise. */
+static int
+timeout_ms(const struct args *a, uint64_t *ms)
+{
+	const char *s = a->opt[OPT_CLIENT_TIMEOUT];
+
+	if (s == NULL)
+		s = getenv("AGENTSH_CLIENT_TIMEOUT");
+	*ms = a->cmd == CMD_EXEC ? 0 : CALL_TIMEOUT_MS;
+	if (s == NULL || s[0] == '\0' || parse_duration_ms(s, ms) == 0)
+		return 0;
+	say("client timeout %s is not a duration such as 30s", s);
+	return -1;
+}
+
+struct request {
+	const char *method;
+	const char *path;
+	const void *body;
+	size_t len;
+	uint64_t ms;
+};
+
+static enum client_result
+ask(const struct server *s, const struct request *q, struct hr *h,
+    struct client_error *e)
+{
+	hr_free(h);
+	return client_request(s, q->ms == 0 ? 0 : now_ms() + q->ms, q->method,
+	    q->path, q->body, q->len, h, e);
+}
+
+static enum client_result
+ask_default(const struct request *q, struct hr *h, struct client_error *e)
+{
+	enum client_result r = CLIENT_UNREACHABLE;
+	struct server s;
+	char dir[4096];
+
+	if (server_own_dir(dir, sizeof(dir)) == 0 &&
+	    server_own_dir_check(dir) == 1 && server_own(&s, e) == 0)
+		r = ask(&s, q, h, e);
+	if (r == CLIENT_UNREACHABLE && server_system(&s) == 0 &&
+	    access(s.path, F_OK) == 0)
+		r = ask(&s, q, h, e);
+	return r;
+}
+
+static enum client_result
+ask_any(const struct args *a, const struct request *q, struct hr *h,
+    struct client_error *e)
+{
+	const char *url = explicit_server(a);
+	enum client_result r;
+	struct server s;
+
+	if (url != NULL) {
+		if (server_parse(&s, url, e) == -1)
+			return CLIENT_FAILED;
+		return ask(&s, q, h, e);
+	}
+	snprintf(e->text, sizeof(e->text), "no server runs");
+	r = ask_default(q, h, e);
+	if (r != CLIENT_UNREACHABLE)
+		return r;
+	if (autostart(e) == -1)
+		return CLIENT_FAILED;
+	return ask_default(q, h, e);
+}
+
+int
+call(const struct args *a, struct call *c, const char *method, const char *path,
+    const void *body, size_t len)
+{
+	struct request q = { method, path, body, len, 0 };
+	struct client_error e;
+	const char *why;
+
+	memset(c, 0, sizeof(*c));
+	if (timeout_ms(a, &q.ms) == -1)
+		return -1;
+	if (ask_any(a, &q, &c->reply, &e) != CLIENT_OK) {
+		if (e.text[0] != '\0')
+			say("%s", e.text);
+		call_free(c);
+		return -1;
+	}
+	c->status = c->reply.status;
+	if (c->reply.body.len == 0)
+		return 0;
+	c->json = json_parse(c->reply.body.data, c->reply.body.len, &why);
+	if (c->json == NULL && c->status < 400) {
+		say("the server's answer cannot be read: %s", why);
+		call_free(c);
+		return -1;
+	}
+	return 0;
+}
+
+void
+call_free(struct call *c)
+{
+	json_free(c->json);
+	hr_free(&c->reply);
+	memset(c, 0, sizeof(*c));
+}
+
+/* Says what the server refused, or that it said nothing; for "return". */
+int
+call_error(const struct call *c)
+{
+	const char *text = NULL;
+
+	if (c->json != NULL)
+		text = jv_str(c->json->root, "error");
+	if (text != NULL)
+		say("%s (HTTP %d)", text, c->status);
+	else
+		say("the server answered HTTP %d without a reason", c->status);
+	return EXIT_FAILURE;
+}
+
+void
+print_body(const struct call *c)
+{
+	const struct buf *b = &c->reply.body;
+
+	fwrite(b->data, 1, b->len, stdout);
+	if (b->len > 0 && b->data[b->len - 1] != '\n')
+		putchar('\n');
+}
+
+/* For one segment of a path, or a value of a query. */
+char *
+url_escape(const char *s)
+{
+	static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_~";
+	size_t n = 0, i = 0;
+	char *p;
+
+	p = xcalloc(strlen(s) + 1, 3);
+	for (; s[i] != '\0'; i++)
+		if (strchr(plain, s[i]) != NULL ||
+		    (s[i] == '.' && strcmp(s, ".") != 0 &&
+			strcmp(s, "..") != 0))
+			p[n++] = s[i];
+		else
+			n += (size_t)snprintf(p + n, 4, "%%%02X",
+			    (unsigned char)s[i]);
+	return p;
+}

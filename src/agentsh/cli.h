@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agentsh, the user's command: its table of commands, parsed arguments, and
+ * what the commands share. Nothing here has privileges; what comes back from a
+ * server is data to check and to print safely.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <limits.h>
+
+#include "client.h"
+#include "json.h"
+#include "../common/agentsh.h"
+
+enum {
+	EXIT_USAGE = 2,
+	EXIT_TIMEOUT = 124,
+	EXIT_DENIED = 126,
+	EXIT_NOSTART = 127
+};
+
+#define CLI_MAX_ENV 256	      /* --env options of a call */
+#define CLI_MAX_STDIN 8388608 /* bytes --stdin takes */
+#define CLI_CHUNK 1048576     /* bytes of output asked for at once */
+
+/* clang-format off */
+enum cmd_id {
+#define CMD(id, words, handler, usage, summary, min, max) CMD_##id,
+#include "cmd.def"
+#undef CMD
+	CMD_MAX
+};
+
+enum {
+#define CMD(id, words, handler, usage, summary, min, max) \
+	C_##id = 1U << CMD_##id,
+#include "cmd.def"
+#undef CMD
+	C_ALL = (1U << CMD_MAX) - 1
+};
+
+enum opt_id {
+#define OPT(id, name, value, commands, help) OPT_##id,
+#include "cmd.def"
+#undef OPT
+	OPT_MAX
+};
+/* clang-format on */
+
+struct args {
+	enum cmd_id cmd; /* CMD_MAX while only options for all are taken */
+	const char *opt[OPT_MAX]; /* NULL: not given; "" for a switch */
+	const char *env[CLI_MAX_ENV];
+	size_t nenv;
+	int argc; /* words after the options */
+	char **argv;
+};
+
+struct cmd_row {
+	const char *words;
+	int (*handler)(struct args *);
+	const char *usage;
+	const char *summary;
+	int min;
+	int max;
+};
+
+struct opt_row {
+	const char *name;
+	const char *value;
+	uint32_t commands;
+	const char *help;
+};
+
+extern const struct cmd_row cmd_rows[CMD_MAX];
+extern const struct opt_row opt_rows[OPT_MAX];
+
+/* args.c */
+int args_take(struct args *, int argc, char **argv, int *i);
+int args_dashes(const struct args *, int argc, char **argv, int i);
+int args_rest(struct args *, int argc, char **argv);
+enum cmd_id cmd_find(int argc, char **argv, int *nwords);
+int usage_error(const struct args *, const char *, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* text.c: lines to stderr, numbers and durations */
+void say(const char *, ...) __attribute__((format(printf, 1, 2)));
+char *vis_dup(const char *);
+int parse_num(const char *, uint64_t max, uint64_t *);
+int parse_duration_ms(const char *, uint64_t *);
+int write_all(int fd, const void *, size_t);
+void *xcalloc(size_t, size_t);
+char *xstrdup(const char *);
+char *xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
+
+/* call.c: one request to the server the arguments name */
+struct call {
+	int status; /* HTTP */
+	struct hr reply;
+	struct json *json; /* NULL for an empty body */
+};
+int call(const struct args *, struct call *, const char *method,
+    const char *path, const void *body, size_t len);
+void call_free(struct call *);
+int call_error(const struct call *);
+char *url_escape(const char *);
+void print_body(const struct call *);
+
+/* session.c: dst of session_root is PATH_MAX bytes */
+bool session_id_ok(const char *);
+int session_root(const char *dir, char *dst);
+void session_default_id(const char *root, char *dst, size_t size);
+int session_create(const struct args *, const char *id, const char *root,
+    struct call *);
+int session_check(const struct args *, const char *id, const char *root);
+
+/* exec_args.c, exec_request.c, exec_show.c */
+struct exec_plan {
+	char id[AGENTSH_ID_MAX + 1];
+	char root[PATH_MAX];
+	const char *events;
+	bool json;
+};
+int exec_args(struct args *, struct exec_plan *);
+struct jsonout *exec_request(const struct args *, const struct exec_plan *);
+int exec_show(const struct args *, const struct exec_plan *,
+    const struct call *);
+
+/* output.c: bytes of commands as replies carry them */
+int output_put(int fd, const struct jval *, const char *name, uint64_t *len);
+int output_rest(const struct args *, int fd, const char *sid, const char *cmdid,
+    const char *stream, uint64_t offset, uint64_t total);
+int output_get(const struct args *, struct call *, const char *sid,
+    const char *cmdid, const char *stream, uint64_t offset, uint64_t limit);
+
+/* cmd_*.c */
+int cmd_exec(struct args *);
+int cmd_session_create(struct args *);
+int cmd_session_list(struct args *);
+int cmd_session_get(struct args *);
+int cmd_session_destroy(struct args *);
+int cmd_events(struct args *);
+int cmd_output(struct args *);
+int cmd_kill(struct args *);
+int cmd_policy_validate(struct args *);
+int cmd_server(struct args *);
+int cmd_completion(struct args *);
+int cmd_help(struct args *);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agentsh completion bash: first and second words of the commands.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int
+cmd_completion(struct args *a)
+{
+	const char *w, *last = "";
+	size_t i, n;
+
+	(void)a;
+	fputs(
+	    "_agentsh() {\n\tlocal words\n\tcase $COMP_CWORD in\n\t1) words='",
+	    stdout);
+	for (i = 0; i < CMD_MAX; i++) {
+		w = cmd_rows[i].words;
+		n = strcspn(w, " ");
+		if (strcspn(last, " ") == n && strncmp(w, last, n) == 0)
+			continue;
+		printf("%.*s ", (int)n, w);
+		last = w;
+	}
+	fputs("' ;;\n\t2) case ${COMP_WORDS[1]} in\n", stdout);
+	for (i = 0; i < CMD_MAX; i++) {
+		w = cmd_rows[i].words;
+		n = strcspn(w, " ");
+		if (w[n] == ' ')
+			printf("\t   %.*s) words+=' %s' ;;&\n", (int)n, w,
+			    w + n + 1);
+	}
+	fputs("\t   esac ;;\n\tesac\n"
+	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+	      "\"${COMP_WORDS[COMP_CWORD]}\")\n}\n"
+	      "complete -o default -F _agentsh agentsh\n",
+	    stdout);
+	return 0;
+}

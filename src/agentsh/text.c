@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text in and out: messages whose control bytes are made visible, whatever
+ * they quote; numbers and durations as users write them; memory that is there
+ * or ends the program.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "vis.h"
+
+void *
+xcalloc(size_t n, size_t size)
+{
+	void *p;
+
+	p = calloc(n, size);
+	if (p == NULL) {
+		fputs("agentsh: out of memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return p;
+}
+
+char *
+xstrdup(const char *s)
+{
+	char *p;
+
+	p = xcalloc(strlen(s) + 1, 1);
+	memcpy(p, s, strlen(s));
+	return p;
+}
+
+static char *__attribute__((format(printf, 1, 0)))
+xvasprintf(const char *fmt, va_list ap)
+{
+	char *p;
+
+	if (vasprintf(&p, fmt, ap) == -1) {
+		fputs("agentsh: out of memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return p;
+}
+
+char *
+xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	p = xvasprintf(fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+char *
+vis_dup(const char *s)
+{
+	size_t need;
+	char *p;
+
+	need = vis_str(NULL, 0, s) + 1;
+	p = xcalloc(need, 1);
+	vis_str(p, need, s);
+	return p;
+}
+
+/* One line to stderr. */
+void
+say(const char *fmt, ...)
+{
+	va_list ap;
+	char *raw, *safe;
+
+	va_start(ap, fmt);
+	raw = xvasprintf(fmt, ap);
+	va_end(ap);
+	safe = vis_dup(raw);
+	fprintf(stderr, "agentsh: %s\n", safe);
+	free(safe);
+	free(raw);
+}
+
+int
+parse_num(const char *s, uint64_t max, uint64_t *v)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	*v = strtoull(s, &end, 10);
+	return errno != 0 || *end != '\0' || *v > max ? -1 : 0;
+}
+
+/* "1h30m", "1.5s", "250ms"; a part of a millisecond is rounded up. */
+int
+parse_duration_ms(const char *s, uint64_t *ms)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} units[] = { { "ns", 1e-6 }, { "us", 1e-3 }, { "ms", 1 }, { "s", 1e3 },
+		{ "m", 6e4 }, { "h", 3.6e6 } };
+	double total = 0, v, frac;
+	size_t i, n;
+
+	if (*s == '\0')
+		return -1;
+	while (*s != '\0') {
+		if (*s < '0' || *s > '9')
+			return -1;
+		for (v = 0; *s >= '0' && *s <= '9'; s++)
+			v = v * 10 + (*s - '0');
+		if (*s == '.')
+			for (s++, frac = 0.1; *s >= '0' && *s <= '9'; s++) {
+				v += (*s - '0') * frac;
+				frac /= 10;
+			}
+		n = strspn(s, "numsh");
+		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (strlen(units[i].name) == n &&
+			    strncmp(s, units[i].name, n) == 0)
+				break;
+		if (i == sizeof(units) / sizeof(units[0]))
+			return -1;
+		total += v * units[i].ms;
+		s += n;
+	}
+	/* a year */
+	if (total > 31536000000.0)
+		return -1;
+	*ms = (uint64_t)total;
+	if ((double)*ms + 1e-6 < total)
+		(*ms)++;
+	return 0;
+}
+
+int
+write_all(int fd, const void *data, size_t len)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	const char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, p, len);
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		} else if (n == -1 && errno == EAGAIN)
+			/* somebody we share the terminal with made it so */
+			poll(&pfd, 1, -1);
+		else if (n == -1 && errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
