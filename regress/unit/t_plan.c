@@ -6,7 +6,8 @@
 #include "t.h"
 
 #define FILES "version: 1\nname: t\nfile_rules:\n"
-#define CATCHALL "- {name: default-deny-files, paths: ['/**'], decision: deny}\n"
+#define CATCHALL                                                               \
+	"- {name: default-deny-files, paths: ['/**'], decision: deny}\n"
 
 static enum mount_kind
 planned(const struct plan *plan, const char *path)
@@ -47,7 +48,8 @@ test_native(void)
 	row(FILES "- {name: u, paths: ['/usr/**'], decision: audit}\n" CATCHALL,
 	    NULL, "/usr", MOUNT_FSD);
 	/* one file differs */
-	row(FILES "- {name: c, paths: [/usr/bin/curl], decision: deny}\n" CATCHALL,
+	row(FILES
+	    "- {name: c, paths: [/usr/bin/curl], decision: deny}\n" CATCHALL,
 	    NULL, "/usr", MOUNT_FSD);
 	row(FILES "- {name: c, paths: ['**/*.pem'], decision: deny}\n" CATCHALL,
 	    NULL, "/usr", MOUNT_FSD);
@@ -67,7 +69,8 @@ test_hidden(void)
 	row(FILES CATCHALL, &opt, "/opt", MOUNT_FSD);
 	/* bare reads of /etc pass */
 	row(FILES CATCHALL, NULL, "/etc", MOUNT_FSD);
-	row(FILES "- {name: a, paths: [/var/lib/x], decision: allow}\n" CATCHALL,
+	row(FILES
+	    "- {name: a, paths: [/var/lib/x], decision: allow}\n" CATCHALL,
 	    NULL, "/var", MOUNT_FSD);
 }
 

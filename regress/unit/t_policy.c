@@ -72,7 +72,8 @@ test_loader(void)
 	file(&p, FILE_OP_READ, "/usr/lib/x.so", "allow default-allow-loader");
 	file(&p, FILE_OP_READ, "/lib64/ld.so", "allow default-allow-loader");
 	file(&p, FILE_OP_LIST, "/", "allow default-allow-loader");
-	file(&p, FILE_OP_READ, "/etc/ld.so.cache", "allow default-allow-loader");
+	file(&p, FILE_OP_READ, "/etc/ld.so.cache",
+	    "allow default-allow-loader");
 	file(&p, FILE_OP_READ, "/etc/passwd", "deny default-deny-files");
 	file(&p, FILE_OP_WRITE, "/usr/x", "deny default-deny-files");
 	command(&p, "ls", "deny default-deny-commands");
@@ -192,8 +193,8 @@ test_default(void)
 	command(&p, "git", "allow tools");
 	command(&p, "/usr/bin/sudo", "deny deny-privileges");
 	T(p_load(&q, text, NULL) == 0 && q.out.image.len == p.out.image.len &&
-		memcmp(q.out.image.data, p.out.image.data,
-		    p.out.image.len) == 0,
+		memcmp(q.out.image.data, p.out.image.data, p.out.image.len) ==
+		    0,
 	    "the same text gives the same image");
 	p_free(&q);
 	p_free(&p);

@@ -34,7 +34,8 @@ test_tree(void)
 	    "a document parses");
 	n = d.root->first;
 	T(d.root->kind == YNODE_MAP && d.root->n == 3, "three keys");
-	T(strcmp(n->key->text, "a") == 0 && strcmp(n->text, "1") == 0, "a is 1");
+	T(strcmp(n->key->text, "a") == 0 && strcmp(n->text, "1") == 0,
+	    "a is 1");
 	n = n->next;
 	T(n->kind == YNODE_SEQ && n->n == 2 && n->line == 2 && n->column == 4,
 	    "a list at 2:4");
@@ -61,8 +62,8 @@ test_limits(void)
 	    "too large: %s", e.message);
 	memset(text, '[', 40);
 	T(ydoc_parse(&d, "f", (uint8_t *)text, 40, &e) == -1 &&
-		strcmp(e.message,
-		    "f:1:33: nested more than 32 levels deep") == 0,
+		strcmp(e.message, "f:1:33: nested more than 32 levels deep") ==
+		    0,
 	    "too deep: %s", e.message);
 	text[0] = '[';
 	for (i = 0; i < 70000; i++)

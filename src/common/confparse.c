@@ -11,9 +11,9 @@
 #include "units.h"
 #include "yamldoc.h"
 
-#define KEY_MAX_LEN 128 /* a dotted key */
+#define KEY_MAX_LEN 128	 /* a dotted key */
 #define CONF_MAX_DEPTH 8 /* sections inside sections */
-#define MAX_WORDS 128 /* keys of one section, in both tables */
+#define MAX_WORDS 128	 /* keys of one section, in both tables */
 
 static const char *const later[] = {
 #define LATER(key) key,

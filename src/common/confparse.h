@@ -11,7 +11,7 @@
  * Starts from the defaults. 0, or -1 with e->message "name:line:column: key:
  * what". The text may be anything.
  */
-int conf_parse(const char *name, const uint8_t *text, size_t len,
-    struct conf *, struct aerr *e);
+int conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *,
+    struct aerr *e);
 
 #endif

@@ -250,8 +250,8 @@ nfa_step(const struct image *im, const struct img_auto *a, uint32_t class,
 	uint64_t old, moved, skipped, carry = 0, skip_carry = 0;
 	uint32_t i;
 
-	step += (size_t)class * a->nwords;
-	loop += (size_t)class * a->nwords;
+	step += (size_t) class * a->nwords;
+	loop += (size_t) class * a->nwords;
 	for (i = 0; i < a->nwords; i++) {
 		old = set[i];
 		moved = old & step[i];

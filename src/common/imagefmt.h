@@ -12,11 +12,11 @@
 #define IMG_MAGIC "AGSHPOL1"
 #define IMG_VERSION 1
 #define IMG_MAX_SIZE 67108864 /* bytes */
-#define IMG_MAX_RULES 4096 /* of one family */
-#define IMG_MAX_STATES 20000 /* of an automaton; more: IMG_NFA */
-#define IMG_MAX_WORDS 512 /* 64-bit words of a set of positions */
-#define IMG_NONE 0xffff /* no rule */
-#define IMG_COMMAND_OPS 1 /* commands know one operation: to be run */
+#define IMG_MAX_RULES 4096    /* of one family */
+#define IMG_MAX_STATES 20000  /* of an automaton; more: IMG_NFA */
+#define IMG_MAX_WORDS 512     /* 64-bit words of a set of positions */
+#define IMG_NONE 0xffff	      /* no rule */
+#define IMG_COMMAND_OPS 1     /* commands know one operation: to be run */
 
 enum img_kind {
 	IMG_DFA,
@@ -33,7 +33,7 @@ enum {
 
 struct img_rule {
 	uint32_t decision;
-	uint32_t name; /* string: u32 length, bytes, NUL */
+	uint32_t name;	  /* string: u32 length, bytes, NUL */
 	uint32_t message; /* string */
 	uint32_t zero;
 };
@@ -61,16 +61,16 @@ struct img_auto {
 	/* DFA */
 	uint32_t nstates;
 	uint32_t start;
-	uint32_t trans; /* u16[nstates][nclasses] */
+	uint32_t trans;	 /* u16[nstates][nclasses] */
 	uint32_t accept; /* u16[nstates] */
 	uint32_t nrows;
 	uint32_t rows; /* u16[nrows][nops] */
 	/* NFA */
 	uint32_t nwords;
 	uint32_t begin; /* u64[nwords] */
-	uint32_t step; /* u64[nclasses][nwords] */
-	uint32_t loop; /* u64[nclasses][nwords] */
-	uint32_t skip; /* u64[nwords] */
+	uint32_t step;	/* u64[nclasses][nwords] */
+	uint32_t loop;	/* u64[nclasses][nwords] */
+	uint32_t skip;	/* u64[nwords] */
 	uint32_t nfinal;
 	uint32_t final; /* struct img_final[nfinal], in the order of rules */
 	/* where rule `catchall` is the first, rule `loader` wins if it matches */

@@ -144,8 +144,9 @@ units_size(const char *text, uint64_t *value)
 		p++;
 	for (u = size_units; u->name != NULL; u++) {
 		if (strcmp(p, u->name) == 0)
-			return __builtin_mul_overflow(v, u->factor, value) ? -1 :
-									     0;
+			return __builtin_mul_overflow(v, u->factor, value) ?
+			    -1 :
+			    0;
 	}
 	return -1;
 }

@@ -22,12 +22,11 @@ struct builder {
 	struct ynode *open[YDOC_MAX_DEPTH];
 	size_t depth;
 	struct ynode *key; /* of the innermost mapping, waits for its value */
-	bool ended; /* the document's end was seen */
+	bool ended;	   /* the document's end was seen */
 };
 
-static int __attribute__((format(printf, 5, 0)))
-ydoc_verror(const char *name, size_t line, size_t column, struct aerr *e,
-    const char *fmt, va_list ap)
+static int __attribute__((format(printf, 5, 0))) ydoc_verror(const char *name,
+    size_t line, size_t column, struct aerr *e, const char *fmt, va_list ap)
 {
 	char text[AGENTSH_TEXT_MAX];
 	int n;
@@ -91,7 +90,8 @@ parser_error(struct builder *b, const yaml_parser_t *parser,
 			}
 		}
 	}
-	return mark_error(b, &mark, "%s", what == NULL ? "out of memory" : what);
+	return mark_error(b, &mark, "%s",
+	    what == NULL ? "out of memory" : what);
 }
 
 static struct ynode *
@@ -171,7 +171,8 @@ on_scalar(struct builder *b, const yaml_event_t *ev)
 	size_t len = ev->data.scalar.length;
 
 	if (ev->data.scalar.anchor != NULL)
-		return mark_error(b, &ev->start_mark, "anchors are not allowed");
+		return mark_error(b, &ev->start_mark,
+		    "anchors are not allowed");
 	if (ev->data.scalar.tag != NULL)
 		return mark_error(b, &ev->start_mark, "tags are not allowed");
 	if (memchr(ev->data.scalar.value, 0, len) != NULL)
@@ -196,7 +197,8 @@ on_open(struct builder *b, const yaml_event_t *ev)
 
 	if ((map ? ev->data.mapping_start.anchor :
 		   ev->data.sequence_start.anchor) != NULL)
-		return mark_error(b, &ev->start_mark, "anchors are not allowed");
+		return mark_error(b, &ev->start_mark,
+		    "anchors are not allowed");
 	if ((map ? ev->data.mapping_start.tag : ev->data.sequence_start.tag) !=
 	    NULL)
 		return mark_error(b, &ev->start_mark, "tags are not allowed");
@@ -227,7 +229,8 @@ on_event(struct builder *b, const yaml_event_t *ev)
 		b->ended = true;
 		return 0;
 	case YAML_ALIAS_EVENT:
-		return mark_error(b, &ev->start_mark, "aliases are not allowed");
+		return mark_error(b, &ev->start_mark,
+		    "aliases are not allowed");
 	case YAML_SCALAR_EVENT:
 		return on_scalar(b, ev);
 	case YAML_SEQUENCE_START_EVENT:

@@ -24,20 +24,20 @@ enum ynode_kind {
 
 struct ynode {
 	enum ynode_kind kind;
-	uint32_t line; /* from 1 */
-	uint32_t column; /* from 1, in characters */
-	bool plain; /* a scalar without quotes */
-	char *text; /* of a scalar; no NUL inside */
-	struct ynode *key; /* of a value in a mapping */
+	uint32_t line;	     /* from 1 */
+	uint32_t column;     /* from 1, in characters */
+	bool plain;	     /* a scalar without quotes */
+	char *text;	     /* of a scalar; no NUL inside */
+	struct ynode *key;   /* of a value in a mapping */
 	struct ynode *first; /* of what is inside */
 	struct ynode *last;
 	struct ynode *next; /* beside it */
-	struct ynode *all; /* every node of the document, for freeing */
-	size_t n; /* nodes inside */
+	struct ynode *all;  /* every node of the document, for freeing */
+	size_t n;	    /* nodes inside */
 };
 
 struct ydoc {
-	const char *name; /* for errors; the caller's */
+	const char *name;   /* for errors; the caller's */
 	struct ynode *root; /* NULL for an empty document */
 	struct ynode *all;
 	size_t nnodes;

@@ -117,8 +117,8 @@ add_command(struct nfa *nfa, const char *text, enum glob_kind kind,
 	}
 	for (i = 0; i <= len; i++)
 		lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ?
-			    text[i] | 0x20 :
-			    text[i]);
+			text[i] | 0x20 :
+			text[i]);
 	return glob_add(nfa, lower, kind, owner, what);
 }
 
@@ -144,8 +144,8 @@ build_commands(struct nfa *nfa, const struct policy *p, bool paths,
 		for (j = 0; j < r->nglobs; j++) {
 			kind = command_kind(r->globs[j], &whole);
 			if (whole == paths &&
-			    add_command(nfa, r->globs[j], kind, &owner,
-				what) == -1)
+			    add_command(nfa, r->globs[j], kind, &owner, what) ==
+				-1)
 				return -1;
 		}
 	}
@@ -280,8 +280,7 @@ emit_files(struct buf *b, const struct policy *p, const struct vars *vars,
 	memset(&dfa, 0, sizeof(dfa));
 	ret = build_files(&nfa, p, vars, what);
 	if (ret == 0)
-		ret = emit_auto(b, &nfa, &dfa,
-		    &head->automaton[IMG_AUTO_FILE]);
+		ret = emit_auto(b, &nfa, &dfa, &head->automaton[IMG_AUTO_FILE]);
 	if (ret == 0)
 		plan_build(&out->plan, p, &nfa, &dfa, vars->project_root,
 		    !scope_all);

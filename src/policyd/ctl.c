@@ -221,8 +221,7 @@ ctl_on_process(struct chan *ch, struct imsg *im)
 		return 0;
 	snprintf(sess, sizeof(sess), "%" PRIu64, m.session);
 	snprintf(text, sizeof(text), "%-10s %8u %10u %s",
-	    proc_rows[m.role].file, m.pid, m.uid,
-	    m.session == 0 ? "-" : sess);
+	    proc_rows[m.role].file, m.pid, m.uid, m.session == 0 ? "-" : sess);
 	ctl_row(c, text);
 	return 0;
 }
@@ -249,9 +248,9 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 		return -1;
 	if (c == NULL)
 		return 0;
-	snprintf(text, sizeof(text),
-	    "%s %u %s %" PRIu64 "s %s %s", m.id, m.uid, state_name(m.state),
-	    now > m.created ? now - m.created : 0, m.policy, m.workspace);
+	snprintf(text, sizeof(text), "%s %u %s %" PRIu64 "s %s %s", m.id, m.uid,
+	    state_name(m.state), now > m.created ? now - m.created : 0,
+	    m.policy, m.workspace);
 	ctl_row(c, text);
 	return 0;
 }

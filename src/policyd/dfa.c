@@ -10,7 +10,7 @@
 #include "policy.h"
 
 #define DFA_MAX_SETS 33554432 /* bytes of all sets together */
-#define SLOTS 65536 /* of the hash; more than twice IMG_MAX_STATES */
+#define SLOTS 65536	      /* of the hash; more than twice IMG_MAX_STATES */
 
 struct builder {
 	const struct nfa *nfa;

@@ -105,7 +105,7 @@ set_char(const char **p, unsigned *c, const char **what)
 		*what = "no closing ] of a set";
 		return -1;
 	}
-	*c = (uint8_t)**p;
+	*c = (uint8_t) * *p;
 	if (*c >= 0x80) {
 		*what = "a set holds ASCII characters only";
 		return -1;

@@ -51,7 +51,8 @@ find_policy(const struct proc *p, const char *name, char *file, size_t size,
 			/* a policy that is there but cannot be read must not
 			 * be replaced by another one of its name */
 			if (errno != ENOENT)
-				return load_error(e, name, errno == ELOOP ?
+				return load_error(e, name,
+				    errno == ELOOP ?
 					"a symbolic link is not followed" :
 					strerror(errno));
 		}

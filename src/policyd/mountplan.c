@@ -14,7 +14,7 @@
 
 /* Operations that change nothing. */
 #define OP(name) (1U << FILE_OP_##name)
-#define READ_OPS \
+#define READ_OPS                                                               \
 	(OP(OPEN) | OP(READ) | OP(STAT) | OP(LIST) | OP(READLINK) | OP(ACCESS))
 
 static const struct {

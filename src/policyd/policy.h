@@ -13,7 +13,7 @@
 #include "plan.h"
 #include "yamldoc.h"
 
-#define POLICY_MAX_GLOBS 4096 /* of one family */
+#define POLICY_MAX_GLOBS 4096	   /* of one family */
 #define GLOB_MAX_ALTERNATIVES 1024 /* of one glob, braces multiplied out */
 #define RULE_LOADER "default-allow-loader"
 #define RULE_CATCHALL "default-deny-files"
@@ -58,7 +58,7 @@ struct elem {
 
 /* Where one pattern lies among the positions, and whose it is. */
 struct pattern {
-	uint32_t base; /* position before its first element */
+	uint32_t base;	/* position before its first element */
 	uint32_t final; /* position after its last */
 	uint32_t rule;
 	uint32_t ops;
@@ -68,7 +68,7 @@ struct pattern {
 /* All patterns of one automaton in a row, in the order of their rules. */
 struct nfa {
 	struct elem *elem; /* the element that leaves a position */
-	uint32_t *owner; /* pattern of a position */
+	uint32_t *owner;   /* pattern of a position */
 	size_t n;
 	size_t cap;
 	struct pattern *pattern;
@@ -134,10 +134,10 @@ int schema_check(const struct ydoc *, const struct ynode *map,
     enum schema_section, const struct ynode *value[KEY_MAX], struct aerr *e);
 /* glob.c: 0, or -1 with *what set (static): not a glob. */
 enum glob_kind {
-	GLOB_PATH, /* of a file: separator, must be able to match a path */
-	GLOB_NAME, /* without separator */
+	GLOB_PATH,    /* of a file: separator, must be able to match a path */
+	GLOB_NAME,    /* without separator */
 	GLOB_COMMAND, /* a command's path: separator */
-	GLOB_LITERAL /* no metacharacters */
+	GLOB_LITERAL  /* no metacharacters */
 };
 
 struct glob_owner {
@@ -177,7 +177,7 @@ int policy_compile(const struct policy *, const struct vars *, bool scope_all,
 void compiled_free(struct compiled *);
 /* Text to image. */
 int policy_build(const char *name, const uint8_t *text, size_t len,
-    const struct vars *, bool scope_all, struct policy *,
-    struct compiled *out, struct aerr *e);
+    const struct vars *, bool scope_all, struct policy *, struct compiled *out,
+    struct aerr *e);
 
 #endif

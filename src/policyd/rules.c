@@ -60,8 +60,8 @@ parse_name(struct parser *p, const struct ynode *v, struct rule *r)
 	if (v->text[0] == '\0')
 		return ydoc_error(p->doc, v, p->e, "name: is empty");
 	if (strlen(v->text) > AGENTSH_NAME_MAX)
-		return ydoc_error(p->doc, v, p->e,
-		    "name: longer than %d bytes", AGENTSH_NAME_MAX);
+		return ydoc_error(p->doc, v, p->e, "name: longer than %d bytes",
+		    AGENTSH_NAME_MAX);
 	for (c = (const unsigned char *)v->text; *c != '\0'; c++) {
 		if (*c < 0x20 || *c == 0x7f)
 			return ydoc_error(p->doc, v, p->e,
@@ -157,7 +157,8 @@ parse_ops(struct parser *p, const struct ynode *list, struct rule *r)
 			return ydoc_error(p->doc, v, p->e,
 			    "operations: unknown operation \"%.64s\"%s%s%s",
 			    v->text, near == NULL ? "" : ", did you mean \"",
-			    near == NULL ? "" : near, near == NULL ? "" : "\"?");
+			    near == NULL ? "" : near,
+			    near == NULL ? "" : "\"?");
 		}
 		ops |= i == FILE_OP_MAX ? ALL_OPS : 1U << i;
 	}

@@ -52,8 +52,7 @@ var_value(const struct vars *v, const char *name, size_t len)
 
 /* p is after "${"; advances it past the "}". */
 static int
-var_one(const struct vars *v, const char **p, struct text *t,
-    const char **what)
+var_one(const struct vars *v, const char **p, struct text *t, const char **what)
 {
 	const char *end = strchr(*p, '}');
 	const char *name = *p, *value;
@@ -63,12 +62,14 @@ var_one(const struct vars *v, const char **p, struct text *t,
 		*what = "a ${ without its }";
 		return -1;
 	}
-	nlen = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "abcdefghijklmnopqrstuvwxyz0123456789_");
+	nlen = strspn(name,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789_");
 	*p = end + 1;
 	flen = (size_t)(end - name) - nlen;
-	if (nlen == 0 || (flen != 0 && (flen < 2 || name[nlen] != ':' ||
-					   name[nlen + 1] != '-'))) {
+	if (nlen == 0 ||
+	    (flen != 0 &&
+		(flen < 2 || name[nlen] != ':' || name[nlen + 1] != '-'))) {
 		*what = "not a variable";
 		return -1;
 	}
