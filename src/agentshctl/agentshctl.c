@@ -190,13 +190,14 @@ static void
 print_safe(FILE *f, const char *text)
 {
 	static char safe[4 * 8192 + 1];
-	const char *s;
+	const signed char *s;
 
-	for (s = text; *s != '\0'; s++) {
-		if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7f)
-			break;
+	/* vis doubles backslashes: only where something needs it */
+	for (s = (const signed char *)text; *s != '\0'; s++) {
+		if ((*s < 0x20 && *s != '\t') || *s == 0x7f)
+			break; /* also every byte of a longer UTF-8 sequence */
 	}
-	if (*s != '\0' || !utf8_is_valid(text, strlen(text))) {
+	if (*s != '\0') {
 		vis_str(safe, sizeof(safe), text);
 		text = safe;
 	}
