@@ -2,11 +2,13 @@
 /*
  * The real eventd against a driver that plays agentshd, sessiond and the
  * producers: order, queries, reused session names, hostile records, speed.
- * The binary is $AGENTSH_EVENTD, else src/eventd/eventd.
+ * The binary is $AGENTSH_EVENTD, else the one of the same build tree.
  */
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -80,10 +82,28 @@ static const struct handler handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
+/* Where eventd is, from where this program is: BUILD/regress/unit/t_eventd. */
+static const char *
+eventd_path(void)
+{
+	static char path[4096 + 32];
+	char self[4096];
+	ssize_t n;
+	int i;
+
+	if (getenv("AGENTSH_EVENTD") != NULL)
+		return getenv("AGENTSH_EVENTD");
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = '\0';
+	for (i = 0; i < 3 && strrchr(self, '/') != NULL; i++)
+		*strrchr(self, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/src/eventd/eventd", self);
+	return path;
+}
+
 static void
 start(void)
 {
-	const char *file = getenv("AGENTSH_EVENTD");
 	struct msg_sys_hello hello = { 0 };
 	struct msg_sys_conf conf = { 0 };
 	struct msg_sys_chan peer = { .peer = ROLE_SESSIOND };
@@ -100,8 +120,7 @@ start(void)
 	if (d.pid == 0) {
 		dup2(p[1], AGENTSH_PARENT_FD);
 		fcntl(AGENTSH_PARENT_FD, F_SETFD, 0);
-		execl(file != NULL ? file : "src/eventd/eventd", "eventd",
-		    (char *)NULL);
+		execl(eventd_path(), "eventd", (char *)NULL);
 		_exit(127);
 	}
 	close(p[1]);
@@ -503,11 +522,28 @@ test_speed(int count)
 	ring_unmap(&r);
 }
 
+static void
+clean(void)
+{
+	DIR *dir = fdopendir(d.dir_fd);
+	struct dirent *e;
+
+	if (dir == NULL)
+		return;
+	rewinddir(dir);
+	while ((e = readdir(dir)) != NULL)
+		unlinkat(d.dir_fd, e->d_name, 0);
+	closedir(dir);
+	rmdir(d.dir);
+}
+
 int
 main(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1U) <= 0)
+		T_SKIP_ALL("the kernel has no Landlock");
 	snprintf(d.dir, sizeof(d.dir), "%s/t_eventd.XXXXXX",
 	    tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(d.dir) == NULL)
@@ -526,6 +562,6 @@ main(void)
 	T(stop() == 1, "the end");
 	free(d.result);
 	buf_free(&d.rec);
-	close(d.dir_fd);
+	clean();
 	return done_testing();
 }

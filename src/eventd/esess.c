@@ -462,10 +462,11 @@ esess_close(struct esess *s, uint32_t reason, const char *detail)
 	esess_run(s);
 }
 
-void
+size_t
 esess_close_all(void)
 {
 	struct esess *s;
+	size_t lost = 0;
 
 	do {
 		TAILQ_FOREACH(s, &sessions, entry) {
@@ -476,4 +477,9 @@ esess_close_all(void)
 		if (s != NULL)
 			esess_close(s, SESS_SHUTDOWN, "");
 	} while (s != NULL);
+	TAILQ_FOREACH(s, &sessions, entry) {
+		if (s->log.log.fd != -1 && !evlog_is_flushed(&s->log))
+			lost++;
+	}
+	return lost;
 }

@@ -7,6 +7,7 @@
  */
 #include <sys/random.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -89,13 +90,25 @@ eventd_tell_broken(uint64_t session, const char *detail)
 	msg_send_event_broken(eventd.p.privd, 0, &m, NULL);
 }
 
+/* agentshd ends the service then; the sessions' last events come before that. */
+static void
+sessiond_closed(struct chan *ch, const char *why)
+{
+	(void)ch;
+	log_debug("sessiond is gone: %s", why);
+}
+
 /* The service is over: what producers wrote until now is still logged. */
 static void
 privd_closed(struct chan *ch, const char *why)
 {
+	size_t lost;
+
 	(void)ch;
 	log_debug("agentshd is gone: %s", why);
-	esess_close_all();
+	lost = esess_close_all();
+	if (lost > 0)
+		log_warnx("the disk took not all events of %zu sessions", lost);
 	_exit(1);
 }
 
@@ -112,9 +125,14 @@ main(int argc, char **argv)
 	eventd.base = event_base_new();
 	if (eventd.base == NULL || json_init() == -1)
 		fatalx("out of memory");
+	/* a service manager that signals all: the last events are still to come,
+	 * and agentshd ends us after them */
+	signal(SIGTERM, SIG_IGN);
 	dir.fd = eventd.p.dir_fd[DIR_LOG];
 	sandbox_enter(ROLE_EVENTD, &dir, 1);
 	eventd.p.privd->on_close = privd_closed;
+	if (eventd.p.peer[ROLE_SESSIOND] != NULL)
+		eventd.p.peer[ROLE_SESSIOND]->on_close = sessiond_closed;
 	proc_watch(&eventd.p, eventd.base);
 	proc_ready(&eventd.p, "event logs");
 	event_base_dispatch(eventd.base);

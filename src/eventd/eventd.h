@@ -148,8 +148,9 @@ int esess_add_ring(struct esess *, enum role, const int fds[3], uint32_t size);
 void esess_close(struct esess *, uint32_t reason, const char *detail);
 /* Reads what the rings hold and writes it, as far as the disk lets. */
 void esess_sync(struct esess *);
-/* The service ends: every session is closed now. */
-void esess_close_all(void);
+/* The service ends: every session is closed now. Returns of how many sessions
+ * something could not be written. */
+size_t esess_close_all(void);
 
 /* --- query.c */
 
