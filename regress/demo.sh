@@ -41,7 +41,7 @@ if [ "$(id -u)" = 0 ]; then
 	AGENT=alice
 	start_service
 	AGENTSH_SERVER=unix://$API_SOCK
-	say "the service runs: agentshd with $(ls "$T/stage" | grep -cv policies) programs, users of its own"
+	say "the service runs: agentshd and its helpers, under users of their own"
 else
 	need_dir
 	need_fuse

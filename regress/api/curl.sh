@@ -27,7 +27,7 @@ want "id by TCP" "$(say "$out" | jq -r .id)" tcp
 want "mount by TCP" "$(say "$out" | jq -r .workspace_mount)" /workspace
 out=$(as alice curl -sS "http://$API_TCP/api/v1/sessions/tcp/exec" \
     -d '{"command":"id","args":["-u"]}')
-want "uid in a session" "$(say "$out" | jq -r .result.stdout)" $ALICE_UID
+want "uid in a session" "$(say "$out" | jq -r .result.stdout)" "$ALICE_UID"
 
 # both belong to the same user, whichever way
 API_USER=alice

@@ -26,7 +26,7 @@ want "bob by TCP" "$code" 404
 api POST /api/v1/sessions "{\"workspace\":\"$T/home/alice\"}" >/dev/null
 want "bob in alice's home" "$(status)" 400
 API_USER=alice
-want "hers still works" "$(run_in hers id -u)" $ALICE_UID
+want "hers still works" "$(run_in hers id -u)" "$ALICE_UID"
 # the operator's socket is for root and its group
 as bob test -w "$OPERATOR_SOCK" && fail "bob may write to the operator socket"
 stop_server
@@ -35,7 +35,7 @@ start_user_server alice
 ws=$(new_workspace alice)
 API_USER=alice
 new_session own "$ws"
-want "own server" "$(run_in own id -u)" $ALICE_UID
+want "own server" "$(run_in own id -u)" "$ALICE_UID"
 as bob curl -s --max-time 5 --unix-socket "$API_SOCK" http://localhost/health >/dev/null &&
     fail "bob reaches alice's socket"
 code=$(as bob curl -s --max-time 5 -o "$T/tmp/b" -w '%{http_code}' "http://$API_TCP/api/v1/sessions")

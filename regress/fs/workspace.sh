@@ -13,7 +13,7 @@ want "cwd" "$(run_in s pwd)" /workspace
 run_in s sh -c 'echo a >f && mkdir -p d/e && mv f d/e/g && ln -s d/e/g l && chmod 755 d/e/g &&
     ln d/e/g h && truncate -s 100 h && rm l && touch -d @1000000000 d/e/g' || fail "file operations"
 want "size outside" "$(stat -c %s "$ws/d/e/g")" 100
-want "owner outside" "$(stat -c %u "$ws/d/e/g")" $ALICE_UID
+want "owner outside" "$(stat -c %u "$ws/d/e/g")" "$ALICE_UID"
 want "mode outside" "$(stat -c %a "$ws/d/e/g")" 755
 want "time outside" "$(stat -c %Y "$ws/d/e/g")" 1000000000
 want "links outside" "$(stat -c %h "$ws/h")" 2
