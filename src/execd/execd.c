@@ -95,12 +95,13 @@ main(int argc, char **argv)
 	    execd.p.peer[ROLE_SESSIOND] == NULL ||
 	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
 		fatalx("the start was incomplete");
-	sandbox_enter(ROLE_EXECD, NULL, 0);
 	TAILQ_INIT(&execd.commands);
 	buf_init(&execd.event, EVENT_MAX);
+	/* asks for ids and the environment, which the sandbox does not know */
 	execd.base = event_base_new();
 	if (execd.base == NULL)
 		fatalx("event_base_new");
+	sandbox_enter(ROLE_EXECD, NULL, 0);
 	proc_watch(&execd.p, execd.base);
 	execd_setup_init();
 	event_base_dispatch(execd.base);

@@ -107,14 +107,14 @@ setup_scope_signals(int abi)
 	return r;
 }
 
+/* As the session's user, in the session's own /tmp. */
 static void
 setup_home(const struct setup *s)
 {
 	if (!path_is_clean(s->home) || strcmp(s->home, "/") == 0)
 		fatalx("bad home directory");
 	/* nobody was here before us: what exists already is not ours */
-	if (mkdir(s->home, 0700) == -1 || chmod(s->home, 0700) == -1 ||
-	    lchown(s->home, s->uid, s->gid) == -1)
+	if (mkdir(s->home, 0700) == -1)
 		fatal("mkdir %s", s->home);
 }
 
@@ -225,10 +225,10 @@ setup_enter(const struct setup *s)
 {
 	int abi;
 
-	setup_home(s);
 	setup_bounding();
 	setup_user(s);
 	setup_capabilities();
+	setup_home(s);
 	/* the change of user may have set it again */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
