@@ -81,6 +81,7 @@ child_exec(enum role role, const struct cred *cred, int sock, pid_t parent)
 		argv[2] = (char *)(uintptr_t)privd.areas;
 	}
 	signal(SIGPIPE, SIG_DFL);
+	setrlimit(RLIMIT_NOFILE, &privd.nofile);
 	if (arrange_fds(sock) == -1 || become(role, cred) == -1)
 		fatal("start of %s", name);
 	/* after the last change of uid, which clears it */
