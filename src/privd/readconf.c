@@ -27,7 +27,7 @@ static int readconf_on_conf_read(struct chan *, struct imsg *);
 
 static struct {
 	bool hello;
-	int fd; /* the file */
+	int fd;				 /* the file */
 	char path[AGENTSH_PATH_MAX + 1]; /* for errors */
 } readconf = { .fd = -1 };
 
@@ -37,8 +37,7 @@ static const struct handler readconf_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
-static void __attribute__((noreturn))
-usage(void)
+static void __attribute__((noreturn)) usage(void)
 {
 	fatalx("readconf is started by agentshd only");
 }
