@@ -81,6 +81,11 @@ child_exec(enum role role, const struct cred *cred, int sock, pid_t parent)
 		argv[2] = (char *)(uintptr_t)privd.areas;
 	}
 	signal(SIGPIPE, SIG_DFL);
+	/* helpers end when their channel does, after what is in it: a service
+	 * manager's SIGTERM to all of us is for privd to act upon */
+	if (role != ROLE_MAKER)
+		signal(SIGTERM, SIG_IGN);
+	setrlimit(RLIMIT_NOFILE, &privd.nofile);
 	if (arrange_fds(sock) == -1 || become(role, cred) == -1)
 		fatal("start of %s", name);
 	/* after the last change of uid, which clears it */

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -98,8 +97,8 @@ paths_find(const char *config)
 	if (config != NULL)
 		put_path(p->config, sizeof(p->config), "%s", config);
 	else if (privd.mode == MODE_SERVICE)
-		put_path(p->config, sizeof(p->config),
-		    "%s/config.yaml", AGENTSH_SYSCONFDIR);
+		put_path(p->config, sizeof(p->config), "%s/config.yaml",
+		    AGENTSH_SYSCONFDIR);
 	else {
 		xdg(dir, sizeof(dir), "XDG_CONFIG_HOME", ".config");
 		put_path(p->config, sizeof(p->config), "%s/config.yaml", dir);
@@ -190,8 +189,8 @@ take_lock(void)
 	char text[16];
 	int fd, n;
 
-	fd = open(privd.paths.lock,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	fd = open(privd.paths.lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	    0644);
 	if (fd == -1)
 		fatal("%s", privd.paths.lock);
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
@@ -242,7 +241,7 @@ dirs_open(void)
 	const struct cred *front = &privd.user[ROLE_SESSIOND];
 	const struct cred *log = &privd.user[ROLE_EVENTD];
 	struct conf *c = &privd.conf;
-	char spool[AGENTSH_PATH_MAX + 8];
+	char path[AGENTSH_PATH_MAX];
 	bool service = privd.mode == MODE_SERVICE;
 
 	fill_conf(c);
@@ -252,19 +251,20 @@ dirs_open(void)
 	take_lock();
 	close(dir_open(c->state_dir, service ? 0755 : 0700, geteuid(),
 	    getegid()));
-	put_path(spool, sizeof(spool), "%s/spool", c->state_dir);
-	privd.dir_fd[DIR_SPOOL] = dir_open(spool, 0700,
+	put_path(privd.paths.spool, sizeof(privd.paths.spool), "%s/spool",
+	    c->state_dir);
+	privd.dir_fd[DIR_SPOOL] = dir_open(privd.paths.spool, 0700,
 	    service ? front->uid : geteuid(), service ? front->gid : getegid());
 	privd.dir_fd[DIR_LOG] = dir_open(c->log_dir, service ? 0750 : 0700,
 	    service ? log->uid : geteuid(), service ? log->gid : getegid());
 	privd.dir_fd[DIR_POLICY] = policies_open(c->policy_dir);
 	privd.dir_fd[DIR_POLICY_DEFAULT] =
 	    policies_open(privd.paths.policy_default);
-	put_path(spool, sizeof(spool), "%s/%s", privd.paths.helpers,
+	put_path(path, sizeof(path), "%s/%s", privd.paths.helpers,
 	    proc_rows[ROLE_INIT].file);
-	privd.init_fd = open(spool, O_RDONLY | O_CLOEXEC);
+	privd.init_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (privd.init_fd == -1)
-		fatal("%s", spool);
+		fatal("%s", path);
 	privd.host_root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (privd.host_root_fd == -1)
 		fatal("/");

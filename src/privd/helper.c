@@ -173,6 +173,30 @@ conf_load(const char *path, bool required)
 }
 
 static void
+dir_path(char *dst, size_t size, enum dir_kind kind)
+{
+	const char *p = "";
+
+	switch (kind) {
+	case DIR_POLICY:
+		p = privd.conf.policy_dir;
+		break;
+	case DIR_POLICY_DEFAULT:
+		p = privd.paths.policy_default;
+		break;
+	case DIR_LOG:
+		p = privd.conf.log_dir;
+		break;
+	case DIR_SPOOL:
+		p = privd.paths.spool;
+		break;
+	case DIR_MAX:
+		break;
+	}
+	snprintf(dst, size, "%s", p);
+}
+
+static void
 hand_over(struct child *c)
 {
 	struct msg_sys_dir md = { 0 };
@@ -186,13 +210,7 @@ hand_over(struct child *c)
 		if (dir_rows[i].role != c->role || privd.dir_fd[kind] == -1)
 			continue;
 		md.kind = kind;
-		snprintf(md.path, sizeof(md.path), "%s%s",
-		    kind == DIR_POLICY		  ? cf->policy_dir :
-			kind == DIR_POLICY_DEFAULT ?
-			privd.paths.policy_default :
-			kind == DIR_LOG		  ? cf->log_dir :
-							  cf->state_dir,
-		    kind == DIR_SPOOL ? "/spool" : "");
+		dir_path(md.path, sizeof(md.path), kind);
 		msg_send_sys_dir(c->ch, 0, &md, &privd.dir_fd[kind]);
 		close(privd.dir_fd[kind]);
 		privd.dir_fd[kind] = -1;

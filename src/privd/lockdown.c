@@ -132,18 +132,24 @@ lockdown(void)
 int
 lockdown_child(void)
 {
+	cap_flag_value_t v;
 	cap_value_t c;
 	cap_t caps;
 	int r;
 
-	for (c = 0; c < cap_max_bits(); c++) {
-		if (cap_get_bound(c) == 1 && cap_drop_bound(c) == -1)
-			return -1;
-	}
-	/* the permitted set goes with the uid, or in the exec */
 	caps = cap_get_proc();
 	if (caps == NULL)
 		return -1;
+	/* an ordinary user who has no namespace yet has nothing to lose */
+	if (cap_get_flag(caps, CAP_SETPCAP, CAP_EFFECTIVE, &v) == -1)
+		v = CAP_SET;
+	for (c = 0; c < cap_max_bits() && v == CAP_SET; c++) {
+		if (cap_get_bound(c) == 1 && cap_drop_bound(c) == -1) {
+			cap_free(caps);
+			return -1;
+		}
+	}
+	/* the permitted set goes with the uid, or in the exec */
 	r = cap_clear_flag(caps, CAP_INHERITABLE);
 	if (r == 0)
 		r = cap_set_proc(caps);

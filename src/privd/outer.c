@@ -99,7 +99,7 @@ fork_mapper(int go_fd, unsigned first_uid, unsigned first_gid)
 	if (read(go_fd, &c, 1) != 1)
 		_exit(1);
 	if (newidmap("/usr/bin/newuidmap", target, privd.uid, first_uid) ==
-	        -1 ||
+		-1 ||
 	    newidmap("/usr/bin/newgidmap", target, privd.gid, first_gid) == -1)
 		_exit(1);
 	_exit(0);

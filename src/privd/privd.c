@@ -24,7 +24,7 @@
 #include "proc.h"
 
 #define START_TIMEOUT_S 10 /* for every helper to be ready */
-#define STOP_TIMEOUT_S 3 /* for a helper to end by itself */
+#define STOP_TIMEOUT_S 3   /* for a helper to end by itself */
 
 struct privd privd;
 
@@ -52,8 +52,7 @@ const struct handler privd_handlers[] = {
 static void
 usage(void)
 {
-	fprintf(stderr,
-	    "usage: agentshd [-dnv] [-f file] [-T area[,area]]\n");
+	fprintf(stderr, "usage: agentshd [-dnv] [-f file] [-T area[,area]]\n");
 	exit(2);
 }
 
@@ -111,6 +110,20 @@ sanitize_fds(void)
 		fatal("close_range");
 }
 
+/* A session costs about ten descriptors. */
+static void
+raise_nofile(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &privd.nofile) == -1)
+		fatal("getrlimit");
+	rl = privd.nofile;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("setrlimit");
+}
+
 static void
 init(void)
 {
@@ -133,6 +146,7 @@ init(void)
 	TAILQ_INIT(&privd.sessions);
 	if (getuid() != geteuid() || getgid() != getegid())
 		fatalx("agentshd must not be setuid or setgid");
+	raise_nofile();
 }
 
 static void
@@ -179,7 +193,7 @@ stop_timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	TAILQ_FOREACH (c, &privd.children, entry) {
+	TAILQ_FOREACH(c, &privd.children, entry) {
 		log_warnx("%s (pid %d) does not end: killed",
 		    proc_rows[c->role].file, (int)c->pid);
 		child_kill(c);
@@ -299,9 +313,10 @@ main(int argc, char **argv)
 	log_set_verbose(privd.verbose);
 	probe_kernel();
 	dirs_open();
+	sockets_open();
+	/* from here on strangers' ids look all the same to a user's process */
 	if (privd.mode == MODE_USER)
 		outer_enter();
-	sockets_open();
 	lockdown();
 	make_events();
 	helpers_start();

@@ -6,6 +6,7 @@
 #define PRIVD_H
 
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "agentsh.h"
@@ -99,6 +100,7 @@ struct paths {
 	char run[AGENTSH_PATH_MAX];
 	char lock[AGENTSH_PATH_MAX];
 	char policy_default[AGENTSH_PATH_MAX];
+	char spool[AGENTSH_PATH_MAX];
 };
 
 struct privd {
@@ -114,8 +116,9 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
-	int init_fd;	   /* init's executable */
-	const char *areas; /* of -T, for the helpers */
+	int init_fd;	      /* init's executable */
+	struct rlimit nofile; /* as inherited, for the children */
+	const char *areas;    /* of -T, for the helpers */
 	int verbose;
 	TAILQ_HEAD(, child) children;
 	TAILQ_HEAD(, sess) sessions;

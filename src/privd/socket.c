@@ -114,10 +114,10 @@ sockets_open(void)
 	    SOCK_SEQPACKET, mode, gid);
 }
 
+/* The lock file stays: whoever waits for it must wait for the same one. */
 void
 sockets_remove(void)
 {
 	(void)unlink(privd.conf.api_socket);
 	(void)unlink(privd.conf.operator_socket);
-	(void)unlink(privd.paths.lock);
 }
