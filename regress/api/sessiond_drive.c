@@ -163,7 +163,8 @@ drive_end_session(struct dsess *s, uint32_t reason)
 
 	TAILQ_FOREACH(c, &drive.commands, entry) {
 		if (c->sess == s) {
-			kill(-c->pid, SIGKILL);
+			if (c->pid > 0)
+				kill(-c->pid, SIGKILL);
 			c->sess = NULL;
 		}
 	}
@@ -435,11 +436,12 @@ drive_start(const struct conf *conf, const char *dir, enum run_mode mode,
 	static struct msg_sys_dir sd;
 	struct msg_sys_chan sc = { .peer = ROLE_EVENTD };
 	struct msg_sys_conf cm;
-	struct msg_sys_start start = { 0 };
+	struct msg_sys_start start;
 	char spool[PATH_MAX];
 	struct buf b;
 	int fd;
 
+	memset(&start, 0, sizeof(start));
 	hello.table_hash = msg_table_hash();
 	hello.role = ROLE_SESSIOND;
 	hello.run_mode = mode;
