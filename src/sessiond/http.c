@@ -313,8 +313,6 @@ http_listen(int fd, bool tcp)
 	evhttp_set_max_headers_size(l->http, HTTP_HEADERS_MAX);
 	evhttp_set_max_body_size(l->http,
 	    (ev_ssize_t)sessiond.proc.conf.http_max_body);
-	/* what is still on its way is read before a refusal is sent */
-	evhttp_set_flags(l->http, EVHTTP_SERVER_LINGERING_CLOSE);
 	/* all, so that a wrong one gets our 405 */
 	evhttp_set_allowed_methods(l->http,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
