@@ -23,11 +23,11 @@ struct json_in {
 	size_t errlen;
 	uint64_t seen;
 	unsigned depth; /* open objects and arrays */
-	unsigned skip; /* of them, within a value nobody asked for */
+	unsigned skip;	/* of them, within a value nobody asked for */
 	const struct json_field *cur; /* value expected for this row */
 	bool skip_value; /* the next value is one nobody asked for */
-	unsigned inner; /* 1 within the array or object of cur */
-	char path[256]; /* names of the open objects, with dots */
+	unsigned inner;	 /* 1 within the array or object of cur */
+	char path[256];	 /* names of the open objects, with dots */
 	size_t base[JSON_DEPTH_MAX + 1]; /* length of path at each depth */
 };
 
@@ -119,7 +119,8 @@ json_append(struct json_in *in, char ***v, size_t n, const unsigned char *s,
 	size_t room;
 
 	if (n >= JSON_WORDS_MAX * 2)
-		return json_fail(in, "field \"%s\" has too many strings", in->cur->key);
+		return json_fail(in, "field \"%s\" has too many strings",
+		    in->cur->key);
 	/* grows by doubling: at 0, 7, 15, 31 ... */
 	if (n == 0 || (n >= 7 && (n & (n + 1)) == 0)) {
 		room = n == 0 ? 8 : 2 * (n + 1);
@@ -141,7 +142,8 @@ json_check_string(struct json_in *in, const unsigned char *s, size_t len)
 	const struct json_field *f = in->cur;
 
 	if (f->max != 0 && len > f->max)
-		return json_fail(in, "field \"%s\" is longer than %zu bytes", f->key, f->max);
+		return json_fail(in, "field \"%s\" is longer than %zu bytes",
+		    f->key, f->max);
 	if (f->type != JSON_BYTES && len > 0 && memchr(s, '\0', len) != NULL)
 		return json_fail(in, "field \"%s\" holds a NUL", f->key);
 	return 1;
@@ -199,8 +201,9 @@ json_on_bool(void *ctx, int value)
 		return r == -1;
 	if (in->cur->type != JSON_BOOL)
 		return json_wrong(in);
-	*(enum json_bool *)(void *)(in->dst + in->cur->offset) =
-	    value ? JSON_TRUE : JSON_FALSE;
+	*(enum json_bool *)(void *)(in->dst + in->cur->offset) = value ?
+	    JSON_TRUE :
+	    JSON_FALSE;
 	in->cur = NULL;
 	return 1;
 }
@@ -263,7 +266,8 @@ json_on_name(struct json_in *in, const unsigned char *s, size_t len)
 		return 0;
 	/* quadratic, so only as many as an environment may have */
 	if (pairs->n >= 4096)
-		return json_fail(in, "field \"%s\" has too many names", in->cur->key);
+		return json_fail(in, "field \"%s\" has too many names",
+		    in->cur->key);
 	for (i = 0; i < pairs->n; i++) {
 		if (strlen(pairs->v[2 * i]) == len &&
 		    memcmp(pairs->v[2 * i], s, len) == 0)
@@ -293,11 +297,13 @@ json_on_key(void *ctx, const unsigned char *s, size_t len)
 			if (strcmp(in->fields[i].key, in->path) != 0)
 				continue;
 			if ((in->seen & (uint64_t)1 << i) != 0)
-				return json_fail(in, "field \"%s\" is there twice", in->path);
+				return json_fail(in,
+				    "field \"%s\" is there twice", in->path);
 			in->seen |= (uint64_t)1 << i;
 			if (in->fields[i].type == JSON_REFUSED)
 				return json_fail(in,
-				    "field \"%s\" is not supported by this build", in->path);
+				    "field \"%s\" is not supported by this build",
+				    in->path);
 			in->cur = &in->fields[i];
 			return 1;
 		}
@@ -478,7 +484,8 @@ json_parse(struct json_in *in, const void *text, size_t len)
 	if (st == yajl_status_error && in->err[0] == '\0') {
 		why = yajl_get_error(h, 0, NULL, 0);
 		n = why == NULL ? 0 : strcspn((char *)why, "\n");
-		json_fail(in, "invalid json: %.*s", (int)n, why == NULL ? "" : (char *)why);
+		json_fail(in, "invalid json: %.*s", (int)n,
+		    why == NULL ? "" : (char *)why);
 		if (why != NULL)
 			yajl_free_error(h, why);
 	}
@@ -501,8 +508,12 @@ int
 json_decode(const struct json_field *fields, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen)
 {
-	struct json_in in = { .fields = fields, .nfields = nfields, .dst = dst,
-		.strict = true, .err = err, .errlen = errlen };
+	struct json_in in = { .fields = fields,
+		.nfields = nfields,
+		.dst = dst,
+		.strict = true,
+		.err = err,
+		.errlen = errlen };
 
 	err[0] = '\0';
 	return json_parse(&in, text, len);
@@ -512,8 +523,11 @@ int
 json_scan(const struct json_field *fields, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen)
 {
-	struct json_in in = { .fields = fields, .nfields = nfields, .dst = dst,
-		.err = err, .errlen = errlen };
+	struct json_in in = { .fields = fields,
+		.nfields = nfields,
+		.dst = dst,
+		.err = err,
+		.errlen = errlen };
 
 	err[0] = '\0';
 	return json_parse(&in, text, len);

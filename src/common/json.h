@@ -43,11 +43,11 @@ enum json_bool {
 
 enum json_type {
 	JSON_STRING, /* char *; NUL inside is refused */
-	JSON_BYTES, /* struct json_bytes; may hold NUL */
-	JSON_BOOL, /* enum json_bool */
-	JSON_UINT, /* uint64_t */
-	JSON_LIST, /* struct json_list */
-	JSON_PAIRS, /* struct json_pairs */
+	JSON_BYTES,  /* struct json_bytes; may hold NUL */
+	JSON_BOOL,   /* enum json_bool */
+	JSON_UINT,   /* uint64_t */
+	JSON_LIST,   /* struct json_list */
+	JSON_PAIRS,  /* struct json_pairs */
 	JSON_REFUSED /* known, but not supported by this build */
 };
 
@@ -76,8 +76,6 @@ int json_scan(const struct json_field *, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen);
 void json_release(const struct json_field *, size_t nfields, void *dst);
 
-/* Strict: no overlong forms, no surrogates, nothing past U+10FFFF. */
-bool utf8_is_valid(const void *, size_t len);
 /* The largest n <= len that does not end within a character. */
 size_t utf8_cut(const void *, size_t len);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "vis.h"
 
 /*
  * Length of the character at s, 0 when these bytes are no UTF-8 (RFC 3629).
@@ -51,21 +52,6 @@ utf8_char(const unsigned char *s, size_t len, bool *partial)
 	return n;
 }
 
-bool
-utf8_is_valid(const void *text, size_t len)
-{
-	const unsigned char *s = text;
-	size_t i, n;
-	bool partial;
-
-	for (i = 0; i < len; i += n) {
-		n = utf8_char(s + i, len - i, &partial);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
 size_t
 utf8_cut(const void *text, size_t len)
 {
@@ -99,7 +85,8 @@ json_text(yajl_gen g, const void *text, size_t len)
 	bool partial;
 
 	if (utf8_is_valid(text, len)) {
-		yajl_gen_string(g, len == 0 ? (const unsigned char *)"" : s, len);
+		yajl_gen_string(g, len == 0 ? (const unsigned char *)"" : s,
+		    len);
 		return false;
 	}
 	clean = reallocarray(NULL, len, 3);

@@ -10,7 +10,7 @@
 #include "sessiond.h"
 
 #define ANSWER_EVENTS_MAX 5000 /* eventd gave no more */
-#define ANSWER_SUMMARY_MAX 25 /* blocked operations of a summary */
+#define ANSWER_SUMMARY_MAX 25  /* blocked operations of a summary */
 
 static const char timed_out_text[] = "command timed out\n";
 
@@ -39,7 +39,8 @@ put_request(yajl_gen g, const struct command *cmd)
 		json_key(g, "env");
 		yajl_gen_map_open(g);
 		for (i = 0; i < body->env.n; i++)
-			json_put_str(g, body->env.v[2 * i], body->env.v[2 * i + 1]);
+			json_put_str(g, body->env.v[2 * i],
+			    body->env.v[2 * i + 1]);
 		yajl_gen_map_close(g);
 	}
 	if (body->include_events != NULL)
@@ -111,7 +112,8 @@ put_outcome(yajl_gen g, const struct command *cmd)
 			put_error(g, "E_TIMEOUT", "command timed out", cmd);
 		break;
 	case OUT_DENIED:
-		put_error(g, "E_POLICY_DENIED", "command denied by policy", cmd);
+		put_error(g, "E_POLICY_DENIED", "command denied by policy",
+		    cmd);
 		break;
 	case OUT_FAILED:
 		put_error(g, "E_COMMAND_FAILED", cmd->message, cmd);
@@ -189,8 +191,8 @@ put_result(yajl_gen g, const struct command *cmd)
 
 /* One list; max 0: none of it is shown. Returns how many there are. */
 static size_t
-put_bucket(yajl_gen g, const char *name, const struct event_set *set, int bucket,
-    size_t max)
+put_bucket(yajl_gen g, const char *name, const struct event_set *set,
+    int bucket, size_t max)
 {
 	size_t i, n = 0;
 
@@ -198,7 +200,7 @@ put_bucket(yajl_gen g, const char *name, const struct event_set *set, int bucket
 	yajl_gen_array_open(g);
 	for (i = 0; set != NULL && i < set->n; i++) {
 		if (bucket == BUCKET_MAX ? !set->line[i].blocked :
-		    (int)set->line[i].bucket != bucket)
+					   (int)set->line[i].bucket != bucket)
 			continue;
 		if (n++ < max)
 			json_raw(g, set->line[i].text, set->line[i].len);
@@ -227,8 +229,9 @@ put_events(yajl_gen g, const struct command *cmd, const struct event_set *set)
 	json_put_u64(g, "network_operations_count", nets);
 	json_put_u64(g, "blocked_operations_count", blocks);
 	json_put_u64(g, "other_count", others);
-	json_put_bool(g, "truncated", cmd->include != INCLUDE_ALL || set == NULL ||
-	    set->incomplete || set->n >= ANSWER_EVENTS_MAX);
+	json_put_bool(g, "truncated",
+	    cmd->include != INCLUDE_ALL || set == NULL || set->incomplete ||
+		set->n >= ANSWER_EVENTS_MAX);
 	yajl_gen_map_close(g);
 }
 

@@ -81,7 +81,8 @@ events_param(struct msg_event_query *q, const char *key, const char *value,
 			return "is not the id of a command";
 		snprintf(q->command_id, sizeof(q->command_id), "%s", value);
 	} else if (strcmp(key, "type") == 0) {
-		if (strlen(value) >= sizeof(q->type) || !events_types_are_known(value))
+		if (strlen(value) >= sizeof(q->type) ||
+		    !events_types_are_known(value))
 			return "names an event that does not exist";
 		snprintf(q->type, sizeof(q->type), "%s", value);
 	} else if (strcmp(key, "decision") == 0) {
@@ -226,7 +227,8 @@ struct output_query {
 };
 
 static void
-output_send(struct request *rq, struct command *cmd, const struct output_query *q)
+output_send(struct request *rq, struct command *cmd,
+    const struct output_query *q)
 {
 	struct stream *st = &cmd->stream[strcmp(q->stream, "stderr") == 0];
 	char *data = malloc((size_t)q->limit);
@@ -263,14 +265,16 @@ static const char *
 output_param(struct output_query *q, const char *key, const char *value)
 {
 	if (strcmp(key, "stream") == 0) {
-		if (strcmp(value, "stdout") != 0 && strcmp(value, "stderr") != 0)
+		if (strcmp(value, "stdout") != 0 &&
+		    strcmp(value, "stderr") != 0)
 			return "must be stdout or stderr";
 		q->stream = strcmp(value, "stdout") == 0 ? "stdout" : "stderr";
 	} else if (strcmp(key, "offset") == 0) {
 		if (param_number(value, INT64_MAX, &q->offset) == -1)
 			return "must be a number";
 	} else if (strcmp(key, "limit") == 0) {
-		if (param_number(value, OUTPUT_LIMIT_MAX, &q->limit) == -1 || q->limit == 0)
+		if (param_number(value, OUTPUT_LIMIT_MAX, &q->limit) == -1 ||
+		    q->limit == 0)
 			return "must be a number from 1 to 10485760";
 	} else
 		return "is not supported by this build";

@@ -15,19 +15,23 @@
 #include "path.h"
 #include "sessiond.h"
 #include "spec.h"
+#include "units.h"
 
 const struct json_field exec_fields[] = {
 	{ "command", JSON_STRING, offsetof(struct exec_body, command),
 	    AGENTSH_PATH_MAX, JSON_REQUIRED },
-	{ "argv0", JSON_STRING, offsetof(struct exec_body, argv0), AGENTSH_PATH_MAX, 0 },
+	{ "argv0", JSON_STRING, offsetof(struct exec_body, argv0),
+	    AGENTSH_PATH_MAX, 0 },
 	{ "args", JSON_LIST, offsetof(struct exec_body, args), 0, 0 },
 	{ "timeout", JSON_STRING, offsetof(struct exec_body, timeout), 64, 0 },
 	{ "working_dir", JSON_STRING, offsetof(struct exec_body, working_dir),
 	    AGENTSH_PATH_MAX, 0 },
 	{ "env", JSON_PAIRS, offsetof(struct exec_body, env), 0, 0 },
 	{ "stdin", JSON_BYTES, offsetof(struct exec_body, input), 0, 0 },
-	{ "stream_output", JSON_BOOL, offsetof(struct exec_body, stream_output), 0, 0 },
-	{ "include_events", JSON_STRING, offsetof(struct exec_body, include_events), 16, 0 },
+	{ "stream_output", JSON_BOOL, offsetof(struct exec_body, stream_output),
+	    0, 0 },
+	{ "include_events", JSON_STRING,
+	    offsetof(struct exec_body, include_events), 16, 0 },
 };
 const size_t exec_nfields = sizeof(exec_fields) / sizeof(exec_fields[0]);
 
@@ -64,7 +68,8 @@ exec_check(const struct exec_body *body, enum include_events *include,
 		return "field \"stream_output\" is not supported by this build";
 	if (exec_include(body->include_events, include) == -1)
 		return "field \"include_events\" must be all, summary, blocked or none";
-	if (body->timeout != NULL && duration_parse(body->timeout, timeout_ms) == -1)
+	if (body->timeout != NULL &&
+	    units_duration(body->timeout, timeout_ms) == -1)
 		return "field \"timeout\" is not a duration (like \"90s\" or \"1m30s\")";
 	return NULL;
 }
@@ -90,8 +95,10 @@ exec_stdin(const struct json_bytes *input)
 			goto fail;
 		done += (size_t)n;
 	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-	    F_SEAL_SEAL) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+	if (fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) ==
+		-1 ||
+	    lseek(fd, 0, SEEK_SET) == -1)
 		goto fail;
 	return fd;
 fail:
@@ -115,7 +122,7 @@ exec_spec(struct command *cmd, int *status, char *err, size_t errlen)
 
 	*status = 0;
 	if (path_join(cwd, sizeof(cwd), cmd->sess->cwd,
-	    body->working_dir == NULL ? "." : body->working_dir) == -1) {
+		body->working_dir == NULL ? "." : body->working_dir) == -1) {
 		snprintf(err, errlen, "working_dir is too long");
 		return -1;
 	}
@@ -137,7 +144,8 @@ exec_spec(struct command *cmd, int *status, char *err, size_t errlen)
 		spec.argv[i + 1] = body->args.v[i];
 	fd = spec_write(&spec);
 	if (fd == -1 && errno == E2BIG)
-		snprintf(err, errlen, "arguments and environment are over the limit");
+		snprintf(err, errlen,
+		    "arguments and environment are over the limit");
 	else if (fd == -1) {
 		*status = 503;
 		snprintf(err, errlen, "out of memory or descriptors");
@@ -233,14 +241,16 @@ api_exec(struct request *rq)
 		return;
 	}
 	if (s->nrunning >= sessiond.proc.conf.max_commands) {
-		http_error(rq, 429, "the session runs %zu commands already", s->nrunning);
+		http_error(rq, 429, "the session runs %zu commands already",
+		    s->nrunning);
 		return;
 	}
 	memset(&body, 0, sizeof(body));
 	text = http_body(rq, &len);
 	if (text == NULL)
 		http_error(rq, 400, "invalid json: the body is empty");
-	else if (json_decode(exec_fields, exec_nfields, text, len, &body, err, sizeof(err)) == -1)
+	else if (json_decode(exec_fields, exec_nfields, text, len, &body, err,
+		     sizeof(err)) == -1)
 		http_error(rq, 400, "%s", err);
 	else
 		exec_body_run(rq, s, &body);
@@ -257,7 +267,8 @@ api_kill(struct request *rq)
 	if (s == NULL)
 		return;
 	cmd = command_find(s, rq->command_id);
-	if (cmd == NULL || cmd->state == CMD_ENDED || cmd->state == CMD_FINISHED) {
+	if (cmd == NULL || cmd->state == CMD_ENDED ||
+	    cmd->state == CMD_FINISHED) {
 		http_error(rq, 404, "command is not running");
 		return;
 	}

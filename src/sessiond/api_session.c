@@ -19,12 +19,14 @@ struct create_body {
 };
 
 static const struct json_field create_fields[] = {
-	{ "id", JSON_STRING, offsetof(struct create_body, id), AGENTSH_ID_MAX, 0 },
+	{ "id", JSON_STRING, offsetof(struct create_body, id), AGENTSH_ID_MAX,
+	    0 },
 	{ "workspace", JSON_STRING, offsetof(struct create_body, workspace),
 	    AGENTSH_PATH_MAX, JSON_REQUIRED },
 	{ "policy", JSON_STRING, offsetof(struct create_body, policy),
 	    AGENTSH_NAME_MAX, 0 },
-	{ "real_paths", JSON_BOOL, offsetof(struct create_body, real_paths), 0, 0 },
+	{ "real_paths", JSON_BOOL, offsetof(struct create_body, real_paths), 0,
+	    0 },
 	{ "profile", JSON_REFUSED, 0, 0, 0 },
 	{ "home", JSON_REFUSED, 0, 0, 0 },
 	{ "detect_project_root", JSON_REFUSED, 0, 0, 0 },
@@ -134,21 +136,24 @@ out:
 
 /* Answers with an error itself. */
 static int
-session_check_body(struct request *rq, struct create_body *body)
+session_check_body(struct request *rq, const struct create_body *body)
 {
 	const struct conf *conf = &sessiond.proc.conf;
 
 	if (body->id != NULL && !session_id_is_valid(body->id)) {
-		http_error(rq, 400, "field \"id\": letters, digits, \".\", \"_\" and "
-				    "\"-\", at most 128, a letter or digit first");
+		http_error(rq, 400,
+		    "field \"id\": letters, digits, \".\", \"_\" and "
+		    "\"-\", at most 128, a letter or digit first");
 		return -1;
 	}
 	if (body->workspace[0] != '/') {
-		http_error(rq, 400, "field \"workspace\" must be an absolute path");
+		http_error(rq, 400,
+		    "field \"workspace\" must be an absolute path");
 		return -1;
 	}
 	if (body->policy != NULL && !policy_name_is_valid(body->policy)) {
-		http_error(rq, 400, "field \"policy\" is not the name of a policy");
+		http_error(rq, 400,
+		    "field \"policy\" is not the name of a policy");
 		return -1;
 	}
 	if (body->id != NULL && session_find(body->id) != NULL) {
@@ -187,7 +192,8 @@ session_create(struct request *rq, const struct create_body *body)
 		return;
 	}
 	if (session_ask_privd(s, rq, body,
-	    body->policy != NULL ? body->policy : conf->policy_default, flags) == -1) {
+		body->policy != NULL ? body->policy : conf->policy_default,
+		flags) == -1) {
 		chan_forget(sessiond.proc.privd, s);
 		session_free(s);
 		http_error(rq, 503, "too many requests are waiting");
@@ -209,7 +215,8 @@ api_session_create(struct request *rq)
 	text = http_body(rq, &len);
 	if (text == NULL)
 		http_error(rq, 400, "invalid json: the body is empty");
-	else if (json_decode(create_fields, NCREATE, text, len, &body, err, sizeof(err)) == -1)
+	else if (json_decode(create_fields, NCREATE, text, len, &body, err,
+		     sizeof(err)) == -1)
 		http_error(rq, 400, "%s", err);
 	else
 		session_create(rq, &body);
@@ -303,7 +310,9 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 		return -1;
 	rq = s->creator;
 	session_free(s);
-	status = m.http_status >= 400 && m.http_status <= 599 ? (int)m.http_status : 500;
+	status = m.http_status >= 400 && m.http_status <= 599 ?
+	    (int)m.http_status :
+	    500;
 	if (rq != NULL)
 		http_error(rq, status, "%s", m.message);
 	return 0;
@@ -321,6 +330,7 @@ sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 	if ((s = session_by_number(m.session)) == NULL)
 		return -1;
 	log_info("session %s: ended: %s", s->id, sess_reason_name(m.reason));
-	session_ended(s, m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
+	session_ended(s,
+	    m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
 	return 0;
 }

@@ -36,7 +36,8 @@ bind_parse(const char *text, struct sockaddr_storage *ss)
 	errno = 0;
 	port = strtoul(colon + 1, &end, 10);
 	n = (size_t)(colon - text);
-	if (*end != '\0' || errno != 0 || port > 65535 || n == 0 || n >= sizeof(host))
+	if (*end != '\0' || errno != 0 || port > 65535 || n == 0 ||
+	    n >= sizeof(host))
 		return 0;
 	memcpy(host, text, n);
 	host[n] = '\0';
@@ -82,12 +83,14 @@ http_bind(const char *addr, bool may_miss)
 	if (addr[0] == '\0' || strcmp(addr, "none") == 0)
 		return -1;
 	if ((len = bind_parse(addr, &ss)) == 0)
-		fatalx("server.http.addr: \"%s\" is not an address and port", addr);
+		fatalx("server.http.addr: \"%s\" is not an address and port",
+		    addr);
 	if (!bind_is_loopback(&ss))
 		fatalx("server.http.addr: \"%s\" is not a loopback address; "
 		       "the API is for programs of this host",
 		    addr);
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
 	if (fd == -1)
 		fatal("socket");
 	/* accepted sockets inherit TCP_NODELAY */
@@ -125,6 +128,7 @@ http_describe(char *dst, size_t size)
 		snprintf(dst, size, "http://%s:%u", host, ntohs(in4->sin_port));
 	} else {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(dst, size, "http://[%s]:%u", host, ntohs(in6->sin6_port));
+		snprintf(dst, size, "http://[%s]:%u", host,
+		    ntohs(in6->sin6_port));
 	}
 }

@@ -14,7 +14,7 @@
 #include "log.h"
 #include "sessiond.h"
 
-#define CMD_READ 65536 /* bytes of one read(2) */
+#define CMD_READ 65536	 /* bytes of one read(2) */
 #define CMD_READ_TURNS 4 /* reads before others get their turn */
 #define CMD_GRACE_MS 100 /* output after the exit: others may hold the pipe */
 #define CMD_EVENTS_MAX 5000
@@ -191,9 +191,11 @@ command_pipes(struct command *cmd, int *out, int *err)
 }
 
 int
-command_start(struct command *cmd, int spec_fd, int stdin_fd, uint64_t timeout_ms)
+command_start(struct command *cmd, int spec_fd, int stdin_fd,
+    uint64_t timeout_ms)
 {
-	struct msg_exec_start m = { .command = cmd->number, .timeout_ms = timeout_ms };
+	struct msg_exec_start m = { .command = cmd->number,
+		.timeout_ms = timeout_ms };
 	int fds[4] = { spec_fd, stdin_fd, -1, -1 };
 	uint32_t id;
 	int r = -1;
@@ -279,7 +281,8 @@ command_finish(struct command *cmd)
 		return;
 	/* what was written before the exit is in the pipes by now */
 	for (i = 0; i < STREAM_MAX; i++) {
-		if (cmd->stream[i].fd != -1 && stream_read(&cmd->stream[i]) == -1)
+		if (cmd->stream[i].fd != -1 &&
+		    stream_read(&cmd->stream[i]) == -1)
 			stream_close(&cmd->stream[i]);
 	}
 	cmd->state = CMD_FINISHED;
@@ -326,7 +329,8 @@ command_by_number(struct session *s, uint64_t number)
 	struct command *cmd;
 
 	/* the newest first: it is most often one of them */
-	TAILQ_FOREACH_REVERSE(cmd, &s->commands, command_list, entry) {
+	TAILQ_FOREACH_REVERSE(cmd, &s->commands, command_list, entry)
+	{
 		if (cmd->number == number)
 			return cmd;
 	}
@@ -394,7 +398,8 @@ sessiond_on_exec_exited(struct chan *ch, struct imsg *im)
 	/* one that could not start has been freed, or is ended already */
 	if (cmd == NULL)
 		return 0;
-	cmd->exit_code = m.term_signal != 0 ? 128 + m.term_signal : m.exit_code & 255;
+	cmd->exit_code = m.term_signal != 0 ? 128 + m.term_signal :
+					      m.exit_code & 255;
 	cmd->timed_out = m.timed_out != 0;
 	if (cmd->timed_out)
 		cmd->exit_code = 124;

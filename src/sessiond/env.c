@@ -25,7 +25,8 @@ env_word(const char *name, const char *value)
 
 /* Sets name, in place of the value that the base may give it. */
 static int
-env_set(struct json_list *env, size_t nbase, const char *name, const char *value)
+env_set(struct json_list *env, size_t nbase, const char *name,
+    const char *value)
 {
 	size_t i, n = strlen(name);
 	char *word = env_word(name, value);
@@ -95,11 +96,13 @@ env_build(struct json_list *env, const struct session *s,
 	for (i = 0; i < asked->n; i++) {
 		name = asked->v[2 * i];
 		if (!env_name_is_valid(name)) {
-			snprintf(err, errlen, "field \"env\": \"%.64s\" is not a name", name);
+			snprintf(err, errlen,
+			    "field \"env\": \"%.64s\" is not a name", name);
 			return -1;
 		}
 		if (strncmp(name, "AGENTSH_", 8) == 0) {
-			snprintf(err, errlen, "field \"env\": %.64s is set by the server", name);
+			snprintf(err, errlen,
+			    "field \"env\": %.64s is set by the server", name);
 			return -1;
 		}
 		if (env_set(env, nbase, name, asked->v[2 * i + 1]) == -1)

@@ -22,16 +22,20 @@ struct event_query {
 };
 
 static const struct json_field info_fields[] = {
-	{ "type", JSON_STRING, offsetof(struct event_info, type), 0, JSON_REQUIRED },
+	{ "type", JSON_STRING, offsetof(struct event_info, type), 0,
+	    JSON_REQUIRED },
 	{ "path", JSON_STRING, offsetof(struct event_info, path), 0, 0 },
 	{ "remote", JSON_STRING, offsetof(struct event_info, remote), 0, 0 },
 	{ "domain", JSON_STRING, offsetof(struct event_info, domain), 0, 0 },
-	{ "operation", JSON_STRING, offsetof(struct event_info, operation), 0, 0 },
+	{ "operation", JSON_STRING, offsetof(struct event_info, operation), 0,
+	    0 },
 	{ "policy.effective_decision", JSON_STRING,
 	    offsetof(struct event_info, effective), 0, 0 },
 	{ "policy.rule", JSON_STRING, offsetof(struct event_info, rule), 0, 0 },
-	{ "policy.message", JSON_STRING, offsetof(struct event_info, message), 0, 0 },
-	{ "fields.blocked", JSON_BOOL, offsetof(struct event_info, blocked), 0, 0 },
+	{ "policy.message", JSON_STRING, offsetof(struct event_info, message),
+	    0, 0 },
+	{ "fields.blocked", JSON_BOOL, offsetof(struct event_info, blocked), 0,
+	    0 },
 };
 
 #define NINFO (sizeof(info_fields) / sizeof(info_fields[0]))
@@ -81,14 +85,15 @@ event_line_parse(struct event_line *line)
 {
 	char err[128];
 
-	if (json_scan(info_fields, NINFO, line->text, line->len, &line->info, err,
-	    sizeof(err)) == -1) {
+	if (json_scan(info_fields, NINFO, line->text, line->len, &line->info,
+		err, sizeof(err)) == -1) {
 		log_warnx("eventd: a line that is no event: %s", err);
 		return -1;
 	}
 	line->bucket = event_bucket_of(line->info.type);
 	line->blocked = line->info.blocked == JSON_TRUE ||
-	    (line->info.effective != NULL && strcmp(line->info.effective, "deny") == 0);
+	    (line->info.effective != NULL &&
+		strcmp(line->info.effective, "deny") == 0);
 	return 0;
 }
 
@@ -99,7 +104,8 @@ event_set_split(struct event_set *set, size_t len)
 	char *p = set->text, *end = set->text + len, *nl;
 	size_t cap = 0;
 
-	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1) {
+	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL;
+	     p = nl + 1) {
 		if (set->n == cap) {
 			cap = cap == 0 ? 64 : cap * 2;
 			bigger = reallocarray(set->line, cap, sizeof(*bigger));
@@ -123,7 +129,9 @@ static struct event_set *
 event_set_read(int fd, uint64_t bytes)
 {
 	struct event_set *set = calloc(1, sizeof(*set));
-	size_t got = 0, len = bytes > EVQUERY_BYTES_MAX ? EVQUERY_BYTES_MAX : (size_t)bytes;
+	size_t got = 0,
+	       len = bytes > EVQUERY_BYTES_MAX ? EVQUERY_BYTES_MAX :
+						 (size_t)bytes;
 	ssize_t n;
 
 	if (set == NULL || (set->text = malloc(len + 1)) == NULL)

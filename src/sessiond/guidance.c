@@ -28,7 +28,8 @@ put_inspect(yajl_gen g, const struct command *cmd)
 
 	snprintf(text, sizeof(text), "agentsh events %s --command %s",
 	    cmd->sess->id, cmd->id);
-	put_suggestion(g, "inspect_events", text, "see every operation of the command");
+	put_suggestion(g, "inspect_events", text,
+	    "see every operation of the command");
 }
 
 /* Denied before it started. */
@@ -48,7 +49,8 @@ put_denied(yajl_gen g, const struct command *cmd)
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
 	if (cmd->message[0] != '\0')
-		snprintf(reason, sizeof(reason), "the rule says: %s", cmd->message);
+		snprintf(reason, sizeof(reason), "the rule says: %s",
+		    cmd->message);
 	else
 		snprintf(reason, sizeof(reason),
 		    "the policy has to allow this command before it can run");
@@ -83,14 +85,16 @@ blocked_target(const struct event_info *info)
 }
 
 static void
-put_blocked(yajl_gen g, const struct command *cmd, const struct event_line *line)
+put_blocked(yajl_gen g, const struct command *cmd,
+    const struct event_line *line)
 {
 	const struct event_info *info = &line->info;
 	const struct session *s = cmd->sess;
 	char reason[AGENTSH_TEXT_MAX];
 
 	if (info->rule != NULL && info->rule[0] != '\0')
-		snprintf(reason, sizeof(reason), "blocked by policy rule %.200s", info->rule);
+		snprintf(reason, sizeof(reason),
+		    "blocked by policy rule %.200s", info->rule);
 	else
 		snprintf(reason, sizeof(reason), "blocked by policy");
 	json_put_str(g, "status", "blocked");
@@ -106,13 +110,15 @@ put_blocked(yajl_gen g, const struct command *cmd, const struct event_line *line
 	yajl_gen_array_open(g);
 	/* with real paths there is no other place to name */
 	if (line->bucket == BUCKET_FILE && info->path != NULL &&
-	    strcmp(s->mount, s->workspace) != 0 && !path_is_beneath(info->path, s->mount)) {
-		snprintf(reason, sizeof(reason), "files beneath %.200s are the session's own",
-		    s->mount);
+	    strcmp(s->mount, s->workspace) != 0 &&
+	    !path_is_beneath(info->path, s->mount)) {
+		snprintf(reason, sizeof(reason),
+		    "files beneath %.200s are the session's own", s->mount);
 		put_suggestion(g, "move_to_workspace", NULL, reason);
 	}
 	if (info->message != NULL && info->message[0] != '\0')
-		snprintf(reason, sizeof(reason), "the rule says: %.900s", info->message);
+		snprintf(reason, sizeof(reason), "the rule says: %.900s",
+		    info->message);
 	else
 		snprintf(reason, sizeof(reason),
 		    "the policy has to allow this operation before it can succeed");
@@ -136,7 +142,8 @@ put_failed(yajl_gen g, const struct command *cmd)
 	if (cmd->timed_out)
 		put_suggestion(g, "increase_timeout", NULL,
 		    "the request's timeout can be longer, up to the policy's limit");
-	else if (cmd->outcome == OUT_FAILED && strchr(cmd->body.command, '/') == NULL)
+	else if (cmd->outcome == OUT_FAILED &&
+	    strchr(cmd->body.command, '/') == NULL)
 		put_suggestion(g, "use_absolute_exe", NULL,
 		    "the name was searched in PATH of the session");
 	else if (cmd->outcome == OUT_EXITED && cmd->exit_code == 126)

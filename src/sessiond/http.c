@@ -48,7 +48,7 @@ struct route {
 };
 
 static const struct route routes[] = {
-#define ROUTE(method, pattern, body, handler, help) \
+#define ROUTE(method, pattern, body, handler, help)                            \
 	{ EVHTTP_REQ_##method, #method, pattern, body, handler },
 #include "route.def"
 #undef ROUTE
@@ -79,7 +79,8 @@ http_match(struct request *rq, const char *pattern, const char *path)
 			if (!http_capture(rq->id, sizeof(rq->id), path, m))
 				return false;
 		} else if (n == 7 && strncmp(pattern, "{cmdID}", n) == 0) {
-			if (!http_capture(rq->command_id, sizeof(rq->command_id), path, m))
+			if (!http_capture(rq->command_id,
+				sizeof(rq->command_id), path, m))
 				return false;
 		} else if (n != m || strncmp(pattern, path, n) != 0)
 			return false;
@@ -102,15 +103,16 @@ http_dispatch(struct request *rq, const char *path)
 			continue;
 		if (evhttp_request_get_command(rq->ev) == routes[i].method) {
 			if (routes[i].body == NOBODY &&
-			    evbuffer_get_length(evhttp_request_get_input_buffer(rq->ev)) > 0)
+			    evbuffer_get_length(
+				evhttp_request_get_input_buffer(rq->ev)) > 0)
 				http_error(rq, 400, "this route takes no body");
 			else
 				routes[i].handler(rq);
 			return;
 		}
 		len = strlen(allow);
-		snprintf(allow + len, sizeof(allow) - len, "%s%s", len > 0 ? ", " : "",
-		    routes[i].method_name);
+		snprintf(allow + len, sizeof(allow) - len, "%s%s",
+		    len > 0 ? ", " : "", routes[i].method_name);
 	}
 	if (allow[0] == '\0') {
 		http_error(rq, 404, "no such route");
@@ -124,7 +126,8 @@ http_dispatch(struct request *rq, const char *path)
 static bool
 http_host_is_loopback(const char *host)
 {
-	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+	static const char *const names[] = { "localhost", "127.0.0.1",
+		"[::1]" };
 	size_t i, n;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -232,7 +235,8 @@ http_gone_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-http_wait(struct request *rq, void (*cancel)(struct request *, void *), void *arg)
+http_wait(struct request *rq, void (*cancel)(struct request *, void *),
+    void *arg)
 {
 	struct evhttp_connection *con = evhttp_request_get_connection(rq->ev);
 
@@ -242,9 +246,11 @@ http_wait(struct request *rq, void (*cancel)(struct request *, void *), void *ar
 		return;
 	evhttp_connection_set_closecb(con, http_close_cb, rq);
 	/* evhttp does not read while a request is worked on */
-	rq->gone = event_new(sessiond.base, rq->fd, EV_CLOSED, http_gone_cb, rq);
+	rq->gone = event_new(sessiond.base, rq->fd, EV_CLOSED, http_gone_cb,
+	    rq);
 	if (rq->gone == NULL || event_add(rq->gone, NULL) == -1)
-		log_warnx("cannot watch a client: a lost one will be noticed late");
+		log_warnx(
+		    "cannot watch a client: a lost one will be noticed late");
 }
 
 static void
@@ -307,12 +313,11 @@ http_listen(int fd, bool tcp)
 	evhttp_set_max_headers_size(l->http, HTTP_HEADERS_MAX);
 	evhttp_set_max_body_size(l->http,
 	    (ev_ssize_t)sessiond.proc.conf.http_max_body);
-	/* what is still on its way is read before a refusal is sent */
-	evhttp_set_flags(l->http, EVHTTP_SERVER_LINGERING_CLOSE);
 	/* all, so that a wrong one gets our 405 */
-	evhttp_set_allowed_methods(l->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
-	    EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-	    EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+	evhttp_set_allowed_methods(l->http,
+	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+		EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+		EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
 	evhttp_set_bevcb(l->http, conns_new, NULL);
 	evhttp_set_gencb(l->http, http_request_cb, l);
 	bound = evhttp_accept_socket_with_handle(l->http, fd);

@@ -34,7 +34,8 @@ ident_open(void)
 	if (sessiond.diag_fd == -1)
 		return -1;
 	/* the kernel answers at once; never wait for ever all the same */
-	return setsockopt(sessiond.diag_fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return setsockopt(sessiond.diag_fd, SOL_SOCKET, SO_RCVTIMEO, &tv,
+	    sizeof(tv));
 }
 
 static int
@@ -49,7 +50,8 @@ ident_fill(struct diag_query *q, const struct sockaddr_storage *peer,
 	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	/* the client's own end: its source is our peer */
 	if (peer->ss_family == AF_INET && own->ss_family == AF_INET) {
-		const struct sockaddr_in *p = (const void *)peer, *o = (const void *)own;
+		const struct sockaddr_in *p = (const void *)peer,
+					 *o = (const void *)own;
 
 		id->idiag_sport = p->sin_port;
 		id->idiag_src[0] = p->sin_addr.s_addr;
@@ -58,7 +60,8 @@ ident_fill(struct diag_query *q, const struct sockaddr_storage *peer,
 		return 0;
 	}
 	if (peer->ss_family == AF_INET6 && own->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *p = (const void *)peer, *o = (const void *)own;
+		const struct sockaddr_in6 *p = (const void *)peer,
+					  *o = (const void *)own;
 
 		id->idiag_sport = p->sin6_port;
 		memcpy(id->idiag_src, &p->sin6_addr, sizeof(id->idiag_src));
@@ -105,9 +108,9 @@ ident_answer(const struct diag_query *q, uint32_t *uid)
 	    m->id.idiag_sport != q->req.id.idiag_sport ||
 	    m->id.idiag_dport != q->req.id.idiag_dport ||
 	    memcmp(m->id.idiag_src, q->req.id.idiag_src,
-	    m->idiag_family == AF_INET ? 4 : 16) != 0 ||
+		m->idiag_family == AF_INET ? 4 : 16) != 0 ||
 	    memcmp(m->id.idiag_dst, q->req.id.idiag_dst,
-	    m->idiag_family == AF_INET ? 4 : 16) != 0)
+		m->idiag_family == AF_INET ? 4 : 16) != 0)
 		return -1;
 	*uid = m->idiag_uid;
 	return 0;

@@ -123,9 +123,10 @@ evhttp_send_error(struct evhttp_request *ev, int error, const char *reason)
 	evhttp_clear_headers(out);
 	evhttp_add_header(out, "Connection", "close");
 	g = reply_error_gen(error == 413 ? "request body too large" :
-			error == 400 ? "malformed request" :
-				      reply_phrase(error));
-	reply_send(ev, error, "application/json", g == NULL ? NULL : reply_buffer(g));
+		error == 400		 ? "malformed request" :
+					   reply_phrase(error));
+	reply_send(ev, error, "application/json",
+	    g == NULL ? NULL : reply_buffer(g));
 }
 
 void
@@ -168,7 +169,8 @@ http_reply_plain(struct request *rq, const char *text)
 	http_end(rq);
 	if (buf != NULL)
 		evbuffer_add(buf, text, strlen(text));
-	reply_send(ev, buf == NULL ? 500 : 200, "text/plain; charset=utf-8", buf);
+	reply_send(ev, buf == NULL ? 500 : 200, "text/plain; charset=utf-8",
+	    buf);
 }
 
 void

@@ -194,7 +194,8 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	    conf->command_timeout_ms);
 	s->session_timeout_ms = least_limit(m->session_timeout_ms,
 	    conf->session_timeout_ms);
-	s->idle_timeout_ms = least_limit(m->idle_timeout_ms, conf->idle_timeout_ms);
+	s->idle_timeout_ms = least_limit(m->idle_timeout_ms,
+	    conf->idle_timeout_ms);
 	s->created_ns = clock_ns();
 	s->born_ms = clock_ms();
 	s->state = SESS_READY;

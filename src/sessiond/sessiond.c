@@ -6,7 +6,8 @@
  * cannot make a session for a user who did not connect, change a policy, or
  * write an event.
  */
-#include <errno.h>
+#include <sys/resource.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,20 +23,20 @@ struct sessiond sessiond = {
 	.tcp_fd = -1,
 };
 
-static int
-sessiond_on_sys_log(struct chan *ch, struct imsg *im)
+/* Each client and each running command takes descriptors. */
+static void
+sessiond_raise_files(void)
 {
-	struct msg_sys_log m;
+	struct rlimit rl;
 
-	(void)ch;
-	if (msg_get_sys_log(im, &m) == -1)
-		return -1;
-	log_set_verbose((int)m.verbose);
-	return 0;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("open files");
 }
 
 static const struct handler sessiond_handlers[] = {
-	{ MSG_SYS_LOG, sessiond_on_sys_log },
 	{ MSG_SESS_CREATED, sessiond_on_sess_created },
 	{ MSG_SESS_FAILED, sessiond_on_sess_failed },
 	{ MSG_SESS_ENDED, sessiond_on_sess_ended },
@@ -53,7 +54,8 @@ sessiond_may_miss_tcp(void)
 		return false;
 	for (i = 0; i < conf_nrows; i++) {
 		if (strcmp(conf_rows[i].key, "server.http.addr") == 0)
-			return strcmp(conf_rows[i].text, sessiond.proc.conf.http_addr) == 0;
+			return strcmp(conf_rows[i].text,
+				   sessiond.proc.conf.http_addr) == 0;
 	}
 	return false;
 }
@@ -69,6 +71,7 @@ main(int argc, char **argv)
 	proc_start(p, ROLE_SESSIOND, sessiond_handlers, argc, argv);
 	if (p->peer[ROLE_EVENTD] == NULL || p->dir_fd[DIR_SPOOL] == -1)
 		fatalx("not all that sessiond needs was handed over");
+	sessiond_raise_files();
 	sessiond.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (sessiond.null_fd == -1)
 		fatal("/dev/null");

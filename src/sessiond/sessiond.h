@@ -33,14 +33,14 @@ struct session;
 struct request {
 	struct evhttp_request *ev;
 	struct listener *listener;
-	int fd; /* of the connection, not ours */
+	int fd;	      /* of the connection, not ours */
 	uint32_t uid; /* of the client, as the kernel says */
 	bool tcp;
 	uint8_t family; /* of a TCP client */
 	uint16_t client_port;
-	char id[AGENTSH_ID_MAX + 1]; /* {id} */
+	char id[AGENTSH_ID_MAX + 1];		/* {id} */
 	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
-	struct event *gone; /* the client closed its end */
+	struct event *gone;			/* the client closed its end */
 	void (*cancel)(struct request *, void *);
 	void *arg;
 };
@@ -62,16 +62,16 @@ struct session {
 	char *cwd;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
-	uint64_t created_ns; /* since the epoch */
+	uint64_t created_ns;	     /* since the epoch */
 	uint64_t command_timeout_ms; /* all: 0 is none */
 	uint64_t session_timeout_ms;
 	uint64_t idle_timeout_ms;
-	uint64_t born_ms; /* monotonic */
+	uint64_t born_ms;   /* monotonic */
 	uint64_t active_ms; /* last command's begin or end */
 	struct event *timer;
 	struct chan *execd;
 	struct request *creator; /* waits for the session */
-	struct waiter *waiters; /* wait for its end */
+	struct waiter *waiters;	 /* wait for its end */
 	size_t nrunning;
 	size_t nfinished;
 	TAILQ_HEAD(command_list, command) commands; /* oldest first */
@@ -85,10 +85,10 @@ struct stream {
 	int fd; /* read end of the pipe, -1 at its end */
 	struct event *ev;
 	int spool_fd;
-	uint64_t total; /* bytes the command wrote */
+	uint64_t total;	  /* bytes the command wrote */
 	uint64_t spooled; /* of them on disk, from the begin */
-	bool spool_full; /* nothing more is kept */
-	char *data; /* the first AGENTSH_INLINE_OUTPUT bytes */
+	bool spool_full;  /* nothing more is kept */
+	char *data;	  /* the first AGENTSH_INLINE_OUTPUT bytes */
 	size_t len;
 	size_t cap;
 };
@@ -108,10 +108,10 @@ enum cmd_state {
 
 enum cmd_outcome {
 	OUT_EXITED,
-	OUT_DENIED, /* by policy, before it started */
-	OUT_FAILED, /* could not start */
+	OUT_DENIED,  /* by policy, before it started */
+	OUT_FAILED,  /* could not start */
 	OUT_REFUSED, /* sessiond itself found it cannot work */
-	OUT_LOST /* its session ended */
+	OUT_LOST     /* its session ended */
 };
 
 enum include_events {
@@ -144,7 +144,7 @@ struct command {
 	char id[AGENTSH_CMDID_MAX + 1];
 	enum cmd_state state;
 	enum cmd_outcome outcome;
-	struct request *rq; /* NULL: nobody waits for the answer */
+	struct request *rq;	   /* NULL: nobody waits for the answer */
 	struct event_query *query; /* runs */
 	struct exec_body body;
 	enum include_events include;
@@ -201,7 +201,7 @@ struct sessiond {
 	uint64_t next_command;
 	int null_fd; /* /dev/null */
 	int diag_fd; /* NETLINK_SOCK_DIAG */
-	int tcp_fd; /* -1: no TCP */
+	int tcp_fd;  /* -1: no TCP */
 };
 
 extern struct sessiond sessiond;
@@ -238,7 +238,7 @@ void conns_start(size_t max, void (*pause)(bool));
 void conns_stop(void);
 
 /* route.def's handlers */
-#define ROUTE(method, pattern, body, handler, help) \
+#define ROUTE(method, pattern, body, handler, help)                            \
 	void handler(struct request *);
 #include "route.def"
 #undef ROUTE
@@ -306,8 +306,6 @@ void uuid4(char dst[37]);
 uint64_t clock_ms(void); /* monotonic */
 uint64_t clock_ns(void); /* since the epoch */
 void time_text(char *dst, size_t size, uint64_t ns);
-/* Go's syntax ("1m30s"); 0 or -1. Less than a millisecond counts as one. */
-int duration_parse(const char *, uint64_t *ms);
 uint64_t least_limit(uint64_t, uint64_t); /* 0 is none */
 int set_timer(struct event *, uint64_t ms);
 

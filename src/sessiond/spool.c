@@ -114,7 +114,8 @@ spool_read(struct stream *st, uint64_t offset, void *dst, size_t len)
 			return -1;
 	}
 	while (got < len) {
-		n = pread(fd, (char *)dst + got, len - got, (off_t)(offset + got));
+		n = pread(fd, (char *)dst + got, len - got,
+		    (off_t)(offset + got));
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -151,7 +152,8 @@ spool_remove_dir(const char *name)
 	DIR *dir;
 	int fd;
 
-	fd = openat(spool_dir(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(spool_dir(), name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return;
 	if ((dir = fdopendir(fd)) == NULL) {
@@ -159,7 +161,8 @@ spool_remove_dir(const char *name)
 		return;
 	}
 	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
 			unlinkat(fd, de->d_name, 0);
 	}
 	closedir(dir);
@@ -193,7 +196,8 @@ spool_clean(int dir_fd)
 		return;
 	}
 	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
 			spool_remove_dir(de->d_name);
 	}
 	closedir(dir);

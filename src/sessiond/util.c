@@ -56,75 +56,8 @@ time_text(char *dst, size_t size, uint64_t ns)
 	if (gmtime_r(&t, &tm) == NULL)
 		memset(&tm, 0, sizeof(tm));
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(dst, size, "%s.%06uZ", day, (unsigned)(ns % 1000000000 / 1000));
-}
-
-struct duration_unit {
-	const char *name;
-	double ms;
-};
-
-static const struct duration_unit duration_units[] = {
-	{ "ns", 1e-6 },
-	{ "us", 1e-3 },
-	{ "\xc2\xb5s", 1e-3 }, /* micro sign */
-	{ "\xce\xbcs", 1e-3 }, /* Greek mu */
-	{ "ms", 1 },
-	{ "s", 1000 },
-	{ "m", 60000 },
-	{ "h", 3600000 },
-};
-
-/* One number with its unit. Returns what follows, or NULL. */
-static const char *
-duration_part(const char *s, double *ms)
-{
-	double value = 0, scale = 1;
-	size_t i, n, digits = 0;
-
-	for (; *s >= '0' && *s <= '9'; s++, digits++)
-		value = value * 10 + (*s - '0');
-	if (*s == '.') {
-		for (s++; *s >= '0' && *s <= '9'; s++, digits++) {
-			scale /= 10;
-			value += (*s - '0') * scale;
-		}
-	}
-	if (digits == 0 || digits > 18)
-		return NULL;
-	/* the unit ends where the next number begins */
-	n = strcspn(s, "0123456789.");
-	for (i = 0; i < sizeof(duration_units) / sizeof(duration_units[0]); i++) {
-		if (strlen(duration_units[i].name) == n &&
-		    memcmp(duration_units[i].name, s, n) == 0) {
-			*ms += value * duration_units[i].ms;
-			return s + n;
-		}
-	}
-	return NULL;
-}
-
-int
-duration_parse(const char *s, uint64_t *ms)
-{
-	double sum = 0;
-
-	*ms = 0;
-	if (strcmp(s, "0") == 0)
-		return 0;
-	if (*s == '\0')
-		return -1;
-	while (*s != '\0') {
-		if ((s = duration_part(s, &sum)) == NULL)
-			return -1;
-	}
-	/* longest that Go's type holds, about 292 years */
-	if (sum > 9.2e12)
-		return -1;
-	*ms = (uint64_t)sum;
-	if (*ms == 0 && sum > 0)
-		*ms = 1;
-	return 0;
+	snprintf(dst, size, "%s.%06uZ", day,
+	    (unsigned)(ns % 1000000000 / 1000));
 }
 
 uint64_t
