@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shared by the scripts here: a fake server in a directory of its own, and
 # checks that print TAP. AGENTSH names the program under test.
+#
+# The expected text of out_is and err_is is a format of printf(1), for the
+# bytes it can say.
+# shellcheck shell=sh disable=SC2059
 
 AGENTSH=${AGENTSH:-${TEST_BUILD:-.}/src/agentsh/agentsh}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,6 +22,15 @@ stop_fake() {
 	fakepid=
 }
 
+# wait_for FILE: until it is there and, when it is a plain one, not empty
+wait_for() {
+	i=0
+	until [ -S "$1" ] || [ -s "$1" ] || [ $i -ge 1000 ]; do
+		sleep 0.01
+		i=$((i + 1))
+	done
+}
+
 # The script for fake.py on standard input.
 start_fake() {
 	stop_fake
@@ -25,11 +38,15 @@ start_fake() {
 	cat >"$tmp/script.py"
 	python3 "$here/fake.py" "$tmp/api.sock" "$tmp/script.py" "$tmp/log" &
 	fakepid=$!
-	i=0
-	while ! [ -S "$tmp/api.sock" ] && [ $i -lt 500 ]; do
-		sleep 0.01
-		i=$((i + 1))
-	done
+	wait_for "$tmp/api.sock"
+}
+
+# The same script on a port, whose number is in $tmp/port then.
+start_fake_tcp() {
+	stop_fake
+	python3 "$here/fake.py" "tcp:$tmp/port" "$tmp/script.py" "$tmp/log" &
+	fakepid=$!
+	wait_for "$tmp/port"
 }
 
 # run ARG ...: agentsh with its output in $tmp/out and $tmp/err, status in $rc

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The other commands: requests they make, what they print; help from the table;
 # addresses; and a server that has to be started.
+# shellcheck disable=SC2016
 . "$(dirname "$0")/_lib.sh"
 
 start_fake <<'END'
@@ -76,14 +77,23 @@ check "a word is missing" rc_is 2
 run completion bash
 check "completion" bash -n "$tmp/out"
 
+run policy validate "$here/../../etc/policies/default.yaml"
+check "a good policy" out_is 'ok\n'
+printf 'version: 1\nname: x\nrulez\033: 1\n' >"$tmp/bad.yaml"
+run policy validate "$tmp/bad.yaml"
+check "a bad policy" rc_is 1
+check "where and what" err_has '^agentsh: .*bad.yaml:3:'
+tr -d '\n' <"$tmp/err" >"$tmp/line"
+check "safe to print" clean "$tmp/line"
+run policy validate "$tmp/none.yaml"
+check "no policy" err_has 'none.yaml: No such file'
+
 stop_fake
 run session list
 check "nobody listens" err_has "cannot reach the server at unix://$tmp/api.sock: Connection refused"
 run --server ftp://x session list
 check "bad address" err_has 'server address ftp://x is not'
-python3 "$here/fake.py" "tcp:$tmp/port" "$tmp/script.py" "$tmp/log" &
-fakepid=$!
-while ! [ -s "$tmp/port" ]; do sleep 0.01; done
+start_fake_tcp
 run --server "http://127.0.0.1:$(cat "$tmp/port")/" session info s1
 check "TCP" out_is '{"ok":true,"id":"s1"}\n'
 run --server "http://localhost:$(cat "$tmp/port")" session info s1

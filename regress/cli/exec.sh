@@ -23,7 +23,12 @@ def reply(n, method, path, body):
     if cmd == "fail":
         return ans(exit_code=7, stderr="oops\n")
     if cmd == "late":
-        return ans(exit_code=124, stderr="command timed out\n")
+        return ans(exit_code=124, stderr="command timed out\n", error={"code": "E_TIMEOUT", "message": "command timed out"})
+    if cmd == "latebig":
+        return ans(exit_code=124, stderr="y" * 1048576 + "command timed out\n", stderr_truncated=True,
+            stderr_total_bytes=3000000, error={"code": "E_TIMEOUT", "message": "command timed out"})
+    if cmd == "lost":
+        return ans(exit_code=127, stderr="some\n", error={"code": "E_SESSION_ENDED", "message": "the session ended"})
     if cmd == "none":
         return ans(exit_code=127, error={"code": "E_COMMAND_FAILED", "message": "no such program"})
     if cmd == "bin":
@@ -48,6 +53,13 @@ check "the command's status" rc_is 7
 check "stderr" err_is 'oops\n'
 run exec s1 -- late
 check "time-out" rc_is 124
+check "time-out's text" err_is 'command timed out\n'
+run exec big -- latebig
+check "time-out after large stderr" rc_is 124
+check "stderr is whole" [ "$(head -c 3000000 "$tmp/err" | tr -d y | wc -c)" -eq 0 ]
+check "and the reason after it" [ "$(tail -c +3000001 "$tmp/err")" = "agentsh: command timed out" ]
+run exec s1 -- lost
+check "session lost" err_is 'some\nagentsh: the session ended\n'
 run exec s1 -- none
 check "could not start" rc_is 127
 check "why it could not" err_is 'agentsh: no such program\n'

@@ -12,6 +12,7 @@ mandoc -Tascii -Owidth=1000 "$man" | col -b | sed -n '/^SYNOPSIS/,/^DESCRIPTION/
 : >"$tmp/usage"
 : >"$tmp/opts"
 while read -r cmd; do
+	# shellcheck disable=SC2086 # one or two words
 	"$AGENTSH" $cmd --help >"$tmp/help"
 	sed -n 's/^usage: agentsh //p' "$tmp/help" >>"$tmp/usage"
 	sed -n 's/^  -\(-*[a-z0-9-]*\).*/\1/p' "$tmp/help" >>"$tmp/opts"

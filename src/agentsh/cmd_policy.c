@@ -6,14 +6,11 @@
 #include <stdlib.h>
 
 #include "cli.h"
-#ifdef HAVE_POLICYCHECK
 #include "policycheck.h"
-#endif
 
 int
 cmd_policy_validate(struct args *a)
 {
-#ifdef HAVE_POLICYCHECK
 	struct aerr e = { 0 };
 
 	if (policy_check_file(a->argv[0], &e) == -1) {
@@ -22,8 +19,4 @@ cmd_policy_validate(struct args *a)
 	}
 	puts("ok");
 	return 0;
-#else
-	say("%s: this build cannot check policies", a->argv[0]);
-	return EXIT_FAILURE;
-#endif
 }

@@ -48,42 +48,77 @@ say_denied(const struct jval *root)
 	say_list(jv_at(root, "guidance.suggestions"), "hint");
 }
 
+/*
+ * The server ends the stderr of an answer with a line of its own in these
+ * cases: it tells the reason, and it is no part of the stream.
+ */
+static bool
+has_own_line(const struct jval *result)
+{
+	const char *code = jv_str(result, "error.code");
+
+	return code != NULL &&
+	    (strcmp(code, "E_TIMEOUT") == 0 ||
+		strcmp(code, "E_INVALID_REQUEST") == 0);
+}
+
 static int
-copy_stream(const struct args *a, const struct exec_plan *p,
-    const struct jval *root, int fd, const char *stream)
+copy_stdout(const struct args *a, const struct exec_plan *p,
+    const struct jval *root)
 {
 	const struct jval *result = jv_at(root, "result");
 	const char *cmdid = jv_str(root, "command_id");
 	uint64_t len, total;
-	char key[64];
 
-	if (output_put(fd, result, stream, &len) == -1)
+	if (output_put(STDOUT_FILENO, result, "stdout", &len) == -1)
 		return -1;
-	snprintf(key, sizeof(key), "%s_total_bytes", stream);
-	if (cmdid == NULL || jv_u64(result, key, &total) == -1 || total <= len)
+	if (cmdid == NULL ||
+	    jv_u64(result, "stdout_total_bytes", &total) == -1 || total <= len)
 		return 0;
-	return output_rest(a, fd, p->id, cmdid, stream, len, total);
+	return output_rest(a, STDOUT_FILENO, p->id, cmdid, "stdout", len,
+	    total);
+}
+
+/* *told: the stream as shown has the server's line. */
+static int
+copy_stderr(const struct args *a, const struct exec_plan *p,
+    const struct jval *root, bool *told)
+{
+	const struct jval *result = jv_at(root, "result");
+	const char *cmdid = jv_str(root, "command_id");
+	uint64_t len = 0, total;
+	bool more;
+
+	more = cmdid != NULL && jv_true(result, "stderr_truncated") &&
+	    jv_u64(result, "stderr_total_bytes", &total) == 0;
+	*told = !more && has_own_line(result) &&
+	    (jv_at(result, "stderr") != NULL ||
+		jv_at(result, "stderr_base64") != NULL);
+	/* with that line in it, the length says nothing about the stream */
+	if ((!more || !has_own_line(result)) &&
+	    output_put(STDERR_FILENO, result, "stderr", &len) == -1)
+		return -1;
+	if (!more || total <= len)
+		return 0;
+	return output_rest(a, STDERR_FILENO, p->id, cmdid, "stderr", len,
+	    total);
 }
 
 static int
 show_shell(const struct args *a, const struct exec_plan *p, int status,
-    const struct jval *root, uint64_t code)
+    const struct jval *root)
 {
-	const char *err = jv_str(root, "result.error.code");
 	const char *message = jv_str(root, "result.error.message");
-	const struct jval *text = jv_at(root, "result.stderr");
+	bool told;
 	int r = 0;
 
-	if (copy_stream(a, p, root, STDOUT_FILENO, "stdout") == -1)
+	if (copy_stdout(a, p, root) == -1)
 		r = -1;
-	if (copy_stream(a, p, root, STDERR_FILENO, "stderr") == -1)
+	if (copy_stderr(a, p, root, &told) == -1)
 		r = -1;
 	if (status == 403)
 		say_denied(root);
-	else if (err != NULL && message != NULL && code != 0 &&
-	    (text == NULL || text->len == 0) &&
-	    jv_at(root, "result.stderr_base64") == NULL)
-		/* nobody else tells why it did not run */
+	else if (message != NULL && !told)
 		say("%s", message);
 	return r;
 }
@@ -107,7 +142,7 @@ exec_show(const struct args *a, const struct exec_plan *p, const struct call *c)
 	if (p->json)
 		print_body(c);
 	else
-		r = show_shell(a, p, c->status, root, code);
+		r = show_shell(a, p, c->status, root);
 	/* lost output must not look like success */
 	return r == -1 && code == 0 ? EXIT_FAILURE : (int)code;
 }
