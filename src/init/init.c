@@ -222,7 +222,7 @@ init_sweep(void)
 	if (n == -1 && tree_scan(&t, init.proc_fd) == -1)
 		init_end("processes without a keeper, and no /proc");
 	for (i = 0; i < t.n; i++) {
-		if (t.node[i].ppid != 1 || t.node[i].dead ||
+		if (t.node[i].ppid != 1 || t.node[i].state == 'Z' ||
 		    init_find_keeper(t.node[i].pid) != NULL)
 			continue;
 		kill(t.node[i].pid, SIGKILL);

@@ -61,7 +61,7 @@ struct tree_node {
 	pid_t pid;
 	pid_t ppid;
 	pid_t pgid;
-	bool dead; /* zombie: only its parent can end it */
+	char state; /* as proc_pid_stat(5) has it */
 };
 
 struct tree {
@@ -72,8 +72,9 @@ struct tree {
 
 /* All processes of the namespace. 0 or -1. */
 int tree_scan(struct tree *, int proc_fd);
-/* SIGKILL to all descendants of root; how many were alive. */
-size_t tree_kill(const struct tree *, pid_t root);
+/* SIGSTOP or SIGKILL to the living descendants of root, and to their process
+ * groups; to how many, those left out that are stopped already. */
+size_t tree_signal(const struct tree *, pid_t root, int signo);
 /* Children of this single-threaded process: their number, or -1. */
 ssize_t tree_children(int proc_fd, pid_t *pids, size_t max);
 void tree_free(struct tree *);

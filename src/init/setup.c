@@ -48,63 +48,62 @@ setup_landlock_abi(void)
 	return abi < 0 ? 0 : (int)abi;
 }
 
+/*
+ * One more layer. Every layer forbids to move or link files between
+ * directories unless it has a rule for it, whatever else it is about.
+ */
 static int
-setup_ruleset(const struct setup_ruleset *rs, int abi)
+setup_layer(uint64_t access_fs, uint64_t scoped, int abi)
 {
-	size_t size = abi >= 6 ? sizeof(*rs) : sizeof(rs->handled_access_fs);
+	struct setup_ruleset rs = { .handled_access_fs = access_fs };
+	struct landlock_path_beneath_attr beneath = { 0 };
+	size_t size = sizeof(rs.handled_access_fs);
+	int fd, root = -1, r = -1;
 
-	return (int)syscall(SYS_landlock_create_ruleset, rs, size, 0);
+	if (abi >= 2)
+		rs.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 6) {
+		rs.scoped = scoped;
+		size = sizeof(rs);
+	}
+	fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
+	if (fd == -1)
+		return -1;
+	if (abi >= 2) {
+		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		beneath.allowed_access = LANDLOCK_ACCESS_FS_REFER;
+		beneath.parent_fd = root;
+		if (root == -1 ||
+		    syscall(SYS_landlock_add_rule, fd,
+			LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == -1)
+			goto fail;
+	}
+	r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
+fail:
+	if (root != -1)
+		close(root);
+	close(fd);
+	return r;
 }
 
 /* No device nodes anywhere, no abstract socket of another sandbox. */
 static int
 setup_landlock(void)
 {
-	struct setup_ruleset rs = { 0 };
-	struct landlock_path_beneath_attr beneath = { 0 };
-	int abi = setup_landlock_abi(), fd;
+	int abi = setup_landlock_abi();
 
-	if (abi == 0)
-		return 0;
-	rs.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR |
-	    LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-	/* without a rule for it no file could leave its directory */
-	if (abi >= 2)
-		rs.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-	if (abi >= 6)
-		rs.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET;
-	fd = setup_ruleset(&rs, abi);
-	if (fd == -1)
-		fatal("landlock_create_ruleset");
-	if (abi >= 2) {
-		beneath.allowed_access = LANDLOCK_ACCESS_FS_REFER;
-		beneath.parent_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (beneath.parent_fd == -1 ||
-		    syscall(SYS_landlock_add_rule, fd,
-			LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == -1)
-			fatal("landlock_add_rule");
-		close(beneath.parent_fd);
-	}
-	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
-		fatal("landlock_restrict_self");
-	close(fd);
+	if (abi > 0 &&
+	    setup_layer(LANDLOCK_ACCESS_FS_MAKE_CHAR |
+		    LANDLOCK_ACCESS_FS_MAKE_BLOCK,
+		LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, abi) == -1)
+		fatal("Landlock");
 	return abi;
 }
 
 int
 setup_scope_signals(int abi)
 {
-	struct setup_ruleset rs = { .scoped = LANDLOCK_SCOPE_SIGNAL };
-	int fd, r;
-
-	if (abi < 6)
-		return 0;
-	fd = setup_ruleset(&rs, abi);
-	if (fd == -1)
-		return -1;
-	r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
-	close(fd);
-	return r;
+	return abi < 6 ? 0 : setup_layer(0, LANDLOCK_SCOPE_SIGNAL, abi);
 }
 
 /* As the session's user, in the session's own /tmp. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds and kills descendants by /proc/PID/stat. The text holds a name that
- * its process chose: only what stands behind the last ')' is read. A process
- * that is killed cannot fork any more, and its children fall to the nearest
- * subreaper, so that pass after pass the tree can only get smaller.
+ * its process chose: only what stands behind the last ')' is read. Whoever
+ * was signalled cannot fork any more, and the children of the dead fall to the
+ * nearest subreaper, so that nothing leaves the tree between two passes.
  */
 #include <sys/types.h>
 
@@ -45,7 +45,7 @@ tree_parse(char *text, struct tree_node *node)
 	p = strrchr(text, ')');
 	if (p == NULL || p[1] != ' ' || p[2] == '\0' || p[3] != ' ')
 		return -1;
-	node->dead = p[2] == 'Z' || p[2] == 'X';
+	node->state = p[2];
 	node->ppid = tree_pid(p + 4, &end);
 	if (end == p + 4 || *end != ' ')
 		return -1;
@@ -153,27 +153,32 @@ tree_is_beneath(const struct tree *t, const struct tree_node *node, pid_t root)
 }
 
 size_t
-tree_kill(const struct tree *t, pid_t root)
+tree_signal(const struct tree *t, pid_t root, int signo)
 {
 	const struct tree_node *node;
-	size_t i, alive = 0;
+	size_t i, n = 0;
+	pid_t last = 0;
 
 	for (i = 0; i < t->n; i++) {
 		node = &t->node[i];
-		if (node->dead || node->pid <= 1 || node->pid == root ||
+		if (node->pid <= 1 || node->pid == root || node->state == 'Z' ||
+		    node->state == 'X' ||
+		    (signo == SIGSTOP && node->state == 'T') ||
 		    !tree_is_beneath(t, node, root))
 			continue;
-		alive++;
-		kill(node->pid, SIGKILL);
+		n++;
+		kill(node->pid, signo);
 		/*
 		 * The group in one stroke, with children born since the scan:
 		 * groups never reach over the leader's session, but for the
-		 * moment before its setsid(2), when it is in root's.
+		 * moment before its setsid(2), when it is in root's. Once a
+		 * group: the kernel walks all of it each time.
 		 */
-		if (node->pgid > 1 && node->pgid != root)
-			kill(-node->pgid, SIGKILL);
+		if (node->pgid > 1 && node->pgid != root && node->pgid != last)
+			kill(-node->pgid, signo);
+		last = node->pgid;
 	}
-	return alive;
+	return n;
 }
 
 ssize_t
