@@ -220,8 +220,8 @@ sess_on_destroy(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_sess_destroy(im, &m) == -1)
 		return -1;
-	if (m.reason != SESS_DESTROYED && m.reason != SESS_EXPIRED_IDLE &&
-	    m.reason != SESS_EXPIRED_LIFE)
+	/* the end of the service is ours to declare */
+	if (m.reason >= SESS_REASON_MAX || m.reason == SESS_SHUTDOWN)
 		return -1;
 	s = sess_by_number(m.session);
 	/* it may have ended while the message was on its way */
