@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which command a process belongs to: the parents of a process, as the
+ * session's /proc lists them, end at a keeper, and execd told which command a
+ * keeper keeps. What /proc says of a process is the kernel's word; its name
+ * is not looked at. A cached answer holds the process's directory in /proc: it
+ * goes dead with the process, so that a reused number is not believed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fsd.h"
+#include "log.h"
+
+#define ATTR_MAX 4096 /* commands at one time */
+#define ATTR_CACHE 512
+#define ATTR_DEPTH 256 /* generations of processes */
+#define ATTR_WAIT_MS 1000 /* for word of a new keeper */
+
+struct command {
+	LIST_ENTRY(command) entry;
+	uint64_t number;
+	uint32_t keeper;
+	char id[AGENTSH_CMDID_MAX + 1];
+};
+
+struct cached {
+	uint32_t tid;
+	int fd; /* its directory in /proc, O_PATH */
+	struct actor actor;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t added;
+	LIST_HEAD(, command) commands;
+	size_t ncommands;
+	int proc_fd;
+	bool warned;
+	struct cached cache[ATTR_CACHE];
+} attr = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.added = PTHREAD_COND_INITIALIZER,
+	.proc_fd = -1,
+};
+
+void
+attr_set_proc(int fd)
+{
+	pthread_mutex_lock(&attr.lock);
+	attr.proc_fd = fd;
+	pthread_mutex_unlock(&attr.lock);
+}
+
+int
+attr_add(uint64_t number, uint32_t keeper, const char *id)
+{
+	struct command *c;
+
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -1;
+	c->number = number;
+	c->keeper = keeper;
+	snprintf(c->id, sizeof(c->id), "%s", id);
+	pthread_mutex_lock(&attr.lock);
+	if (attr.ncommands >= ATTR_MAX) {
+		pthread_mutex_unlock(&attr.lock);
+		free(c);
+		return -1;
+	}
+	LIST_INSERT_HEAD(&attr.commands, c, entry);
+	attr.ncommands++;
+	pthread_cond_broadcast(&attr.added);
+	pthread_mutex_unlock(&attr.lock);
+	return 0;
+}
+
+void
+attr_forget(uint64_t number)
+{
+	struct command *c;
+
+	pthread_mutex_lock(&attr.lock);
+	LIST_FOREACH (c, &attr.commands, entry) {
+		if (c->number == number)
+			break;
+	}
+	if (c != NULL) {
+		LIST_REMOVE(c, entry);
+		attr.ncommands--;
+		free(c);
+	}
+	pthread_mutex_unlock(&attr.lock);
+}
+
+static bool
+is_alive(int dir_fd)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Thread group and parent of a process. 0, or -1. */
+static int
+read_status(int dir_fd, uint32_t *tgid, uint32_t *ppid)
+{
+	char buf[2048];
+	const char *s;
+	unsigned a, b;
+	ssize_t n;
+	int fd;
+
+	fd = openat(dir_fd, "status", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return -1;
+	buf[n] = '\0';
+	/* a newline in the name is shown as \n, proc_pid_status(5) */
+	s = strstr(buf, "\nTgid:\t");
+	if (s == NULL || sscanf(s, "\nTgid:\t%u", &a) != 1)
+		return -1;
+	s = strstr(buf, "\nPPid:\t");
+	if (s == NULL || sscanf(s, "\nPPid:\t%u", &b) != 1)
+		return -1;
+	*tgid = a;
+	*ppid = b;
+	return 0;
+}
+
+static int
+open_process(uint32_t pid)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", pid);
+	return openat(attr.proc_fd, name,
+	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool
+find_keeper(uint32_t pid, struct actor *a)
+{
+	struct command *c;
+
+	LIST_FOREACH (c, &attr.commands, entry) {
+		if (c->keeper == pid) {
+			a->command = c->number;
+			memcpy(a->id, c->id, sizeof(a->id));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Init forked a keeper, and execd has not heard of it yet. */
+static bool
+await_keeper(uint32_t pid, struct actor *a)
+{
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ATTR_WAIT_MS / 1000;
+	while (rc != ETIMEDOUT) {
+		if (find_keeper(pid, a))
+			return true;
+		rc = pthread_cond_timedwait(&attr.added, &attr.lock, &until);
+	}
+	return find_keeper(pid, a);
+}
+
+static void
+warn_once(void)
+{
+	if (!attr.warned)
+		log_warn("no process can be looked up in the session's /proc:"
+			 " file events name no command");
+	attr.warned = true;
+}
+
+/* Climbs from a process, whose directory is open, to its keeper. */
+static void
+climb(int dir_fd, uint32_t tid, struct actor *a)
+{
+	uint32_t pid, parent;
+	int depth, fd = dir_fd, rc;
+
+	a->pid = tid;
+	pid = tid;
+	for (depth = 0; depth < ATTR_DEPTH && pid > 1; depth++) {
+		rc = fd == -1 ? -1 : read_status(fd, &pid, &parent);
+		if (rc == -1 && (errno == EACCES || errno == EPERM))
+			warn_once();
+		if (fd != -1 && fd != dir_fd)
+			close(fd);
+		if (rc == -1)
+			return;
+		if (depth == 0)
+			a->pid = pid;
+		if (find_keeper(pid, a))
+			return;
+		if (parent == 1) {
+			(void)await_keeper(pid, a);
+			return;
+		}
+		pid = parent;
+		fd = pid > 1 ? open_process(pid) : -1;
+	}
+	if (fd != -1 && fd != dir_fd)
+		close(fd);
+}
+
+void
+attr_actor(uint32_t tid, struct actor *a)
+{
+	struct cached *c = &attr.cache[tid % ATTR_CACHE];
+	int fd;
+
+	memset(a, 0, sizeof(*a));
+	a->pid = tid;
+	if (tid <= 1)
+		return; /* the kernel itself, or init */
+	pthread_mutex_lock(&attr.lock);
+	if (attr.proc_fd == -1)
+		goto out;
+	if (c->tid == tid && is_alive(c->fd)) {
+		*a = c->actor;
+		goto out;
+	}
+	fd = open_process(tid);
+	if (fd == -1)
+		goto out;
+	/* this may let go of the lock: the cache is written afterwards */
+	climb(fd, tid, a);
+	if (c->tid != 0)
+		close(c->fd);
+	c->tid = tid;
+	c->fd = fd;
+	c->actor = *a;
+out:
+	pthread_mutex_unlock(&attr.lock);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's files. Nothing here follows a path: one component at a time
+ * beneath a held directory, never through a symbolic link, and then only
+ * through the descriptor that this gave. The host's permissions hold, as every
+ * open is a real one with the session's identity.
+ */
+#include <sys/statfs.h>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+/* Whom the kernel names where it has no id, user_namespaces(7). */
+#define OVERFLOW_ID 65534
+/* devices whose inode numbers are told apart */
+#define BACKING_DEVS 256
+
+static struct {
+	pthread_mutex_t lock;
+	uint64_t dev[BACKING_DEVS];
+	size_t n;
+} devs = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+int
+backing_stat(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
+	    STATX_BASIC_STATS | STATX_BTIME, stx);
+}
+
+int
+backing_open(int parent_fd, const char *text, struct statx *stx)
+{
+	int fd;
+
+	fd = openat(parent_fd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (backing_stat(fd, stx) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+backing_ident(struct ident *id, const struct statx *stx)
+{
+	memset(id, 0, sizeof(*id)); /* it is compared with its padding */
+	id->dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	id->ino = stx->stx_ino;
+	if ((stx->stx_mask & STATX_BTIME) != 0) {
+		id->btime_sec = stx->stx_btime.tv_sec;
+		id->btime_nsec = stx->stx_btime.tv_nsec;
+	}
+}
+
+bool
+backing_same(const struct ident *id, const struct statx *stx)
+{
+	struct ident other;
+
+	backing_ident(&other, stx);
+	return memcmp(id, &other, sizeof(other)) == 0;
+}
+
+void
+backing_name(char dst[16], int fd)
+{
+	snprintf(dst, 16, "%d", fd);
+}
+
+/* A descriptor's entry in /proc leads to exactly the object that it holds,
+ * whatever its name means by now. */
+int
+backing_reopen(int path_fd, int flags)
+{
+	char name[16];
+
+	backing_name(name, path_fd);
+	return openat(fsd.self_fd, name, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+/* In another proc, mounted somewhere in the host's tree, "self" is fsd. */
+bool
+backing_is_proc(int fd)
+{
+	struct statfs sf;
+
+	return fstatfs(fd, &sf) == -1 || sf.f_type == PROC_SUPER_MAGIC;
+}
+
+/* The kernel shows one device for all of a FUSE file system: files of
+ * different devices must not look like hard links of each other. */
+uint64_t
+backing_ino(uint64_t dev, uint64_t ino)
+{
+	size_t i;
+
+	pthread_mutex_lock(&devs.lock);
+	for (i = 0; i < devs.n && devs.dev[i] != dev; i++)
+		;
+	if (i == devs.n && devs.n < BACKING_DEVS)
+		devs.dev[devs.n++] = dev;
+	pthread_mutex_unlock(&devs.lock);
+	return ino ^ ((uint64_t)i << 52);
+}
+
+static uint32_t
+shown_id(uint32_t id)
+{
+	/* an id that a user's own namespace does not know is mostly root's,
+	 * and programs refuse files of a stranger */
+	return fsd.proc.mode == MODE_USER && id == OVERFLOW_ID ? 0 : id;
+}
+
+void
+backing_attr(struct stat *st, const struct statx *stx)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = backing_ino(
+	    makedev(stx->stx_dev_major, stx->stx_dev_minor), stx->stx_ino);
+	st->st_mode = stx->stx_mode;
+	st->st_nlink = stx->stx_nlink;
+	st->st_uid = shown_id(stx->stx_uid);
+	st->st_gid = shown_id(stx->stx_gid);
+	st->st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor);
+	st->st_size = (off_t)stx->stx_size;
+	st->st_blksize = (blksize_t)stx->stx_blksize;
+	st->st_blocks = (blkcnt_t)stx->stx_blocks;
+	st->st_atim.tv_sec = stx->stx_atime.tv_sec;
+	st->st_atim.tv_nsec = stx->stx_atime.tv_nsec;
+	st->st_mtim.tv_sec = stx->stx_mtime.tv_sec;
+	st->st_mtim.tv_nsec = stx->stx_mtime.tv_nsec;
+	st->st_ctim.tv_sec = stx->stx_ctime.tv_sec;
+	st->st_ctim.tv_nsec = stx->stx_ctime.tv_nsec;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the policy says of an operation. Every question adds to a ruling, which
+ * keeps the strictest answer; one that was never asked anything denies. It
+ * trusts nothing but the image and the paths of node.c.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "fsd.h"
+
+#define RULE_HOST "host-read-only"
+#define RULE_HOST_TEXT "only the workspace can be changed"
+#define RULE_PATH "path-too-long"
+
+static const bool op_changes[FILE_OP_MAX] = {
+	[FILE_OP_WRITE] = true,
+	[FILE_OP_CREATE] = true,
+	[FILE_OP_DELETE] = true,
+	[FILE_OP_RMDIR] = true,
+	[FILE_OP_MKDIR] = true,
+	[FILE_OP_RENAME] = true,
+	[FILE_OP_LINK] = true,
+	[FILE_OP_SYMLINK] = true,
+	[FILE_OP_CHMOD] = true,
+	[FILE_OP_CHOWN] = true,
+	[FILE_OP_MKNOD] = true,
+};
+
+void
+ruling_init(struct ruling *r)
+{
+	r->decision = DECISION_MAX;
+	r->op = FILE_OP_STAT;
+	r->view = VIEW_HOST;
+	r->rule = "";
+	r->message = "";
+	r->path[0] = '\0';
+}
+
+bool
+ruling_denies(const struct ruling *r)
+{
+	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT;
+}
+
+static int
+strictness(enum decision d)
+{
+	switch (d) {
+	case DECISION_MAX:
+		return 0;
+	case DECISION_ALLOW:
+		return 1;
+	case DECISION_AUDIT:
+		return 2;
+	case DECISION_DENY:
+		break;
+	}
+	return 3;
+}
+
+/* One answer more. The first of equal ones stays. */
+static void
+answer(struct ruling *r, enum file_op op, enum view view, const char *path,
+    size_t len, const struct verdict *v)
+{
+	if (strictness(v->decision) <= strictness(r->decision))
+		return;
+	r->decision = v->decision;
+	r->op = op;
+	r->view = view;
+	r->rule = v->rule_name;
+	r->message = v->message;
+	if (len > AGENTSH_PATH_MAX)
+		len = AGENTSH_PATH_MAX;
+	memcpy(r->path, path, len);
+	r->path[len] = '\0';
+}
+
+void
+ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
+    size_t len)
+{
+	struct verdict v = { 0 };
+
+	if (r->decision == DECISION_DENY)
+		return; /* it cannot become stricter */
+	v.rule_name = "";
+	v.message = "";
+	if (image_eval_file(&fsd.image, op, path, len, &v) == -1)
+		v.decision = DECISION_DENY;
+	if (v.decision != DECISION_DENY && op_changes[op] &&
+	    view != VIEW_WORKSPACE) {
+		v.decision = DECISION_DENY;
+		v.rule_name = RULE_HOST;
+		v.message = RULE_HOST_TEXT;
+	}
+	answer(r, op, view, path, len, &v);
+}
+
+void
+refuse(struct ruling *r, const char *rule, const char *message)
+{
+	r->decision = DECISION_DENY;
+	r->rule = rule;
+	r->message = message;
+}
+
+void
+refuse_node(struct ruling *r, enum file_op op, struct node *n,
+    const char *rule, const char *message)
+{
+	r->op = op;
+	r->view = n->view;
+	(void)node_path(n, r->path);
+	refuse(r, rule, message);
+}
+
+struct question {
+	struct ruling *r;
+	enum file_op op;
+	enum view view;
+};
+
+static int
+ask_one(void *arg, const char *path, size_t len)
+{
+	struct question *q = arg;
+
+	ask_path(q->r, q->op, q->view, path, len);
+	return q->r->decision == DECISION_DENY;
+}
+
+void
+ask_node(struct ruling *r, enum file_op op, struct node *n)
+{
+	struct question q = { r, op, n->view };
+
+	if (r->decision == DECISION_DENY)
+		return;
+	if (node_each_path(n, ask_one, &q) == -1)
+		refuse_node(r, op, n, RULE_PATH, "");
+}
+
+void
+ask_child(struct ruling *r, enum file_op op, struct node *parent,
+    const char *text)
+{
+	char path[AGENTSH_PATH_MAX + 1];
+	int len;
+
+	len = node_child_path(parent, text, path);
+	if (len == -1)
+		refuse_node(r, op, parent, RULE_PATH, "");
+	else
+		ask_path(r, op, parent->view, path, (size_t)len);
+}
+
+void
+ask_open(struct ruling *r, struct node *n, int flags)
+{
+	int mode = flags & O_ACCMODE;
+
+	/* the main question first: an event names it */
+	if (mode != O_RDONLY || (flags & O_TRUNC) != 0)
+		ask_node(r, FILE_OP_WRITE, n);
+	if (mode != O_WRONLY)
+		ask_node(r, FILE_OP_READ, n);
+	ask_node(r, FILE_OP_OPEN, n);
+}
+
+void
+ask_use(struct ruling *r, mode_t type, enum view view, const char *path,
+    size_t len)
+{
+	ask_path(r, FILE_OP_STAT, view, path, len);
+	switch (type & S_IFMT) {
+	case S_IFDIR:
+		ask_path(r, FILE_OP_LIST, view, path, len);
+		break;
+	case S_IFLNK:
+		ask_path(r, FILE_OP_READLINK, view, path, len);
+		break;
+	default:
+		ask_path(r, FILE_OP_OPEN, view, path, len);
+		ask_path(r, FILE_OP_READ, view, path, len);
+		ask_path(r, FILE_OP_WRITE, view, path, len);
+		break;
+	}
+}

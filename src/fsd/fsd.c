@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsd: the file system of one session. It owns the descriptors of the host's
+ * root and of the workspace, hears privd (device, policy) and execd (which
+ * process is whose), and answers the kernel's requests for processes that it
+ * does not trust. Taken over, it has what the session's user may read on the
+ * host and write in the workspace: Landlock holds it to that.
+ */
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "fsd.h"
+#include "log.h"
+#include "path.h"
+#include "sandbox.h"
+
+/* of all descriptors, the part that nodes may keep when they are idle */
+#define NODE_FDS_PART 2
+#define FDS_MIN 256
+
+struct fsd fsd = { .root_fd = -1, .work_fd = -1, .self_fd = -1 };
+
+static int
+fsd_on_policy_image(struct chan *ch, struct imsg *im)
+{
+	struct aerr e = { 0 };
+
+	(void)ch;
+	if (image_map(&fsd.image, im->fds[0], &e) == -1)
+		fatalx("the policy image is refused: %s", e.message);
+	fsd.has_image = true;
+	return 0;
+}
+
+static int
+fsd_on_fs_root(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_root m;
+
+	(void)ch;
+	if (msg_get_fs_root(im, &m) == -1 || !path_is_clean(m.mount) ||
+	    strcmp(m.mount, "/") == 0)
+		return -1;
+	fsd.root_fd = imsg_take_fd(im, 0);
+	fsd.work_fd = imsg_take_fd(im, 1);
+	fsd.uid = m.uid;
+	fsd.gid = m.gid;
+	memcpy(fsd.mount, m.mount, sizeof(fsd.mount));
+	return 0;
+}
+
+static int
+fsd_on_fs_device(struct chan *ch, struct imsg *im)
+{
+	(void)ch;
+	if (serve_start(imsg_take_fd(im, 0)) == -1)
+		fatal("the device cannot be served");
+	proc_ready(&fsd.proc, "");
+	return 0;
+}
+
+/* The session's root is complete: from now on it is not ours that walk it. */
+static int
+fsd_on_fs_procfs(struct chan *ch, struct imsg *im)
+{
+	(void)ch;
+	attr_set_proc(imsg_take_fd(im, 0));
+	fsd.settled = true;
+	return 0;
+}
+
+static int
+fsd_on_fs_command(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_command m;
+
+	(void)ch;
+	if (msg_get_fs_command(im, &m) == -1)
+		return -1;
+	return attr_add(m.command, m.keeper_pid, m.command_id);
+}
+
+static int
+fsd_on_fs_sync(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_sync m;
+	struct msg_fs_synced reply = { 0 };
+
+	if (msg_get_fs_sync(im, &m) == -1)
+		return -1;
+	/* a caller hears of a result after its record is written: only bytes
+	 * of handles that are not released yet can be missing */
+	handle_sync(m.command);
+	reply.command = m.command;
+	msg_send_fs_synced(ch, im->id, &reply, NULL);
+	return 0;
+}
+
+static int
+fsd_on_fs_forget(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_forget m;
+
+	(void)ch;
+	if (msg_get_fs_forget(im, &m) == -1)
+		return -1;
+	attr_forget(m.command);
+	return 0;
+}
+
+static const struct handler fsd_handlers[] = {
+	{ MSG_POLICY_IMAGE, fsd_on_policy_image },
+	{ MSG_FS_ROOT, fsd_on_fs_root },
+	{ MSG_FS_DEVICE, fsd_on_fs_device },
+	{ MSG_FS_PROCFS, fsd_on_fs_procfs },
+	{ MSG_FS_COMMAND, fsd_on_fs_command },
+	{ MSG_FS_SYNC, fsd_on_fs_sync },
+	{ MSG_FS_FORGET, fsd_on_fs_forget },
+	{ MSG_NONE, NULL },
+};
+
+/* Takes all descriptors that are allowed, and makes the kernel's table as
+ * large at once, so that it never grows under load. Returns their number. */
+static size_t
+raise_fds(void)
+{
+	struct rlimit rl;
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	if (rl.rlim_max > 65536)
+		rl.rlim_max = 65536;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("setrlimit");
+	if (rl.rlim_cur < FDS_MIN)
+		fatalx("RLIMIT_NOFILE is too low");
+	fd = dup2(STDERR_FILENO, (int)rl.rlim_cur - 1);
+	if (fd != -1)
+		close(fd);
+	return (size_t)rl.rlim_cur;
+}
+
+static void
+confine(void)
+{
+	struct sandbox_dir dirs[2];
+
+	/* the last path that is followed */
+	fsd.self_fd = openat(fsd.root_fd, "proc/self/fd",
+	    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fsd.self_fd == -1)
+		fatal("/proc/self/fd");
+	dirs[0].fd = fsd.root_fd;
+	dirs[0].access = SANDBOX_RO;
+	dirs[1].fd = fsd.work_fd;
+	dirs[1].access = SANDBOX_RW;
+	sandbox_enter(ROLE_FSD, dirs, 2);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t nfds;
+
+	proc_start(&fsd.proc, ROLE_FSD, fsd_handlers, argc, argv);
+	if (!fsd.has_image || fsd.root_fd == -1)
+		fatalx("agentshd has sent no policy or no root");
+	umask(0);
+	record_init();
+	nfds = raise_fds();
+	fsd.base = event_base_new();
+	if (fsd.base == NULL)
+		fatal("event_base_new");
+	confine();
+	node_init(nfds / NODE_FDS_PART);
+	proc_watch(&fsd.proc, fsd.base);
+	event_base_dispatch(fsd.base);
+	return 1;
+}

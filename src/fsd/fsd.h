@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of fsd share. The parts are kept apart: node.c and backing.c
+ * know what exists, decide.c what the policy says of it, record.c and
+ * attr_cmd.c what is written down and for whom, handle.c what is open, and
+ * op_*.c speak FUSE and bring them together.
+ */
+#ifndef FSD_H
+#define FSD_H
+
+#define FUSE_USE_VERSION 314
+
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include "agentsh.h"
+#include "event.h"
+#include "image.h"
+#include "proc.h"
+
+/* Where an object lies: the same host file seen by two ways is two nodes. */
+enum view {
+	VIEW_VIRTUAL, /* an empty directory that something is mounted over */
+	VIEW_HOST, /* the host's tree: never changed */
+	VIEW_WORKSPACE,
+	VIEW_MAX
+};
+
+/* Which host object a node is; birth time tells a reused inode number. */
+struct ident {
+	uint64_t dev;
+	uint64_t ino;
+	int64_t btime_sec;
+	uint32_t btime_nsec;
+};
+
+struct node;
+
+/* One name of a node. The parent is held by it. */
+struct name {
+	LIST_ENTRY(name) of_node;
+	LIST_ENTRY(name) by_text;
+	struct node *node;
+	struct node *parent;
+	bool gone; /* removed; kept for its text, as the node's last name */
+	char text[];
+};
+
+LIST_HEAD(name_list, name);
+
+/* What the kernel calls a node id is the address of one of these. */
+struct node {
+	LIST_ENTRY(node) by_ident;
+	TAILQ_ENTRY(node) lru; /* while fd is not -1 */
+	struct ident id;
+	enum view view;
+	mode_t type; /* S_IFMT bits */
+	const char *fixed; /* path of a node that never moves, else NULL */
+	struct name_list names;
+	uint64_t nlookup; /* the kernel's references */
+	unsigned holds; /* ours: names beneath, handles, operations */
+	unsigned users; /* operations that use fd now */
+	unsigned opens; /* handles */
+	int fd; /* O_PATH, or -1: to be opened again by a name */
+	bool anchor; /* something may be mounted on it */
+	bool dead; /* waits to be freed */
+};
+
+/* What the policy says of one operation: the strictest of all answers. */
+struct ruling {
+	enum decision decision; /* DECISION_MAX: nothing was asked */
+	enum file_op op;
+	enum view view;
+	const char *rule;
+	const char *message;
+	char path[AGENTSH_PATH_MAX + 1];
+};
+
+/* Who asked: a process and the command that it belongs to. */
+struct actor {
+	uint32_t pid; /* thread group, as the session numbers it */
+	uint64_t command; /* 0: none */
+	char id[AGENTSH_CMDID_MAX + 1];
+};
+
+/* One more field of an event. */
+struct extra {
+	enum event_field field;
+	const char *str; /* NULL: num */
+	uint64_t num;
+};
+
+/* An open file, or a directory being listed. */
+struct handle {
+	LIST_ENTRY(handle) entry;
+	struct node *node;
+	struct actor actor; /* who opened it */
+	int fd; /* -1 in a listing */
+	_Atomic uint64_t nread; /* bytes not yet recorded */
+	_Atomic uint64_t nwritten;
+	pthread_mutex_t lock; /* of the listing */
+	DIR *dir; /* of a host directory */
+	off_t dir_off; /* where dir stands */
+	struct dirent *dir_next; /* read, but did not fit */
+	struct listing *listing; /* of a directory with entries of our own */
+};
+
+struct fsd {
+	struct proc proc;
+	struct image image;
+	bool has_image;
+	struct event_base *base;
+	struct fuse_session *session;
+	int root_fd; /* the host's "/" */
+	int work_fd; /* the workspace */
+	int self_fd; /* our /proc/self/fd */
+	uint32_t uid;
+	uint32_t gid;
+	char mount[AGENTSH_PATH_MAX + 1]; /* workspace as the session sees it */
+	_Atomic bool settled; /* the session's root is complete */
+	_Atomic bool init_done; /* FUSE_INIT was heard */
+};
+
+extern struct fsd fsd;
+
+/* node.c: which nodes there are, their names and their descriptors */
+void node_init(size_t max_fds);
+struct node *node_of(fuse_ino_t);
+fuse_ino_t node_number(const struct node *);
+struct node *node_workspace(void);
+/* A directory of ours at that place, or NULL: beneath the root only. */
+struct node *node_virtual(const char *path);
+/* The node of an object just opened as O_PATH (fd is taken): one lookup more
+ * for the kernel. NULL on lack of memory. */
+struct node *node_enter(struct node *parent, const char *text, int fd,
+    const struct statx *);
+/* One of the nodes that never move gets one lookup more. */
+void node_again(struct node *);
+void node_forget(struct node *, uint64_t n);
+void node_hold(struct node *, bool open);
+void node_release(struct node *, bool open);
+/* Holds the node that this name means, NULL when it is not known. */
+struct node *node_by_name(struct node *parent, const char *text);
+bool node_has_aliases(struct node *);
+void name_gone(struct node *parent, const char *text);
+void name_add(struct node *, struct node *parent, const char *text);
+void name_moved(struct node *from, const char *old, struct node *to,
+    const char *new, bool exchange);
+/* An O_PATH descriptor until node_done, or -1 with errno. */
+int node_use(struct node *);
+void node_done(struct node *);
+/* Length of the path of the node's first name, or -1 with errno. */
+int node_path(struct node *, char path[AGENTSH_PATH_MAX + 1]);
+int node_child_path(struct node *parent, const char *text,
+    char path[AGENTSH_PATH_MAX + 1]);
+/* Calls fn for each known name's path until it returns not 0. 0 or -1. */
+int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
+    void *);
+
+/* backing.c: the host's files, by descriptors held */
+int backing_open(int parent_fd, const char *text, struct statx *);
+int backing_stat(int fd, struct statx *);
+bool backing_same(const struct ident *, const struct statx *);
+void backing_ident(struct ident *, const struct statx *);
+/* Opens for I/O what an O_PATH descriptor means. */
+int backing_reopen(int path_fd, int flags);
+/* The name of a descriptor beneath fsd.self_fd. */
+void backing_name(char dst[16], int fd);
+bool backing_is_proc(int fd);
+void backing_attr(struct stat *, const struct statx *);
+uint64_t backing_ino(uint64_t dev, uint64_t ino);
+
+/* decide.c: what the policy says */
+void ruling_init(struct ruling *);
+bool ruling_denies(const struct ruling *);
+void ask_path(struct ruling *, enum file_op, enum view, const char *, size_t);
+/* All known names of the node. */
+void ask_node(struct ruling *, enum file_op, struct node *);
+void ask_child(struct ruling *, enum file_op, struct node *parent,
+    const char *text);
+void ask_open(struct ruling *, struct node *, int flags);
+/* Would an object of this type be readable and writable at that path? */
+void ask_use(struct ruling *, mode_t type, enum view, const char *, size_t);
+void refuse(struct ruling *, const char *rule, const char *message);
+void refuse_node(struct ruling *, enum file_op, struct node *,
+    const char *rule, const char *message);
+
+/* record.c: events */
+void record_init(void);
+/* Records a denial and says true, or says false. */
+bool record_denied(fuse_req_t, enum event_type, const struct ruling *);
+/* Records what was done, where that is wanted. */
+void record_done(fuse_req_t, enum event_type, const struct ruling *,
+    const struct extra *);
+/* Bytes that the handle has not recorded yet. */
+void record_bytes(struct handle *);
+
+/* attr_cmd.c: which command a process belongs to */
+void attr_set_proc(int fd);
+int attr_add(uint64_t command, uint32_t keeper, const char *id);
+void attr_forget(uint64_t command);
+void attr_actor(uint32_t tid, struct actor *);
+
+/* handle.c: what is open */
+struct handle *handle_new(fuse_req_t, struct node *, int fd);
+void handle_free(struct handle *);
+/* Records the bytes of all handles that a command opened. */
+void handle_sync(uint64_t command);
+static inline struct handle *
+handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+/* serve.c: the FUSE session and its threads */
+int serve_start(int device_fd);
+extern pthread_rwlock_t tree_lock; /* write: names are changing */
+int reply_error(fuse_req_t, int error);
+
+/* op_name.c */
+int lookup_child(fuse_req_t, struct node *parent, const char *text,
+    struct fuse_entry_param *, bool quiet);
+void entry_times(const struct node *, struct fuse_entry_param *);
+void op_lookup(fuse_req_t, fuse_ino_t, const char *);
+void op_forget(fuse_req_t, fuse_ino_t, uint64_t);
+void op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);
+void op_readlink(fuse_req_t, fuse_ino_t);
+
+/* op_make.c */
+void op_mkdir(fuse_req_t, fuse_ino_t, const char *, mode_t);
+void op_mknod(fuse_req_t, fuse_ino_t, const char *, mode_t, dev_t);
+void op_symlink(fuse_req_t, const char *, fuse_ino_t, const char *);
+void op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
+void op_unlink(fuse_req_t, fuse_ino_t, const char *);
+void op_rmdir(fuse_req_t, fuse_ino_t, const char *);
+
+/* op_rename.c */
+void op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t, const char *,
+    unsigned);
+
+/* op_file.c */
+void op_create(fuse_req_t, fuse_ino_t, const char *, mode_t,
+    struct fuse_file_info *);
+void op_open(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_flush(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_release(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+
+/* op_data.c */
+void op_read(fuse_req_t, fuse_ino_t, size_t, off_t, struct fuse_file_info *);
+void op_write(fuse_req_t, fuse_ino_t, const char *, size_t, off_t,
+    struct fuse_file_info *);
+void op_fsync(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
+void op_fallocate(fuse_req_t, fuse_ino_t, int, off_t, off_t,
+    struct fuse_file_info *);
+void op_lseek(fuse_req_t, fuse_ino_t, off_t, int, struct fuse_file_info *);
+void op_copy(fuse_req_t, fuse_ino_t, off_t, struct fuse_file_info *,
+    fuse_ino_t, off_t, struct fuse_file_info *, size_t, int);
+
+/* op_dir.c */
+void op_opendir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_readdir(fuse_req_t, fuse_ino_t, size_t, off_t, struct fuse_file_info *);
+void op_readdirplus(fuse_req_t, fuse_ino_t, size_t, off_t,
+    struct fuse_file_info *);
+void op_releasedir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
+
+/* op_attr.c */
+int node_attr(struct node *, const struct handle *, struct stat *);
+void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
+    struct fuse_file_info *);
+void op_access(fuse_req_t, fuse_ino_t, int);
+void op_statfs(fuse_req_t, fuse_ino_t);
+
+/* op_xattr.c */
+void op_getxattr(fuse_req_t, fuse_ino_t, const char *, size_t);
+void op_listxattr(fuse_req_t, fuse_ino_t, size_t);
+void op_setxattr(fuse_req_t, fuse_ino_t, const char *, const char *, size_t,
+    int);
+void op_removexattr(fuse_req_t, fuse_ino_t, const char *);
+
+#endif

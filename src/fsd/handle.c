@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is open. A handle holds its node and knows who opened it; a list of all
+ * lets a command's bytes be recorded before the kernel releases its handles.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+static struct {
+	pthread_mutex_t lock;
+	LIST_HEAD(, handle) all;
+} handles = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+struct handle *
+handle_new(fuse_req_t req, struct node *n, int fd)
+{
+	struct handle *h;
+
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return NULL;
+	h->node = n;
+	h->fd = fd;
+	pthread_mutex_init(&h->lock, NULL);
+	/* elsewhere no bytes are recorded, so it is not needed */
+	if (n->view == VIEW_WORKSPACE)
+		attr_actor((uint32_t)fuse_req_ctx(req)->pid, &h->actor);
+	node_hold(n, true);
+	pthread_mutex_lock(&handles.lock);
+	LIST_INSERT_HEAD(&handles.all, h, entry);
+	pthread_mutex_unlock(&handles.lock);
+	return h;
+}
+
+void
+handle_free(struct handle *h)
+{
+	pthread_mutex_lock(&handles.lock);
+	LIST_REMOVE(h, entry);
+	pthread_mutex_unlock(&handles.lock);
+	if (h->fd != -1)
+		close(h->fd);
+	node_release(h->node, true);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+void
+handle_sync(uint64_t command)
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&handles.lock);
+	LIST_FOREACH (h, &handles.all, entry) {
+		if (h->actor.command == command)
+			record_bytes(h);
+	}
+	pthread_mutex_unlock(&handles.lock);
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The nodes: every object that the kernel knows, keyed by view, device, inode
+ * and birth time, with all names it was met under. One lock guards the whole
+ * graph. A node has an O_PATH descriptor; the least recently used are closed
+ * past a bound and opened again by a name, which must still mean the same
+ * object. A node that has lost its last name keeps its descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+#include "log.h"
+
+#define NODE_BUCKETS 16384
+#define NAME_BUCKETS 16384
+/* nodes looked at for one that may lose its descriptor */
+#define NODE_SCAN 64
+
+LIST_HEAD(node_list, node);
+TAILQ_HEAD(node_queue, node);
+
+static struct {
+	pthread_mutex_t lock;
+	struct node_list by_ident[NODE_BUCKETS];
+	struct name_list by_text[NAME_BUCKETS];
+	struct node_queue lru; /* the least recently used first */
+	struct node_list dead;
+	size_t nfds;
+	size_t max_fds;
+} nodes = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct node root, workspace;
+
+/* clang-format off */
+static struct node virtuals[] = {
+#define ROOTMNT(path, kind, what) { .view = VIEW_VIRTUAL, .type = S_IFDIR, \
+	.fixed = path, .fd = -1, .holds = 1, .anchor = true },
+#include "rootmnt.def"
+#undef ROOTMNT
+};
+/* clang-format on */
+
+#define NVIRTUALS (sizeof(virtuals) / sizeof(virtuals[0]))
+
+static void
+fixed_init(struct node *n, enum view view, const char *path, int fd)
+{
+	struct statx stx;
+
+	if (backing_stat(fd, &stx) == -1)
+		fatal("cannot look at %s", path);
+	backing_ident(&n->id, &stx);
+	n->view = view;
+	n->type = S_IFDIR;
+	n->fixed = path;
+	n->fd = fd;
+	n->holds = 1;
+	n->users = 1; /* its descriptor is never closed */
+	n->anchor = true;
+}
+
+void
+node_init(size_t max_fds)
+{
+	TAILQ_INIT(&nodes.lru);
+	nodes.max_fds = max_fds;
+	fixed_init(&root, VIEW_HOST, "/", fsd.root_fd);
+	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
+}
+
+struct node *
+node_of(fuse_ino_t ino)
+{
+	return ino == FUSE_ROOT_ID ? &root : (struct node *)(uintptr_t)ino;
+}
+
+fuse_ino_t
+node_number(const struct node *n)
+{
+	return n == &root ? FUSE_ROOT_ID : (fuse_ino_t)(uintptr_t)n;
+}
+
+struct node *
+node_workspace(void)
+{
+	return &workspace;
+}
+
+struct node *
+node_virtual(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < NVIRTUALS; i++) {
+		if (strcmp(virtuals[i].fixed, path) == 0)
+			return &virtuals[i];
+	}
+	return NULL;
+}
+
+static size_t
+hash_ident(enum view view, const struct ident *id)
+{
+	uint64_t h;
+
+	h = (id->ino ^ (id->dev << 40) ^ ((uint64_t)view << 60)) *
+	    0x9e3779b97f4a7c15U;
+	return (size_t)(h >> 32) % NODE_BUCKETS;
+}
+
+static size_t
+hash_name(const struct node *parent, const char *text)
+{
+	uint64_t h = (uint64_t)(uintptr_t)parent ^ 0xcbf29ce484222325U;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3U;
+	return (size_t)(h >> 24) % NAME_BUCKETS;
+}
+
+static struct name *
+find_name(const struct node *parent, const char *text)
+{
+	struct name *m;
+
+	LIST_FOREACH (m, &nodes.by_text[hash_name(parent, text)], by_text) {
+		if (m->parent == parent && strcmp(m->text, text) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+/* The name under which the node can be found now, NULL when there is none. */
+static struct name *
+live_name(const struct node *n)
+{
+	struct name *m;
+
+	LIST_FOREACH (m, &n->names, of_node) {
+		if (!m->gone)
+			return m;
+	}
+	return NULL;
+}
+
+static void
+drop_fd(struct node *n)
+{
+	if (n->fd == -1)
+		return;
+	TAILQ_REMOVE(&nodes.lru, n, lru);
+	nodes.nfds--;
+	close(n->fd);
+	n->fd = -1;
+}
+
+static void
+set_fd(struct node *n, int fd)
+{
+	struct node *old, *next;
+	int i;
+
+	n->fd = fd;
+	TAILQ_INSERT_TAIL(&nodes.lru, n, lru);
+	nodes.nfds++;
+	old = TAILQ_FIRST(&nodes.lru);
+	for (i = 0; i < NODE_SCAN && nodes.nfds > nodes.max_fds; i++) {
+		if (old == NULL || old == n)
+			break;
+		next = TAILQ_NEXT(old, lru);
+		if (old->users == 0 && old->opens == 0 &&
+		    live_name(old) != NULL) {
+			drop_fd(old);
+		} else {
+			/* not soon again */
+			TAILQ_REMOVE(&nodes.lru, old, lru);
+			TAILQ_INSERT_TAIL(&nodes.lru, old, lru);
+		}
+		old = next;
+	}
+}
+
+static void
+condemn(struct node *n)
+{
+	if (n->fixed != NULL || n->dead || n->nlookup != 0 || n->holds != 0)
+		return;
+	n->dead = true;
+	LIST_REMOVE(n, by_ident);
+	LIST_INSERT_HEAD(&nodes.dead, n, by_ident);
+}
+
+static void
+free_name(struct name *m)
+{
+	LIST_REMOVE(m, of_node);
+	if (!m->gone)
+		LIST_REMOVE(m, by_text);
+	m->parent->holds--;
+	condemn(m->parent);
+	free(m);
+}
+
+/* Frees what nothing refers to any more; that may end parents as well. */
+static void
+bury(void)
+{
+	struct node *n;
+	struct name *m;
+
+	while ((n = LIST_FIRST(&nodes.dead)) != NULL) {
+		LIST_REMOVE(n, by_ident);
+		while ((m = LIST_FIRST(&n->names)) != NULL)
+			free_name(m);
+		drop_fd(n);
+		free(n);
+	}
+}
+
+/* A name that is no more. The last one stays, so that the node has a path. */
+static void
+end_name(struct name *m)
+{
+	struct node *n = m->node;
+
+	if (LIST_FIRST(&n->names) != m || LIST_NEXT(m, of_node) != NULL) {
+		free_name(m);
+		return;
+	}
+	LIST_REMOVE(m, by_text);
+	m->gone = true;
+}
+
+static int
+put_name(struct node *n, struct node *parent, const char *text)
+{
+	struct name *m, *last;
+	size_t len = strlen(text);
+
+	m = find_name(parent, text);
+	if (m != NULL && m->node == n)
+		return 0;
+	if (m != NULL)
+		end_name(m);
+	m = calloc(1, sizeof(*m) + len + 1);
+	if (m == NULL)
+		return -1;
+	m->node = n;
+	m->parent = parent;
+	parent->holds++;
+	memcpy(m->text, text, len + 1);
+	last = LIST_FIRST(&n->names);
+	if (last != NULL && last->gone)
+		free_name(last);
+	LIST_INSERT_HEAD(&n->names, m, of_node);
+	LIST_INSERT_HEAD(&nodes.by_text[hash_name(parent, text)], m, by_text);
+	return 0;
+}
+
+static struct node *
+find_node(enum view view, const struct ident *id)
+{
+	struct node *n;
+
+	LIST_FOREACH (n, &nodes.by_ident[hash_ident(view, id)], by_ident) {
+		if (n->view == view &&
+		    memcmp(&n->id, id, sizeof(*id)) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+struct node *
+node_enter(struct node *parent, const char *text, int fd,
+    const struct statx *stx)
+{
+	struct node *n;
+	struct ident id;
+
+	backing_ident(&id, stx);
+	pthread_mutex_lock(&nodes.lock);
+	n = find_node(parent->view, &id);
+	if (n == NULL) {
+		n = calloc(1, sizeof(*n));
+		if (n == NULL)
+			goto fail;
+		n->id = id;
+		n->view = parent->view;
+		n->type = stx->stx_mode & S_IFMT;
+		n->fd = -1;
+		LIST_INIT(&n->names);
+		LIST_INSERT_HEAD(&nodes.by_ident[hash_ident(n->view, &id)], n,
+		    by_ident);
+	}
+	if (put_name(n, parent, text) == -1) {
+		condemn(n);
+		goto fail;
+	}
+	n->nlookup++;
+	if (n->fd == -1)
+		set_fd(n, fd);
+	else
+		close(fd);
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+	return n;
+fail:
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+	close(fd);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void
+node_again(struct node *n)
+{
+	pthread_mutex_lock(&nodes.lock);
+	n->nlookup++;
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+void
+node_forget(struct node *n, uint64_t count)
+{
+	pthread_mutex_lock(&nodes.lock);
+	n->nlookup -= count < n->nlookup ? count : n->nlookup;
+	condemn(n);
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+void
+node_hold(struct node *n, bool is_open)
+{
+	pthread_mutex_lock(&nodes.lock);
+	n->holds++;
+	if (is_open)
+		n->opens++;
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+void
+node_release(struct node *n, bool is_open)
+{
+	pthread_mutex_lock(&nodes.lock);
+	n->holds--;
+	if (is_open)
+		n->opens--;
+	condemn(n);
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+struct node *
+node_by_name(struct node *parent, const char *text)
+{
+	struct name *m;
+	struct node *n = NULL;
+
+	pthread_mutex_lock(&nodes.lock);
+	m = find_name(parent, text);
+	if (m != NULL) {
+		n = m->node;
+		n->holds++;
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	return n;
+}
+
+bool
+node_has_aliases(struct node *n)
+{
+	bool many;
+
+	pthread_mutex_lock(&nodes.lock);
+	many = LIST_FIRST(&n->names) != NULL &&
+	    LIST_NEXT(LIST_FIRST(&n->names), of_node) != NULL;
+	pthread_mutex_unlock(&nodes.lock);
+	return many;
+}
+
+void
+name_gone(struct node *parent, const char *text)
+{
+	struct name *m;
+
+	pthread_mutex_lock(&nodes.lock);
+	m = find_name(parent, text);
+	if (m != NULL)
+		end_name(m);
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+void
+name_add(struct node *n, struct node *parent, const char *text)
+{
+	pthread_mutex_lock(&nodes.lock);
+	if (put_name(n, parent, text) == -1)
+		fatal("no memory for a name");
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+/* A node without its new name would be decided by the old one: no memory for
+ * a name ends the process. */
+void
+name_moved(struct node *from, const char *old, struct node *to,
+    const char *new, bool exchange)
+{
+	struct name *m, *other;
+	struct node *swapped = NULL;
+
+	pthread_mutex_lock(&nodes.lock);
+	m = find_name(from, old);
+	other = find_name(to, new);
+	if (exchange && other != NULL)
+		swapped = other->node;
+	if (m == NULL && other != NULL)
+		end_name(other);
+	if (m != NULL && m != other) {
+		if (put_name(m->node, to, new) == -1)
+			fatal("no memory for a name");
+		end_name(m);
+	}
+	if (swapped != NULL && put_name(swapped, from, old) == -1)
+		fatal("no memory for a name");
+	bury();
+	pthread_mutex_unlock(&nodes.lock);
+}
+
+/*
+ * Opens the descriptor again, from the nearest ancestor that has one. The
+ * graph stays locked: this is rare, and only path descriptors are opened.
+ */
+static int
+reopen(struct node *n)
+{
+	struct node *a;
+	struct name *m;
+	struct statx stx;
+	int fd;
+
+	while (n->fd == -1) {
+		m = live_name(n);
+		for (a = n; m != NULL && m->parent->fd == -1;) {
+			a = m->parent;
+			m = live_name(a);
+		}
+		if (m == NULL) {
+			errno = ESTALE;
+			return -1;
+		}
+		fd = backing_open(m->parent->fd, m->text, &stx);
+		if (fd == -1) {
+			if (errno == ENOENT || errno == ENOTDIR)
+				errno = ESTALE;
+			return -1;
+		}
+		if (!backing_same(&a->id, &stx)) {
+			close(fd);
+			errno = ESTALE;
+			return -1;
+		}
+		/* what is needed next must not be closed for this one */
+		n->users++;
+		set_fd(a, fd);
+		n->users--;
+	}
+	return 0;
+}
+
+int
+node_use(struct node *n)
+{
+	int fd = -1;
+
+	if (n->view == VIEW_VIRTUAL) {
+		errno = EACCES;
+		return -1;
+	}
+	pthread_mutex_lock(&nodes.lock);
+	if (n->fd != -1 || reopen(n) == 0) {
+		n->users++;
+		fd = n->fd;
+		if (n->fixed == NULL) {
+			TAILQ_REMOVE(&nodes.lru, n, lru);
+			TAILQ_INSERT_TAIL(&nodes.lru, n, lru);
+		}
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	return fd;
+}
+
+void
+node_done(struct node *n)
+{
+	int saved = errno;
+
+	pthread_mutex_lock(&nodes.lock);
+	n->users--;
+	pthread_mutex_unlock(&nodes.lock);
+	errno = saved;
+}
+
+/* Puts s before *start. -1 when it does not fit. */
+static int
+prepend(const char *path, char **start, const char *s, bool slash)
+{
+	size_t len = strlen(s);
+
+	if ((size_t)(*start - path) < len + 1)
+		return -1;
+	*start -= len;
+	memcpy(*start, s, len);
+	if (slash)
+		*--*start = '/';
+	return 0;
+}
+
+/* The path of text beneath parent; text NULL: of parent itself. */
+static int
+build(struct node *parent, const char *text, char *path)
+{
+	char *start = path + AGENTSH_PATH_MAX;
+	struct name *m;
+	size_t len;
+
+	*start = '\0';
+	if (text != NULL && prepend(path, &start, text, true) == -1)
+		goto fail;
+	while (parent->fixed == NULL) {
+		m = LIST_FIRST(&parent->names);
+		if (m == NULL || prepend(path, &start, m->text, true) == -1)
+			goto fail;
+		parent = m->parent;
+	}
+	if ((parent != &root || *start == '\0') &&
+	    prepend(path, &start, parent->fixed, false) == -1)
+		goto fail;
+	len = (size_t)(path + AGENTSH_PATH_MAX - start);
+	memmove(path, start, len + 1);
+	return (int)len;
+fail:
+	path[0] = '\0';
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+int
+node_path(struct node *n, char path[AGENTSH_PATH_MAX + 1])
+{
+	int len;
+
+	pthread_mutex_lock(&nodes.lock);
+	len = build(n, NULL, path);
+	pthread_mutex_unlock(&nodes.lock);
+	return len;
+}
+
+int
+node_child_path(struct node *parent, const char *text,
+    char path[AGENTSH_PATH_MAX + 1])
+{
+	int len;
+
+	pthread_mutex_lock(&nodes.lock);
+	len = build(parent, text, path);
+	pthread_mutex_unlock(&nodes.lock);
+	return len;
+}
+
+int
+node_each_path(struct node *n, int (*fn)(void *, const char *, size_t),
+    void *arg)
+{
+	char path[AGENTSH_PATH_MAX + 1];
+	struct name *m;
+	int len, rc = 0;
+
+	pthread_mutex_lock(&nodes.lock);
+	m = LIST_FIRST(&n->names);
+	do {
+		if (n->fixed != NULL || m == NULL)
+			len = build(n, NULL, path);
+		else
+			len = build(m->parent, m->text, path);
+		if (len == -1)
+			rc = -1;
+		else if (fn(arg, path, (size_t)len) != 0)
+			break;
+		m = m != NULL ? LIST_NEXT(m, of_node) : NULL;
+	} while (m != NULL && rc == 0);
+	pthread_mutex_unlock(&nodes.lock);
+	return rc;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attributes: what a node looks like, and changing it.
+ */
+#include <sys/statvfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+#define SET_TIMES                                                              \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |                           \
+	    FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
+
+/* 0 or an error number. */
+int
+node_attr(struct node *n, const struct handle *h, struct stat *st)
+{
+	struct statx stx;
+	int fd, rc, saved;
+
+	if (n->view == VIEW_VIRTUAL) {
+		memset(st, 0, sizeof(*st));
+		st->st_mode = S_IFDIR | 0755;
+		st->st_nlink = 2;
+		st->st_ino = backing_ino(0, (uintptr_t)n->fixed);
+		return 0;
+	}
+	if (h != NULL && h->fd != -1) {
+		rc = backing_stat(h->fd, &stx);
+		saved = errno;
+	} else {
+		fd = node_use(n);
+		if (fd == -1)
+			return errno;
+		rc = backing_stat(fd, &stx);
+		saved = errno;
+		node_done(n);
+	}
+	if (rc == -1)
+		return saved;
+	backing_attr(st, &stx);
+	return 0;
+}
+
+static void
+reply_attr(fuse_req_t req, struct node *n, const struct handle *h)
+{
+	struct fuse_entry_param e = { 0 };
+	int error;
+
+	error = node_attr(n, h, &e.attr);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	entry_times(n, &e);
+	fuse_reply_attr(req, &e.attr, e.attr_timeout);
+}
+
+void
+op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+
+	ruling_init(&r);
+	/* the kernel looks at the way to, and under, a mount */
+	if (!n->anchor) {
+		ask_node(&r, FILE_OP_STAT, n);
+		if (record_denied(req, EV_FILE_STAT, &r)) {
+			reply_error(req, EACCES);
+			return;
+		}
+		record_done(req, EV_FILE_STAT, &r, NULL);
+	}
+	reply_attr(req, n, fi != NULL ? handle_of(fi) : NULL);
+}
+
+static int
+set_size(int fd, const struct handle *h, off_t size)
+{
+	int rc, saved, wfd;
+
+	if (h != NULL)
+		return ftruncate(h->fd, size);
+	wfd = backing_reopen(fd, O_WRONLY);
+	if (wfd == -1)
+		return -1;
+	rc = ftruncate(wfd, size);
+	saved = errno;
+	close(wfd);
+	errno = saved;
+	return rc;
+}
+
+static int
+set_times(int fd, const struct stat *st, int what)
+{
+	struct timespec ts[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
+
+	if ((what & FUSE_SET_ATTR_ATIME_NOW) != 0)
+		ts[0].tv_nsec = UTIME_NOW;
+	else if ((what & FUSE_SET_ATTR_ATIME) != 0)
+		ts[0] = st->st_atim;
+	if ((what & FUSE_SET_ATTR_MTIME_NOW) != 0)
+		ts[1].tv_nsec = UTIME_NOW;
+	else if ((what & FUSE_SET_ATTR_MTIME) != 0)
+		ts[1] = st->st_mtim;
+	return utimensat(fd, "", ts, AT_EMPTY_PATH);
+}
+
+static int
+set_all(int fd, const struct handle *h, const struct stat *st, int what)
+{
+	char name[16];
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	if ((what & FUSE_SET_ATTR_UID) != 0)
+		uid = st->st_uid;
+	if ((what & FUSE_SET_ATTR_GID) != 0)
+		gid = st->st_gid;
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == -1)
+		return -1;
+	backing_name(name, fd);
+	if ((what & FUSE_SET_ATTR_MODE) != 0 &&
+	    fchmodat(fsd.self_fd, name, st->st_mode & 07777, 0) == -1)
+		return -1;
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 &&
+	    set_size(fd, h, st->st_size) == -1)
+		return -1;
+	if ((what & SET_TIMES) != 0 && set_times(fd, st, what) == -1)
+		return -1;
+	return 0;
+}
+
+/* One request can change several things: each is asked and recorded. */
+static const struct change {
+	int what;
+	enum file_op op;
+	enum event_type event;
+	bool recorded;
+} changes[] = {
+	{ FUSE_SET_ATTR_MODE, FILE_OP_CHMOD, EV_FILE_CHMOD, true },
+	{ FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID, FILE_OP_CHOWN, EV_FILE_CHOWN,
+	    true },
+	{ FUSE_SET_ATTR_SIZE, FILE_OP_WRITE, EV_FILE_TRUNCATE, true },
+	{ SET_TIMES, FILE_OP_WRITE, EV_FILE_WRITE, false },
+};
+
+#define NCHANGES (sizeof(changes) / sizeof(changes[0]))
+
+static bool
+changes_denied(fuse_req_t req, struct node *n, int what)
+{
+	struct ruling r;
+	size_t i;
+
+	for (i = 0; i < NCHANGES; i++) {
+		if ((what & changes[i].what) == 0)
+			continue;
+		ruling_init(&r);
+		ask_node(&r, changes[i].op, n);
+		if (record_denied(req, changes[i].event, &r))
+			return true;
+	}
+	return false;
+}
+
+static void
+record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
+{
+	struct ruling r;
+	struct extra x;
+	size_t i;
+
+	for (i = 0; i < NCHANGES; i++) {
+		if ((what & changes[i].what) == 0 || !changes[i].recorded)
+			continue;
+		ruling_init(&r);
+		ask_node(&r, changes[i].op, n);
+		x.field = EVF_MODE;
+		x.str = NULL;
+		x.num = st->st_mode & 07777;
+		if (changes[i].event == EV_FILE_TRUNCATE) {
+			x.field = EVF_SIZE;
+			x.num = (uint64_t)st->st_size;
+		}
+		record_done(req, changes[i].event, &r,
+		    changes[i].event == EV_FILE_CHOWN ? NULL : &x);
+	}
+}
+
+void
+op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
+    struct fuse_file_info *fi)
+{
+	struct node *n = node_of(ino);
+	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
+	int fd, rc, saved;
+
+	if (changes_denied(req, n, what)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	fd = node_use(n);
+	if (fd == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	rc = set_all(fd, h, st, what);
+	saved = errno;
+	node_done(n);
+	if (rc == -1) {
+		reply_error(req, saved);
+		return;
+	}
+	record_changes(req, n, st, what);
+	reply_attr(req, n, h);
+}
+
+/* Says what an open would say, without being an attempt. */
+static bool
+is_closed(struct node *n, int mask)
+{
+	struct ruling r;
+
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_ACCESS, n);
+	if (n->type == S_IFREG && (mask & R_OK) != 0)
+		ask_node(&r, FILE_OP_READ, n);
+	if ((mask & W_OK) != 0)
+		ask_node(&r, FILE_OP_WRITE, n);
+	return ruling_denies(&r);
+}
+
+void
+op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+	int fd, rc, saved;
+
+	ruling_init(&r);
+	if (n->view == VIEW_VIRTUAL) {
+		reply_error(req, (mask & W_OK) != 0 ? EACCES : 0);
+		return;
+	}
+	ask_node(&r, FILE_OP_ACCESS, n);
+	if (fsd.settled && record_denied(req, EV_FILE_ACCESS, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (fsd.settled && is_closed(n, mask)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	fd = node_use(n);
+	if (fd == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	rc = faccessat(fd, "", mask, AT_EMPTY_PATH);
+	saved = errno;
+	node_done(n);
+	if (rc == 0)
+		record_done(req, EV_FILE_ACCESS, &r, NULL);
+	reply_error(req, rc == -1 ? saved : 0);
+}
+
+void
+op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct node *n = ino != 0 ? node_of(ino) : node_of(FUSE_ROOT_ID);
+	struct statvfs sv;
+	int fd, rc, saved;
+
+	if (n->view == VIEW_VIRTUAL)
+		n = node_of(FUSE_ROOT_ID);
+	fd = node_use(n);
+	if (fd == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	rc = fstatvfs(fd, &sv);
+	saved = errno;
+	node_done(n);
+	if (rc == -1)
+		reply_error(req, saved);
+	else
+		fuse_reply_statfs(req, &sv);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes of open files. The opening was decided; here they are moved and
+ * counted, through the handle's own descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	ssize_t n;
+	char *data;
+
+	(void)ino;
+	data = malloc(size != 0 ? size : 1);
+	if (data == NULL) {
+		reply_error(req, ENOMEM);
+		return;
+	}
+	n = pread(h->fd, data, size, off);
+	if (n == -1) {
+		reply_error(req, errno);
+	} else {
+		atomic_fetch_add(&h->nread, (uint64_t)n);
+		fuse_reply_buf(req, data, (size_t)n);
+	}
+	free(data);
+}
+
+void
+op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+    off_t off, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	size_t done = 0;
+	ssize_t n;
+
+	(void)ino;
+	while (done < size) {
+		n = pwrite(h->fd, data + done, size - done,
+		    off + (off_t)done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && done == 0) {
+			reply_error(req, errno);
+			return;
+		}
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	atomic_fetch_add(&h->nwritten, done);
+	fuse_reply_write(req, done);
+}
+
+void
+op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+    struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int rc;
+
+	(void)ino;
+	rc = datasync != 0 ? fdatasync(h->fd) : fsync(h->fd);
+	reply_error(req, rc == -1 ? errno : 0);
+}
+
+void
+op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+    struct fuse_file_info *fi)
+{
+	int rc;
+
+	(void)ino;
+	rc = fallocate(handle_of(fi)->fd, mode, off, len);
+	reply_error(req, rc == -1 ? errno : 0);
+}
+
+void
+op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+    struct fuse_file_info *fi)
+{
+	off_t at;
+
+	(void)ino;
+	at = lseek(handle_of(fi)->fd, off, whence);
+	if (at == -1)
+		reply_error(req, errno);
+	else
+		fuse_reply_lseek(req, at);
+}
+
+void
+op_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+    struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+    struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	struct handle *in = handle_of(fi_in), *out = handle_of(fi_out);
+	ssize_t n;
+
+	(void)ino_in;
+	(void)ino_out;
+	n = copy_file_range(in->fd, &off_in, out->fd, &off_out, len,
+	    (unsigned)flags);
+	if (n == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	atomic_fetch_add(&in->nread, (uint64_t)n);
+	atomic_fetch_add(&out->nwritten, (uint64_t)n);
+	fuse_reply_write(req, (size_t)n);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listings. A host directory is read as the kernel reads ours, position by
+ * position; the session's root and the empty directories have a list of our
+ * own, made when they are opened.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+#define LISTING_MAX 4096
+
+struct listing_entry {
+	char *text;
+	uint64_t ino;
+	unsigned char type;
+};
+
+struct listing {
+	size_t n;
+	struct listing_entry entry[LISTING_MAX];
+};
+
+/* One entry on its way to the kernel. */
+struct item {
+	const char *text;
+	uint64_t ino;
+	unsigned char type;
+	off_t next; /* where the following one is found */
+};
+
+static void
+listing_free(struct listing *l)
+{
+	size_t i;
+
+	if (l == NULL)
+		return;
+	for (i = 0; i < l->n; i++)
+		free(l->entry[i].text);
+	free(l);
+}
+
+static int
+listing_add(struct listing *l, const char *text, uint64_t ino,
+    unsigned char type)
+{
+	struct listing_entry *e;
+
+	if (l->n == LISTING_MAX)
+		return 0;
+	e = &l->entry[l->n];
+	e->text = strdup(text);
+	if (e->text == NULL)
+		return -1;
+	e->ino = ino;
+	e->type = type;
+	l->n++;
+	return 0;
+}
+
+static int
+listing_add_fixed(struct listing *l, const char *path)
+{
+	/* only those directly beneath the root */
+	if (strchr(path + 1, '/') != NULL)
+		return 0;
+	return listing_add(l, path + 1, 1, DT_DIR);
+}
+
+/* The host's entries that nothing of ours stands for. */
+static int
+listing_add_host(struct listing *l, DIR *dir)
+{
+	char path[sizeof(((struct dirent *)NULL)->d_name) + 2];
+	struct dirent *de;
+	uint64_t dev = node_of(FUSE_ROOT_ID)->id.dev;
+
+	while ((de = readdir(dir)) != NULL) {
+		path[0] = '/';
+		memcpy(path + 1, de->d_name, strlen(de->d_name) + 1);
+		if (strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0 ||
+		    node_virtual(path) != NULL || strcmp(path, fsd.mount) == 0)
+			continue;
+		if (listing_add(l, de->d_name, backing_ino(dev, de->d_ino),
+			de->d_type) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static struct listing *
+listing_new(DIR *dir)
+{
+	struct listing *l;
+
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return NULL;
+	if (listing_add(l, ".", 1, DT_DIR) == -1 ||
+	    listing_add(l, "..", 1, DT_DIR) == -1)
+		goto fail;
+	if (dir == NULL)
+		return l;
+	if (listing_add_host(l, dir) == -1 ||
+	    listing_add_fixed(l, fsd.mount) == -1)
+		goto fail;
+#define ROOTMNT(path, kind, what)                                              \
+	if (listing_add_fixed(l, path) == -1)                                  \
+		goto fail;
+#include "rootmnt.def"
+#undef ROOTMNT
+	return l;
+fail:
+	listing_free(l);
+	return NULL;
+}
+
+static DIR *
+open_dir(struct node *n)
+{
+	DIR *dir;
+	int fd, path_fd, saved;
+
+	path_fd = node_use(n);
+	if (path_fd == -1)
+		return NULL;
+	fd = backing_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+	saved = errno;
+	node_done(n);
+	errno = saved;
+	if (fd == -1)
+		return NULL;
+	dir = fdopendir(fd);
+	if (dir == NULL)
+		close(fd);
+	return dir;
+}
+
+static void
+handle_dir_free(struct handle *h)
+{
+	if (h->dir != NULL)
+		closedir(h->dir);
+	listing_free(h->listing);
+	handle_free(h);
+}
+
+/* 0 or an error number. */
+static int
+open_listing(fuse_req_t req, struct node *n, struct handle **out)
+{
+	struct handle *h;
+	DIR *dir = NULL;
+
+	if (n->view != VIEW_VIRTUAL) {
+		dir = open_dir(n);
+		if (dir == NULL)
+			return errno;
+	}
+	h = handle_new(req, n, -1);
+	if (h == NULL) {
+		if (dir != NULL)
+			closedir(dir);
+		return ENOMEM;
+	}
+	h->dir = dir;
+	if (n->view == VIEW_VIRTUAL || n == node_of(FUSE_ROOT_ID)) {
+		h->listing = listing_new(dir);
+		if (h->listing == NULL) {
+			handle_dir_free(h);
+			return ENOMEM;
+		}
+	}
+	*out = h;
+	return 0;
+}
+
+void
+op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node *n = node_of(ino);
+	struct handle *h;
+	struct ruling r;
+	int error;
+
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_LIST, n);
+	if (record_denied(req, EV_DIR_LIST, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	error = open_listing(req, n, &h);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, EV_DIR_LIST, &r, NULL);
+	fi->fh = (uintptr_t)h;
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_dir_free(h);
+}
+
+/* The entry at off. 1, 0 at the end, -1 with errno. */
+static int
+item_at(struct handle *h, off_t off, struct item *it)
+{
+	struct listing *l = h->listing;
+	struct dirent *de = h->dir_next;
+
+	if (l != NULL) {
+		if (off < 0 || (size_t)off >= l->n)
+			return 0;
+		it->text = l->entry[off].text;
+		it->ino = l->entry[off].ino;
+		it->type = l->entry[off].type;
+		it->next = off + 1;
+		return 1;
+	}
+	if (off != h->dir_off || off == 0) {
+		if (off == 0)
+			rewinddir(h->dir);
+		else
+			seekdir(h->dir, off);
+		h->dir_off = off;
+		de = NULL;
+	}
+	if (de == NULL) {
+		errno = 0;
+		de = readdir(h->dir);
+		if (de == NULL)
+			return errno != 0 ? -1 : 0;
+	}
+	h->dir_next = de;
+	it->text = de->d_name;
+	it->ino = backing_ino(h->node->id.dev, de->d_ino);
+	it->type = de->d_type;
+	it->next = de->d_off;
+	return 1;
+}
+
+/* Puts one entry; its size, more than left when it does not fit. */
+static size_t
+put_item(fuse_req_t req, struct handle *h, const struct item *it, char *buf,
+    size_t left, bool plus)
+{
+	struct fuse_entry_param e;
+	struct stat st = { 0 };
+	size_t need;
+
+	st.st_ino = it->ino;
+	st.st_mode = DTTOIF(it->type);
+	if (!plus)
+		return fuse_add_direntry(req, buf, left, it->text, &st,
+		    it->next);
+	memset(&e, 0, sizeof(e));
+	e.attr = st;
+	/* its size is known before it is looked up */
+	need = fuse_add_direntry_plus(req, NULL, 0, it->text, &e, it->next);
+	if (need > left)
+		return need;
+	if (strcmp(it->text, ".") != 0 && strcmp(it->text, "..") != 0 &&
+	    lookup_child(req, h->node, it->text, &e, true) != 0) {
+		/* listed, but not entered */
+		memset(&e, 0, sizeof(e));
+		e.attr = st;
+	}
+	return fuse_add_direntry_plus(req, buf, left, it->text, &e, it->next);
+}
+
+static void
+list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
+{
+	struct item it;
+	size_t n, used = 0;
+	char *buf;
+	int rc = 0;
+
+	buf = malloc(size != 0 ? size : 1);
+	if (buf == NULL) {
+		reply_error(req, ENOMEM);
+		return;
+	}
+	pthread_rwlock_rdlock(&tree_lock);
+	pthread_mutex_lock(&h->lock);
+	while ((rc = item_at(h, off, &it)) == 1) {
+		n = put_item(req, h, &it, buf + used, size - used, plus);
+		if (n > size - used)
+			break;
+		used += n;
+		off = it.next;
+		h->dir_next = NULL;
+		h->dir_off = off;
+	}
+	pthread_mutex_unlock(&h->lock);
+	pthread_rwlock_unlock(&tree_lock);
+	if (rc == -1 && used == 0)
+		reply_error(req, errno);
+	else
+		fuse_reply_buf(req, buf, used);
+	free(buf);
+}
+
+void
+op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	(void)ino;
+	list(req, size, off, handle_of(fi), false);
+}
+
+void
+op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	(void)ino;
+	list(req, size, off, handle_of(fi), true);
+}
+
+void
+op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	handle_dir_free(handle_of(fi));
+	reply_error(req, 0);
+}
+
+void
+op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+    struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int rc = 0;
+
+	(void)ino;
+	if (h->dir != NULL)
+		rc = datasync != 0 ? fdatasync(dirfd(h->dir)) :
+				     fsync(dirfd(h->dir));
+	reply_error(req, rc == -1 ? errno : 0);
+}

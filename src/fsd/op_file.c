@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening and closing files. What is opened is the object that the node holds,
+ * with the caller's flags, so that the host's permissions are asked for what
+ * is wanted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+/* Flags that mean something to the kernel's side only, or nothing here: its
+ * pages need not be aligned, and creation is our own step. */
+#define OPEN_STRIP                                                             \
+	(O_CREAT | O_EXCL | O_DIRECT | O_NOFOLLOW | O_NOATIME | O_ASYNC |      \
+	    O_NONBLOCK)
+/* the kernel marks an open for execution so, linux/fs.h */
+#define OPEN_FMODE_EXEC 0x20
+
+/* Takes fd. 0, or an error number. */
+static int
+open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
+{
+	struct handle *h;
+
+	h = handle_new(req, n, fd);
+	if (h == NULL) {
+		close(fd);
+		return ENOMEM;
+	}
+	fi->fh = (uintptr_t)h;
+	/* what is read from a cache is not counted: in the workspace every
+	 * handle reads for itself */
+	fi->keep_cache = n->view != VIEW_WORKSPACE;
+	return 0;
+}
+
+static int
+open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi)
+{
+	int fd, path_fd, saved;
+
+	if (n->type != S_IFREG)
+		return EACCES; /* no device or socket of the host */
+	path_fd = node_use(n);
+	if (path_fd == -1)
+		return errno;
+	fd = backing_reopen(path_fd,
+	    fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC));
+	saved = errno;
+	node_done(n);
+	return fd == -1 ? saved : open_handle(req, n, fd, fi);
+}
+
+void
+op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+	int error;
+
+	ruling_init(&r);
+	ask_open(&r, n, fi->flags);
+	if (record_denied(req, EV_FILE_OPEN, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	error = open_node(req, n, fi);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, EV_FILE_OPEN, &r, NULL);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_free(handle_of(fi));
+}
+
+/* Makes a new file and opens it. 0 or an error number. */
+static int
+create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
+    struct fuse_file_info *fi, struct fuse_entry_param *e)
+{
+	int fd, pfd, error, saved;
+
+	pfd = node_use(parent);
+	if (pfd == -1)
+		return errno;
+	fd = openat(pfd, text,
+	    (fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC | O_TRUNC)) | O_CREAT |
+		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+	    mode & 07777);
+	saved = errno;
+	node_done(parent);
+	if (fd == -1)
+		return saved;
+	error = lookup_child(req, parent, text, e, false);
+	if (error != 0) {
+		close(fd);
+		return error;
+	}
+	error = open_handle(req, node_of(e->ino), fd, fi);
+	if (error != 0)
+		node_forget(node_of(e->ino), 1);
+	return error;
+}
+
+/* The name came to be meanwhile, and the caller did not ask for a new one. */
+static int
+create_existing(fuse_req_t req, struct node *parent, const char *text,
+    struct ruling *r, struct fuse_file_info *fi, struct fuse_entry_param *e)
+{
+	int error;
+
+	error = lookup_child(req, parent, text, e, false);
+	if (error != 0)
+		return error;
+	ruling_init(r);
+	ask_open(r, node_of(e->ino), fi->flags);
+	if (ruling_denies(r))
+		error = EACCES;
+	else
+		error = open_node(req, node_of(e->ino), fi);
+	if (error != 0)
+		node_forget(node_of(e->ino), 1);
+	return error;
+}
+
+static void
+ask_create(struct ruling *r, struct node *parent, const char *text, int flags)
+{
+	ask_child(r, FILE_OP_CREATE, parent, text);
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		ask_child(r, FILE_OP_WRITE, parent, text);
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		ask_child(r, FILE_OP_READ, parent, text);
+	ask_child(r, FILE_OP_OPEN, parent, text);
+}
+
+void
+op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
+    struct fuse_file_info *fi)
+{
+	struct node *parent = node_of(ino);
+	struct fuse_entry_param e;
+	enum event_type event = EV_FILE_CREATE;
+	struct ruling r;
+	int error = EACCES;
+
+	ruling_init(&r);
+	pthread_rwlock_rdlock(&tree_lock);
+	ask_create(&r, parent, text, fi->flags);
+	if (!ruling_denies(&r))
+		error = create_file(req, parent, text, mode, fi, &e);
+	if (error == EEXIST && (fi->flags & O_EXCL) == 0) {
+		event = EV_FILE_OPEN;
+		error = create_existing(req, parent, text, &r, fi, &e);
+	}
+	pthread_rwlock_unlock(&tree_lock);
+	if (record_denied(req, event, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, event, &r, NULL);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		handle_free(handle_of(fi));
+		node_forget(node_of(e.ino), 1);
+	}
+}
+
+/* close(2): the caller waits, so its bytes are recorded before it goes on. */
+void
+op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+	int fd, rc = 0;
+
+	(void)ino;
+	record_bytes(h);
+	/* an error that the host keeps for close is the caller's */
+	fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd != -1)
+		rc = close(fd);
+	reply_error(req, rc == -1 ? errno : 0);
+}
+
+void
+op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *h = handle_of(fi);
+
+	(void)ino;
+	record_bytes(h);
+	handle_free(h);
+	reply_error(req, 0);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names that come and go: directories, nodes, links. The change of the host's
+ * directory and that of our graph are one step for everybody else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+/* What is made: type and mode, a symbolic link's text. */
+struct making {
+	enum file_op op;
+	enum event_type event;
+	mode_t mode;
+	const char *target;
+};
+
+static int
+make_one(int pfd, const char *text, const struct making *k)
+{
+	switch (k->mode & S_IFMT) {
+	case S_IFDIR:
+		return mkdirat(pfd, text, k->mode & 07777);
+	case S_IFLNK:
+		return symlinkat(k->target, pfd, text);
+	default:
+		return mknodat(pfd, text, k->mode, 0);
+	}
+}
+
+/* Makes, and looks up what was made. 0 or an error number. */
+static int
+make_entry(fuse_req_t req, struct node *parent, const char *text,
+    const struct making *k, struct fuse_entry_param *e)
+{
+	int pfd, rc, saved;
+
+	pfd = node_use(parent);
+	if (pfd == -1)
+		return errno;
+	rc = make_one(pfd, text, k);
+	saved = errno;
+	node_done(parent);
+	return rc == -1 ? saved : lookup_child(req, parent, text, e, false);
+}
+
+static void
+make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
+{
+	struct node *parent = node_of(ino);
+	struct fuse_entry_param e;
+	struct extra x = { EVF_TARGET, k->target, 0 };
+	struct ruling r;
+	int error;
+
+	ruling_init(&r);
+	pthread_rwlock_rdlock(&tree_lock);
+	ask_child(&r, k->op, parent, text);
+	if (ruling_denies(&r))
+		error = EACCES;
+	else
+		error = make_entry(req, parent, text, k, &e);
+	pthread_rwlock_unlock(&tree_lock);
+	if (record_denied(req, k->event, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, k->event, &r, k->target != NULL ? &x : NULL);
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		node_forget(node_of(e.ino), 1);
+}
+
+void
+op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode)
+{
+	struct making k = { FILE_OP_MKDIR, EV_DIR_CREATE,
+		S_IFDIR | (mode & 07777), NULL };
+
+	make(req, parent, text, &k);
+}
+
+void
+op_mknod(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode,
+    dev_t rdev)
+{
+	struct making k = { FILE_OP_MKNOD, EV_FILE_MKNOD, mode, NULL };
+
+	(void)rdev;
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+		k.mode = S_IFREG | (mode & 07777);
+		k.op = FILE_OP_CREATE;
+		k.event = EV_FILE_CREATE;
+		break;
+	case S_IFIFO:
+	case S_IFSOCK:
+		break;
+	default:
+		reply_error(req, EPERM); /* no device, ever */
+		return;
+	}
+	make(req, parent, text, &k);
+}
+
+void
+op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+    const char *text)
+{
+	struct making k = { FILE_OP_SYMLINK, EV_SYMLINK_CREATE, S_IFLNK,
+		target };
+
+	make(req, parent, text, &k);
+}
+
+/* A second name must not allow what the first one does not. */
+static void
+ask_link(struct ruling *r, struct node *n, struct node *parent,
+    const char *text, char *path)
+{
+	int len;
+
+	len = node_child_path(parent, text, path);
+	if (len == -1) {
+		refuse_node(r, FILE_OP_LINK, parent, "path-too-long", "");
+		return;
+	}
+	ask_node(r, FILE_OP_LINK, n);
+	ask_path(r, FILE_OP_LINK, parent->view, path, (size_t)len);
+	ask_path(r, FILE_OP_CREATE, parent->view, path, (size_t)len);
+	if (n->type == S_IFLNK) {
+		ask_node(r, FILE_OP_READLINK, n);
+	} else {
+		ask_node(r, FILE_OP_OPEN, n);
+		ask_node(r, FILE_OP_READ, n);
+		ask_node(r, FILE_OP_WRITE, n);
+	}
+	ask_use(r, n->type, parent->view, path, (size_t)len);
+}
+
+static int
+link_entry(fuse_req_t req, struct node *n, struct node *parent,
+    const char *text, struct fuse_entry_param *e)
+{
+	char name[16];
+	int fd, pfd, rc = -1, saved;
+
+	fd = node_use(n);
+	if (fd == -1)
+		return errno;
+	pfd = node_use(parent);
+	saved = errno;
+	if (pfd != -1) {
+		backing_name(name, fd);
+		rc = linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW);
+		saved = errno;
+		node_done(parent);
+	}
+	node_done(n);
+	if (rc == -1)
+		return saved;
+	name_add(n, parent, text);
+	return lookup_child(req, parent, text, e, false);
+}
+
+void
+op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
+{
+	struct node *n = node_of(ino), *parent = node_of(newparent);
+	char path[AGENTSH_PATH_MAX + 1];
+	struct fuse_entry_param e;
+	struct extra x = { EVF_TO_PATH, path, 0 };
+	struct ruling r;
+	int error = 0;
+
+	ruling_init(&r);
+	pthread_rwlock_wrlock(&tree_lock);
+	ask_link(&r, n, parent, text, path);
+	if (!ruling_denies(&r) && n->view != parent->view)
+		error = EXDEV;
+	else if (!ruling_denies(&r))
+		error = link_entry(req, n, parent, text, &e);
+	pthread_rwlock_unlock(&tree_lock);
+	if (record_denied(req, EV_FILE_LINK, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, EV_FILE_LINK, &r, &x);
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		node_forget(node_of(e.ino), 1);
+}
+
+static int
+remove_entry(struct node *parent, const char *text, int flags)
+{
+	struct node *n;
+	int pfd, fd = -1, rc = -1, saved;
+
+	/* what is open stays reachable by its descriptor */
+	n = node_by_name(parent, text);
+	if (n != NULL)
+		fd = node_use(n);
+	pfd = node_use(parent);
+	saved = errno;
+	if (pfd != -1) {
+		rc = unlinkat(pfd, text, flags);
+		saved = errno;
+		node_done(parent);
+	}
+	if (rc == 0)
+		name_gone(parent, text);
+	if (fd != -1)
+		node_done(n);
+	if (n != NULL)
+		node_release(n, false);
+	return rc == 0 ? 0 : saved;
+}
+
+static void
+op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
+    enum event_type event, int flags)
+{
+	struct node *parent = node_of(ino);
+	struct ruling r;
+	int error = 0;
+
+	ruling_init(&r);
+	pthread_rwlock_wrlock(&tree_lock);
+	ask_child(&r, op, parent, text);
+	if (!ruling_denies(&r))
+		error = remove_entry(parent, text, flags);
+	pthread_rwlock_unlock(&tree_lock);
+	if (record_denied(req, event, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error == 0)
+		record_done(req, event, &r, NULL);
+	reply_error(req, error);
+}
+
+void
+op_unlink(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	op_remove(req, parent, text, FILE_OP_DELETE, EV_FILE_DELETE, 0);
+}
+
+void
+op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	op_remove(req, parent, text, FILE_OP_RMDIR, EV_DIR_DELETE,
+	    AT_REMOVEDIR);
+}

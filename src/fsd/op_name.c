@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names: what the kernel asks before anything else. A lookup that the policy
+ * refuses enters no node, so that nothing beneath it can be asked for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+/* How long the kernel may believe a name and its attributes, in seconds. A
+ * directory that something is mounted on is never looked at beneath that. */
+#define TIME_ANCHOR 86400.0
+static const double times[VIEW_MAX] = {
+	[VIEW_VIRTUAL] = TIME_ANCHOR,
+	[VIEW_HOST] = 1.0,
+	[VIEW_WORKSPACE] = 1.0,
+};
+
+void
+entry_times(const struct node *n, struct fuse_entry_param *e)
+{
+	e->ino = node_number(n);
+	e->attr_timeout = times[n->view];
+	e->entry_timeout = n->anchor ? TIME_ANCHOR : times[n->view];
+}
+
+/* A host object that may not be entered, whatever the policy says. */
+static bool
+is_barred(struct node *parent, int fd, const struct statx *stx,
+    struct ruling *r)
+{
+	struct ident id;
+
+	if (parent->view != VIEW_HOST)
+		return false;
+	if (backing_same(&node_workspace()->id, stx)) {
+		/* one way in: policies name the workspace by its mount */
+		refuse(r, "workspace-by-other-path",
+		    "the workspace is at its mount only");
+		return true;
+	}
+	backing_ident(&id, stx);
+	if (id.dev != parent->id.dev && backing_is_proc(fd)) {
+		refuse(r, "host-proc", "the host's processes are not shown");
+		return true;
+	}
+	return false;
+}
+
+/* Refuses a lookup; quietly for entries of a listing. */
+static int
+deny_lookup(fuse_req_t req, const struct ruling *r, bool quiet)
+{
+	if (!quiet)
+		(void)record_denied(req, EV_FILE_STAT, r);
+	return EACCES;
+}
+
+/* Something is mounted on that name, or beneath it: the kernel looks it up on
+ * every way there, and a refusal would undo the mount. */
+static bool
+is_anchored(struct node *parent, const char *text)
+{
+	struct node *n;
+	bool yes;
+
+	n = node_by_name(parent, text);
+	if (n == NULL)
+		return false;
+	yes = n->anchor;
+	node_release(n, false);
+	return yes;
+}
+
+/* May the caller know which names there are? */
+static bool
+may_list(struct node *parent)
+{
+	struct ruling r;
+
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_LIST, parent);
+	return !ruling_denies(&r);
+}
+
+static int
+lookup_fixed(struct node *n, struct fuse_entry_param *e)
+{
+	int error;
+
+	error = node_attr(n, NULL, &e->attr);
+	if (error != 0)
+		return error;
+	node_again(n);
+	entry_times(n, e);
+	return 0;
+}
+
+/* The object is there and open as fd, which is taken. */
+static int
+enter(fuse_req_t req, struct node *parent, const char *text, int fd,
+    const struct statx *stx, struct ruling *r, struct fuse_entry_param *e,
+    bool quiet)
+{
+	struct node *n;
+
+	n = node_enter(parent, text, fd, stx);
+	if (n == NULL)
+		return ENOMEM;
+	if (node_has_aliases(n)) {
+		ruling_init(r);
+		ask_node(r, FILE_OP_STAT, n);
+		if (ruling_denies(r)) {
+			node_forget(n, 1);
+			return deny_lookup(req, r, quiet);
+		}
+	}
+	/* our own side looks only for what it mounts something on */
+	if (!fsd.settled && n->type == S_IFDIR)
+		n->anchor = true;
+	backing_attr(&e->attr, stx);
+	entry_times(n, e);
+	if (!quiet)
+		record_done(req, EV_FILE_STAT, r, NULL);
+	return 0;
+}
+
+/* 0 and an entry that the kernel then refers to, or an error number. */
+int
+lookup_child(fuse_req_t req, struct node *parent, const char *text,
+    struct fuse_entry_param *e, bool quiet)
+{
+	struct ruling r;
+	struct statx stx;
+	struct node *fixed;
+	bool denied;
+	int fd, pfd, saved;
+
+	memset(e, 0, sizeof(*e));
+	ruling_init(&r);
+	ask_child(&r, FILE_OP_STAT, parent, text);
+	denied = ruling_denies(&r) && fsd.settled &&
+	    !is_anchored(parent, text);
+	if (parent->view == VIEW_VIRTUAL)
+		return ENOENT;
+	if (strlen(text) > NAME_MAX)
+		return ENAMETOOLONG;
+	if (parent->view == VIEW_HOST) {
+		fixed = node_virtual(r.path);
+		if (fixed != NULL)
+			return lookup_fixed(fixed, e);
+		if (strcmp(r.path, fsd.mount) == 0)
+			return denied ? deny_lookup(req, &r, quiet) :
+					lookup_fixed(node_workspace(), e);
+	}
+	pfd = node_use(parent);
+	if (pfd == -1)
+		return errno;
+	fd = backing_open(pfd, text, &stx);
+	saved = errno;
+	node_done(parent);
+	if (fd == -1) {
+		if (saved == ENOENT)
+			name_gone(parent, text);
+		/* that there is nothing is no secret where names are not */
+		if (denied && (saved != ENOENT || !may_list(parent)))
+			return deny_lookup(req, &r, quiet);
+		return saved;
+	}
+	if (denied || is_barred(parent, fd, &stx, &r)) {
+		close(fd);
+		return deny_lookup(req, &r, quiet);
+	}
+	return enter(req, parent, text, fd, &stx, &r, e, quiet);
+}
+
+void
+op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
+{
+	struct fuse_entry_param e;
+	int error;
+
+	pthread_rwlock_rdlock(&tree_lock);
+	error = lookup_child(req, node_of(parent), text, &e, false);
+	pthread_rwlock_unlock(&tree_lock);
+	if (error != 0)
+		reply_error(req, error);
+	else if (fuse_reply_entry(req, &e) == -ENOENT)
+		node_forget(node_of(e.ino), 1);
+}
+
+void
+op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	node_forget(node_of(ino), n);
+	fuse_reply_none(req);
+}
+
+void
+op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		node_forget(node_of(f[i].ino), f[i].nlookup);
+	fuse_reply_none(req);
+}
+
+void
+op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+	char target[PATH_MAX + 1];
+	ssize_t len;
+	int fd, saved;
+
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_READLINK, n);
+	if (record_denied(req, EV_SYMLINK_READ, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	fd = node_use(n);
+	if (fd == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	len = readlinkat(fd, "", target, sizeof(target) - 1);
+	saved = errno;
+	node_done(n);
+	if (len == -1) {
+		reply_error(req, saved);
+		return;
+	}
+	target[len] = '\0';
+	record_done(req, EV_SYMLINK_READ, &r, NULL);
+	fuse_reply_readlink(req, target);
+}

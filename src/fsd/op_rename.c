@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Renames. A new name must not give more, or take more away, than the policy
+ * does: what is denied at either end is not moved, and neither is a directory
+ * with such a thing beneath it. The names are locked from the first look to
+ * the last, so that nothing slips in between.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fsd.h"
+
+#define WALK_MAX 65536 /* objects beneath a directory that is renamed */
+#define WALK_DEPTH 128
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#define RENAME_EXCHANGE (1 << 1)
+#endif
+
+/* One end of a rename. */
+struct end {
+	struct node *parent;
+	const char *text;
+	int pfd;
+	struct node *node; /* when the kernel knows it */
+	int fd; /* of the node, kept while names change */
+	mode_t type; /* 0: nothing there */
+	char path[AGENTSH_PATH_MAX + 1];
+	size_t len;
+};
+
+/* A walk of what lies beneath: its path at both ends. */
+struct walk {
+	struct ruling *r;
+	enum view view;
+	size_t count;
+	int depth;
+	DIR *dir[WALK_DEPTH];
+	size_t old_len[WALK_DEPTH];
+	size_t new_len[WALK_DEPTH];
+	char old[AGENTSH_PATH_MAX + 1];
+	char new[AGENTSH_PATH_MAX + 1];
+};
+
+static int
+end_init(struct end *e, struct node *parent, const char *text)
+{
+	struct statx stx;
+	int fd, len;
+
+	memset(e, 0, sizeof(*e));
+	e->parent = parent;
+	e->text = text;
+	e->fd = -1;
+	e->pfd = -1;
+	len = node_child_path(parent, text, e->path);
+	if (len == -1)
+		return -1;
+	e->len = (size_t)len;
+	e->pfd = node_use(parent);
+	if (e->pfd == -1)
+		return -1;
+	e->node = node_by_name(parent, text);
+	if (e->node != NULL)
+		e->fd = node_use(e->node);
+	fd = backing_open(e->pfd, text, &stx);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	close(fd);
+	e->type = stx.stx_mode & S_IFMT;
+	return 0;
+}
+
+static void
+end_done(struct end *e)
+{
+	if (e->fd != -1)
+		node_done(e->node);
+	if (e->node != NULL)
+		node_release(e->node, false);
+	if (e->pfd != -1)
+		node_done(e->parent);
+}
+
+static void
+walk_refuse(struct walk *w, const char *rule, const char *message)
+{
+	refuse(w->r, rule, message);
+	w->r->op = FILE_OP_RENAME;
+	memcpy(w->r->path, w->old, sizeof(w->r->path));
+}
+
+/* Opens the directory text beneath at, and goes into it. */
+static void
+walk_enter(struct walk *w, int at, const char *text)
+{
+	int fd;
+
+	if (w->depth == WALK_DEPTH) {
+		walk_refuse(w, "rename-too-deep",
+		    "the directory is nested too deeply to be renamed");
+		return;
+	}
+	fd = openat(at, text,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
+	if (w->dir[w->depth] == NULL) {
+		/* what cannot be looked at is not moved */
+		if (fd != -1)
+			close(fd);
+		walk_refuse(w, "rename-unreadable",
+		    "a directory beneath it cannot be read");
+		return;
+	}
+	w->old_len[w->depth] = strlen(w->old);
+	w->new_len[w->depth] = strlen(w->new);
+	w->depth++;
+}
+
+static int
+put_part(char *path, size_t at, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (at + 1 + len > AGENTSH_PATH_MAX)
+		return -1;
+	path[at] = '/';
+	memcpy(path + at + 1, text, len + 1);
+	return 0;
+}
+
+static void
+walk_entry(struct walk *w, const struct dirent *de)
+{
+	struct stat st;
+	int d = w->depth - 1, fd = dirfd(w->dir[d]);
+
+	if (put_part(w->old, w->old_len[d], de->d_name) == -1 ||
+	    put_part(w->new, w->new_len[d], de->d_name) == -1 ||
+	    fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		walk_refuse(w, "rename-unreadable",
+		    "a name beneath it cannot be looked at");
+		return;
+	}
+	if (++w->count > WALK_MAX) {
+		walk_refuse(w, "rename-too-large",
+		    "too much lies beneath the directory to be renamed");
+		return;
+	}
+	ask_use(w->r, st.st_mode, w->view, w->old, strlen(w->old));
+	ask_use(w->r, st.st_mode, w->view, w->new, strlen(w->new));
+	if (S_ISDIR(st.st_mode) && !ruling_denies(w->r))
+		walk_enter(w, fd, de->d_name);
+}
+
+/* Asks for everything beneath a directory, at both its names. */
+static void
+ask_beneath(struct ruling *r, const struct end *from, const struct end *to)
+{
+	struct walk *w;
+	struct dirent *de;
+
+	w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		refuse(r, "out-of-memory", "");
+		return;
+	}
+	w->r = r;
+	w->view = from->parent->view;
+	memcpy(w->old, from->path, from->len + 1);
+	memcpy(w->new, to->path, to->len + 1);
+	walk_enter(w, from->pfd, from->text);
+	while (w->depth > 0 && !ruling_denies(r)) {
+		de = readdir(w->dir[w->depth - 1]);
+		if (de == NULL)
+			closedir(w->dir[--w->depth]);
+		else if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			walk_entry(w, de);
+	}
+	while (w->depth > 0)
+		closedir(w->dir[--w->depth]);
+	free(w);
+}
+
+/* May what is at from be at to? */
+static void
+ask_move(struct ruling *r, const struct end *from, const struct end *to)
+{
+	enum view fv = from->parent->view, tv = to->parent->view;
+
+	ask_path(r, FILE_OP_RENAME, fv, from->path, from->len);
+	ask_path(r, FILE_OP_RENAME, tv, to->path, to->len);
+	ask_path(r, from->type == S_IFDIR ? FILE_OP_MKDIR : FILE_OP_CREATE, tv,
+	    to->path, to->len);
+	ask_use(r, from->type, fv, from->path, from->len);
+	ask_use(r, from->type, tv, to->path, to->len);
+	/* other names of the object bind it as well */
+	if (from->node != NULL && node_has_aliases(from->node) &&
+	    from->type == S_IFREG) {
+		ask_node(r, FILE_OP_READ, from->node);
+		ask_node(r, FILE_OP_WRITE, from->node);
+	}
+	if (from->type == S_IFDIR && !ruling_denies(r))
+		ask_beneath(r, from, to);
+}
+
+static int
+rename_ends(struct ruling *r, const struct end *from, const struct end *to,
+    unsigned flags)
+{
+	bool exchange = (flags & RENAME_EXCHANGE) != 0;
+
+	ask_path(r, FILE_OP_RENAME, from->parent->view, from->path, from->len);
+	if (!ruling_denies(r) && from->type == 0)
+		return ENOENT;
+	ask_move(r, from, to);
+	if (exchange && to->type == 0 && !ruling_denies(r))
+		return ENOENT;
+	if (exchange)
+		ask_move(r, to, from);
+	else if (to->type != 0 && (flags & RENAME_NOREPLACE) == 0)
+		ask_path(r,
+		    to->type == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE,
+		    to->parent->view, to->path, to->len);
+	if (ruling_denies(r))
+		return EACCES;
+	if (renameat2(from->pfd, from->text, to->pfd, to->text, flags) == -1)
+		return errno;
+	name_moved(from->parent, from->text, to->parent, to->text, exchange);
+	return 0;
+}
+
+void
+op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
+    const char *new, unsigned flags)
+{
+	struct end from, to;
+	struct extra x = { EVF_TO_PATH, to.path, 0 };
+	struct ruling r;
+	int error;
+
+	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
+		reply_error(req, EINVAL);
+		return;
+	}
+	ruling_init(&r);
+	pthread_rwlock_wrlock(&tree_lock);
+	error = end_init(&from, node_of(ino), old) == -1 ? errno : 0;
+	if (end_init(&to, node_of(newino), new) == -1 && error == 0)
+		error = errno;
+	if (error == 0)
+		error = rename_ends(&r, &from, &to, flags);
+	end_done(&to);
+	end_done(&from);
+	pthread_rwlock_unlock(&tree_lock);
+	if (r.decision != DECISION_MAX &&
+	    record_denied(req, EV_FILE_RENAME, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error == 0)
+		record_done(req, EV_FILE_RENAME, &r, &x);
+	reply_error(req, error);
+}

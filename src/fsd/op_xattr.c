@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Extended attributes, of the "user." space only: the others are the host's
+ * security labels, capabilities and access lists. The calls have no form for a
+ * path descriptor; its entry in /proc leads to the object itself.
+ */
+#include <sys/xattr.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fsd.h"
+
+#define XATTR_PREFIX "user."
+#define XATTR_LIST_MAX 65536
+#define XATTR_VALUE_MAX 65536
+
+static bool
+is_ours(const char *name)
+{
+	return strncmp(name, XATTR_PREFIX, sizeof(XATTR_PREFIX) - 1) == 0;
+}
+
+/* The path by which a node's attributes are reached, until node_done. */
+static int
+use_path(struct node *n, char path[32])
+{
+	int fd;
+
+	fd = node_use(n);
+	if (fd == -1)
+		return -1;
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return 0;
+}
+
+void
+op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+	char path[32], *value;
+	ssize_t len;
+	int saved;
+
+	/* the kernel itself asks for capabilities at every write */
+	if (!is_ours(name) || n->view == VIEW_VIRTUAL) {
+		reply_error(req, EOPNOTSUPP);
+		return;
+	}
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_READ, n);
+	if (record_denied(req, EV_FILE_READ, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (size > XATTR_VALUE_MAX)
+		size = XATTR_VALUE_MAX;
+	value = malloc(size != 0 ? size : 1);
+	if (value == NULL || use_path(n, path) == -1) {
+		reply_error(req, errno);
+		free(value);
+		return;
+	}
+	len = getxattr(path, name, value, size);
+	saved = errno;
+	node_done(n);
+	if (len == -1)
+		reply_error(req, saved);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)len);
+	else
+		fuse_reply_buf(req, value, (size_t)len);
+	free(value);
+}
+
+/* Leaves only our names in the list; the new length. */
+static size_t
+keep_ours(char *list, size_t len)
+{
+	size_t at = 0, kept = 0, one;
+
+	while (at < len) {
+		one = strnlen(list + at, len - at - 1) + 1;
+		if (is_ours(list + at)) {
+			memmove(list + kept, list + at, one);
+			kept += one;
+		}
+		at += one;
+	}
+	return kept;
+}
+
+void
+op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct node *n = node_of(ino);
+	struct ruling r;
+	char path[32], *names;
+	ssize_t len;
+	size_t kept;
+	int saved;
+
+	if (n->view == VIEW_VIRTUAL) {
+		reply_error(req, EOPNOTSUPP);
+		return;
+	}
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_READ, n);
+	if (record_denied(req, EV_FILE_READ, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	names = malloc(XATTR_LIST_MAX);
+	if (names == NULL || use_path(n, path) == -1) {
+		reply_error(req, errno);
+		free(names);
+		return;
+	}
+	len = listxattr(path, names, XATTR_LIST_MAX);
+	saved = errno;
+	node_done(n);
+	kept = len > 0 ? keep_ours(names, (size_t)len) : 0;
+	if (len == -1)
+		reply_error(req, saved);
+	else if (size == 0)
+		fuse_reply_xattr(req, kept);
+	else if (kept > size)
+		reply_error(req, ERANGE);
+	else
+		fuse_reply_buf(req, names, kept);
+	free(names);
+}
+
+/* Asks for a write. Says true when it has answered with a refusal. */
+static bool
+is_refused(fuse_req_t req, struct node *n, const char *name)
+{
+	struct ruling r;
+
+	if (n->view == VIEW_VIRTUAL) {
+		reply_error(req, EACCES);
+		return true;
+	}
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_WRITE, n);
+	if (record_denied(req, EV_FILE_WRITE, &r)) {
+		reply_error(req, EACCES);
+		return true;
+	}
+	if (!is_ours(name)) {
+		reply_error(req, EOPNOTSUPP);
+		return true;
+	}
+	return false;
+}
+
+void
+op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+    const char *value, size_t size, int flags)
+{
+	struct node *n = node_of(ino);
+	char path[32];
+	int rc, saved;
+
+	if (is_refused(req, n, name))
+		return;
+	if (use_path(n, path) == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	rc = setxattr(path, name, value, size, flags);
+	saved = errno;
+	node_done(n);
+	reply_error(req, rc == -1 ? saved : 0);
+}
+
+void
+op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct node *n = node_of(ino);
+	char path[32];
+	int rc, saved;
+
+	if (is_refused(req, n, name))
+		return;
+	if (use_path(n, path) == -1) {
+		reply_error(req, errno);
+		return;
+	}
+	rc = removexattr(path, name);
+	saved = errno;
+	node_done(n);
+	reply_error(req, rc == -1 ? saved : 0);
+}

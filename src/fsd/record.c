@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is written down. Denials and what the policy wants audited always; what
+ * is allowed, in the workspace only. A record is in the ring before the caller
+ * hears of the result, so that a command's events are complete when it ends.
+ */
+#include <sys/random.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fsd.h"
+#include "log.h"
+
+/* refusals of a kind remembered, so that a search of PATH is one event */
+#define RECORD_RECENT 4096
+
+static struct {
+	pthread_mutex_t lock;
+	uint64_t seed;
+	uint64_t recent[RECORD_RECENT];
+} record = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void
+record_init(void)
+{
+	if (fsd.proc.ring.size == 0)
+		fatalx("no event ring");
+	if (getrandom(&record.seed, sizeof(record.seed), 0) !=
+	    sizeof(record.seed))
+		fatal("getrandom");
+}
+
+static uint64_t
+mix(uint64_t h, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len-- > 0) {
+		h = (h ^ *p++) * 0x100000001b3U;
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+/* Was the same said a short time ago? */
+static bool
+is_repeat(const struct actor *a, enum event_type type, const struct ruling *r)
+{
+	uint64_t h;
+	bool same;
+
+	h = mix(record.seed, a->id, strlen(a->id) + 1);
+	h = mix(h, &type, sizeof(type));
+	h = mix(h, &r->op, sizeof(r->op));
+	h = mix(h, r->path, strlen(r->path));
+	pthread_mutex_lock(&record.lock);
+	same = record.recent[h % RECORD_RECENT] == h;
+	record.recent[h % RECORD_RECENT] = h;
+	pthread_mutex_unlock(&record.lock);
+	return same;
+}
+
+/* What programs do all the time and hardly mean. */
+static bool
+is_noise(enum event_type type)
+{
+	return type == EV_FILE_STAT || type == EV_FILE_ACCESS ||
+	    type == EV_SYMLINK_READ;
+}
+
+static void
+emit(const struct actor *a, enum event_type type, const struct ruling *r,
+    const struct extra *x)
+{
+	struct buf b;
+
+	buf_init(&b, EVENT_MAX);
+	ev_begin(&b, type, a->id, a->pid);
+	ev_str(&b, EVF_PATH, r->path);
+	ev_str(&b, EVF_OPERATION, file_op_name(r->op));
+	ev_policy(&b, r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
+	    r->rule, r->message);
+	if (ruling_denies(r))
+		ev_u64(&b, EVF_BLOCKED, 1);
+	if (x != NULL && x->str != NULL)
+		ev_str(&b, x->field, x->str);
+	else if (x != NULL)
+		ev_u64(&b, x->field, x->num);
+	/* without its record nothing may happen any more */
+	if (b.bad || ev_emit(&fsd.proc.ring, &b) == -1)
+		fatalx("an event could not be recorded");
+	buf_free(&b);
+}
+
+bool
+record_denied(fuse_req_t req, enum event_type type, const struct ruling *r)
+{
+	struct actor a;
+
+	if (!ruling_denies(r))
+		return false;
+	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
+	if (!is_noise(type) || !is_repeat(&a, type, r))
+		emit(&a, type, r, NULL);
+	return true;
+}
+
+void
+record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
+    const struct extra *x)
+{
+	struct actor a;
+
+	/* of the frequent ones only what the policy asked for */
+	if (r->decision != DECISION_AUDIT &&
+	    (r->view != VIEW_WORKSPACE || is_noise(type)))
+		return;
+	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
+	if (is_noise(type) && is_repeat(&a, type, r))
+		return;
+	emit(&a, type, r, x);
+}
+
+static void
+record_count(struct handle *h, enum event_type type, enum file_op op,
+    _Atomic uint64_t *count)
+{
+	struct ruling r;
+	struct extra x = { EVF_BYTES, NULL, 0 };
+
+	x.num = atomic_exchange(count, 0);
+	if (x.num == 0 || h->node->view != VIEW_WORKSPACE)
+		return;
+	ruling_init(&r);
+	/* the opening was decided; this says under which rule */
+	ask_node(&r, op, h->node);
+	if (ruling_denies(&r))
+		r.decision = DECISION_ALLOW;
+	emit(&h->actor, type, &r, &x);
+}
+
+void
+record_bytes(struct handle *h)
+{
+	record_count(h, EV_FILE_READ, FILE_OP_READ, &h->nread);
+	record_count(h, EV_FILE_WRITE, FILE_OP_WRITE, &h->nwritten);
+}
