@@ -13,7 +13,7 @@
 #define SLOTS 65536	      /* of the hash; more than twice IMG_MAX_STATES */
 
 struct builder {
-	const struct nfa *nfa;
+	struct nfa *nfa;
 	struct dfa *dfa;
 	size_t max;
 	uint64_t *sets; /* of state i from i * nwords on */
@@ -99,7 +99,7 @@ state_find(struct builder *b, uint16_t *state)
 static int
 dfa_run(struct builder *b)
 {
-	const struct nfa *nfa = b->nfa;
+	struct nfa *nfa = b->nfa;
 	uint16_t start;
 	size_t i, c;
 	int ret;
@@ -118,7 +118,7 @@ dfa_run(struct builder *b)
 }
 
 int
-dfa_build(struct dfa *dfa, const struct nfa *nfa, size_t max_states)
+dfa_build(struct dfa *dfa, struct nfa *nfa, size_t max_states)
 {
 	struct builder b = { .nfa = nfa, .dfa = dfa, .max = max_states };
 	size_t fit = DFA_MAX_SETS / (nfa->nwords * sizeof(uint64_t));
