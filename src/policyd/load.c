@@ -178,8 +178,8 @@ compile_text(const struct proc *p, const char *name, const char *file,
 	struct compiled c;
 	struct policy policy;
 
-	if (policy_build(file, text, len, vars,
-		p->conf.fuse_scope == SCOPE_ALL, &policy, &c, e) == -1)
+	if (policy_build(file, text, len, vars, p->conf.fuse_scope == SCOPE_ALL,
+		&policy, &c, e) == -1)
 		return -1;
 	if (c.fallback)
 		log_info("policy %s: its file rules are simulated, as their "

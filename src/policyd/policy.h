@@ -88,7 +88,7 @@ struct nfa {
 	/* nfa_prune's last answer */
 	bool has_kept;
 	uint64_t *stuck; /* for these sticky patterns */
-	uint64_t *kept; /* these positions stay */
+	uint64_t *kept;	 /* these positions stay */
 };
 
 struct dfa {
