@@ -229,7 +229,10 @@ is_beaten(const struct nfa *nfa, uint32_t id, const uint32_t *sticky)
 			return false;
 		/* patterns are in the order of their rules */
 		rule = nfa->pattern[sticky[op]].rule;
-		if (rule == nfa->catchall && p->rule == nfa->loader)
+		/* ... but the built-in rule can win as long as the catch-all
+		 * can be the first */
+		if (p->rule == nfa->loader && nfa->catchall != IMG_NONE &&
+		    rule >= nfa->catchall)
 			return false;
 	}
 	return true;
