@@ -189,8 +189,8 @@ random_given(struct given *g, struct nfa *nfa)
 
 /* The rule of the DFA, and that of the positions without any pruning. */
 static void
-both(const struct nfa *nfa, const struct dfa *dfa, uint32_t op,
-    const char *path, uint32_t got[2])
+both(struct nfa *nfa, const struct dfa *dfa, uint32_t op, const char *path,
+    uint32_t got[2])
 {
 	uint64_t a[IMG_MAX_WORDS], b[IMG_MAX_WORDS];
 	uint16_t row[32];

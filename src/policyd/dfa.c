@@ -10,7 +10,10 @@
 #include "policy.h"
 
 #define DFA_MAX_SETS 33554432 /* bytes of all sets together */
-#define SLOTS 65536	      /* of the hash; more than twice IMG_MAX_STATES */
+/* A policy must not keep policyd busy: some seconds, on any machine the same
+ * number of steps. */
+#define DFA_MAX_WORK 500000000
+#define SLOTS 65536 /* of the hash; more than twice IMG_MAX_STATES */
 
 struct builder {
 	struct nfa *nfa;
@@ -112,6 +115,8 @@ dfa_run(struct builder *b)
 			nfa_prune(nfa, b->next);
 			ret = state_find(b,
 			    &b->dfa->trans[i * nfa->nclasses + c]);
+			if (ret == 0 && nfa->work > DFA_MAX_WORK)
+				ret = 1;
 		}
 	}
 	return ret;

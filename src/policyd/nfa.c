@@ -131,8 +131,7 @@ nfa_finish(struct nfa *nfa)
 }
 
 void
-nfa_move(const struct nfa *nfa, size_t class, const uint64_t *from,
-    uint64_t *to)
+nfa_move(struct nfa *nfa, size_t class, const uint64_t *from, uint64_t *to)
 {
 	const uint64_t *step = nfa->step + class * nfa->nwords;
 	const uint64_t *loop = nfa->loop + class * nfa->nwords;
@@ -147,6 +146,7 @@ nfa_move(const struct nfa *nfa, size_t class, const uint64_t *from,
 		to[i] |= (skipped << 1) | skip_carry;
 		skip_carry = skipped >> 63;
 	}
+	nfa->work += nfa->nwords;
 }
 
 /* The next bit of a set from position i on, or SIZE_MAX. */
@@ -248,6 +248,7 @@ find_kept(struct nfa *nfa)
 
 	find_sticky(nfa, nfa->stuck, sticky);
 	memset(nfa->kept, 0xff, nfa->nwords * sizeof(uint64_t));
+	nfa->work += nfa->npatterns;
 	for (id = 0; id < nfa->npatterns; id++) {
 		if (!is_beaten(nfa, (uint32_t)id, sticky))
 			continue;
