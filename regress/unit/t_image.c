@@ -139,14 +139,24 @@ struct given {
 	size_t n;
 };
 
+static bool
+naive_rule(const struct given *g, size_t i, uint32_t op, const char *path)
+{
+	return (g->ops[i] >> op & 1) != 0 && naive(g->glob[i], path);
+}
+
 static uint32_t
-naive_first(const struct given *g, uint32_t op, const char *path)
+naive_first(const struct given *g, const struct nfa *nfa, uint32_t op,
+    const char *path)
 {
 	size_t i;
 
 	for (i = 0; i < g->n; i++) {
-		if ((g->ops[i] >> op & 1) != 0 && naive(g->glob[i], path))
-			return (uint32_t)i;
+		if (!naive_rule(g, i, op, path))
+			continue;
+		if (i == nfa->catchall && naive_rule(g, nfa->loader, op, path))
+			return nfa->loader;
+		return (uint32_t)i;
 	}
 	return IMG_NONE;
 }
@@ -169,13 +179,18 @@ random_given(struct given *g, struct nfa *nfa)
 		owner.ops = g->ops[i];
 		glob_add(nfa, g->glob[i], GLOB_PATH, &owner, &what);
 	}
+	/* the last rule is the built-in one; any but it the catch-all */
+	if (g->n > 1 && rnd(2) == 0) {
+		nfa->loader = (uint32_t)g->n - 1;
+		nfa->catchall = rnd(nfa->loader);
+	}
 	nfa_finish(nfa);
 }
 
 /* The rule of the DFA, and that of the positions without any pruning. */
 static void
-both(const struct nfa *nfa, const struct dfa *dfa, uint32_t op,
-    const char *path, uint32_t got[2])
+both(struct nfa *nfa, const struct dfa *dfa, uint32_t op, const char *path,
+    uint32_t got[2])
 {
 	uint64_t a[IMG_MAX_WORDS], b[IMG_MAX_WORDS];
 	uint16_t row[32];
@@ -214,7 +229,7 @@ test_property(void)
 		for (j = 0; j < 100; j++) {
 			random_path(path, sizeof(path));
 			op = rnd(3);
-			want = naive_first(&g, op, path);
+			want = naive_first(&g, &nfa, op, path);
 			both(&nfa, &dfa, op, path, got);
 			if ((got[0] == want && got[1] == want) || wrong++ > 3)
 				continue;

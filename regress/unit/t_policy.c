@@ -179,6 +179,9 @@ test_default(void)
 	file(&p, FILE_OP_READ, "/workspace/.env", "deny deny-env-files");
 	file(&p, FILE_OP_READ, "/workspace/.env.example",
 	    "allow allow-env-templates");
+	file(&p, FILE_OP_READ, "/workspace/v/certifi/cacert.pem",
+	    "allow workspace-certificates");
+	file(&p, FILE_OP_RENAME, "/workspace/a.pem", "deny deny-private-keys");
 	file(&p, FILE_OP_READ, "/workspace/id_rsa", "deny deny-private-keys");
 	file(&p, FILE_OP_READ, "/root/.ssh/config", "deny deny-private-keys");
 	file(&p, FILE_OP_READ, "/etc/shadow", "deny deny-system-secrets");

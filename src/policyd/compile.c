@@ -257,8 +257,7 @@ put_rules(struct buf *b, const struct rules *rules, bool loader,
 
 /* One automaton into the image; the DFA stays for the mount plan. */
 static int
-emit_auto(struct buf *b, const struct nfa *nfa, struct dfa *dfa,
-    struct img_auto *a)
+emit_auto(struct buf *b, struct nfa *nfa, struct dfa *dfa, struct img_auto *a)
 {
 	int ret = dfa_build(dfa, nfa, IMG_MAX_STATES);
 

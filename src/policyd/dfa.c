@@ -10,10 +10,13 @@
 #include "policy.h"
 
 #define DFA_MAX_SETS 33554432 /* bytes of all sets together */
-#define SLOTS 65536	      /* of the hash; more than twice IMG_MAX_STATES */
+/* A policy must not keep policyd busy: some seconds, on any machine the same
+ * number of steps. */
+#define DFA_MAX_WORK 500000000
+#define SLOTS 65536 /* of the hash; more than twice IMG_MAX_STATES */
 
 struct builder {
-	const struct nfa *nfa;
+	struct nfa *nfa;
 	struct dfa *dfa;
 	size_t max;
 	uint64_t *sets; /* of state i from i * nwords on */
@@ -99,7 +102,7 @@ state_find(struct builder *b, uint16_t *state)
 static int
 dfa_run(struct builder *b)
 {
-	const struct nfa *nfa = b->nfa;
+	struct nfa *nfa = b->nfa;
 	uint16_t start;
 	size_t i, c;
 	int ret;
@@ -112,13 +115,15 @@ dfa_run(struct builder *b)
 			nfa_prune(nfa, b->next);
 			ret = state_find(b,
 			    &b->dfa->trans[i * nfa->nclasses + c]);
+			if (ret == 0 && nfa->work > DFA_MAX_WORK)
+				ret = 1;
 		}
 	}
 	return ret;
 }
 
 int
-dfa_build(struct dfa *dfa, const struct nfa *nfa, size_t max_states)
+dfa_build(struct dfa *dfa, struct nfa *nfa, size_t max_states)
 {
 	struct builder b = { .nfa = nfa, .dfa = dfa, .max = max_states };
 	size_t fit = DFA_MAX_SETS / (nfa->nwords * sizeof(uint64_t));

@@ -2,7 +2,8 @@
 /*
  * Finds a policy by name beneath the directories that privd opened, compiles
  * it for one session and seals the image. The operator's directory wins over
- * the shipped one. The file is read anew for every session.
+ * the shipped one. The file is read anew for every session; what was compiled
+ * from the same bytes for the same values is used again.
  */
 #include <sys/mman.h>
 
@@ -18,6 +19,8 @@
 #include "policy.h"
 #include "policyd.h"
 #include "policyfile.h"
+
+#define CACHE_SIZE 8
 
 static int
 load_error(struct aerr *e, const char *name, const char *what)
@@ -90,35 +93,93 @@ fail:
 	return -1;
 }
 
-int
-load_policy(const struct proc *p, const char *name, const struct vars *vars,
-    struct loaded *out, struct aerr *e)
+/* The newest compiled policies: many sessions ask for the same. */
+static struct cached {
+	char name[AGENTSH_NAME_MAX + 1];
+	char project_root[AGENTSH_PATH_MAX + 1];
+	char home[AGENTSH_PATH_MAX + 1];
+	char user[AGENTSH_USER_MAX + 1];
+	uint8_t *text; /* the whole file; NULL: free */
+	size_t len;
+	struct loaded loaded;
+} cache[CACHE_SIZE];
+
+/* The same text for the same session's values has the same image. */
+static const struct loaded *
+cache_find(const char *name, const uint8_t *text, size_t len,
+    const struct vars *vars)
 {
-	char file[AGENTSH_NAME_MAX + 8];
-	struct compiled c;
-	struct policy policy;
-	uint8_t *text = NULL;
-	size_t len = 0;
+	const struct cached *c;
+	size_t i;
+
+	for (i = 0; i < CACHE_SIZE; i++) {
+		c = &cache[i];
+		if (c->text != NULL && c->len == len &&
+		    memcmp(c->text, text, len) == 0 &&
+		    strcmp(c->name, name) == 0 &&
+		    strcmp(c->project_root, vars->project_root) == 0 &&
+		    strcmp(c->home, vars->home) == 0 &&
+		    strcmp(c->user, vars->user) == 0)
+			return &c->loaded;
+	}
+	return NULL;
+}
+
+/* Takes text and the descriptor. */
+static void
+cache_put(const char *name, uint8_t *text, size_t len, const struct vars *vars,
+    const struct loaded *l)
+{
+	static size_t next;
+	struct cached *c = &cache[next];
+
+	next = (next + 1) % CACHE_SIZE;
+	if (c->text != NULL) {
+		free(c->text);
+		close(c->loaded.fd);
+	}
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	snprintf(c->project_root, sizeof(c->project_root), "%s",
+	    vars->project_root);
+	snprintf(c->home, sizeof(c->home), "%s", vars->home);
+	snprintf(c->user, sizeof(c->user), "%s", vars->user);
+	c->text = text;
+	c->len = len;
+	c->loaded = *l;
+}
+
+/* The text of the file of a policy, which the caller frees. */
+static int
+read_policy(const struct proc *p, const char *name, char *file, size_t size,
+    uint8_t **text, size_t *len, struct aerr *e)
+{
+	uint8_t *fit;
 	int fd, ret;
 
-	memset(out, 0, sizeof(*out));
-	out->fd = -1;
-	if (!policy_name_is_valid(name))
-		return load_error(e, name,
-		    "a name has letters, digits, _ and - only");
-	if (!path_is_clean(vars->project_root))
-		return load_error(e, name, "the workspace is no clean path");
-	fd = find_policy(p, name, file, sizeof(file), e);
+	fd = find_policy(p, name, file, size, e);
 	if (fd == -1)
 		return -1;
-	ret = policy_read(fd, file, &text, &len, e);
+	ret = policy_read(fd, file, text, len, e);
 	close(fd);
 	if (ret == -1)
 		return -1;
-	ret = policy_build(file, text, len, vars,
-	    p->conf.fuse_scope == SCOPE_ALL, &policy, &c, e);
-	free(text);
-	if (ret == -1)
+	fit = realloc(*text, *len + 1);
+	if (fit != NULL)
+		*text = fit;
+	return 0;
+}
+
+/* From text to what privd gets; the descriptor is the caller's. */
+static int
+compile_text(const struct proc *p, const char *name, const char *file,
+    const uint8_t *text, size_t len, const struct vars *vars,
+    struct loaded *out, struct aerr *e)
+{
+	struct compiled c;
+	struct policy policy;
+
+	if (policy_build(file, text, len, vars, p->conf.fuse_scope == SCOPE_ALL,
+		&policy, &c, e) == -1)
 		return -1;
 	if (c.fallback)
 		log_info("policy %s: its file rules are simulated, as their "
@@ -136,4 +197,36 @@ load_policy(const struct proc *p, const char *name, const struct vars *vars,
 	policy_free(&policy);
 	compiled_free(&c);
 	return out->fd == -1 ? -1 : 0;
+}
+
+int
+load_policy(const struct proc *p, const char *name, const struct vars *vars,
+    struct loaded *out, struct aerr *e)
+{
+	char file[AGENTSH_NAME_MAX + 8];
+	const struct loaded *known;
+	uint8_t *text = NULL;
+	size_t len = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->fd = -1;
+	if (!policy_name_is_valid(name))
+		return load_error(e, name,
+		    "a name has letters, digits, _ and - only");
+	if (!path_is_clean(vars->project_root))
+		return load_error(e, name, "the workspace is no clean path");
+	if (read_policy(p, name, file, sizeof(file), &text, &len, e) == -1)
+		return -1;
+	known = cache_find(name, text, len, vars);
+	if (known != NULL) {
+		*out = *known;
+		free(text);
+		return 0;
+	}
+	if (compile_text(p, name, file, text, len, vars, out, e) == -1) {
+		free(text);
+		return -1;
+	}
+	cache_put(name, text, len, vars, out);
+	return 0;
 }

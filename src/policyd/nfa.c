@@ -28,6 +28,9 @@ nfa_free(struct nfa *nfa)
 	free(nfa->step);
 	free(nfa->loop);
 	free(nfa->skip);
+	free(nfa->sticky);
+	free(nfa->stuck);
+	free(nfa->kept);
 	memset(nfa, 0, sizeof(*nfa));
 }
 
@@ -77,9 +80,13 @@ nfa_alloc(struct nfa *nfa)
 	nfa->nwords = nfa->n / 64 + 1;
 	nfa->begin = calloc(nfa->nwords, sizeof(uint64_t));
 	nfa->skip = calloc(nfa->nwords, sizeof(uint64_t));
+	nfa->sticky = calloc(nfa->nwords, sizeof(uint64_t));
+	nfa->stuck = calloc(nfa->nwords, sizeof(uint64_t));
+	nfa->kept = calloc(nfa->nwords, sizeof(uint64_t));
 	nfa->step = calloc(nfa->nwords * rows, sizeof(uint64_t));
 	nfa->loop = calloc(nfa->nwords * rows, sizeof(uint64_t));
-	if (nfa->begin == NULL || nfa->skip == NULL || nfa->step == NULL ||
+	if (nfa->begin == NULL || nfa->skip == NULL || nfa->sticky == NULL ||
+	    nfa->stuck == NULL || nfa->kept == NULL || nfa->step == NULL ||
 	    nfa->loop == NULL)
 		return -1;
 	return 0;
@@ -116,14 +123,15 @@ nfa_finish(struct nfa *nfa)
 		bit_set(nfa->begin, b);
 		if (nfa->elem[b].loop)
 			bit_set(nfa->begin, b + 1);
+		if (nfa->pattern[i].sticky)
+			bit_set(nfa->sticky, nfa->pattern[i].final);
 	}
 	nfa_prune(nfa, nfa->begin);
 	return 0;
 }
 
 void
-nfa_move(const struct nfa *nfa, size_t class, const uint64_t *from,
-    uint64_t *to)
+nfa_move(struct nfa *nfa, size_t class, const uint64_t *from, uint64_t *to)
 {
 	const uint64_t *step = nfa->step + class * nfa->nwords;
 	const uint64_t *loop = nfa->loop + class * nfa->nwords;
@@ -138,6 +146,7 @@ nfa_move(const struct nfa *nfa, size_t class, const uint64_t *from,
 		to[i] |= (skipped << 1) | skip_carry;
 		skip_carry = skipped >> 63;
 	}
+	nfa->work += nfa->nwords;
 }
 
 /* The next bit of a set from position i on, or SIZE_MAX. */
@@ -186,12 +195,11 @@ nfa_accept(const struct nfa *nfa, const uint64_t *set, uint16_t *row)
 }
 
 /* The first pattern that has matched for ever, for each operation. */
-static bool
+static void
 find_sticky(const struct nfa *nfa, const uint64_t *set, uint32_t *sticky)
 {
 	const struct pattern *p;
 	uint32_t op, id;
-	bool any = false;
 	size_t i;
 
 	for (op = 0; op < nfa->nops; op++)
@@ -200,15 +208,11 @@ find_sticky(const struct nfa *nfa, const uint64_t *set, uint32_t *sticky)
 	     i = next_bit(nfa, set, i + 1)) {
 		id = nfa->owner[i];
 		p = &nfa->pattern[id];
-		if (p->final != i || !p->sticky)
-			continue;
-		any = true;
 		for (op = 0; op < nfa->nops; op++) {
 			if ((p->ops >> op & 1) != 0 && sticky[op] == UINT32_MAX)
 				sticky[op] = id;
 		}
 	}
-	return any;
 }
 
 /* Is there for every operation of p one that wins over it in any case? */
@@ -225,23 +229,51 @@ is_beaten(const struct nfa *nfa, uint32_t id, const uint32_t *sticky)
 			return false;
 		/* patterns are in the order of their rules */
 		rule = nfa->pattern[sticky[op]].rule;
-		if (rule == nfa->catchall && p->rule == nfa->loader)
+		/* ... but the built-in rule can win as long as the catch-all
+		 * can be the first */
+		if (p->rule == nfa->loader && nfa->catchall != IMG_NONE &&
+		    rule >= nfa->catchall)
 			return false;
 	}
 	return true;
 }
 
-void
-nfa_prune(const struct nfa *nfa, uint64_t *set)
+/* What stays where exactly the sticky patterns of nfa->stuck have matched. */
+static void
+find_kept(struct nfa *nfa)
 {
+	const struct pattern *p;
 	uint32_t sticky[32];
+	size_t id, i;
+
+	find_sticky(nfa, nfa->stuck, sticky);
+	memset(nfa->kept, 0xff, nfa->nwords * sizeof(uint64_t));
+	nfa->work += nfa->npatterns;
+	for (id = 0; id < nfa->npatterns; id++) {
+		if (!is_beaten(nfa, (uint32_t)id, sticky))
+			continue;
+		p = &nfa->pattern[id];
+		for (i = p->base; i <= p->final; i++)
+			nfa->kept[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+}
+
+void
+nfa_prune(struct nfa *nfa, uint64_t *set)
+{
+	bool same = nfa->has_kept;
+	uint64_t w;
 	size_t i;
 
-	if (!find_sticky(nfa, set, sticky))
-		return;
-	for (i = next_bit(nfa, set, 0); i != SIZE_MAX;
-	     i = next_bit(nfa, set, i + 1)) {
-		if (is_beaten(nfa, nfa->owner[i], sticky))
-			set[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	/* neighbours in the automaton mostly have the same sticky patterns */
+	for (i = 0; i < nfa->nwords; i++) {
+		w = set[i] & nfa->sticky[i];
+		same = same && w == nfa->stuck[i];
+		nfa->stuck[i] = w;
 	}
+	if (!same)
+		find_kept(nfa);
+	nfa->has_kept = true;
+	for (i = 0; i < nfa->nwords; i++)
+		set[i] &= nfa->kept[i];
 }

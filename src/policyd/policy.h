@@ -84,6 +84,13 @@ struct nfa {
 	uint64_t *step;
 	uint64_t *loop;
 	uint64_t *skip;
+	uint64_t *sticky; /* final positions of sticky patterns */
+	uint64_t
+	    work; /* done by nfa_move and nfa_prune, in words or patterns */
+	/* nfa_prune's last answer */
+	bool has_kept;
+	uint64_t *stuck; /* for these sticky patterns */
+	uint64_t *kept;	 /* these positions stay */
 };
 
 struct dfa {
@@ -156,15 +163,14 @@ void nfa_init(struct nfa *, uint32_t nops);
 int nfa_finish(struct nfa *);
 void nfa_free(struct nfa *);
 /* set after a byte of the class, before what it leaves out; nwords each. */
-void nfa_move(const struct nfa *, size_t class, const uint64_t *from,
-    uint64_t *to);
+void nfa_move(struct nfa *, size_t class, const uint64_t *from, uint64_t *to);
 /* The first rule for each operation in a set of positions. */
 void nfa_accept(const struct nfa *, const uint64_t *set, uint16_t *row);
 /* Drops positions whose patterns can no longer be the first to match. */
-void nfa_prune(const struct nfa *, uint64_t *set);
+void nfa_prune(struct nfa *, uint64_t *set);
 
-/* dfa.c: 0, 1: more states than the limit, -1: no memory. */
-int dfa_build(struct dfa *, const struct nfa *, size_t max_states);
+/* dfa.c: 0, 1: more states or work than the limit, -1: no memory. */
+int dfa_build(struct dfa *, struct nfa *, size_t max_states);
 void dfa_free(struct dfa *);
 
 /* mountplan.c */

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -76,7 +75,6 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 		msg_send_policy_compiled(ch, im->id, &r, &l.fd);
 	}
 	buf_free(&plan);
-	close(l.fd);
 	return 0;
 }
 

@@ -11,9 +11,9 @@
 
 struct event_base;
 
-/* load.c: finds, reads, compiles; *fd is a sealed memfd, the caller's. */
+/* load.c: finds, reads, compiles. */
 struct loaded {
-	int fd;
+	int fd; /* sealed memfd; load.c's, until the next load_policy */
 	struct plan plan;
 	uint64_t command_timeout_ms;
 	uint64_t session_timeout_ms;
