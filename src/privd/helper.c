@@ -188,7 +188,7 @@ dir_path(char *dst, size_t size, enum dir_kind kind)
 		p = privd.conf.log_dir;
 		break;
 	case DIR_SPOOL:
-		p = privd.paths.spool;
+		p = privd.conf.state_dir;
 		break;
 	case DIR_MAX:
 		break;

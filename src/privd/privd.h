@@ -100,7 +100,6 @@ struct paths {
 	char run[AGENTSH_PATH_MAX];
 	char lock[AGENTSH_PATH_MAX];
 	char policy_default[AGENTSH_PATH_MAX];
-	char spool[AGENTSH_PATH_MAX];
 };
 
 struct privd {
