@@ -12,8 +12,8 @@
 #include "fsd.h"
 
 #define SET_TIMES                                                              \
-	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |                           \
-	    FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	    FUSE_SET_ATTR_MTIME_NOW)
 
 /* 0 or an error number. */
 int

@@ -188,6 +188,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	else if (!ruling_denies(&r))
 		error = link_entry(req, n, parent, text, &e);
 	pthread_rwlock_unlock(&tree_lock);
+	r.op = FILE_OP_LINK;
 	if (record_denied(req, EV_FILE_LINK, &r)) {
 		reply_error(req, EACCES);
 		return;

@@ -27,8 +27,8 @@ struct end {
 	const char *text;
 	int pfd;
 	struct node *node; /* when the kernel knows it */
-	int fd; /* of the node, kept while names change */
-	mode_t type; /* 0: nothing there */
+	int fd;		   /* of the node, kept while names change */
+	mode_t type;	   /* 0: nothing there */
 	char path[AGENTSH_PATH_MAX + 1];
 	size_t len;
 };
@@ -105,8 +105,7 @@ walk_enter(struct walk *w, int at, const char *text)
 		    "the directory is nested too deeply to be renamed");
 		return;
 	}
-	fd = openat(at, text,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
 	if (w->dir[w->depth] == NULL) {
 		/* what cannot be looked at is not moved */
@@ -258,6 +257,8 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	end_done(&to);
 	end_done(&from);
 	pthread_rwlock_unlock(&tree_lock);
+	/* the answer may be about reading something beneath it */
+	r.op = FILE_OP_RENAME;
 	if (r.decision != DECISION_MAX &&
 	    record_denied(req, EV_FILE_RENAME, &r)) {
 		reply_error(req, EACCES);
