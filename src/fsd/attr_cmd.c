@@ -17,8 +17,8 @@
 #include "fsd.h"
 #include "log.h"
 
-#define ATTR_MAX 4096 /* commands at one time */
-#define ATTR_CACHE 512
+#define ATTR_MAX 4096	  /* commands at one time */
+#define ATTR_CACHE 64	  /* each holds a descriptor */
 #define ATTR_DEPTH 256	  /* generations of processes */
 #define ATTR_WAIT_MS 1000 /* for word of a new keeper */
 

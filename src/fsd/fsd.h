@@ -89,11 +89,12 @@ struct actor {
 	char id[AGENTSH_CMDID_MAX + 1];
 };
 
-/* One more field of an event. */
+/* One more field of an event, and the one after it. */
 struct extra {
 	enum event_field field;
 	const char *str; /* NULL: num */
 	uint64_t num;
+	const struct extra *next;
 };
 
 /* An open file, or a directory being listed. */
@@ -195,6 +196,9 @@ void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
 void record_init(void);
 /* Records a denial and says true, or says false. */
 bool record_denied(fuse_req_t, enum event_type, const struct ruling *);
+/* The same of an operation that has two names; r may speak of a third. */
+bool record_denied_pair(fuse_req_t, enum event_type, struct ruling *r,
+    enum file_op, const char *path, const char *to_path);
 /* Records what was done, where that is wanted. */
 void record_done(fuse_req_t, enum event_type, const struct ruling *,
     const struct extra *);

@@ -103,6 +103,8 @@ node_init(size_t max_fds)
 	nodes.max_fds = max_fds;
 	fixed_init(&root, VIEW_HOST, "/", fsd.root_fd);
 	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
+	/* the first device keeps its inode numbers as they are */
+	(void)backing_ino(workspace.id.dev, 0);
 	ways_init();
 }
 

@@ -239,7 +239,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
     const char *new, unsigned flags)
 {
 	struct end from, to;
-	struct extra x = { EVF_TO_PATH, to.path, 0 };
+	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
 	struct ruling r;
 	int error;
 
@@ -257,14 +257,15 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	end_done(&to);
 	end_done(&from);
 	pthread_rwlock_unlock(&tree_lock);
-	/* the answer may be about reading something beneath it */
-	r.op = FILE_OP_RENAME;
 	if (r.decision != DECISION_MAX &&
-	    record_denied(req, EV_FILE_RENAME, &r)) {
+	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
+		from.path, to.path)) {
 		reply_error(req, EACCES);
 		return;
 	}
-	if (error == 0)
+	if (error == 0) {
+		memcpy(r.path, from.path, from.len + 1);
 		record_done(req, EV_FILE_RENAME, &r, &x);
+	}
 	reply_error(req, error);
 }
