@@ -290,7 +290,10 @@ start_user_server()
 server_answers()
 {
 	kill -0 "$SERVER_PID" 2>/dev/null || return 0 # stop waiting
-	curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health
+	case $SERVER_USER in
+	root | self) curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health ;;
+	*) as "$SERVER_USER" curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health ;;
+	esac
 }
 
 await_server()

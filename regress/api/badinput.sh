@@ -72,8 +72,8 @@ path = sys.argv[1]
 
 def conn():
     s = socket.socket(socket.AF_UNIX)
+    s.connect(path)  # waits while the server's backlog is full
     s.settimeout(30)
-    s.connect(path)
     return s
 
 

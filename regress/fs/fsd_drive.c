@@ -5,7 +5,7 @@
  * shell command in the root as one command of the session, and prints every
  * event from the ring on descriptor 9. Needs root.
  *
- * usage: fsd_drive [-r] fsd image uid gid workspace command ...
+ * usage: fsd_drive [-r] fsd policy uid gid workspace command ...
  */
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -30,6 +30,7 @@
 #include "event.h"
 #include "log.h"
 #include "msg.h"
+#include "../../src/policyd/policy.h"
 
 static struct {
 	const char *fsd, *image, *workspace;
@@ -50,8 +51,10 @@ send_fd(int sock, int fd)
 {
 	char c = 'f', ctl[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &c, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl,
+		.msg_controllen = sizeof(ctl) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
 	cm->cmsg_level = SOL_SOCKET;
@@ -67,8 +70,10 @@ recv_fd(int sock)
 {
 	char c, ctl[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &c, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl,
+		.msg_controllen = sizeof(ctl) };
 	struct cmsghdr *cm;
 	int fd;
 
@@ -186,8 +191,7 @@ session_mounts(int sock)
 static void
 run_command(const char *text)
 {
-	if (setgroups(0, NULL) == -1 ||
-	    setresgid(d.gid, d.gid, d.gid) == -1 ||
+	if (setgroups(0, NULL) == -1 || setresgid(d.gid, d.gid, d.gid) == -1 ||
 	    setresuid(d.uid, d.uid, d.uid) == -1)
 		fatal("setuid");
 	if (chdir(d.mount) == -1)
@@ -255,24 +259,35 @@ start_fsd(void)
 	d.privd = chan_new(pair[0], ROLE_PRIVD, ROLE_FSD, privd_handlers, NULL);
 }
 
+/* The image that the policy in a file compiles to. */
 static int
 image_fd(void)
 {
-	char buf[65536];
+	static uint8_t text[262144];
+	const struct vars v = { d.mount, "/tmp", "drive" };
+	struct policy p;
+	struct compiled out;
+	struct aerr e = { 0 };
 	ssize_t n;
 	int fd, in;
 
-	fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	in = open(d.image, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || in == -1)
+	n = in == -1 ? -1 : read(in, text, sizeof(text));
+	if (n == -1)
 		fatal("%s", d.image);
-	while ((n = read(in, buf, sizeof(buf))) > 0) {
-		if (write(fd, buf, (size_t)n) != n)
-			fatal("image");
-	}
 	close(in);
-	fcntl(fd, F_ADD_SEALS,
-	    F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (policy_build("drive", text, (size_t)n, &v, false, &p, &out, &e) ==
+	    -1)
+		fatalx("policy: %s", e.message);
+	fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 ||
+	    write(fd, out.image.data, out.image.len) !=
+		(ssize_t)out.image.len ||
+	    fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+		fatal("image");
+	compiled_free(&out);
+	policy_free(&p);
 	return fd;
 }
 
@@ -282,9 +297,9 @@ hand_over(void)
 	struct msg_sys_hello hello = { 0 };
 	struct msg_sys_chan peer = { ROLE_EXECD };
 	struct msg_sys_ring ring = { RING_SIZE };
-	struct msg_policy_image image = { 0 };
+	static const struct msg_policy_image image;
 	struct msg_fs_root *root = calloc(1, sizeof(*root));
-	struct msg_sys_start go = { 0 };
+	static const struct msg_sys_start go;
 	int pair[2], fds[3], image_mem = image_fd(), dup3[3], i;
 
 	hello.table_hash = msg_table_hash();
@@ -324,8 +339,8 @@ hand_over(void)
 static void
 start_session(void)
 {
-	struct msg_fs_device dev = { 0 };
-	struct msg_fs_procfs proc = { 0 };
+	static const struct msg_fs_device dev;
+	static const struct msg_fs_procfs proc;
 	int pair[2], fd;
 
 	snprintf(d.stage, sizeof(d.stage), "/tmp/fsd_drive.XXXXXX");
@@ -410,8 +425,9 @@ main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc < 6) {
-		fprintf(stderr, "usage: fsd_drive [-r] fsd image uid gid"
-				" workspace command ...\n");
+		fprintf(stderr,
+		    "usage: fsd_drive [-r] fsd policy uid gid"
+		    " workspace command ...\n");
 		return 2;
 	}
 	d.fsd = argv[0];

@@ -96,7 +96,8 @@ for name, list_ in seen.items():
             if name in ("netd", "execd") and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) \
                     and "memfd:" not in target and target != "/dev/null" and int(fd) > 2:
                 say(f"{who}: holds {target}")
-            if name != "agentshd" and name != "maker" and target.startswith("/etc/"):
+            # fsd shows the host's tree, and holds what is open in it
+            if name not in ("agentshd", "fsd") and target.startswith("/etc/"):
                 say(f"{who}: holds {target}")
             if stat.S_ISBLK(mode):
                 say(f"{who}: holds a block device: {target}")

@@ -7,24 +7,26 @@
 need_tool curl jq python3 strace
 need_root
 strace -f true 2>/dev/null || skip "strace may not trace here"
-SERVER_WRAP="strace -f -qq -y -s 0 -o $T/trace -e trace=execve,prctl,seccomp,landlock_create_ruleset,landlock_add_rule,landlock_restrict_self,recvmsg,accept4"
+mkdir "$T/trace"
+SERVER_WRAP="strace -ff -qq -o $T/trace/t -e trace=execve,prctl,seccomp,landlock_create_ruleset,landlock_add_rule,landlock_restrict_self,recvmsg,accept4"
 start_service
 ws=$(new_workspace alice)
 API_USER=alice
 new_session s "$ws"
 run_in s true || fail "a command"
 python3 - "$T/trace" <<'PY' || fail "a sandbox is open"
+import os
 import re
 import sys
 
 role = {}  # pid -> helper
 state = {}
 bad = 0
-for line in open(sys.argv[1], errors="replace"):
-    m = re.match(r"(\d+) +(.*)", line)
-    if not m:
-        continue
-    pid, call = m.groups()
+lines = []
+for f in sorted(os.listdir(sys.argv[1]), key=lambda f: int(f.split(".")[1])):
+    with open(os.path.join(sys.argv[1], f), errors="replace") as text:
+        lines += [(f, line.strip()) for line in text]
+for pid, call in lines:
     x = re.match(r'execve\("[^"]*/([a-z]+)"', call)
     if x and call.endswith("= 0"):
         role[pid] = x.group(1)

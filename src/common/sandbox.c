@@ -45,7 +45,8 @@ struct ll_ruleset {
 enum {
 	ACCESS_NONE,
 	ACCESS_RO,
-	ACCESS_RW
+	ACCESS_RW,
+	ACCESS_WRITE
 };
 
 #define LIMIT(roles, resource, value, reason)
@@ -196,6 +197,8 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
 		       " landlock in the lsm= list is needed");
 	attr.handled_access_fs = landlock_all(abi);
+	if (most == ACCESS_WRITE)
+		attr.handled_access_fs &= ~(uint64_t)LL_READ;
 	size = sizeof(attr.handled_access_fs);
 	if (abi >= 4) {
 		attr.handled_access_net = LL_NET_ALL;
@@ -212,13 +215,15 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 		if (dirs[i].fd == -1)
 			continue;
 		if (most == ACCESS_NONE ||
-		    (dirs[i].access == SANDBOX_RW && most != ACCESS_RW))
+		    (dirs[i].access == SANDBOX_RW && most == ACCESS_RO))
 			fatalx("more access than the LANDLOCK row allows");
 		rule.parent_fd = dirs[i].fd;
 		rule.allowed_access = LL_READ;
 		if (dirs[i].access == SANDBOX_RW)
 			rule.allowed_access |= LL_WRITE;
 		rule.allowed_access &= attr.handled_access_fs;
+		if (rule.allowed_access == 0)
+			continue; /* it is not restricted at all */
 		if (syscall(SYS_landlock_add_rule, fd,
 			LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)
 			fatal("landlock_add_rule");

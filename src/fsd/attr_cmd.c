@@ -17,9 +17,9 @@
 #include "fsd.h"
 #include "log.h"
 
-#define ATTR_MAX 4096 /* commands at one time */
-#define ATTR_CACHE 512
-#define ATTR_DEPTH 256 /* generations of processes */
+#define ATTR_MAX 4096	  /* commands at one time */
+#define ATTR_CACHE 64	  /* each holds a descriptor */
+#define ATTR_DEPTH 256	  /* generations of processes */
 #define ATTR_WAIT_MS 1000 /* for word of a new keeper */
 
 struct command {
@@ -87,7 +87,7 @@ attr_forget(uint64_t number)
 	struct command *c;
 
 	pthread_mutex_lock(&attr.lock);
-	LIST_FOREACH (c, &attr.commands, entry) {
+	LIST_FOREACH(c, &attr.commands, entry) {
 		if (c->number == number)
 			break;
 	}
@@ -152,7 +152,7 @@ find_keeper(uint32_t pid, struct actor *a)
 {
 	struct command *c;
 
-	LIST_FOREACH (c, &attr.commands, entry) {
+	LIST_FOREACH(c, &attr.commands, entry) {
 		if (c->keeper == pid) {
 			a->command = c->number;
 			memcpy(a->id, c->id, sizeof(a->id));

@@ -124,8 +124,9 @@ void
 backing_attr(struct stat *st, const struct statx *stx)
 {
 	memset(st, 0, sizeof(*st));
-	st->st_ino = backing_ino(
-	    makedev(stx->stx_dev_major, stx->stx_dev_minor), stx->stx_ino);
+	st->st_ino = backing_ino(makedev(stx->stx_dev_major,
+				     stx->stx_dev_minor),
+	    stx->stx_ino);
 	st->st_mode = stx->stx_mode;
 	st->st_nlink = stx->stx_nlink;
 	st->st_uid = shown_id(stx->stx_uid);

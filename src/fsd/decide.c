@@ -108,8 +108,8 @@ refuse(struct ruling *r, const char *rule, const char *message)
 }
 
 void
-refuse_node(struct ruling *r, enum file_op op, struct node *n,
-    const char *rule, const char *message)
+refuse_node(struct ruling *r, enum file_op op, struct node *n, const char *rule,
+    const char *message)
 {
 	r->op = op;
 	r->view = n->view;

@@ -27,7 +27,7 @@
 /* Where an object lies: the same host file seen by two ways is two nodes. */
 enum view {
 	VIEW_VIRTUAL, /* an empty directory that something is mounted over */
-	VIEW_HOST, /* the host's tree: never changed */
+	VIEW_HOST,    /* the host's tree: never changed */
 	VIEW_WORKSPACE,
 	VIEW_MAX
 };
@@ -60,16 +60,16 @@ struct node {
 	TAILQ_ENTRY(node) lru; /* while fd is not -1 */
 	struct ident id;
 	enum view view;
-	mode_t type; /* S_IFMT bits */
+	mode_t type;	   /* S_IFMT bits */
 	const char *fixed; /* path of a node that never moves, else NULL */
 	struct name_list names;
 	uint64_t nlookup; /* the kernel's references */
-	unsigned holds; /* ours: names beneath, handles, operations */
-	unsigned users; /* operations that use fd now */
-	unsigned opens; /* handles */
-	int fd; /* O_PATH, or -1: to be opened again by a name */
-	bool anchor; /* something may be mounted on it */
-	bool dead; /* waits to be freed */
+	unsigned holds;	  /* ours: names beneath, handles, operations */
+	unsigned users;	  /* operations that use fd now */
+	unsigned opens;	  /* handles */
+	int fd;		  /* O_PATH, or -1: to be opened again by a name */
+	bool anchor;	  /* something may be mounted on it */
+	bool dead;	  /* waits to be freed */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -84,29 +84,30 @@ struct ruling {
 
 /* Who asked: a process and the command that it belongs to. */
 struct actor {
-	uint32_t pid; /* thread group, as the session numbers it */
+	uint32_t pid;	  /* thread group, as the session numbers it */
 	uint64_t command; /* 0: none */
 	char id[AGENTSH_CMDID_MAX + 1];
 };
 
-/* One more field of an event. */
+/* One more field of an event, and the one after it. */
 struct extra {
 	enum event_field field;
 	const char *str; /* NULL: num */
 	uint64_t num;
+	const struct extra *next;
 };
 
 /* An open file, or a directory being listed. */
 struct handle {
 	LIST_ENTRY(handle) entry;
 	struct node *node;
-	struct actor actor; /* who opened it */
-	int fd; /* -1 in a listing */
+	struct actor actor;	/* who opened it */
+	int fd;			/* -1 in a listing */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
-	pthread_mutex_t lock; /* of the listing */
-	DIR *dir; /* of a host directory */
-	off_t dir_off; /* where dir stands */
+	pthread_mutex_t lock;	 /* of the listing */
+	DIR *dir;		 /* of a host directory */
+	off_t dir_off;		 /* where dir stands */
 	struct dirent *dir_next; /* read, but did not fit */
 	struct listing *listing; /* of a directory with entries of our own */
 };
@@ -123,8 +124,8 @@ struct fsd {
 	uint32_t uid;
 	uint32_t gid;
 	char mount[AGENTSH_PATH_MAX + 1]; /* workspace as the session sees it */
-	_Atomic bool settled; /* the session's root is complete */
-	_Atomic bool init_done; /* FUSE_INIT was heard */
+	_Atomic bool settled;		  /* the session's root is complete */
+	_Atomic bool init_done;		  /* FUSE_INIT was heard */
 };
 
 extern struct fsd fsd;
@@ -134,7 +135,7 @@ void node_init(size_t max_fds);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
-/* A directory of ours at that place, or NULL: beneath the root only. */
+/* A directory of ours at that place, or NULL. */
 struct node *node_virtual(const char *path);
 /* The node of an object just opened as O_PATH (fd is taken): one lookup more
  * for the kernel. NULL on lack of memory. */
@@ -188,13 +189,16 @@ void ask_open(struct ruling *, struct node *, int flags);
 /* Would an object of this type be readable and writable at that path? */
 void ask_use(struct ruling *, mode_t type, enum view, const char *, size_t);
 void refuse(struct ruling *, const char *rule, const char *message);
-void refuse_node(struct ruling *, enum file_op, struct node *,
-    const char *rule, const char *message);
+void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
+    const char *message);
 
 /* record.c: events */
 void record_init(void);
 /* Records a denial and says true, or says false. */
 bool record_denied(fuse_req_t, enum event_type, const struct ruling *);
+/* The same of an operation that has two names; r may speak of a third. */
+bool record_denied_pair(fuse_req_t, enum event_type, struct ruling *r,
+    enum file_op, const char *path, const char *to_path);
 /* Records what was done, where that is wanted. */
 void record_done(fuse_req_t, enum event_type, const struct ruling *,
     const struct extra *);
@@ -259,8 +263,8 @@ void op_fsync(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
 void op_fallocate(fuse_req_t, fuse_ino_t, int, off_t, off_t,
     struct fuse_file_info *);
 void op_lseek(fuse_req_t, fuse_ino_t, off_t, int, struct fuse_file_info *);
-void op_copy(fuse_req_t, fuse_ino_t, off_t, struct fuse_file_info *,
-    fuse_ino_t, off_t, struct fuse_file_info *, size_t, int);
+void op_copy(fuse_req_t, fuse_ino_t, off_t, struct fuse_file_info *, fuse_ino_t,
+    off_t, struct fuse_file_info *, size_t, int);
 
 /* op_dir.c */
 void op_opendir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);

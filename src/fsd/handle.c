@@ -53,7 +53,7 @@ handle_sync(uint64_t command)
 	struct handle *h;
 
 	pthread_mutex_lock(&handles.lock);
-	LIST_FOREACH (h, &handles.all, entry) {
+	LIST_FOREACH(h, &handles.all, entry) {
 		if (h->actor.command == command)
 			record_bytes(h);
 	}

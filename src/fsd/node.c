@@ -14,6 +14,7 @@
 
 #include "fsd.h"
 #include "log.h"
+#include "path.h"
 
 #define NODE_BUCKETS 16384
 #define NAME_BUCKETS 16384
@@ -46,6 +47,11 @@ static struct node virtuals[] = {
 
 #define NVIRTUALS (sizeof(virtuals) / sizeof(virtuals[0]))
 
+/* Directories on the way to a workspace that shows at its own path beneath one
+ * of those. */
+static struct node *ways;
+static size_t nways;
+
 static void
 fixed_init(struct node *n, enum view view, const char *path, int fd)
 {
@@ -63,6 +69,33 @@ fixed_init(struct node *n, enum view view, const char *path, int fd)
 	n->anchor = true;
 }
 
+/* A workspace in a directory of ours is reached by more directories of ours:
+ * the host's ones there are not shown. */
+static void
+ways_init(void)
+{
+	const char *end, *s;
+	size_t i;
+
+	for (i = 0; i < NVIRTUALS; i++) {
+		if (path_is_beneath(fsd.mount, virtuals[i].fixed))
+			break;
+	}
+	if (i == NVIRTUALS)
+		return;
+	ways = calloc(strlen(fsd.mount), sizeof(*ways));
+	if (ways == NULL)
+		fatal("calloc");
+	end = fsd.mount + strlen(virtuals[i].fixed) + 1;
+	for (s = strchr(end, '/'); s != NULL; s = strchr(s + 1, '/')) {
+		ways[nways] = virtuals[i];
+		ways[nways].fixed = strndup(fsd.mount, (size_t)(s - fsd.mount));
+		if (ways[nways].fixed == NULL)
+			fatal("strndup");
+		nways++;
+	}
+}
+
 void
 node_init(size_t max_fds)
 {
@@ -70,6 +103,9 @@ node_init(size_t max_fds)
 	nodes.max_fds = max_fds;
 	fixed_init(&root, VIEW_HOST, "/", fsd.root_fd);
 	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
+	/* the first device keeps its inode numbers as they are */
+	(void)backing_ino(workspace.id.dev, 0);
+	ways_init();
 }
 
 struct node *
@@ -99,6 +135,10 @@ node_virtual(const char *path)
 		if (strcmp(virtuals[i].fixed, path) == 0)
 			return &virtuals[i];
 	}
+	for (i = 0; i < nways; i++) {
+		if (strcmp(ways[i].fixed, path) == 0)
+			return &ways[i];
+	}
 	return NULL;
 }
 
@@ -127,7 +167,7 @@ find_name(const struct node *parent, const char *text)
 {
 	struct name *m;
 
-	LIST_FOREACH (m, &nodes.by_text[hash_name(parent, text)], by_text) {
+	LIST_FOREACH(m, &nodes.by_text[hash_name(parent, text)], by_text) {
 		if (m->parent == parent && strcmp(m->text, text) == 0)
 			return m;
 	}
@@ -140,7 +180,7 @@ live_name(const struct node *n)
 {
 	struct name *m;
 
-	LIST_FOREACH (m, &n->names, of_node) {
+	LIST_FOREACH(m, &n->names, of_node) {
 		if (!m->gone)
 			return m;
 	}
@@ -266,9 +306,8 @@ find_node(enum view view, const struct ident *id)
 {
 	struct node *n;
 
-	LIST_FOREACH (n, &nodes.by_ident[hash_ident(view, id)], by_ident) {
-		if (n->view == view &&
-		    memcmp(&n->id, id, sizeof(*id)) == 0)
+	LIST_FOREACH(n, &nodes.by_ident[hash_ident(view, id)], by_ident) {
+		if (n->view == view && memcmp(&n->id, id, sizeof(*id)) == 0)
 			return n;
 	}
 	return NULL;
@@ -410,8 +449,8 @@ name_add(struct node *n, struct node *parent, const char *text)
 /* A node without its new name would be decided by the old one: no memory for
  * a name ends the process. */
 void
-name_moved(struct node *from, const char *old, struct node *to,
-    const char *new, bool exchange)
+name_moved(struct node *from, const char *old, struct node *to, const char *new,
+    bool exchange)
 {
 	struct name *m, *other;
 	struct node *swapped = NULL;

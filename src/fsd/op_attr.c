@@ -12,8 +12,8 @@
 #include "fsd.h"
 
 #define SET_TIMES                                                              \
-	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |                           \
-	    FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	    FUSE_SET_ATTR_MTIME_NOW)
 
 /* 0 or an error number. */
 int
@@ -26,7 +26,7 @@ node_attr(struct node *n, const struct handle *h, struct stat *st)
 		memset(st, 0, sizeof(*st));
 		st->st_mode = S_IFDIR | 0755;
 		st->st_nlink = 2;
-		st->st_ino = backing_ino(0, (uintptr_t)n->fixed);
+		st->st_ino = backing_ino(UINT64_MAX, (uintptr_t)n->fixed);
 		return 0;
 	}
 	if (h != NULL && h->fd != -1) {
@@ -186,6 +186,7 @@ record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 		ask_node(&r, changes[i].op, n);
 		x.field = EVF_MODE;
 		x.str = NULL;
+		x.next = NULL;
 		x.num = st->st_mode & 07777;
 		if (changes[i].event == EV_FILE_TRUNCATE) {
 			x.field = EVF_SIZE;

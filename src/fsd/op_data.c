@@ -44,8 +44,7 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 
 	(void)ino;
 	while (done < size) {
-		n = pwrite(h->fd, data + done, size - done,
-		    off + (off_t)done);
+		n = pwrite(h->fd, data + done, size - done, off + (off_t)done);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && done == 0) {

@@ -97,13 +97,16 @@ listing_add_host(struct listing *l, DIR *dir)
 static struct listing *
 listing_new(DIR *dir)
 {
+	struct node *root = node_of(FUSE_ROOT_ID);
 	struct listing *l;
+	uint64_t ino;
 
 	l = calloc(1, sizeof(*l));
 	if (l == NULL)
 		return NULL;
-	if (listing_add(l, ".", 1, DT_DIR) == -1 ||
-	    listing_add(l, "..", 1, DT_DIR) == -1)
+	ino = backing_ino(root->id.dev, root->id.ino);
+	if (listing_add(l, ".", ino, DT_DIR) == -1 ||
+	    listing_add(l, "..", ino, DT_DIR) == -1)
 		goto fail;
 	if (dir == NULL)
 		return l;
@@ -185,7 +188,7 @@ void
 op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
-	struct handle *h;
+	struct handle *h = NULL;
 	struct ruling r;
 	int error;
 

@@ -52,7 +52,7 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 {
 	struct node *parent = node_of(ino);
 	struct fuse_entry_param e;
-	struct extra x = { EVF_TARGET, k->target, 0 };
+	struct extra x = { EVF_TARGET, k->target, 0, NULL };
 	struct ruling r;
 	int error;
 
@@ -174,9 +174,9 @@ void
 op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 {
 	struct node *n = node_of(ino), *parent = node_of(newparent);
-	char path[AGENTSH_PATH_MAX + 1];
+	char old[AGENTSH_PATH_MAX + 1], path[AGENTSH_PATH_MAX + 1];
 	struct fuse_entry_param e;
-	struct extra x = { EVF_TO_PATH, path, 0 };
+	struct extra x = { EVF_TO_PATH, path, 0, NULL };
 	struct ruling r;
 	int error = 0;
 
@@ -188,7 +188,10 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	else if (!ruling_denies(&r))
 		error = link_entry(req, n, parent, text, &e);
 	pthread_rwlock_unlock(&tree_lock);
-	if (record_denied(req, EV_FILE_LINK, &r)) {
+	if (node_path(n, old) == -1)
+		old[0] = '\0';
+	if (record_denied_pair(req, EV_FILE_LINK, &r, FILE_OP_LINK, old,
+		path)) {
 		reply_error(req, EACCES);
 		return;
 	}

@@ -143,13 +143,10 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 	memset(e, 0, sizeof(*e));
 	ruling_init(&r);
 	ask_child(&r, FILE_OP_STAT, parent, text);
-	denied = ruling_denies(&r) && fsd.settled &&
-	    !is_anchored(parent, text);
-	if (parent->view == VIEW_VIRTUAL)
-		return ENOENT;
+	denied = ruling_denies(&r) && fsd.settled && !is_anchored(parent, text);
 	if (strlen(text) > NAME_MAX)
 		return ENAMETOOLONG;
-	if (parent->view == VIEW_HOST) {
+	if (parent->view != VIEW_WORKSPACE) {
 		fixed = node_virtual(r.path);
 		if (fixed != NULL)
 			return lookup_fixed(fixed, e);
@@ -157,6 +154,8 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 			return denied ? deny_lookup(req, &r, quiet) :
 					lookup_fixed(node_workspace(), e);
 	}
+	if (parent->view == VIEW_VIRTUAL)
+		return ENOENT;
 	pfd = node_use(parent);
 	if (pfd == -1)
 		return errno;

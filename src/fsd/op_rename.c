@@ -27,8 +27,8 @@ struct end {
 	const char *text;
 	int pfd;
 	struct node *node; /* when the kernel knows it */
-	int fd; /* of the node, kept while names change */
-	mode_t type; /* 0: nothing there */
+	int fd;		   /* of the node, kept while names change */
+	mode_t type;	   /* 0: nothing there */
 	char path[AGENTSH_PATH_MAX + 1];
 	size_t len;
 };
@@ -105,8 +105,7 @@ walk_enter(struct walk *w, int at, const char *text)
 		    "the directory is nested too deeply to be renamed");
 		return;
 	}
-	fd = openat(at, text,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
 	if (w->dir[w->depth] == NULL) {
 		/* what cannot be looked at is not moved */
@@ -240,7 +239,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
     const char *new, unsigned flags)
 {
 	struct end from, to;
-	struct extra x = { EVF_TO_PATH, to.path, 0 };
+	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
 	struct ruling r;
 	int error;
 
@@ -259,11 +258,14 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	end_done(&from);
 	pthread_rwlock_unlock(&tree_lock);
 	if (r.decision != DECISION_MAX &&
-	    record_denied(req, EV_FILE_RENAME, &r)) {
+	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
+		from.path, to.path)) {
 		reply_error(req, EACCES);
 		return;
 	}
-	if (error == 0)
+	if (error == 0) {
+		memcpy(r.path, from.path, from.len + 1);
 		record_done(req, EV_FILE_RENAME, &r, &x);
+	}
 	reply_error(req, error);
 }

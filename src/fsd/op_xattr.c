@@ -158,8 +158,8 @@ is_refused(fuse_req_t req, struct node *n, const char *name)
 }
 
 void
-op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-    const char *value, size_t size, int flags)
+op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+    size_t size, int flags)
 {
 	struct node *n = node_of(ino);
 	char path[32];

@@ -6,7 +6,7 @@
  */
 #include <sys/random.h>
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fsd.h"
@@ -83,18 +83,21 @@ emit(const struct actor *a, enum event_type type, const struct ruling *r,
 	    r->rule, r->message);
 	if (ruling_denies(r))
 		ev_u64(&b, EVF_BLOCKED, 1);
-	if (x != NULL && x->str != NULL)
-		ev_str(&b, x->field, x->str);
-	else if (x != NULL)
-		ev_u64(&b, x->field, x->num);
+	for (; x != NULL; x = x->next) {
+		if (x->str != NULL)
+			ev_str(&b, x->field, x->str);
+		else
+			ev_u64(&b, x->field, x->num);
+	}
 	/* without its record nothing may happen any more */
 	if (b.bad || ev_emit(&fsd.proc.ring, &b) == -1)
 		fatalx("an event could not be recorded");
 	buf_free(&b);
 }
 
-bool
-record_denied(fuse_req_t req, enum event_type type, const struct ruling *r)
+static bool
+denied(fuse_req_t req, enum event_type type, const struct ruling *r,
+    const struct extra *x)
 {
 	struct actor a;
 
@@ -102,8 +105,31 @@ record_denied(fuse_req_t req, enum event_type type, const struct ruling *r)
 		return false;
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 	if (!is_noise(type) || !is_repeat(&a, type, r))
-		emit(&a, type, r, NULL);
+		emit(&a, type, r, x);
 	return true;
+}
+
+bool
+record_denied(fuse_req_t req, enum event_type type, const struct ruling *r)
+{
+	return denied(req, type, r, NULL);
+}
+
+bool
+record_denied_pair(fuse_req_t req, enum event_type type, struct ruling *r,
+    enum file_op op, const char *path, const char *to_path)
+{
+	char why[AGENTSH_PATH_MAX + 16];
+	struct extra cause = { EVF_ERROR, why, 0, NULL };
+	struct extra x = { EVF_TO_PATH, to_path, 0, NULL };
+
+	r->op = op;
+	if (strcmp(r->path, path) != 0 && strcmp(r->path, to_path) != 0) {
+		snprintf(why, sizeof(why), "because of %s", r->path);
+		x.next = &cause;
+	}
+	snprintf(r->path, sizeof(r->path), "%s", path);
+	return denied(req, type, r, &x);
 }
 
 void
@@ -127,7 +153,7 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
     _Atomic uint64_t *count)
 {
 	struct ruling r;
-	struct extra x = { EVF_BYTES, NULL, 0 };
+	struct extra x = { EVF_BYTES, NULL, 0, NULL };
 
 	x.num = atomic_exchange(count, 0);
 	if (x.num == 0 || h->node->view != VIEW_WORKSPACE)

@@ -149,8 +149,7 @@ serve_start(int device_fd)
 	int flags, rc = 0;
 
 	flags = fcntl(device_fd, F_GETFL);
-	if (flags == -1 ||
-	    fcntl(device_fd, F_SETFL, flags & ~O_NONBLOCK) == -1)
+	if (flags == -1 || fcntl(device_fd, F_SETFL, flags & ~O_NONBLOCK) == -1)
 		return -1;
 	if (fuse_opt_add_arg(&args, "fsd") == -1)
 		return -1;

@@ -115,6 +115,8 @@ child_free(struct child *c)
 	TAILQ_REMOVE(&privd.children, c, entry);
 	if (c->ev != NULL)
 		event_free(c->ev);
+	if (c->end != NULL)
+		event_free(c->end);
 	chan_free(c->ch);
 	close(c->pidfd);
 	free(c);
@@ -151,15 +153,28 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+kill_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	child_kill(arg);
+}
+
+static void
 child_chan_closed(struct chan *ch, const char *why)
 {
+	static const struct timeval grace = { .tv_sec = 1 };
 	struct child *c = ch->arg;
 
-	/* init's end is its exec; a helper that closes it has died, or broke
-	 * the rules and dies now */
 	log_debug("%s (pid %d): channel closed: %s", proc_rows[c->role].file,
 	    (int)c->pid, why);
-	if (c->role != ROLE_INIT && c->role != ROLE_MAKER)
+	/* init's end of it is its exec, of the one-shots their exit */
+	if ((R_HELPERS & (1U << c->role)) == 0)
+		return;
+	/* most often it is about to exit, and its status tells more than our
+	 * signal; but without channel nobody goes on */
+	c->end = evtimer_new(privd.base, kill_cb, c);
+	if (c->end == NULL || evtimer_add(c->end, &grace) == -1)
 		child_kill(c);
 }
 

@@ -144,11 +144,12 @@ dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		fatal("%s", path);
-	if (made && (uid != geteuid() || gid != getegid()) &&
-	    fchown(fd, uid, gid) == -1)
-		fatal("chown %s", path);
+	/* whatever the umask was; the owner last, he may be another */
 	if (made && fchmod(fd, mode) == -1)
 		fatal("chmod %s", path);
+	if (made && (uid != privd.uid || gid != privd.gid) &&
+	    fchown(fd, uid, gid) == -1)
+		fatal("chown %s", path);
 	if (fstat(fd, &st) == -1)
 		fatal("%s", path);
 	if (st.st_uid != uid)
@@ -218,21 +219,32 @@ fill_conf(struct conf *c)
 		xdg(dir, sizeof(dir), "XDG_CONFIG_HOME", ".config");
 	}
 	if (c->state_dir[0] == '\0')
-		put_path(c->state_dir, sizeof(c->state_dir), "%s", state);
+		put_path(c->state_dir, sizeof(c->state_dir), "%s/sessions",
+		    state);
 	if (c->policy_dir[0] == '\0')
 		put_path(c->policy_dir, sizeof(c->policy_dir), "%s/policies",
 		    dir);
 	if (c->log_dir[0] == '\0' && privd.mode == MODE_SERVICE)
 		put_path(c->log_dir, sizeof(c->log_dir), "%s", AGENTSH_LOGDIR);
 	else if (c->log_dir[0] == '\0')
-		put_path(c->log_dir, sizeof(c->log_dir), "%s/log",
-		    c->state_dir);
+		put_path(c->log_dir, sizeof(c->log_dir), "%s/log", state);
 	if (c->api_socket[0] == '\0')
 		put_path(c->api_socket, sizeof(c->api_socket), "%s/api.sock",
 		    privd.paths.run);
 	if (c->operator_socket[0] == '\0')
 		put_path(c->operator_socket, sizeof(c->operator_socket),
 		    "%s/operator.sock", privd.paths.run);
+}
+
+static int
+open_or_die(const char *path, int flags)
+{
+	int fd;
+
+	fd = open(path, flags | O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		fatal("%s", path);
+	return fd;
 }
 
 void
@@ -245,27 +257,19 @@ dirs_open(void)
 	bool service = privd.mode == MODE_SERVICE;
 
 	fill_conf(c);
-	/* the group is left to whoever makes the directory beforehand */
-	close(dir_open(privd.paths.run, service ? 0755 : 0700, geteuid(),
-	    getegid()));
+	/* in MODE_USER every helper has our own ids: init() */
+	close(dir_open(privd.paths.run, service ? 0755 : 0700, privd.uid,
+	    privd.gid));
 	take_lock();
-	close(dir_open(c->state_dir, service ? 0755 : 0700, geteuid(),
-	    getegid()));
-	put_path(privd.paths.spool, sizeof(privd.paths.spool), "%s/spool",
-	    c->state_dir);
-	privd.dir_fd[DIR_SPOOL] = dir_open(privd.paths.spool, 0700,
-	    service ? front->uid : geteuid(), service ? front->gid : getegid());
+	privd.dir_fd[DIR_SPOOL] = dir_open(c->state_dir, 0700, front->uid,
+	    front->gid);
 	privd.dir_fd[DIR_LOG] = dir_open(c->log_dir, service ? 0750 : 0700,
-	    service ? log->uid : geteuid(), service ? log->gid : getegid());
+	    log->uid, log->gid);
 	privd.dir_fd[DIR_POLICY] = policies_open(c->policy_dir);
 	privd.dir_fd[DIR_POLICY_DEFAULT] =
 	    policies_open(privd.paths.policy_default);
 	put_path(path, sizeof(path), "%s/%s", privd.paths.helpers,
 	    proc_rows[ROLE_INIT].file);
-	privd.init_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (privd.init_fd == -1)
-		fatal("%s", path);
-	privd.host_root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (privd.host_root_fd == -1)
-		fatal("/");
+	privd.init_fd = open_or_die(path, 0);
+	privd.host_root_fd = open_or_die("/", O_DIRECTORY);
 }

@@ -54,7 +54,7 @@ static const struct {
 static struct {
 	bool loaded;
 	bool ended;
-	int status;
+	char how[64]; /* it ended */
 } reader;
 
 int
@@ -147,8 +147,11 @@ reader_run(int fd)
 	while (!reader.ended)
 		event_base_loop(privd.base, EVLOOP_ONCE);
 	event_free(timer);
-	if (!reader.loaded || reader.status != 0)
-		fatalx("the configuration was not accepted");
+	if (strcmp(reader.how, "exit status 0") != 0)
+		fatalx("the configuration was not accepted (readconf: %s)",
+		    reader.how);
+	if (!reader.loaded)
+		fatalx("readconf ended without an answer");
 }
 
 void
@@ -188,7 +191,7 @@ dir_path(char *dst, size_t size, enum dir_kind kind)
 		p = privd.conf.log_dir;
 		break;
 	case DIR_SPOOL:
-		p = privd.paths.spool;
+		p = privd.conf.state_dir;
 		break;
 	case DIR_MAX:
 		break;
@@ -307,7 +310,7 @@ helper_died(struct child *c, const char *how)
 {
 	if (c->role == ROLE_READCONF) {
 		reader.ended = true;
-		reader.status = strcmp(how, "exit status 0") == 0 ? 0 : 1;
+		snprintf(reader.how, sizeof(reader.how), "%s", how);
 		return;
 	}
 	privd.helper[c->role] = NULL;

@@ -36,7 +36,8 @@ struct child {
 	struct chan *ch;   /* NULL for init once it runs */
 	struct sess *sess; /* NULL for a helper of the service */
 	struct event *ev;
-	bool ready; /* has said SYS_READY */
+	struct event *end; /* kills it when its channel is over */
+	bool ready;	   /* has said SYS_READY */
 };
 
 enum sess_state {
@@ -100,7 +101,6 @@ struct paths {
 	char run[AGENTSH_PATH_MAX];
 	char lock[AGENTSH_PATH_MAX];
 	char policy_default[AGENTSH_PATH_MAX];
-	char spool[AGENTSH_PATH_MAX];
 };
 
 struct privd {
