@@ -137,6 +137,7 @@ static const struct row rows[] = {
 	{ "socket-audit", SYS_socket, { AF_NETLINK, SOCK_RAW, 9 }, EPROTONOSUPPORT },
 	{ "seccomp-listener", SYS_seccomp, { 1, 8, NOWHERE }, EPERM },
 	{ "unknown-call", 1000, { 0 }, ENOSYS },
+	{ "x32-execve", 520, { NOWHERE, 0, 0 }, ENOSYS },
 	{ "listmount", 458, { NOWHERE, NOWHERE, 0, 0 }, ENOSYS },
 	{ "open_tree_attr", 467, { -1, NOWHERE, 0, NOWHERE, 0 }, ENOSYS },
 };

@@ -206,7 +206,8 @@ init_keeper_gone(struct command *c, int status)
 static void
 init_sweep(void)
 {
-	pid_t pids[1024];
+	/* room for every keeper, and orphans behind them */
+	static pid_t pids[INIT_MAX_COMMANDS + 1024];
 	struct tree t = { 0 };
 	ssize_t n;
 	size_t i, left = 0;
