@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What stops the start of agentshd, and that it says what to change; -n; a
+# second one; sessions that are refused by the kernel's word on who asks.
+# timeout: 120
+. "${TEST_SRC:?}/regress/lib.sh"
+need_tool curl jq python3
+need_root
+
+# refused TEXT command...: exits with 1 and says TEXT
+refused()
+{
+	text_=$1
+	shift
+	out=$("$@" 2>&1 </dev/null)
+	want "$text_: status" $? 1
+	want_in "status 1" "$out" "$text_"
+}
+
+start_service
+refused "already running" env -i AGENTSH_HELPER_DIR="$T/stage" \
+    AGENTSH_CONFIG="$T/etc/config.yaml" "$T/stage/agentshd"
+
+# whose session it is
+ws=$(new_workspace alice)
+API_USER=bob
+api POST /api/v1/sessions "{\"id\":\"b\",\"workspace\":\"/root\"}" >"$T/out"
+want "workspace that bob may not enter" "$(status)" 400
+API_USER=_agentsh
+api POST /api/v1/sessions "{\"id\":\"b\",\"workspace\":\"$ws\"}" >"$T/out"
+want "session of one of agentsh's own users" "$(status)" 403
+API_USER=alice
+api POST /api/v1/sessions "{\"id\":\"b\",\"workspace\":\"/\"}" >"$T/out"
+want "workspace /" "$(status)" 400
+new_session s "$ws"
+want "groups of the session" "$(run_in s sh -c "grep ^Groups: /proc/self/status | wc -w")" 3
+want "no network but a loopback" "$(run_in s sh -c 'grep -c : /proc/net/dev')" 1
+want "mounts of the host" "$(run_in s sh -c "grep -c ' /run/agentsh\| /home \|$T' /proc/self/mountinfo")" 0
+
+# the spawner has the capabilities of privcap.def and no other
+python3 - "$TEST_SRC/src/privd/privcap.def" "$SERVER_PID" <<'PY' || fail "capabilities of agentshd"
+import re
+import sys
+number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
+          "SYS_ADMIN": 21, "SETFCAP": 31}
+names = re.findall(r"^PRIVCAP\((\w+),", open(sys.argv[1]).read(), re.M)
+mask = sum(1 << number[n] for n in names)
+for line in open(f"/proc/{sys.argv[2]}/status"):
+    key, _, value = line.partition(":")
+    if key in ("CapInh", "CapPrm", "CapEff", "CapBnd") and int(value, 16) != mask:
+        sys.exit(f"{key} is {value.strip()}, want {mask:x}")
+    if key == "CapAmb" and int(value, 16) != 0:
+        sys.exit("ambient capabilities")
+    if key == "NoNewPrivs" and value.strip() != "1":
+        sys.exit("may gain rights")
+PY
+unset API_USER
+ws=$(mktemp -d "$T/rootws.XXXXXX")
+new_session r "$ws"
+want "a session of root" "$(run_in r sh -c 'id -u; touch f; stat -c %u f; grep ^CapBnd /proc/self/status | cut -f2')" "0
+0
+0000000000000000"
+stop_server
+
+run_agentshd()
+{
+	env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
+}
+
+say "nonsense: 1" >"$T/bad.yaml"
+chmod 0644 "$T/bad.yaml"
+refused "bad.yaml:1" run_agentshd -n -f "$T/bad.yaml"
+refused "No such file" run_agentshd -n -f "$T/none.yaml"
+want "-n" "$(run_agentshd -n -f "$T/etc/config.yaml" 2>&1)" "configuration OK"
+run_agentshd -nv -f "$T/etc/config.yaml" >"$T/normal.yaml" || fail "-nv"
+chmod 0644 "$T/normal.yaml"
+want "-nv of -nv" "$(run_agentshd -nv -f "$T/normal.yaml" | sum)" "$(sum <"$T/normal.yaml")"
+
+chmod 0777 "$T/var/log"
+refused "can be written by others" run_agentshd -f "$T/etc/config.yaml"
+chmod 0700 "$T/var/log"
+chown bob "$T/stage/maker"
+refused "must belong to root" run_agentshd -f "$T/etc/config.yaml"
+chown root "$T/stage/maker"
+
+as_alice()
+{
+	as alice agentshd "$@"
+}
+
+chmod 0600 /dev/fuse
+refused "chmod 0666 /dev/fuse" as_alice
+chmod 0666 /dev/fuse
+grep -v '^_agentshn' "$T/etc/passwd" >"$T/etc/passwd.new"
+cat "$T/etc/passwd.new" >"$T/etc/passwd"
+refused "systemd-sysusers" run_agentshd -f "$T/etc/config.yaml"
+exit 0
