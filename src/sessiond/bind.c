@@ -58,6 +58,7 @@ bind_parse(const char *text, struct sockaddr_storage *ss)
 	return sizeof(*in4);
 }
 
+/* The two addresses by which privd looks for a client's socket. */
 static bool
 bind_is_loopback(const struct sockaddr_storage *ss)
 {
@@ -65,7 +66,7 @@ bind_is_loopback(const struct sockaddr_storage *ss)
 	const struct sockaddr_in6 *in6 = (const void *)ss;
 
 	if (ss->ss_family == AF_INET)
-		return ntohl(in4->sin_addr.s_addr) >> 24 == 127;
+		return ntohl(in4->sin_addr.s_addr) == INADDR_LOOPBACK;
 	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
@@ -86,8 +87,9 @@ http_bind(const char *addr, bool may_miss)
 		fatalx("server.http.addr: \"%s\" is not an address and port",
 		    addr);
 	if (!bind_is_loopback(&ss))
-		fatalx("server.http.addr: \"%s\" is not a loopback address; "
-		       "the API is for programs of this host",
+		fatalx(
+		    "server.http.addr: \"%s\" is neither 127.0.0.1 nor [::1]; "
+		    "the API is for programs of this host",
 		    addr);
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counts the clients. evhttp tells nobody when it drops a connection that sent
- * no request, so each connection's bufferevent is held by one reference more;
- * evhttp takes its callbacks away when it frees it, which a look from time to
- * time finds.
+ * The clients as connections: how many there are, and which of them take too
+ * long to say what they want. evhttp's own time limit begins anew with every
+ * byte, and it tells nobody when it drops a connection that sent no request.
+ * So each connection's bufferevent is held by one reference more; evhttp takes
+ * its callbacks away when it frees it, which a look from time to time finds.
  */
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include <stdlib.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
 #include "log.h"
@@ -19,6 +22,7 @@
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct bufferevent *bev;
+	uint64_t since_ms; /* first byte of a request not yet complete, or 0 */
 };
 
 static struct {
@@ -28,25 +32,80 @@ static struct {
 	bool paused;
 	void (*pause)(bool);
 	struct event *timer;
+	struct conn **by_fd; /* of those that have sent something */
+	size_t nfds;
 } conns;
+
+static struct conn *
+conns_by_fd(int fd)
+{
+	return fd >= 0 && (size_t)fd < conns.nfds ? conns.by_fd[fd] : NULL;
+}
+
+static int
+conns_put_fd(int fd, struct conn *c)
+{
+	struct conn **bigger;
+	size_t n = conns.nfds;
+
+	if (fd < 0)
+		return -1;
+	if ((size_t)fd >= n) {
+		n = (size_t)fd + 256;
+		bigger = reallocarray(conns.by_fd, n, sizeof(*bigger));
+		if (bigger == NULL)
+			return -1;
+		conns.by_fd = bigger;
+		while (conns.nfds < n)
+			conns.by_fd[conns.nfds++] = NULL;
+	}
+	conns.by_fd[fd] = c;
+	return 0;
+}
+
+static void
+conns_drop(struct conn *c)
+{
+	size_t i;
+
+	/* the descriptor is closed by now, and maybe somebody else's */
+	for (i = 0; i < conns.nfds; i++) {
+		if (conns.by_fd[i] == c)
+			conns.by_fd[i] = NULL;
+	}
+	TAILQ_REMOVE(&conns.list, c, entry);
+	conns.n--;
+	bufferevent_decref(c->bev);
+	free(c);
+}
+
+static bool
+conns_is_freed(struct conn *c)
+{
+	bufferevent_data_cb rd, wr;
+	bufferevent_event_cb evcb;
+	void *arg;
+
+	bufferevent_getcb(c->bev, &rd, &wr, &evcb, &arg);
+	return rd == NULL && wr == NULL && evcb == NULL;
+}
 
 static void
 conns_look(void)
 {
 	struct conn *c, *next;
-	bufferevent_data_cb rd, wr;
-	bufferevent_event_cb evcb;
-	void *arg;
+	uint64_t now = clock_ms();
 
 	for (c = TAILQ_FIRST(&conns.list); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		bufferevent_getcb(c->bev, &rd, &wr, &evcb, &arg);
-		if (rd != NULL || wr != NULL || evcb != NULL)
-			continue;
-		TAILQ_REMOVE(&conns.list, c, entry);
-		conns.n--;
-		bufferevent_decref(c->bev);
-		free(c);
+		if (conns_is_freed(c))
+			conns_drop(c);
+		else if (c->since_ms != 0 &&
+		    now - c->since_ms > sessiond.proc.conf.http_timeout_ms) {
+			/* evhttp hears the end of file and closes it */
+			c->since_ms = 0;
+			shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+		}
 	}
 	if (conns.paused && conns.n < conns.max) {
 		conns.paused = false;
@@ -63,6 +122,30 @@ conns_timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	conns_look();
+}
+
+/* Bytes came from the client. */
+static void
+conns_input_cb(struct evbuffer *in, const struct evbuffer_cb_info *info,
+    void *arg)
+{
+	struct conn *c = arg;
+
+	(void)in;
+	if (info->n_added == 0 || c->since_ms != 0)
+		return;
+	if (conns_put_fd(bufferevent_getfd(c->bev), c) == 0)
+		c->since_ms = clock_ms();
+}
+
+/* The connection's request is complete. */
+void
+conns_request(int fd, const struct bufferevent *bev)
+{
+	struct conn *c = conns_by_fd(fd);
+
+	if (c != NULL && c->bev == bev)
+		c->since_ms = 0;
 }
 
 /* evhttp asks for the bufferevent of a connection it has just accepted. */
@@ -82,6 +165,7 @@ conns_new(struct event_base *base, void *arg)
 	}
 	bufferevent_incref(bev);
 	c->bev = bev;
+	evbuffer_add_cb(bufferevent_get_input(bev), conns_input_cb, c);
 	TAILQ_INSERT_TAIL(&conns.list, c, entry);
 	conns.n++;
 	if (conns.n >= conns.max && !conns.paused) {
@@ -109,12 +193,8 @@ conns_start(size_t max, void (*pause)(bool))
 void
 conns_stop(void)
 {
-	struct conn *c;
-
-	while ((c = TAILQ_FIRST(&conns.list)) != NULL) {
-		TAILQ_REMOVE(&conns.list, c, entry);
-		bufferevent_decref(c->bev);
-		free(c);
-	}
+	while (!TAILQ_EMPTY(&conns.list))
+		conns_drop(TAILQ_FIRST(&conns.list));
 	event_free(conns.timer);
+	free(conns.by_fd);
 }

@@ -197,6 +197,7 @@ http_request_cb(struct evhttp_request *ev, void *arg)
 	rq->listener = arg;
 	rq->tcp = rq->listener->tcp;
 	rq->fd = bufferevent_getfd(evhttp_connection_get_bufferevent(con));
+	conns_request(rq->fd, evhttp_connection_get_bufferevent(con));
 	path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
 	if (path == NULL || evhttp_uri_get_host(uri) != NULL) {
 		http_error(rq, 400, "malformed request");

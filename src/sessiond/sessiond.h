@@ -232,10 +232,11 @@ const char *http_body(struct request *, size_t *len);
 int ident_open(void);
 int ident_request(struct request *);
 
-/* conns.c: how many clients there are */
+/* conns.c: how many clients there are, and how slow */
 struct bufferevent *conns_new(struct event_base *, void *);
 void conns_start(size_t max, void (*pause)(bool));
 void conns_stop(void);
+void conns_request(int fd, const struct bufferevent *);
 
 /* route.def's handlers */
 #define ROUTE(method, pattern, body, handler, help)                            \
