@@ -234,7 +234,7 @@ start_service()
 	need_fuse
 	copy_stage
 	mkdir -p "$T/var/policies"
-	install -d -m 0755 "$T/var/lib"
+	install -d -m 0700 -o 61010 -g 61010 "$T/var/lib"
 	install -d -m 0700 -o 61012 -g 61012 "$T/var/log"
 	write_config "$T/etc/config.yaml" "$T/var" "$@"
 	chmod 0644 "$T/etc/config.yaml"

@@ -3,7 +3,6 @@
  * agentsh: runs commands of an AI agent in sandboxed sessions, by asking
  * agentshd. This file finds the command; each is in a file of its own.
  */
-#include "config.h"
 
 #include <fcntl.h>
 #include <signal.h>

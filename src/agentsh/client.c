@@ -3,7 +3,6 @@
  * The client's sockets: connecting, sending and reading at the same time, for
  * a server may answer before it has read the whole request.
  */
-#include "config.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -154,9 +154,12 @@ spec_load(int fd, size_t *len)
 	uint8_t *mem;
 	ssize_t n;
 	size_t done = 0;
+	int seals = fcntl(fd, F_GET_SEALS);
 
-	if (fcntl(fd, F_GET_SEALS) != SPEC_SEALS || fstat(fd, &st) == -1 ||
-	    st.st_size <= 0 || st.st_size > AGENTSH_SPEC_MAX) {
+	/* vm.memfd_noexec may have added F_SEAL_EXEC */
+	if (seals == -1 || (seals & SPEC_SEALS) != SPEC_SEALS ||
+	    fstat(fd, &st) == -1 || st.st_size <= 0 ||
+	    st.st_size > AGENTSH_SPEC_MAX) {
 		errno = EBADMSG;
 		return NULL;
 	}
