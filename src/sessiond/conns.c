@@ -156,7 +156,10 @@ conns_new(struct event_base *base, void *arg)
 	struct conn *c;
 
 	(void)arg;
-	bev = bufferevent_socket_new(base, -1, 0);
+	/* with its own descriptor: evhttp would close it before the last
+	 * reference, ours, goes, and libevent would keep watching a number
+	 * that is soon another channel's */
+	bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	c = calloc(1, sizeof(*c));
 	if (bev == NULL || c == NULL) {
 		/* evhttp makes one itself then; it is not counted */
