@@ -35,9 +35,8 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 {
 	struct ident id;
 
-	if (parent->view != VIEW_HOST)
-		return false;
-	if (backing_same(&node_workspace()->id, stx)) {
+	if (parent->view == VIEW_HOST &&
+	    backing_same(&node_workspace()->id, stx)) {
 		/* one way in: policies name the workspace by its mount */
 		refuse(r, "workspace-by-other-path",
 		    "the workspace is at its mount only");

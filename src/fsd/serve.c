@@ -20,7 +20,7 @@
 
 pthread_rwlock_t tree_lock = PTHREAD_RWLOCK_INITIALIZER;
 
-/* in the order that they are preferred to be decided and answered */
+/* what the kernel offers is taken where it is here, and nothing else is */
 static const unsigned wanted[] = {
 	FUSE_CAP_ATOMIC_O_TRUNC,
 	FUSE_CAP_PARALLEL_DIROPS,

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# fsd without the rest: what it allows, refuses and writes down, also when it
+# may have only few descriptors.
+# timeout: 120
+. "${TEST_SRC:?}/regress/lib.sh"
+need_tool python3
+need_root
+need_fuse
+need_stage
+drive=$TEST_BUILD/regress/fs/fsd_drive
+[ -x "$drive" ] || skip "$drive is missing: run make check-programs"
+cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
+
+cat >"$T/policy.yaml" <<'P'
+version: 1
+name: test
+file_rules:
+  - {name: no-pem, paths: ["**/*.pem"], decision: deny, message: "no keys"}
+  - {name: no-read, paths: ["**/*.noread"], operations: [open, read], decision: deny}
+  - {name: keep, paths: ["**/*.keep"], operations: [write, create, delete, rename], decision: deny}
+  - {name: watch, paths: ["**/*.watch"], decision: audit}
+  - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"], decision: allow}
+  - {name: host, paths: ["/**"], operations: [open, read, stat, list, readlink, access, write], decision: allow}
+P
+
+# session command...: each a command of one session, in a new workspace
+session()
+{
+	rm -rf "$T/home/alice/w"
+	mkdir -p "$T/home/alice/w/keys/deep" "$T/home/alice/w/dir"
+	(
+		cd "$T/home/alice/w" || exit 1
+		echo secret >k.pem
+		echo secret >keys/deep/k.pem
+		echo secret >n.noread
+		echo keep >k.keep
+		echo watch >w.watch
+		echo text >a.txt
+		echo f >dir/f
+	)
+	cp "$TEST_SRC/regress/fs/names.py" "$T/home/alice/w/dir/"
+	chown -R $ALICE_UID:$ALICE_UID "$T/home/alice/w"
+	"$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
+	    "$T/home/alice/w" "$@" 9>"$T/events" >"$T/out" 2>&1
+}
+
+# event REGEX: it was written down
+event()
+{
+	grep -Eq "^$1" "$T/events" || {
+		cat "$T/out" "$T/events" >&2
+		fail "no event $1"
+	}
+}
+
+# What is refused: one line a command of the session.
+session 'exec 2>&1
+no() { "$@" && echo "NOT REFUSED: $*"; }
+no cat k.pem; no mv k.pem x; no ln k.pem y; no mv a.txt b.pem; no ln a.txt b.pem
+no cp a.txt new.pem; no mkdir d.pem; no mv keys other; no mv dir dir.pem
+no cat n.noread; no mv n.noread n; no ln n.noread n; no cp n.noread n
+no rm k.keep; no mv k.keep k; no mv a.txt k.keep; no sh -c "echo >k.keep"; no touch new.keep
+no chmod 600 /etc/passwd; no touch /etc/x; no mknod n c 1 3; no ln /etc/passwd p
+no python3 -c "import ctypes,sys
+sys.exit(ctypes.CDLL(None).renameat2(-100,b\"a.txt\",-100,b\"k.keep\",2) and 1)"
+cat w.watch k.keep; cat nothing.pem 2>&1 | grep -c "No such file"'
+grep -q 'NOT REFUSED\|secret' "$T/out" && { cat "$T/out" >&2; fail "not refused"; }
+event 'file_stat cmd=c1 pid=[0-9]+ path=/workspace/k.pem operation=stat policy.decision=deny .*policy.rule=no-pem policy.message=no keys fields.blocked=1'
+event 'file_open .*path=/workspace/n.noread operation=(open|read) policy.decision=deny'
+event 'file_rename .*path=/workspace/keys operation=rename policy.decision=deny .*because of /workspace/keys/deep/k.pem.*to_path=/workspace/other|file_rename .*path=/workspace/keys operation=rename policy.decision=deny .*to_path=/workspace/other .*because of /workspace/keys/deep/k.pem'
+event 'file_create .*path=/workspace/new.pem operation=create policy.decision=deny'
+event 'file_delete .*path=/workspace/k.keep operation=delete policy.decision=deny .*rule=keep'
+event 'file_open .*path=/workspace/w.watch operation=read policy.decision=audit policy.effective_decision=allow'
+want "refused looks at k.pem" "$(grep -c 'file_stat .*path=/workspace/k.pem ' "$T/events")" 1
+
+# What is done, with its bytes, by the right command.
+session 'printf 12345 >five; cat five >/dev/null; exec 3>log; echo a >&3; echo bc >&3' \
+    'cat five five >/dev/null; mv five six; chmod 600 six; ln six seven; rm seven; mkdir m; rmdir m
+     python3 -c "
+import mmap, os
+f = open(\"map\", \"w+b\"); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096); m[0] = 65; m.close(); f.close()"' ||
+    { cat "$T/out" >&2; fail "work"; }
+event 'file_create cmd=c1 .*path=/workspace/five '
+event 'file_write cmd=c1 .*path=/workspace/five .*bytes=5'
+event 'file_read cmd=c1 .*path=/workspace/five .*bytes=5'
+want "bytes of the log" "$(sed -n 's/^file_write .*path=.workspace.log .*bytes=//p' "$T/events" | awk '{n+=$1} END {print n}')" 5
+want "reads of the second" "$(grep -c '^file_read cmd=c2 .*path=/workspace/five .*bytes=5' "$T/events")" 2
+event 'file_rename cmd=c2 .*path=/workspace/five .*to_path=/workspace/six'
+event 'file_chmod cmd=c2 .*path=/workspace/six .*mode=384'
+event 'file_link cmd=c2 .*to_path=/workspace/seven'
+event 'file_delete cmd=c2 .*path=/workspace/seven'
+event 'dir_create cmd=c2 .*path=/workspace/m '
+event 'dir_delete cmd=c2 .*path=/workspace/m '
+event 'file_write cmd=c2 .*path=/workspace/map .*bytes=4096'
+want "events without a command" "$(grep -c 'cmd= ' "$T/events")" 0
+
+# Names that come and go under load, with few descriptors.
+# shellcheck disable=SC3045
+ulimit -n 400
+session 'python3 dir/names.py' || { cat "$T/out" >&2; fail "names"; }
+want "names" "$(tail -n 1 "$T/out")" "ok"
