@@ -122,11 +122,11 @@ enum sess_reason {
 
 /* How far the start of a command came before it failed (INIT_FAILED). */
 enum spawn_stage {
-	SPAWN_FORK, /* no process */
-	SPAWN_SPEC, /* the spec is malformed */
+	SPAWN_FORK,  /* no process */
+	SPAWN_SPEC,  /* the spec is malformed */
 	SPAWN_SETUP, /* limits, descriptors */
 	SPAWN_CHDIR, /* the working directory */
-	SPAWN_EXEC, /* the program */
+	SPAWN_EXEC,  /* the program */
 	SPAWN_MAX
 };
 
