@@ -44,21 +44,31 @@ sess_make_start(struct sess *s)
 	return msg_send_make_open(s->maker->ch, 0, &m, NULL);
 }
 
-/* Each end of a new channel between two of the session's processes. */
+/* A new channel of a to another of the session's processes; its far end. */
 static int
-join(struct child *a, enum role b_role, struct child *b, int *b_end)
+join_end(struct child *a, enum role far, int *far_end)
 {
 	int pair[2], r;
 
 	if (chan_pair(pair) == -1)
 		return -1;
-	r = helper_chan(a, b_role, pair[0]);
+	r = helper_chan(a, far, pair[0]);
 	close(pair[0]);
-	if (r == 0 && b != NULL) {
-		r = helper_chan(b, a->role, pair[1]);
-		close(pair[1]);
-	} else
-		*b_end = pair[1];
+	*far_end = pair[1];
+	return r;
+}
+
+/* Each end of a new channel between two processes that are there already. */
+static int
+join(struct child *a, struct child *b)
+{
+	int end = -1, r;
+
+	r = join_end(a, b->role, &end);
+	if (r == 0)
+		r = helper_chan(b, a->role, end);
+	if (end != -1)
+		close(end);
 	return r;
 }
 
@@ -84,9 +94,9 @@ spawn_helpers(struct sess *s)
 		return -1;
 	if (helper_greet(s->execd, s->number, s->id, s->uid, s->gid) == -1 ||
 	    helper_greet(s->fsd, s->number, s->id, s->uid, s->gid) == -1 ||
-	    join(s->execd, ROLE_SESSIOND, NULL, &s->client_sock) == -1 ||
-	    join(s->execd, ROLE_INIT, NULL, &s->init_sock) == -1 ||
-	    join(s->execd, ROLE_FSD, s->fsd, NULL) == -1)
+	    join_end(s->execd, ROLE_SESSIOND, &s->client_sock) == -1 ||
+	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
+	    join(s->execd, s->fsd) == -1)
 		return -1;
 	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
 }
