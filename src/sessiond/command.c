@@ -70,6 +70,9 @@ command_free(struct command *cmd)
 
 	if (cmd->query != NULL)
 		event_query_cancel(cmd->query);
+	/* an execd that told the end without an answer may still send one */
+	if (s->execd != NULL)
+		chan_forget(s->execd, cmd);
 	spool_remove(cmd);
 	for (i = 0; i < STREAM_MAX; i++) {
 		stream_close(&cmd->stream[i]);
