@@ -226,9 +226,8 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	/* the session failed meanwhile */
 	if (s == NULL || s->state != SESS_CREATING)
 		return 0;
-	s->command_timeout_ms = m.command_timeout_ms != 0 ?
-	    m.command_timeout_ms :
-	    privd.conf.command_timeout_ms;
+	s->command_timeout_ms = lesser_limit(m.command_timeout_ms,
+	    privd.conf.command_timeout_ms);
 	s->session_timeout_ms = lesser_limit(m.session_timeout_ms,
 	    privd.conf.session_timeout_ms);
 	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
