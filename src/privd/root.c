@@ -84,6 +84,20 @@ become_inner_root(const struct root *r, struct aerr *e)
 	return 0;
 }
 
+/* Paths are looked up as this user from now on. The calls tell no error: what
+ * they did is asked for. */
+static int
+look_as(uid_t uid, gid_t gid)
+{
+	setfsgid(gid);
+	setfsuid(uid);
+	if ((gid_t)setfsgid((gid_t)-1) == gid &&
+	    (uid_t)setfsuid((uid_t)-1) == uid)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
 /* -1 with errno ENOENT and the like: not a real directory for this user. */
 static int
 native_copy(int hostroot, const char *path)
@@ -115,8 +129,9 @@ collect(const struct root *r, struct host *h, struct aerr *e)
 		return -1;
 	/* with the user's rights, so that no mount opens a way past a
 	 * directory that he may not enter */
-	setfsgid(r->acct->gid);
-	setfsuid(r->acct->uid);
+	if (look_as(r->acct->uid, r->acct->gid) == -1)
+		return make_error(e, "look at the host as uid %u",
+		    (unsigned)r->acct->uid);
 	for (i = 0; i < r->plan->n; i++) {
 		row = &r->plan->row[i];
 		h->native[i] = -1;
@@ -127,9 +142,9 @@ collect(const struct root *r, struct host *h, struct aerr *e)
 		    errno != ELOOP && errno != EACCES)
 			return make_error(e, "bind %s", row->path);
 	}
-	setfsuid(geteuid());
-	setfsgid(getegid());
 	close(hostroot);
+	if (look_as(geteuid(), getegid()) == -1)
+		return make_error(e, "look at the new root");
 	return 0;
 }
 
