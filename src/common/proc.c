@@ -23,18 +23,6 @@
 
 #define PROC_MAX_HANDLERS 64
 
-#ifdef AGENTSH_SANITIZED
-/* A process that is not traceable cannot run the leak checker at its end; the
- * unit tests run it. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-#endif
-
 /* clang-format off */
 const struct proc_row proc_rows[ROLE_MAX] = {
 #define PROC(id, name, usr, scp, ttl) [ROLE_##id] = \
