@@ -179,7 +179,6 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
-bool backing_is_proc(int fd);
 void backing_attr(struct stat *, const struct statx *);
 uint64_t backing_ino(uint64_t dev, uint64_t ino);
 
