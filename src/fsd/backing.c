@@ -5,10 +5,7 @@
  * through the descriptor that this gave. The host's permissions hold, as every
  * open is a real one with the session's identity.
  */
-#include <sys/statfs.h>
-
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -85,15 +82,6 @@ backing_reopen(int path_fd, int flags)
 
 	backing_name(name, path_fd);
 	return openat(fsd.self_fd, name, flags | O_CLOEXEC | O_NOCTTY);
-}
-
-/* In another proc, mounted somewhere in the host's tree, "self" is fsd. */
-bool
-backing_is_proc(int fd)
-{
-	struct statfs sf;
-
-	return fstatfs(fd, &sf) == -1 || sf.f_type == PROC_SUPER_MAGIC;
 }
 
 /* The kernel shows one device for all of a FUSE file system: files of

@@ -164,6 +164,12 @@ int node_child_path(struct node *parent, const char *text,
 int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
     void *);
 
+/* Bits of a mode that a command may set: never one by which a program would run
+ * as the session's user when somebody else starts it outside. Of a directory
+ * S_ISGID only says whose group new files get. */
+#define MODE_FILE (S_ISVTX | 0777)
+#define MODE_DIR (S_ISVTX | S_ISGID | 0777)
+
 /* backing.c: the host's files, by descriptors held */
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
@@ -173,7 +179,6 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
-bool backing_is_proc(int fd);
 void backing_attr(struct stat *, const struct statx *);
 uint64_t backing_ino(uint64_t dev, uint64_t ino);
 

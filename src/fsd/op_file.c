@@ -91,7 +91,7 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 	fd = openat(pfd, text,
 	    (fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC | O_TRUNC)) | O_CREAT |
 		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-	    mode & 07777);
+	    mode & MODE_FILE);
 	saved = errno;
 	node_done(parent);
 	if (fd == -1)

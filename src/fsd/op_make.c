@@ -23,7 +23,7 @@ make_one(int pfd, const char *text, const struct making *k)
 {
 	switch (k->mode & S_IFMT) {
 	case S_IFDIR:
-		return mkdirat(pfd, text, k->mode & 07777);
+		return mkdirat(pfd, text, k->mode & MODE_DIR);
 	case S_IFLNK:
 		return symlinkat(k->target, pfd, text);
 	default:
@@ -85,7 +85,7 @@ void
 op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode)
 {
 	struct making k = { FILE_OP_MKDIR, EV_DIR_CREATE,
-		S_IFDIR | (mode & 07777), NULL };
+		S_IFDIR | (mode & MODE_DIR), NULL };
 
 	make(req, parent, text, &k);
 }
@@ -94,13 +94,14 @@ void
 op_mknod(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode,
     dev_t rdev)
 {
-	struct making k = { FILE_OP_MKNOD, EV_FILE_MKNOD, mode, NULL };
+	struct making k = { FILE_OP_MKNOD, EV_FILE_MKNOD,
+		mode & (S_IFMT | MODE_FILE), NULL };
 
 	(void)rdev;
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
-		k.mode = S_IFREG | (mode & 07777);
+		k.mode = S_IFREG | (mode & MODE_FILE);
 		k.op = FILE_OP_CREATE;
 		k.event = EV_FILE_CREATE;
 		break;

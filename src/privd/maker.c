@@ -206,6 +206,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.acct = &maker.acct;
 	r.map_root = m.map_root != 0;
 	r.mount = m.mount;
+	r.workspace = m.workspace;
 	r.hostname = m.hostname;
 	r.plan = &maker.plan;
 	r.privd = ch;

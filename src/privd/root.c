@@ -114,6 +114,15 @@ native_copy(int hostroot, const char *path)
 	return mnt;
 }
 
+/* The workspace has one way in, where its own rules are asked: fsd bars its
+ * place on the host, a mount would show it. */
+static bool
+shows_workspace(const struct root *r, const char *path)
+{
+	return path_is_beneath(r->workspace, path) ||
+	    path_is_beneath(path, r->workspace);
+}
+
 static int
 collect(const struct root *r, struct host *h, struct aerr *e)
 {
@@ -135,7 +144,8 @@ collect(const struct root *r, struct host *h, struct aerr *e)
 	for (i = 0; i < r->plan->n; i++) {
 		row = &r->plan->row[i];
 		h->native[i] = -1;
-		if (row->kind != MOUNT_NATIVE_RO)
+		if (row->kind != MOUNT_NATIVE_RO ||
+		    shows_workspace(r, row->path))
 			continue;
 		h->native[i] = native_copy(hostroot, row->path);
 		if (h->native[i] == -1 && errno != ENOENT && errno != ENOTDIR &&

@@ -204,6 +204,7 @@ tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 
 	m.map_root = privd.has_root;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
 	m.plan = p->plan;
 	m.plan_len = p->plan_len;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "maker.h"
+#include "pseudofs.h"
 
 static int
 account_groups(struct account *a, const char *name, struct aerr *e)
@@ -111,6 +112,10 @@ open_resolved(const char *workspace, char *real, struct aerr *e)
 		e->http = 400;
 		return -1;
 	}
+	if (fs_is_pseudo(fd))
+		return make_errorx(e, 400,
+		    "workspace %s is refused: its file system is the kernel's",
+		    real);
 	return fd;
 }
 
