@@ -13,17 +13,6 @@
 #include "cli.h"
 #include "jsonout.h"
 
-bool
-session_id_ok(const char *id)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
-	size_t n = strlen(id);
-
-	return n > 0 && n <= AGENTSH_ID_MAX && strspn(id, letters) == n &&
-	    strchr("._-", id[0]) == NULL;
-}
-
 /* dir, else $AGENTSH_SESSION_ROOT, else the current directory: its real path. */
 int
 session_root(const char *dir, char *dst)
