@@ -152,7 +152,6 @@ send_dir(struct chan *ch, enum dir_kind kind, const char *path)
 
 	if (fd == -1)
 		die(path);
-	snprintf(m.path, sizeof(m.path), "%s", path);
 	msg_send_sys_dir(ch, 0, &m, &fd);
 	close(fd);
 }
@@ -187,7 +186,6 @@ send_role_specific(struct chan *ch, enum role role)
 	msg_send_policy_image(ch, 0, &image, &image_fd);
 	if (role != ROLE_FSD)
 		return;
-	snprintf(root.workspace, sizeof(root.workspace), "%s", work_dir);
 	fds[0] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds[1] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	msg_send_fs_root(ch, 0, &root, fds);

@@ -192,7 +192,7 @@ test_default(void)
 	    "allow system-programs-read");
 	file(&p, FILE_OP_WRITE, "/usr/lib/x", "deny system-programs-write");
 	file(&p, FILE_OP_READ, "/home/u/x", "deny default-deny-files");
-	file(&p, FILE_OP_STAT, "/home", "deny default-deny-files");
+	file(&p, FILE_OP_STAT, "/home", "allow system-names");
 	command(&p, "git", "allow tools");
 	command(&p, "/usr/bin/sudo", "deny deny-privileges");
 	T(p_load(&q, text, NULL) == 0 && q.out.image.len == p.out.image.len &&

@@ -133,9 +133,8 @@ static int
 proc_on_sys_listen(struct chan *ch, struct imsg *im)
 {
 	struct proc *p = ch->arg;
-	struct msg_sys_listen m;
 
-	if (!start.hello || msg_get_sys_listen(im, &m) == -1)
+	if (!start.hello)
 		return -1;
 	p->listen_fd = imsg_take_fd(im, 0);
 	return 0;

@@ -418,6 +418,7 @@ esess_open(const struct msg_event_open *m)
 	}
 	buf_init(&b, EVENT_MAX);
 	ev_begin(&b, EV_SESSION_CREATED, NULL, 0);
+	ev_u64(&b, EVF_UID, m->uid);
 	ev_str(&b, EVF_POLICY, m->policy);
 	ev_str(&b, EVF_WORKSPACE, m->workspace);
 	log_own(s, &b);

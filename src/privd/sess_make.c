@@ -177,7 +177,6 @@ tell_fsd(struct sess *s, int image)
 	mr.uid = s->uid;
 	mr.gid = s->gid;
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
-	snprintf(mr.workspace, sizeof(mr.workspace), "%s", s->workspace);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
 	    msg_send_fs_root(ch, 0, &mr, fds) == -1)
 		return -1;
@@ -364,14 +363,12 @@ tell_sessiond(struct sess *s)
 
 	m.session = s->number;
 	m.uid = s->uid;
-	m.gid = s->gid;
 	m.command_timeout_ms = s->command_timeout_ms;
 	m.session_timeout_ms = s->session_timeout_ms;
 	m.idle_timeout_ms = s->idle_timeout_ms;
 	snprintf(m.id, sizeof(m.id), "%s", s->id);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
-	snprintf(m.home, sizeof(m.home), "%s", s->home);
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
 	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
 	s->request = 0;
