@@ -18,7 +18,7 @@ import sys
 
 src, server, alice = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 # such a build stays dumpable: its reports need that
-sanitized = "\nSANITIZERS_TRUE = \n" in open(os.environ["TEST_BUILD"] + "/Makefile").read()
+sanitized = "-DAGENTSH_SANITIZED" in open(os.environ["TEST_BUILD"] + "/Makefile").read()
 bad = 0
 
 
