@@ -91,9 +91,10 @@ main(int argc, char **argv)
 	ch->state = ST_START;
 	while (!maker.done) {
 		if (chan_step(ch, -1) == -1)
-			return 1;
+			break;
 	}
-	return 0;
+	chan_free(ch);
+	return maker.done ? 0 : 1;
 }
 
 static int
