@@ -374,6 +374,10 @@ esess_run(struct esess *s)
 		return;
 	}
 	n = s->state == ESESS_ENDING ? 0 : esess_drain(s);
+	/* the disk is everybody's */
+	if (s->state == ESESS_OPEN &&
+	    s->log.offset - s->log.start > eventd.p.conf.max_log)
+		esess_break(s, "its events are over audit.max_session_size");
 	if (s->state == ESESS_CLOSING) {
 		write_end(s);
 		drop_rings(s);

@@ -92,6 +92,7 @@ spool_put(struct stream *st, const void *data, size_t len)
 		data = (const char *)data + n;
 		len -= (size_t)n;
 		st->spooled += (uint64_t)n;
+		st->cmd->sess->spooled += (uint64_t)n;
 	}
 }
 
@@ -141,6 +142,7 @@ spool_remove(struct command *cmd)
 			continue;
 		spool_file_name(&cmd->stream[i], name, sizeof(name));
 		unlinkat(cmd->sess->spool_fd, name, 0);
+		cmd->sess->spooled -= cmd->stream[i].spooled;
 	}
 }
 
