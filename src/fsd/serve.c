@@ -145,7 +145,6 @@ serve_start(int device_fd)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_buf buf = { 0 };
-	char where[32];
 	int flags, rc = 0;
 
 	flags = fcntl(device_fd, F_GETFL);
@@ -157,8 +156,7 @@ serve_start(int device_fd)
 	fuse_opt_free_args(&args);
 	if (fsd.session == NULL)
 		return -1;
-	snprintf(where, sizeof(where), "/dev/fd/%d", device_fd);
-	if (fuse_session_mount(fsd.session, where) != 0)
+	if (device_attach(fsd.session, device_fd) == -1)
 		return -1;
 	/* the kernel sent INIT at the mount, before anything else */
 	while (rc == 0 && !fsd.init_done)
