@@ -41,6 +41,9 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	conn->want = 0;
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		conn->want |= conn->capable & wanted[i];
+	/* the text of a link never changes, but each use may be wanted */
+	if (!image_audits_files(&fsd.image))
+		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = SERVE_WRITE_MAX;
 	conn->time_gran = 1;
 	fsd.init_done = true;
