@@ -5,7 +5,10 @@
  * through the descriptor that this gave. The host's permissions hold, as every
  * open is a real one with the session's identity.
  */
+#include <sys/statfs.h>
+
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -82,6 +85,24 @@ backing_reopen(int path_fd, int flags)
 
 	backing_name(name, path_fd);
 	return openat(fsd.self_fd, name, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+bool
+backing_is_remote(int fd)
+{
+	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+		BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+		OVERLAYFS_SUPER_MAGIC };
+	struct statfs sf;
+	size_t i;
+
+	if (fstatfs(fd, &sf) == -1)
+		return true;
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		if ((uint32_t)sf.f_type == local[i])
+			return false;
+	}
+	return true;
 }
 
 /* The kernel shows one device for all of a FUSE file system: files of

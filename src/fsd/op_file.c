@@ -34,6 +34,9 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	/* what is read from a cache is not counted: in the workspace every
 	 * handle reads for itself */
 	fi->keep_cache = n->view != VIEW_WORKSPACE;
+	/* bytes are recorded when the last descriptor goes, or the command */
+	fi->noflush = n->view != VIEW_WORKSPACE || !fsd.close_fails ||
+	    (fi->flags & O_ACCMODE) == O_RDONLY;
 	return 0;
 }
 
@@ -177,7 +180,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 	}
 }
 
-/* close(2): the caller waits, so its bytes are recorded before it goes on. */
+/* close(2), asked for where an error may come only then, and by old kernels. */
 void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -196,10 +199,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct handle *h = handle_of(fi);
-
 	(void)ino;
-	record_bytes(h);
-	handle_free(h);
+	handle_done(handle_of(fi));
 	reply_error(req, 0);
 }
