@@ -8,7 +8,7 @@ need_dir
 drive=$TEST_BUILD/regress/api/sessiond_drive
 [ -x "$drive" ] || skip "$drive is missing: run make check-programs"
 mkfifo "$T/out"
-"$drive" -m 100000 -c 64 "$TEST_BUILD/src/sessiond/sessiond" "$T" 127.0.0.1:0 \
+"$drive" -m 100000 -c 64 "$TEST_BUILD/src/sessiond/sessiond" "$T" "127.0.0.1:$(free_port)" \
     >"$T/out" 2>"$T/server.log" &
 SERVER_PID=$!
 exec 9<"$T/out"

@@ -93,7 +93,7 @@ static int
 drive_create(uint32_t rid, uint32_t uid, const char *id, const char *workspace,
     const char *policy)
 {
-	struct msg_sess_created m = { .uid = uid, .gid = uid };
+	struct msg_sess_created m = { .uid = uid };
 	struct dsess *s;
 	int fds[2];
 

@@ -328,7 +328,6 @@ hand_over(void)
 	root->uid = d.uid;
 	root->gid = d.gid;
 	snprintf(root->mount, sizeof(root->mount), "%s", d.mount);
-	snprintf(root->workspace, sizeof(root->workspace), "%s", d.workspace);
 	msg_send_fs_root(d.privd, 0, root, fds);
 	close(fds[0]);
 	close(fds[1]);

@@ -49,3 +49,9 @@ run_in s sh -c 'echo x >/agentsh-test' && fail "/ is writable"
 run_in s ls "$T/home/bob" && fail "another's home can be listed"
 run_in s sh -c 'echo x >/tmp/t && cat /tmp/t' >/dev/null || fail "/tmp is not writable"
 [ ! -e /tmp/t ] || fail "/tmp of the session is the host's"
+# a workspace named by a link is the directory that the link leads to
+ln -s "$ws" "$T/link"
+new_session l "$T/link"
+want "workspace by a link" "$(json .workspace <"$T/session.json")" "$ws"
+API_USER=alice api POST /api/v1/sessions "{\"workspace\":\"$ws/none\"}" >/dev/null
+want "workspace that is not there" "$(status)" 400

@@ -97,6 +97,16 @@ main(void)
 	bad("server: {unix_socket: {permissions: 0888}}\n",
 	    "c:1:37: server.unix_socket.permissions: \"0888\" is not an octal "
 	    "mode, write 0660");
+	bad("server: {http: {addr: '0.0.0.0:80'}}\n",
+	    "c:1:23: server.http.addr: \"0.0.0.0:80\" is not 127.0.0.1 or "
+	    "[::1] with a port, or none");
+	bad("server: {http: {addr: '127.0.0.1:0'}}\n",
+	    "c:1:23: server.http.addr: \"127.0.0.1:0\" is not 127.0.0.1 or "
+	    "[::1] with a port, or none");
+	bad("audit: {dir: log}\n",
+	    "c:1:14: audit.dir: \"log\" is not an absolute path");
+	bad("policies: {default: a/b}\n",
+	    "c:1:21: policies.default: \"a/b\" is not the name of a policy");
 	bad("a: 1\na: 2\n", "c:2:1: a: key given twice, first on line 1");
 	return done_testing();
 }

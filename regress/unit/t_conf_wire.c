@@ -92,7 +92,9 @@ strings(void)
 		s = (char *)&c + row->offset;
 		memset(s, 'x', row->max);
 		s[row->max] = '\0';
-		CHECK_INT(passes(&c), 0);
+		CHECK_INT(passes(&c), row->form == FORM_NAME ? 0 : -1);
+		s[0] = '/';
+		CHECK_INT(passes(&c), row->form == FORM_PATH ? 0 : -1);
 		CHECK(strlen(row->text) <= row->max);
 	}
 }

@@ -6,7 +6,6 @@
 
 #include "../../src/agentsh/httpreply.h"
 #include "../../src/agentsh/json.h"
-#include "../../src/agentsh/sha256.h"
 
 #define OK "HTTP/1.1 200 OK\r\n"
 #define CL "Content-Length: "
@@ -185,36 +184,6 @@ test_base64(void)
 	CHECK(base64_decode("YW J", 4, out, &n) == -1);
 }
 
-static void
-check_sha(const char *text, const char *hex)
-{
-	uint8_t d[32];
-	char have[65];
-	size_t i;
-
-	sha256(text, strlen(text), d);
-	for (i = 0; i < 32; i++)
-		snprintf(have + 2 * i, 3, "%02x", d[i]);
-	CHECK_STR(have, hex);
-}
-
-/* FIPS 180-4 examples, and lengths around the padding's edges */
-static void
-test_sha256(void)
-{
-	check_sha("",
-	    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-	check_sha("abc",
-	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	check_sha("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-	    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-	check_sha(
-	    "0123456789012345678901234567890123456789012345678901234567890123",
-	    "9674d9e078535b7cec43284387a6ee39956188e735a85452b0050b55341cda56");
-	check_sha("0123456789012345678901234567890123456789012345678901234",
-	    "f34d5a0f80c0cbf84c8c0b90218c22637abd199965249da736a20143c8c9c9d9");
-}
-
 int
 main(void)
 {
@@ -223,6 +192,5 @@ main(void)
 	T_RUN(test_json);
 	test_json_bad();
 	T_RUN(test_base64);
-	T_RUN(test_sha256);
 	return done_testing();
 }

@@ -45,6 +45,7 @@ test_order(void)
 	file(&p, FILE_OP_WRITE, "/workspace", "allow ws");
 	file(&p, FILE_OP_WRITE, "/workspace2", "deny default-deny-files");
 	file(&p, FILE_OP_WRITE, "/srv/a/x", "audit see");
+	T(image_audits_files(&p.image), "a rule for files is for the audit");
 	file(&p, FILE_OP_WRITE, "/srv/bd/\xc3\xa9", "audit see");
 	file(&p, FILE_OP_WRITE, "/srv/b/x", "deny default-deny-files");
 	file(&p, FILE_OP_OPEN, "/opt/x", "deny default-deny-files");
@@ -115,6 +116,7 @@ test_commands(void)
 	command(&p, "/opt/y/tool", "deny rest");
 	command(&p, "/usr/bin/Python3", "allow glob");
 	command(&p, "PY", "audit up");
+	T(!image_audits_files(&p.image), "one for commands is none for files");
 	command(&p, "lsx", "allow glob");
 	command(&p, "/usr/bin/gcc-12", "allow path");
 	command(&p, "/usr/local/bin/gcc", "deny rest");
@@ -192,7 +194,7 @@ test_default(void)
 	    "allow system-programs-read");
 	file(&p, FILE_OP_WRITE, "/usr/lib/x", "deny system-programs-write");
 	file(&p, FILE_OP_READ, "/home/u/x", "deny default-deny-files");
-	file(&p, FILE_OP_STAT, "/home", "deny default-deny-files");
+	file(&p, FILE_OP_STAT, "/home", "allow system-names");
 	command(&p, "git", "allow tools");
 	command(&p, "/usr/bin/sudo", "deny deny-privileges");
 	T(p_load(&q, text, NULL) == 0 && q.out.image.len == p.out.image.len &&

@@ -10,6 +10,7 @@
 
 #include "autostart.h"
 #include "cli.h"
+#include "units.h"
 
 #define CALL_TIMEOUT_MS 30000
 
@@ -32,7 +33,7 @@ timeout_ms(const struct args *a, uint64_t *ms)
 	if (s == NULL)
 		s = getenv("AGENTSH_CLIENT_TIMEOUT");
 	*ms = a->cmd == CMD_EXEC ? 0 : CALL_TIMEOUT_MS;
-	if (s == NULL || s[0] == '\0' || parse_duration_ms(s, ms) == 0)
+	if (s == NULL || s[0] == '\0' || units_duration(s, ms) == 0)
 		return 0;
 	say("client timeout %s is not a duration such as 30s", s);
 	return -1;

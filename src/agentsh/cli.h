@@ -88,11 +88,10 @@ enum cmd_id cmd_find(int argc, char **argv, int *nwords);
 int usage_error(const struct args *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* text.c: lines to stderr, numbers and durations */
+/* text.c: lines to stderr, numbers, memory */
 void say(const char *, ...) __attribute__((format(printf, 1, 2)));
 char *vis_dup(const char *);
 int parse_num(const char *, uint64_t max, uint64_t *);
-int parse_duration_ms(const char *, uint64_t *);
 int write_all(int fd, const void *, size_t);
 void *xcalloc(size_t, size_t);
 char *xstrdup(const char *);
@@ -112,7 +111,6 @@ char *url_escape(const char *);
 void print_body(const struct call *);
 
 /* session.c: dst of session_root is PATH_MAX bytes */
-bool session_id_ok(const char *);
 int session_root(const char *dir, char *dst);
 void session_default_id(const char *root, char *dst, size_t size);
 int session_create(const struct args *, const char *id, const char *root,

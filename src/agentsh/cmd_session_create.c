@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "path.h"
 
 int
 cmd_session_create(struct args *a)
@@ -15,7 +16,7 @@ cmd_session_create(struct args *a)
 	struct call c;
 	int r = 0;
 
-	if (id != NULL && !session_id_ok(id))
+	if (id != NULL && !session_id_is_valid(id))
 		return usage_error(a, "%s is not a session id", id);
 	if (session_root(dir == NULL ? "." : dir, root) == -1 ||
 	    session_create(a, id, root, &c) == -1)

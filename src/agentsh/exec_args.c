@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "path.h"
 
 static int
 take_all(struct args *a, int argc, char **argv, int *i)
@@ -111,7 +112,7 @@ exec_args(struct args *a, struct exec_plan *p)
 		sid = env;
 	if (sid == NULL)
 		session_default_id(p->root, p->id, sizeof(p->id));
-	else if (session_id_ok(sid))
+	else if (session_id_is_valid(sid))
 		snprintf(p->id, sizeof(p->id), "%s", sid);
 	else
 		return usage_error(a,

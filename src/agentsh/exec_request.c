@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "jsonout.h"
+#include "units.h"
 
 /* Standard input to its end. */
 static char *
@@ -169,7 +170,7 @@ put_timeout(struct jsonout *o, const struct args *a, const struct jval *base)
 		s = jv_str(base, "timeout");
 	if (s == NULL)
 		return put_text(o, base, "timeout", NULL);
-	if (parse_duration_ms(s, &ms) == -1 || ms == 0) {
+	if (units_duration(s, &ms) == -1 || ms == 0) {
 		say("timeout %s is not a duration such as 30s", s);
 		return -1;
 	}

@@ -5,24 +5,13 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "jsonout.h"
-#include "sha256.h"
-
-bool
-session_id_ok(const char *id)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
-	size_t n = strlen(id);
-
-	return n > 0 && n <= AGENTSH_ID_MAX && strspn(id, letters) == n &&
-	    strchr("._-", id[0]) == NULL;
-}
 
 /* dir, else $AGENTSH_SESSION_ROOT, else the current directory: its real path. */
 int
@@ -42,11 +31,11 @@ session_root(const char *dir, char *dst)
 void
 session_default_id(const char *root, char *dst, size_t size)
 {
-	uint8_t d[32];
+	char hex[SHA256_DIGEST_STRING_LENGTH];
 
-	sha256(root, strlen(root), d);
-	snprintf(dst, size, "session-%02x%02x%02x%02x%02x%02x%02x%02x", d[0],
-	    d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+	/* of libmd: loading libcrypto costs half of what a command may */
+	SHA256Data((const uint8_t *)root, strlen(root), hex);
+	snprintf(dst, size, "session-%.16s", hex);
 }
 
 /* The status, or -1. id may be NULL. */

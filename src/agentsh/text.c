@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text in and out: messages whose control bytes are made visible, whatever
- * they quote; numbers and durations as users write them; memory that is there
- * or ends the program.
+ * they quote; numbers as users write them; memory that is there or ends the
+ * program.
  */
 #include <errno.h>
 #include <poll.h>
@@ -100,49 +100,6 @@ parse_num(const char *s, uint64_t max, uint64_t *v)
 	errno = 0;
 	*v = strtoull(s, &end, 10);
 	return errno != 0 || *end != '\0' || *v > max ? -1 : 0;
-}
-
-/* "1h30m", "1.5s", "250ms"; a part of a millisecond is rounded up. */
-int
-parse_duration_ms(const char *s, uint64_t *ms)
-{
-	static const struct {
-		const char *name;
-		double ms;
-	} units[] = { { "ns", 1e-6 }, { "us", 1e-3 }, { "ms", 1 }, { "s", 1e3 },
-		{ "m", 6e4 }, { "h", 3.6e6 } };
-	double total = 0, v, frac;
-	size_t i, n;
-
-	if (*s == '\0')
-		return -1;
-	while (*s != '\0') {
-		if (*s < '0' || *s > '9')
-			return -1;
-		for (v = 0; *s >= '0' && *s <= '9'; s++)
-			v = v * 10 + (*s - '0');
-		if (*s == '.')
-			for (s++, frac = 0.1; *s >= '0' && *s <= '9'; s++) {
-				v += (*s - '0') * frac;
-				frac /= 10;
-			}
-		n = strspn(s, "numsh");
-		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (strlen(units[i].name) == n &&
-			    strncmp(s, units[i].name, n) == 0)
-				break;
-		if (i == sizeof(units) / sizeof(units[0]))
-			return -1;
-		total += v * units[i].ms;
-		s += n;
-	}
-	/* a year */
-	if (total > 31536000000.0)
-		return -1;
-	*ms = (uint64_t)total;
-	if ((double)*ms + 1e-6 < total)
-		(*ms)++;
-	return 0;
 }
 
 int

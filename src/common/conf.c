@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "conf.h"
+#include "loopback.h"
+#include "path.h"
 #include "vis.h"
 
 /* clang-format off */
@@ -14,8 +16,8 @@ const struct conf_row conf_rows[] = {
 	.offset = offsetof(struct conf, m), .num = d, .min = lo, .max = hi, .help = h },
 #define CONF_CHOICE(k, m, d, words, h) { .key = k, .kind = CONF_CHOICE, \
 	.offset = offsetof(struct conf, m), .num = d, .text = words, .help = h },
-#define CONF_STR(k, m, len, d, h) { .key = k, .kind = CONF_STR, \
-	.offset = offsetof(struct conf, m), .max = len, .text = d, .help = h },
+#define CONF_STR(k, m, frm, len, d, h) { .key = k, .kind = CONF_STR, \
+	.form = FORM_##frm, .offset = offsetof(struct conf, m), .max = len, .text = d, .help = h },
 #include "conf.def"
 #undef CONF_NUM
 #undef CONF_CHOICE
@@ -45,6 +47,29 @@ count_choices(const char *words)
 	for (; *words != '\0'; words++)
 		n += *words == '|';
 	return n;
+}
+
+const char *
+conf_form_error(enum conf_form form, const char *text)
+{
+	int family;
+	uint16_t port;
+
+	switch (form) {
+	case FORM_PATH:
+		if (text[0] == '\0' || text[0] == '/')
+			return NULL;
+		return "an absolute path";
+	case FORM_ADDR:
+		if (loopback_parse(text, &family, &port) == 0)
+			return NULL;
+		return "127.0.0.1 or [::1] with a port, or none";
+	case FORM_NAME:
+		if (policy_name_is_valid(text))
+			return NULL;
+		return "the name of a policy";
+	}
+	return "of a known form";
 }
 
 void
@@ -85,6 +110,9 @@ conf_get(struct buf *b, struct conf *c)
 	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
 		if (row->kind == CONF_STR) {
 			buf_get_str(b, conf_str(c, row), row->max);
+			if (conf_form_error(row->form, conf_str(c, row)) !=
+			    NULL)
+				return -1;
 			continue;
 		}
 		v = buf_get_u64(b);

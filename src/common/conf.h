@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration as every process holds it, and its encoding between them.
- * Parsing YAML is readconf's job alone (privd/conf_parse.c).
+ * Parsing YAML is readconf's job alone (confparse.c).
  */
 #ifndef CONF_H
 #define CONF_H
@@ -21,6 +21,13 @@ enum conf_kind {
 	CONF_STR
 };
 
+/* What a CONF_STR is. */
+enum conf_form {
+	FORM_PATH,
+	FORM_ADDR,
+	FORM_NAME
+};
+
 enum {
 	SCOPE_AUTO,
 	SCOPE_ALL
@@ -30,7 +37,7 @@ struct conf {
 /* clang-format off */
 #define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;
 #define CONF_CHOICE(key, member, def, choices, help) uint64_t member;
-#define CONF_STR(key, member, max, def, help) char member[(max) + 1];
+#define CONF_STR(key, member, form, max, def, help) char member[(max) + 1];
 #include "conf.def"
 #undef CONF_NUM
 #undef CONF_CHOICE
@@ -42,8 +49,9 @@ struct conf {
 struct conf_row {
 	const char *key;
 	enum conf_kind kind;
-	size_t offset; /* of the member in struct conf */
-	uint64_t num;  /* default */
+	enum conf_form form; /* of a CONF_STR */
+	size_t offset;	     /* of the member in struct conf */
+	uint64_t num;	     /* default */
 	uint64_t min;
 	uint64_t max;	  /* of a CONF_STR: bytes */
 	const char *text; /* default of a CONF_STR, words of a CONF_CHOICE */
@@ -53,6 +61,8 @@ struct conf_row {
 extern const struct conf_row conf_rows[];
 extern const size_t conf_nrows;
 
+/* NULL, or what a text of this form has to be. */
+const char *conf_form_error(enum conf_form, const char *text);
 void conf_defaults(struct conf *);
 void conf_put(struct buf *, const struct conf *);
 /* 0, or -1 when not exactly a configuration within its ranges. */

@@ -197,6 +197,7 @@ set_string(struct parser *p, const struct ynode *v, const struct conf_row *row,
     char *out)
 {
 	const unsigned char *c;
+	const char *want = conf_form_error(row->form, v->text);
 	size_t len = strlen(v->text);
 
 	if (len > row->max)
@@ -207,6 +208,8 @@ set_string(struct parser *p, const struct ynode *v, const struct conf_row *row,
 			return ydoc_error(&p->doc, v, p->e,
 			    "%s: has a control character", p->key);
 	}
+	if (want != NULL)
+		return wrong(p, v, want);
 	memcpy(out, v->text, len + 1);
 	return 0;
 }

@@ -223,6 +223,20 @@ image_name(const struct image *im)
 	return img_string(im, img_head(im)->name);
 }
 
+bool
+image_audits_files(const struct image *im)
+{
+	const struct img_family *f = &img_head(im)->file;
+	const struct img_rule *rules = img_at(im, f->rules);
+	uint32_t i;
+
+	for (i = 0; i < f->nrules; i++) {
+		if (rules[i].decision == DECISION_AUDIT)
+			return true;
+	}
+	return false;
+}
+
 static uint32_t
 eval_dfa(const struct image *im, const struct img_auto *a, uint32_t op,
     const uint8_t *s, size_t len)

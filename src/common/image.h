@@ -30,6 +30,8 @@ void image_unmap(struct image *);
 int image_verify(const struct image *);
 /* The policy's own name. */
 const char *image_name(const struct image *);
+/* Has it a rule for files that wants each use written down? */
+bool image_audits_files(const struct image *);
 
 /*
  * path is absolute and clean (path.h), as the session sees it. The verdict is

@@ -71,7 +71,7 @@ log_set_areas(const char *list)
 	return 0;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 log_line(const char *level, const char *errtext, const char *fmt, va_list ap)
 {
 	char text[2048], safe[4096], line[4352];

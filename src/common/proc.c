@@ -23,18 +23,6 @@
 
 #define PROC_MAX_HANDLERS 64
 
-#ifdef AGENTSH_SANITIZED
-/* A process that is not traceable cannot run the leak checker at its end; the
- * unit tests run it. */
-const char *__asan_default_options(void);
-
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-#endif
-
 /* clang-format off */
 const struct proc_row proc_rows[ROLE_MAX] = {
 #define PROC(id, name, usr, scp, ttl) [ROLE_##id] = \
@@ -145,9 +133,8 @@ static int
 proc_on_sys_listen(struct chan *ch, struct imsg *im)
 {
 	struct proc *p = ch->arg;
-	struct msg_sys_listen m;
 
-	if (!start.hello || msg_get_sys_listen(im, &m) == -1)
+	if (!start.hello)
 		return -1;
 	p->listen_fd = imsg_take_fd(im, 0);
 	return 0;

@@ -374,6 +374,10 @@ esess_run(struct esess *s)
 		return;
 	}
 	n = s->state == ESESS_ENDING ? 0 : esess_drain(s);
+	/* the disk is everybody's */
+	if (s->state == ESESS_OPEN &&
+	    s->log.offset - s->log.start > eventd.p.conf.max_log)
+		esess_break(s, "its events are over audit.max_session_size");
 	if (s->state == ESESS_CLOSING) {
 		write_end(s);
 		drop_rings(s);
@@ -418,6 +422,7 @@ esess_open(const struct msg_event_open *m)
 	}
 	buf_init(&b, EVENT_MAX);
 	ev_begin(&b, EV_SESSION_CREATED, NULL, 0);
+	ev_u64(&b, EVF_UID, m->uid);
 	ev_str(&b, EVF_POLICY, m->policy);
 	ev_str(&b, EVF_WORKSPACE, m->workspace);
 	log_own(s, &b);

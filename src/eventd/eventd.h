@@ -82,6 +82,7 @@ struct outfile {
 struct evlog {
 	struct outfile log;
 	struct outfile index;
+	uint64_t start;	   /* where this session's lines begin */
 	uint64_t offset;   /* of the next line */
 	uint64_t nentries; /* put into the index */
 	uint64_t nwritten; /* of them and of their lines: in the files */

@@ -104,6 +104,7 @@ evlog_open(struct evlog *l, int dir, const char *session_id)
 		buf_put(&l->log.b, "\n", 1);
 		l->offset++;
 	}
+	l->start = l->offset;
 	l->index.fd = open_index(dir, session_id);
 	if (l->index.fd == -1)
 		goto fail;

@@ -3,7 +3,7 @@
  * The seccomp filter of every process in a session, from the DENY rows of
  * sandbox.def. libseccomp makes the part with the denials; in front of it
  * stands what it cannot say: a call that this libseccomp cannot name is
- * ENOSYS, so that a kernel younger than we are brings nothing new; and two
+ * ENOSYS, so that a kernel younger than we are brings nothing new; and three
  * calls are allowed for the listed values of their arguments only. The kernel
  * sees their arguments as 32 bits, and so does the filter.
  */
@@ -220,6 +220,19 @@ front_personality(struct front *f)
 	front_end(f, begin);
 }
 
+/* prlimit64(2) of oneself: the kernel asks for no more than the same user, and
+ * init and the keepers are of that user. */
+static void
+front_prlimit(struct front *f)
+{
+	static const uint32_t self[] = { 0 };
+	size_t begin = front_begin(f, SCMP_SYS(prlimit64));
+
+	front_load(f, ARG(0));
+	front_only(f, self, COUNT(self), EPERM);
+	front_end(f, begin);
+}
+
 /* libseccomp's part: everything but the denials. NULL on failure. */
 static scmp_filter_ctx
 filter_denials(void)
@@ -276,6 +289,7 @@ filter_make(size_t *len)
 	front_known_calls(&f, seccomp_arch_native());
 	front_socket(&f);
 	front_personality(&f);
+	front_prlimit(&f);
 	bytes = f.n * sizeof(f.insn[0]);
 	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f.full || fd == -1 || write(fd, f.insn, bytes) != (ssize_t)bytes ||

@@ -87,13 +87,22 @@ backing_reopen(int path_fd, int flags)
 	return openat(fsd.self_fd, name, flags | O_CLOEXEC | O_NOCTTY);
 }
 
-/* In another proc, mounted somewhere in the host's tree, "self" is fsd. */
 bool
-backing_is_proc(int fd)
+backing_is_remote(int fd)
 {
+	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+		BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+		OVERLAYFS_SUPER_MAGIC };
 	struct statfs sf;
+	size_t i;
 
-	return fstatfs(fd, &sf) == -1 || sf.f_type == PROC_SUPER_MAGIC;
+	if (fstatfs(fd, &sf) == -1)
+		return true;
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		if ((uint32_t)sf.f_type == local[i])
+			return false;
+	}
+	return true;
 }
 
 /* The kernel shows one device for all of a FUSE file system: files of

@@ -180,6 +180,7 @@ main(int argc, char **argv)
 	fsd.base = event_base_new();
 	if (fsd.base == NULL)
 		fatal("event_base_new");
+	fsd.close_fails = backing_is_remote(fsd.work_fd);
 	confine();
 	node_init(nfds / NODE_FDS_PART);
 	proc_watch(&fsd.proc, fsd.base);

@@ -118,9 +118,10 @@ struct fsd {
 	bool has_image;
 	struct event_base *base;
 	struct fuse_session *session;
-	int root_fd; /* the host's "/" */
-	int work_fd; /* the workspace */
-	int self_fd; /* our /proc/self/fd */
+	bool close_fails; /* the workspace may tell of errors at close only */
+	int root_fd;	  /* the host's "/" */
+	int work_fd;	  /* the workspace */
+	int self_fd;	  /* our /proc/self/fd */
 	uint32_t uid;
 	uint32_t gid;
 	char mount[AGENTSH_PATH_MAX + 1]; /* workspace as the session sees it */
@@ -164,6 +165,12 @@ int node_child_path(struct node *parent, const char *text,
 int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
     void *);
 
+/* Bits of a mode that a command may set: never one by which a program would run
+ * as the session's user when somebody else starts it outside. Of a directory
+ * S_ISGID only says whose group new files get. */
+#define MODE_FILE (S_ISVTX | 0777)
+#define MODE_DIR (S_ISVTX | S_ISGID | 0777)
+
 /* backing.c: the host's files, by descriptors held */
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
@@ -173,7 +180,8 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
-bool backing_is_proc(int fd);
+/* May a file system that is not of this machine hold it? */
+bool backing_is_remote(int fd);
 void backing_attr(struct stat *, const struct statx *);
 uint64_t backing_ino(uint64_t dev, uint64_t ino);
 
@@ -214,6 +222,8 @@ void attr_actor(uint32_t tid, struct actor *);
 /* handle.c: what is open */
 struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
+/* Records its bytes for the last time; one that a sync still sees has not. */
+void handle_done(struct handle *);
 /* Records the bytes of all handles that a command opened. */
 void handle_sync(uint64_t command);
 static inline struct handle *
@@ -221,6 +231,9 @@ handle_of(const struct fuse_file_info *fi)
 {
 	return (struct handle *)(uintptr_t)fi->fh;
 }
+
+/* device.c: what libfuse reads and writes */
+int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
 int serve_start(int device_fd);

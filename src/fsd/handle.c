@@ -48,6 +48,17 @@ handle_free(struct handle *h)
 }
 
 void
+handle_done(struct handle *h)
+{
+	if (h->node->view == VIEW_WORKSPACE) {
+		pthread_mutex_lock(&handles.lock);
+		record_bytes(h);
+		pthread_mutex_unlock(&handles.lock);
+	}
+	handle_free(h);
+}
+
+void
 handle_sync(uint64_t command)
 {
 	struct handle *h;

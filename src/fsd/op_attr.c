@@ -129,7 +129,7 @@ set_all(int fd, const struct handle *h, const struct stat *st, int what)
 		return -1;
 	backing_name(name, fd);
 	if ((what & FUSE_SET_ATTR_MODE) != 0 &&
-	    fchmodat(fsd.self_fd, name, st->st_mode & 07777, 0) == -1)
+	    fchmodat(fsd.self_fd, name, st->st_mode & MODE_DIR, 0) == -1)
 		return -1;
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 &&
 	    set_size(fd, h, st->st_size) == -1)
@@ -137,6 +137,14 @@ set_all(int fd, const struct handle *h, const struct stat *st, int what)
 	if ((what & SET_TIMES) != 0 && set_times(fd, st, what) == -1)
 		return -1;
 	return 0;
+}
+
+/* Would the mode make a program that runs as its owner or group? */
+static bool
+mode_is_setid(const struct node *n, mode_t mode)
+{
+	return (mode & 07777 &
+		   ~(unsigned)(n->type == S_IFDIR ? MODE_DIR : MODE_FILE)) != 0;
 }
 
 /* One request can change several things: each is asked and recorded. */
@@ -156,7 +164,7 @@ static const struct change {
 #define NCHANGES (sizeof(changes) / sizeof(changes[0]))
 
 static bool
-changes_denied(fuse_req_t req, struct node *n, int what)
+changes_denied(fuse_req_t req, struct node *n, const struct stat *st, int what)
 {
 	struct ruling r;
 	size_t i;
@@ -166,6 +174,9 @@ changes_denied(fuse_req_t req, struct node *n, int what)
 			continue;
 		ruling_init(&r);
 		ask_node(&r, changes[i].op, n);
+		if (!ruling_denies(&r) && changes[i].op == FILE_OP_CHMOD &&
+		    mode_is_setid(n, st->st_mode))
+			refuse(&r, "no-setid", "no program gets set-id bits");
 		if (record_denied(req, changes[i].event, &r))
 			return true;
 	}
@@ -205,7 +216,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
 	int fd, rc, saved;
 
-	if (changes_denied(req, n, what)) {
+	if (changes_denied(req, n, st, what)) {
 		reply_error(req, EACCES);
 		return;
 	}

@@ -34,6 +34,9 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	/* what is read from a cache is not counted: in the workspace every
 	 * handle reads for itself */
 	fi->keep_cache = n->view != VIEW_WORKSPACE;
+	/* bytes are recorded when the last descriptor goes, or the command */
+	fi->noflush = n->view != VIEW_WORKSPACE || !fsd.close_fails ||
+	    (fi->flags & O_ACCMODE) == O_RDONLY;
 	return 0;
 }
 
@@ -77,10 +80,11 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		handle_free(handle_of(fi));
 }
 
-/* Makes a new file and opens it. 0 or an error number. */
+/* Makes a new file and opens it. 0 or an error number; *made whatever comes
+ * after the making. */
 static int
 create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
-    struct fuse_file_info *fi, struct fuse_entry_param *e)
+    struct fuse_file_info *fi, struct fuse_entry_param *e, bool *made)
 {
 	int fd, pfd, error, saved;
 
@@ -90,11 +94,12 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 	fd = openat(pfd, text,
 	    (fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC | O_TRUNC)) | O_CREAT |
 		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-	    mode & 07777);
+	    mode & MODE_FILE);
 	saved = errno;
 	node_done(parent);
 	if (fd == -1)
 		return saved;
+	*made = true;
 	error = lookup_child(req, parent, text, e, false);
 	if (error != 0) {
 		close(fd);
@@ -146,14 +151,15 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 	struct fuse_entry_param e;
 	enum event_type event = EV_FILE_CREATE;
 	struct ruling r;
+	bool made = false;
 	int error = EACCES;
 
 	ruling_init(&r);
 	pthread_rwlock_rdlock(&tree_lock);
 	ask_create(&r, parent, text, fi->flags);
 	if (!ruling_denies(&r))
-		error = create_file(req, parent, text, mode, fi, &e);
-	if (error == EEXIST && (fi->flags & O_EXCL) == 0) {
+		error = create_file(req, parent, text, mode, fi, &e, &made);
+	if (error == EEXIST && !made && (fi->flags & O_EXCL) == 0) {
 		event = EV_FILE_OPEN;
 		error = create_existing(req, parent, text, &r, fi, &e);
 	}
@@ -162,18 +168,19 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		reply_error(req, EACCES);
 		return;
 	}
+	if (error == 0 || made)
+		record_done(req, event, &r, NULL);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
 	}
-	record_done(req, event, &r, NULL);
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		handle_free(handle_of(fi));
 		node_forget(node_of(e.ino), 1);
 	}
 }
 
-/* close(2): the caller waits, so its bytes are recorded before it goes on. */
+/* close(2), asked for where an error may come only then, and by old kernels. */
 void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -192,10 +199,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct handle *h = handle_of(fi);
-
 	(void)ino;
-	record_bytes(h);
-	handle_free(h);
+	handle_done(handle_of(fi));
 	reply_error(req, 0);
 }

@@ -23,7 +23,7 @@ make_one(int pfd, const char *text, const struct making *k)
 {
 	switch (k->mode & S_IFMT) {
 	case S_IFDIR:
-		return mkdirat(pfd, text, k->mode & 07777);
+		return mkdirat(pfd, text, k->mode & MODE_DIR);
 	case S_IFLNK:
 		return symlinkat(k->target, pfd, text);
 	default:
@@ -31,10 +31,11 @@ make_one(int pfd, const char *text, const struct making *k)
 	}
 }
 
-/* Makes, and looks up what was made. 0 or an error number. */
+/* Makes, and looks up what was made. 0 or an error number; *made whatever the
+ * looking up says. */
 static int
 make_entry(fuse_req_t req, struct node *parent, const char *text,
-    const struct making *k, struct fuse_entry_param *e)
+    const struct making *k, struct fuse_entry_param *e, bool *made)
 {
 	int pfd, rc, saved;
 
@@ -44,6 +45,7 @@ make_entry(fuse_req_t req, struct node *parent, const char *text,
 	rc = make_one(pfd, text, k);
 	saved = errno;
 	node_done(parent);
+	*made = rc == 0;
 	return rc == -1 ? saved : lookup_child(req, parent, text, e, false);
 }
 
@@ -54,6 +56,7 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	struct fuse_entry_param e;
 	struct extra x = { EVF_TARGET, k->target, 0, NULL };
 	struct ruling r;
+	bool made = false;
 	int error;
 
 	ruling_init(&r);
@@ -62,17 +65,18 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	if (ruling_denies(&r))
 		error = EACCES;
 	else
-		error = make_entry(req, parent, text, k, &e);
+		error = make_entry(req, parent, text, k, &e, &made);
 	pthread_rwlock_unlock(&tree_lock);
 	if (record_denied(req, k->event, &r)) {
 		reply_error(req, EACCES);
 		return;
 	}
+	if (error == 0 || made)
+		record_done(req, k->event, &r, k->target != NULL ? &x : NULL);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
 	}
-	record_done(req, k->event, &r, k->target != NULL ? &x : NULL);
 	if (fuse_reply_entry(req, &e) == -ENOENT)
 		node_forget(node_of(e.ino), 1);
 }
@@ -81,7 +85,7 @@ void
 op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode)
 {
 	struct making k = { FILE_OP_MKDIR, EV_DIR_CREATE,
-		S_IFDIR | (mode & 07777), NULL };
+		S_IFDIR | (mode & MODE_DIR), NULL };
 
 	make(req, parent, text, &k);
 }
@@ -90,13 +94,14 @@ void
 op_mknod(fuse_req_t req, fuse_ino_t parent, const char *text, mode_t mode,
     dev_t rdev)
 {
-	struct making k = { FILE_OP_MKNOD, EV_FILE_MKNOD, mode, NULL };
+	struct making k = { FILE_OP_MKNOD, EV_FILE_MKNOD,
+		mode & (S_IFMT | MODE_FILE), NULL };
 
 	(void)rdev;
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
-		k.mode = S_IFREG | (mode & 07777);
+		k.mode = S_IFREG | (mode & MODE_FILE);
 		k.op = FILE_OP_CREATE;
 		k.event = EV_FILE_CREATE;
 		break;
@@ -147,7 +152,7 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 
 static int
 link_entry(fuse_req_t req, struct node *n, struct node *parent,
-    const char *text, struct fuse_entry_param *e)
+    const char *text, struct fuse_entry_param *e, bool *made)
 {
 	char name[16];
 	int fd, pfd, rc = -1, saved;
@@ -166,6 +171,7 @@ link_entry(fuse_req_t req, struct node *n, struct node *parent,
 	node_done(n);
 	if (rc == -1)
 		return saved;
+	*made = true;
 	name_add(n, parent, text);
 	return lookup_child(req, parent, text, e, false);
 }
@@ -178,6 +184,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	struct fuse_entry_param e;
 	struct extra x = { EVF_TO_PATH, path, 0, NULL };
 	struct ruling r;
+	bool made = false;
 	int error = 0;
 
 	ruling_init(&r);
@@ -186,7 +193,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
 	else if (!ruling_denies(&r))
-		error = link_entry(req, n, parent, text, &e);
+		error = link_entry(req, n, parent, text, &e, &made);
 	pthread_rwlock_unlock(&tree_lock);
 	if (node_path(n, old) == -1)
 		old[0] = '\0';
@@ -195,11 +202,12 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 		reply_error(req, EACCES);
 		return;
 	}
+	if (error == 0 || made)
+		record_done(req, EV_FILE_LINK, &r, &x);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
 	}
-	record_done(req, EV_FILE_LINK, &r, &x);
 	if (fuse_reply_entry(req, &e) == -ENOENT)
 		node_forget(node_of(e.ino), 1);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fsd.h"
+#include "pseudofs.h"
 
 /* How long the kernel may believe a name and its attributes, in seconds. A
  * directory that something is mounted on is never looked at beneath that. */
@@ -43,8 +44,10 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		return true;
 	}
 	backing_ident(&id, stx);
-	if (id.dev != parent->id.dev && backing_is_proc(fd)) {
-		refuse(r, "host-proc", "the host's processes are not shown");
+	if (id.dev != parent->id.dev && fs_is_pseudo(fd)) {
+		/* in another proc "self" would be us */
+		refuse(r, "host-kernel",
+		    "the host's kernel and processes are not shown");
 		return true;
 	}
 	return false;

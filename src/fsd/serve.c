@@ -41,6 +41,9 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	conn->want = 0;
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		conn->want |= conn->capable & wanted[i];
+	/* the text of a link never changes, but each use may be wanted */
+	if (!image_audits_files(&fsd.image))
+		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = SERVE_WRITE_MAX;
 	conn->time_gran = 1;
 	fsd.init_done = true;
@@ -145,7 +148,6 @@ serve_start(int device_fd)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_buf buf = { 0 };
-	char where[32];
 	int flags, rc = 0;
 
 	flags = fcntl(device_fd, F_GETFL);
@@ -157,8 +159,7 @@ serve_start(int device_fd)
 	fuse_opt_free_args(&args);
 	if (fsd.session == NULL)
 		return -1;
-	snprintf(where, sizeof(where), "/dev/fd/%d", device_fd);
-	if (fuse_session_mount(fsd.session, where) != 0)
+	if (device_attach(fsd.session, device_fd) == -1)
 		return -1;
 	/* the kernel sent INIT at the mount, before anything else */
 	while (rc == 0 && !fsd.init_done)

@@ -206,8 +206,8 @@ take_lock(void)
 	privd.lock_fd = fd;
 }
 
-static void
-fill_conf(struct conf *c)
+void
+places_fill(struct conf *c)
 {
 	char state[AGENTSH_PATH_MAX], dir[AGENTSH_PATH_MAX];
 
@@ -256,7 +256,6 @@ dirs_open(void)
 	char path[AGENTSH_PATH_MAX];
 	bool service = privd.mode == MODE_SERVICE;
 
-	fill_conf(c);
 	/* in MODE_USER every helper has our own ids: init() */
 	close(dir_open(privd.paths.run, service ? 0755 : 0700, privd.uid,
 	    privd.gid));

@@ -45,7 +45,6 @@ make_tell_failed(struct chan *ch, const struct aerr *e)
 	struct msg_make_failed m = { 0 };
 
 	m.http_status = (uint32_t)e->http;
-	m.error = (uint32_t)errno;
 	snprintf(m.message, sizeof(m.message), "%s", e->message);
 	if (msg_send_make_failed(ch, 0, &m, NULL) == 0)
 		chan_drain(ch, 1000);

@@ -176,35 +176,10 @@ conf_load(const char *path, bool required)
 }
 
 static void
-dir_path(char *dst, size_t size, enum dir_kind kind)
-{
-	const char *p = "";
-
-	switch (kind) {
-	case DIR_POLICY:
-		p = privd.conf.policy_dir;
-		break;
-	case DIR_POLICY_DEFAULT:
-		p = privd.paths.policy_default;
-		break;
-	case DIR_LOG:
-		p = privd.conf.log_dir;
-		break;
-	case DIR_SPOOL:
-		p = privd.conf.state_dir;
-		break;
-	case DIR_MAX:
-		break;
-	}
-	snprintf(dst, size, "%s", p);
-}
-
-static void
 hand_over(struct child *c)
 {
 	struct msg_sys_dir md = { 0 };
-	struct msg_sys_listen ml = { 0 };
-	const struct conf *cf = &privd.conf;
+	static const struct msg_sys_listen ml;
 	enum dir_kind kind;
 	size_t i;
 
@@ -213,15 +188,12 @@ hand_over(struct child *c)
 		if (dir_rows[i].role != c->role || privd.dir_fd[kind] == -1)
 			continue;
 		md.kind = kind;
-		dir_path(md.path, sizeof(md.path), kind);
 		msg_send_sys_dir(c->ch, 0, &md, &privd.dir_fd[kind]);
 		close(privd.dir_fd[kind]);
 		privd.dir_fd[kind] = -1;
 	}
 	if (privd.listen_fd[c->role] == -1)
 		return;
-	snprintf(ml.path, sizeof(ml.path), "%s",
-	    c->role == ROLE_SESSIOND ? cf->api_socket : cf->operator_socket);
 	msg_send_sys_listen(c->ch, 0, &ml, &privd.listen_fd[c->role]);
 	close(privd.listen_fd[c->role]);
 	privd.listen_fd[c->role] = -1;

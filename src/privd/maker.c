@@ -91,9 +91,10 @@ main(int argc, char **argv)
 	ch->state = ST_START;
 	while (!maker.done) {
 		if (chan_step(ch, -1) == -1)
-			return 1;
+			break;
 	}
-	return 0;
+	chan_free(ch);
+	return maker.done ? 0 : 1;
 }
 
 static int
@@ -206,6 +207,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.acct = &maker.acct;
 	r.map_root = m.map_root != 0;
 	r.mount = m.mount;
+	r.workspace = m.workspace;
 	r.hostname = m.hostname;
 	r.plan = &maker.plan;
 	r.privd = ch;

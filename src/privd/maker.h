@@ -26,8 +26,9 @@ struct account {
 /* What the root of one session is made of. */
 struct root {
 	const struct account *acct;
-	bool map_root;	   /* uid 0 exists in the session */
-	const char *mount; /* where the workspace shows */
+	bool map_root;	       /* uid 0 exists in the session */
+	const char *mount;     /* where the workspace shows */
+	const char *workspace; /* where it is on the host */
 	const char *hostname;
 	const struct plan *plan;
 	struct chan *privd;

@@ -88,7 +88,7 @@ newidmap(const char *tool, pid_t pid, unsigned id, unsigned first)
 
 /* Stays outside; maps when told that the namespace is there. */
 static pid_t
-fork_mapper(int go_fd, unsigned first_uid, unsigned first_gid)
+fork_mapper(const int go[2], unsigned first_uid, unsigned first_gid)
 {
 	pid_t pid, target = getpid();
 	char c;
@@ -96,7 +96,9 @@ fork_mapper(int go_fd, unsigned first_uid, unsigned first_gid)
 	pid = fork();
 	if (pid != 0)
 		return pid;
-	if (read(go_fd, &c, 1) != 1)
+	/* so that the end of a parent that failed is the end of the file */
+	close(go[1]);
+	if (read(go[0], &c, 1) != 1)
 		_exit(1);
 	if (newidmap("/usr/bin/newuidmap", target, privd.uid, first_uid) ==
 		-1 ||
@@ -150,7 +152,7 @@ outer_enter(void)
 	    first_subid("/etc/subgid", &first_gid) &&
 	    access("/usr/bin/newuidmap", X_OK) == 0 &&
 	    access("/usr/bin/newgidmap", X_OK) == 0)
-		mapper = fork_mapper(go[0], first_uid, first_gid);
+		mapper = fork_mapper(go, first_uid, first_gid);
 	close(go[0]);
 	if (unshare(CLONE_NEWUSER) == -1)
 		probe_userns_refused(errno);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "loopback.h"
 #include "privd.h"
 
 static int
@@ -66,23 +67,6 @@ peer_unix(int fd, uid_t *uid, gid_t *gid, struct aerr *e)
 		    "the client cannot be identified");
 	*uid = uc.uid;
 	*gid = uc.gid;
-	return 0;
-}
-
-/* The port of the API; conf.def's http_addr was checked by readconf. */
-static int
-server_port(uint16_t *port)
-{
-	const char *colon = strrchr(privd.conf.http_addr, ':');
-	char *end;
-	unsigned long n;
-
-	if (colon == NULL)
-		return -1;
-	n = strtoul(colon + 1, &end, 10);
-	if (*end != '\0' || n == 0 || n > 65535)
-		return -1;
-	*port = (uint16_t)n;
 	return 0;
 }
 
@@ -152,10 +136,10 @@ peer_tcp(int family, uint16_t client_port, uid_t *uid, struct aerr *e)
 {
 	struct diag_query q;
 	uint16_t server;
-	int fd, r;
+	int fd, r, own;
 
-	if ((family != AF_INET && family != AF_INET6) || client_port == 0 ||
-	    server_port(&server) == -1)
+	if (loopback_parse(privd.conf.http_addr, &own, &server) == -1 ||
+	    own == AF_UNSPEC || own != family || client_port == 0)
 		return aerr_set(e, 403, "forbidden",
 		    "the client cannot be identified");
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);

@@ -307,6 +307,7 @@ main(int argc, char **argv)
 		probe_users();
 	paths_find(o.config);
 	conf_load(privd.paths.config, o.config != NULL);
+	places_fill(&privd.conf);
 	if (o.check)
 		check_only(&o);
 	privd.verbose = (int)privd.conf.log_level + o.verbose;

@@ -157,7 +157,9 @@ int lockdown_keep(void);
 
 /* dirs.c */
 void paths_find(const char *config);
-/* Fills the places in conf, makes and opens directories, takes the lock. */
+/* The places that the configuration leaves open, by run mode. */
+void places_fill(struct conf *);
+/* Makes and opens directories, takes the lock. */
 void dirs_open(void);
 int dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid);
 

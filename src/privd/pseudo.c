@@ -19,6 +19,9 @@
 
 /* Part of every mount but the device nodes. */
 #define ATTR_SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+/* The nodes are the host's own: read-only keeps a session of root from their
+ * modes and times. It does not hinder writing to a device. */
+#define ATTR_NODE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY)
 
 static const char *const dev_nodes[] = {
 	"null",
@@ -49,6 +52,9 @@ static const struct {
 	{ "/proc/bus", false },
 	{ "/proc/fs", false },
 	{ "/proc/irq", false },
+	{ "/proc/mtrr", false },
+	{ "/proc/dynamic_debug", true },
+	{ "/proc/driver", true },
 	{ "/proc/acpi", true },
 	{ "/proc/asound", true },
 	{ "/proc/scsi", true },
@@ -62,9 +68,12 @@ static const struct {
 	{ "/proc/kpagecgroup", true },
 	{ "/proc/latency_stats", true },
 	{ "/proc/sched_debug", true },
+	{ "/proc/slabinfo", true },
 	{ "/proc/sysrq-trigger", true },
 	{ "/proc/timer_list", true },
 	{ "/proc/timer_stats", true },
+	{ "/proc/vmallocinfo", true },
+	{ "/proc/vmcore", true },
 };
 
 struct devs {
@@ -85,8 +94,7 @@ devs_collect(struct aerr *e)
 	}
 	for (i = 0; i < COUNT(dev_nodes); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", dev_nodes[i]);
-		d->fd[i] = mnt_copy(AT_FDCWD, path,
-		    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+		d->fd[i] = mnt_copy(AT_FDCWD, path, ATTR_NODE);
 		if (d->fd[i] == -1) {
 			make_error(e, "%s of the host", path);
 			free(d);
@@ -195,7 +203,7 @@ proc_cover(int root, const char *path)
 	if (fd == -1)
 		return -1;
 	/* neither is there anything to read, nor does a write do harm */
-	return mnt_copy(fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	return mnt_copy(fd, "", ATTR_NODE);
 }
 
 static int

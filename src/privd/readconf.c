@@ -39,7 +39,11 @@ static const struct handler readconf_handlers[] = {
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fatalx("readconf is started by agentshd only");
+	fprintf(stderr,
+	    "usage: readconf [-dv] [-T area[,area]]\n"
+	    "readconf is a part of agentsh that agentshd(8) starts; it does"
+	    " nothing by itself.\n");
+	exit(2);
 }
 
 static int
@@ -125,8 +129,19 @@ main(int argc, char **argv)
 
 	log_init("readconf");
 	while ((c = getopt(argc, argv, "dT:v")) != -1) {
-		if (c == '?')
+		switch (c) {
+		case 'd':
+			break;
+		case 'T':
+			if (log_set_areas(optarg) == -1)
+				usage();
+			break;
+		case 'v':
+			log_set_verbose(log_get_verbose() + 1);
+			break;
+		default:
 			usage();
+		}
 	}
 	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode))

@@ -84,6 +84,20 @@ become_inner_root(const struct root *r, struct aerr *e)
 	return 0;
 }
 
+/* Paths are looked up as this user from now on. The calls tell no error: what
+ * they did is asked for. */
+static int
+look_as(uid_t uid, gid_t gid)
+{
+	setfsgid(gid);
+	setfsuid(uid);
+	if ((gid_t)setfsgid((gid_t)-1) == gid &&
+	    (uid_t)setfsuid((uid_t)-1) == uid)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
 /* -1 with errno ENOENT and the like: not a real directory for this user. */
 static int
 native_copy(int hostroot, const char *path)
@@ -98,6 +112,15 @@ native_copy(int hostroot, const char *path)
 	close(dir);
 	errno = saved;
 	return mnt;
+}
+
+/* The workspace has one way in, where its own rules are asked: fsd bars its
+ * place on the host, a mount would show it. */
+static bool
+shows_workspace(const struct root *r, const char *path)
+{
+	return path_is_beneath(r->workspace, path) ||
+	    path_is_beneath(path, r->workspace);
 }
 
 static int
@@ -115,21 +138,23 @@ collect(const struct root *r, struct host *h, struct aerr *e)
 		return -1;
 	/* with the user's rights, so that no mount opens a way past a
 	 * directory that he may not enter */
-	setfsgid(r->acct->gid);
-	setfsuid(r->acct->uid);
+	if (look_as(r->acct->uid, r->acct->gid) == -1)
+		return make_error(e, "look at the host as uid %u",
+		    (unsigned)r->acct->uid);
 	for (i = 0; i < r->plan->n; i++) {
 		row = &r->plan->row[i];
 		h->native[i] = -1;
-		if (row->kind != MOUNT_NATIVE_RO)
+		if (row->kind != MOUNT_NATIVE_RO ||
+		    shows_workspace(r, row->path))
 			continue;
 		h->native[i] = native_copy(hostroot, row->path);
 		if (h->native[i] == -1 && errno != ENOENT && errno != ENOTDIR &&
 		    errno != ELOOP && errno != EACCES)
 			return make_error(e, "bind %s", row->path);
 	}
-	setfsuid(geteuid());
-	setfsgid(getegid());
 	close(hostroot);
+	if (look_as(geteuid(), getegid()) == -1)
+		return make_error(e, "look at the new root");
 	return 0;
 }
 

@@ -73,7 +73,9 @@ static void
 stop(struct sess *s)
 {
 	s->state = SESS_STOPPING;
-	chan_forget(privd.helper[ROLE_POLICYD]->ch, s);
+	/* it may be policyd's own death that ends the session */
+	if (privd.helper[ROLE_POLICYD] != NULL)
+		chan_forget(privd.helper[ROLE_POLICYD]->ch, s);
 	child_kill(s->maker);
 	child_kill(s->init);
 	if (s->init == NULL) {

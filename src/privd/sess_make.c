@@ -44,21 +44,31 @@ sess_make_start(struct sess *s)
 	return msg_send_make_open(s->maker->ch, 0, &m, NULL);
 }
 
-/* Each end of a new channel between two of the session's processes. */
+/* A new channel of a to another of the session's processes; its far end. */
 static int
-join(struct child *a, enum role b_role, struct child *b, int *b_end)
+join_end(struct child *a, enum role far, int *far_end)
 {
 	int pair[2], r;
 
 	if (chan_pair(pair) == -1)
 		return -1;
-	r = helper_chan(a, b_role, pair[0]);
+	r = helper_chan(a, far, pair[0]);
 	close(pair[0]);
-	if (r == 0 && b != NULL) {
-		r = helper_chan(b, a->role, pair[1]);
-		close(pair[1]);
-	} else
-		*b_end = pair[1];
+	*far_end = pair[1];
+	return r;
+}
+
+/* Each end of a new channel between two processes that are there already. */
+static int
+join(struct child *a, struct child *b)
+{
+	int end = -1, r;
+
+	r = join_end(a, b->role, &end);
+	if (r == 0)
+		r = helper_chan(b, a->role, end);
+	if (end != -1)
+		close(end);
 	return r;
 }
 
@@ -84,9 +94,9 @@ spawn_helpers(struct sess *s)
 		return -1;
 	if (helper_greet(s->execd, s->number, s->id, s->uid, s->gid) == -1 ||
 	    helper_greet(s->fsd, s->number, s->id, s->uid, s->gid) == -1 ||
-	    join(s->execd, ROLE_SESSIOND, NULL, &s->client_sock) == -1 ||
-	    join(s->execd, ROLE_INIT, NULL, &s->init_sock) == -1 ||
-	    join(s->execd, ROLE_FSD, s->fsd, NULL) == -1)
+	    join_end(s->execd, ROLE_SESSIOND, &s->client_sock) == -1 ||
+	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
+	    join(s->execd, s->fsd) == -1)
 		return -1;
 	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
 }
@@ -167,7 +177,6 @@ tell_fsd(struct sess *s, int image)
 	mr.uid = s->uid;
 	mr.gid = s->gid;
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
-	snprintf(mr.workspace, sizeof(mr.workspace), "%s", s->workspace);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
 	    msg_send_fs_root(ch, 0, &mr, fds) == -1)
 		return -1;
@@ -194,6 +203,7 @@ tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 
 	m.map_root = privd.has_root;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
 	m.plan = p->plan;
 	m.plan_len = p->plan_len;
@@ -216,9 +226,8 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	/* the session failed meanwhile */
 	if (s == NULL || s->state != SESS_CREATING)
 		return 0;
-	s->command_timeout_ms = m.command_timeout_ms != 0 ?
-	    m.command_timeout_ms :
-	    privd.conf.command_timeout_ms;
+	s->command_timeout_ms = lesser_limit(m.command_timeout_ms,
+	    privd.conf.command_timeout_ms);
 	s->session_timeout_ms = lesser_limit(m.session_timeout_ms,
 	    privd.conf.session_timeout_ms);
 	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
@@ -354,14 +363,12 @@ tell_sessiond(struct sess *s)
 
 	m.session = s->number;
 	m.uid = s->uid;
-	m.gid = s->gid;
 	m.command_timeout_ms = s->command_timeout_ms;
 	m.session_timeout_ms = s->session_timeout_ms;
 	m.idle_timeout_ms = s->idle_timeout_ms;
 	snprintf(m.id, sizeof(m.id), "%s", s->id);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
-	snprintf(m.home, sizeof(m.home), "%s", s->home);
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
 	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
 	s->request = 0;

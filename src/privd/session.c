@@ -88,6 +88,22 @@ check_uid(uid_t uid, struct aerr *e)
 	return 0;
 }
 
+/* What one user takes must leave something for the others. */
+static bool
+is_over_share(uid_t uid)
+{
+	const struct sess *s;
+	uint64_t n = 0;
+
+	if (privd.mode == MODE_USER || uid == 0)
+		return false;
+	TAILQ_FOREACH(s, &privd.sessions, entry) {
+		if (s->uid == uid)
+			n++;
+	}
+	return n >= privd.conf.max_user_sessions;
+}
+
 static int
 check_wanted(const struct wanted *w, struct aerr *e)
 {
@@ -110,6 +126,12 @@ check_wanted(const struct wanted *w, struct aerr *e)
 		return aerr_set(e, 400, "limit",
 		    "there are %zu sessions already (sessions.max_sessions)",
 		    privd.nsessions);
+	if (is_over_share(w->uid))
+		return aerr_set(e, 400, "limit",
+		    "uid %u has %llu sessions already"
+		    " (sessions.max_user_sessions)",
+		    (unsigned)w->uid,
+		    (unsigned long long)privd.conf.max_user_sessions);
 	return check_uid(w->uid, e);
 }
 

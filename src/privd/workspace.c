@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "maker.h"
+#include "pseudofs.h"
 
 static int
 account_groups(struct account *a, const char *name, struct aerr *e)
@@ -87,30 +88,39 @@ become(enum run_mode mode, const struct account *a)
 	return r;
 }
 
+/* The path is resolved once, by the open; its real form is that of the
+ * directory held, not of a second walk. */
 static int
-open_resolved(const char *workspace, char *real, struct aerr *e)
+open_resolved(const char *workspace, char real[PATH_MAX], struct aerr *e)
 {
+	char name[32];
 	struct stat st;
+	ssize_t n;
 	int fd;
 
 	if (workspace[0] != '/')
 		return make_errorx(e, 400,
 		    "workspace %s is not an absolute path", workspace);
-	if (realpath(workspace, real) == NULL) {
+	fd = open(workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1) {
 		make_error(e, "workspace %s", workspace);
 		e->http = 400;
 		return -1;
 	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, real, PATH_MAX - 1);
+	/* a directory outside our root, or one that is gone, has no path */
+	if (n <= 0 || n >= PATH_MAX - 1 || real[0] != '/' || st.st_nlink == 0)
+		return make_errorx(e, 400, "workspace %s has no real path",
+		    workspace);
+	real[n] = '\0';
 	if (strcmp(real, "/") == 0)
 		return make_errorx(e, 400,
 		    "workspace / is refused: name the project's directory");
-	/* the path was just resolved: a symlink now is somebody's trick */
-	fd = open(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		make_error(e, "workspace %s", real);
-		e->http = 400;
-		return -1;
-	}
+	if (fs_is_pseudo(fd))
+		return make_errorx(e, 400,
+		    "workspace %s is refused: its file system is the kernel's",
+		    real);
 	return fd;
 }
 

@@ -17,6 +17,9 @@
 #include "spec.h"
 #include "units.h"
 
+/* The longest time that a client can give, as sessions.command_timeout. */
+#define EXEC_TIMEOUT_MAX_MS 604800000
+
 const struct json_field exec_fields[] = {
 	{ "command", JSON_STRING, offsetof(struct exec_body, command),
 	    AGENTSH_PATH_MAX, JSON_REQUIRED },
@@ -71,6 +74,8 @@ exec_check(const struct exec_body *body, enum include_events *include,
 	if (body->timeout != NULL &&
 	    units_duration(body->timeout, timeout_ms) == -1)
 		return "field \"timeout\" is not a duration (like \"90s\" or \"1m30s\")";
+	if (*timeout_ms > EXEC_TIMEOUT_MAX_MS)
+		return "field \"timeout\" is longer than 168h";
 	return NULL;
 }
 

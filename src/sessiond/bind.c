@@ -15,59 +15,28 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "loopback.h"
 #include "sessiond.h"
 
 #define HTTP_BACKLOG 512
 
-/* "127.0.0.1:80", "localhost:80", "[::1]:80" */
 static socklen_t
-bind_parse(const char *text, struct sockaddr_storage *ss)
+bind_fill(struct sockaddr_storage *ss, int family, uint16_t port)
 {
 	struct sockaddr_in *in4 = (void *)ss;
 	struct sockaddr_in6 *in6 = (void *)ss;
-	const char *colon = strrchr(text, ':');
-	char host[64], *end;
-	unsigned long port;
-	size_t n;
 
 	memset(ss, 0, sizeof(*ss));
-	if (colon == NULL || colon[1] < '0' || colon[1] > '9')
-		return 0;
-	errno = 0;
-	port = strtoul(colon + 1, &end, 10);
-	n = (size_t)(colon - text);
-	if (*end != '\0' || errno != 0 || port > 65535 || n == 0 ||
-	    n >= sizeof(host))
-		return 0;
-	memcpy(host, text, n);
-	host[n] = '\0';
-	if (strcmp(host, "localhost") == 0)
-		memcpy(host, "127.0.0.1", sizeof("127.0.0.1"));
-	if (host[0] == '[' && host[n - 1] == ']') {
-		host[n - 1] = '\0';
-		if (inet_pton(AF_INET6, host + 1, &in6->sin6_addr) != 1)
-			return 0;
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)port);
-		return sizeof(*in6);
+	if (family == AF_INET) {
+		in4->sin_family = AF_INET;
+		in4->sin_port = htons(port);
+		in4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		return sizeof(*in4);
 	}
-	if (inet_pton(AF_INET, host, &in4->sin_addr) != 1)
-		return 0;
-	in4->sin_family = AF_INET;
-	in4->sin_port = htons((uint16_t)port);
-	return sizeof(*in4);
-}
-
-/* The two addresses by which privd looks for a client's socket. */
-static bool
-bind_is_loopback(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *in4 = (const void *)ss;
-	const struct sockaddr_in6 *in6 = (const void *)ss;
-
-	if (ss->ss_family == AF_INET)
-		return ntohl(in4->sin_addr.s_addr) == INADDR_LOOPBACK;
-	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	in6->sin6_addr = in6addr_loopback;
+	return sizeof(*in6);
 }
 
 /*
@@ -79,18 +48,14 @@ http_bind(const char *addr, bool may_miss)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
-	int fd, on = 1;
+	uint16_t port;
+	int family, fd, on = 1;
 
-	if (addr[0] == '\0' || strcmp(addr, "none") == 0)
+	if (loopback_parse(addr, &family, &port) == -1)
+		fatalx("server.http.addr: \"%s\"", addr);
+	if (family == AF_UNSPEC)
 		return -1;
-	if ((len = bind_parse(addr, &ss)) == 0)
-		fatalx("server.http.addr: \"%s\" is not an address and port",
-		    addr);
-	if (!bind_is_loopback(&ss))
-		fatalx(
-		    "server.http.addr: \"%s\" is neither 127.0.0.1 nor [::1]; "
-		    "the API is for programs of this host",
-		    addr);
+	len = bind_fill(&ss, family, port);
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 	if (fd == -1)

@@ -70,6 +70,9 @@ command_free(struct command *cmd)
 
 	if (cmd->query != NULL)
 		event_query_cancel(cmd->query);
+	/* an execd that told the end without an answer may still send one */
+	if (s->execd != NULL)
+		chan_forget(s->execd, cmd);
 	spool_remove(cmd);
 	for (i = 0; i < STREAM_MAX; i++) {
 		stream_close(&cmd->stream[i]);
@@ -246,13 +249,14 @@ static void
 command_evict(struct session *s)
 {
 	struct command *cmd, *next, *oldest = NULL;
+	uint64_t most = SESS_MAX_SPOOLS * sessiond.proc.conf.max_output;
 	size_t lingering = 0;
 
 	for (cmd = TAILQ_FIRST(&s->commands); cmd != NULL; cmd = next) {
 		next = TAILQ_NEXT(cmd, entry);
 		if (cmd->state != CMD_FINISHED || cmd->rq != NULL)
 			continue;
-		if (s->nfinished > SESS_MAX_FINISHED) {
+		if (s->nfinished > SESS_MAX_FINISHED || s->spooled > most) {
 			command_free(cmd);
 			continue;
 		}

@@ -18,11 +18,14 @@
 #include "sessiond.h"
 
 #define CONNS_LOOK_MS 500
+#define CONNS_PAUSED_MS 50 /* the same, while nobody gets in */
 
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct bufferevent *bev;
 	uint64_t since_ms; /* first byte of a request not yet complete, or 0 */
+	bool working;	   /* between a request and its reply */
+	uint32_t uid;	   /* while connections are counted by user */
 };
 
 static struct {
@@ -90,6 +93,61 @@ conns_is_freed(struct conn *c)
 	return rd == NULL && wr == NULL && evcb == NULL;
 }
 
+/* Clients by TCP count as one user: none of them is known without a question
+ * to the kernel each. */
+static uint32_t
+conns_uid(const struct conn *c)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_PEERCRED,
+		&cred, &len) == -1)
+		return (uint32_t)-1;
+	return cred.uid;
+}
+
+static size_t
+conns_count(uint32_t uid)
+{
+	struct conn *c;
+	size_t n = 0;
+
+	TAILQ_FOREACH(c, &conns.list, entry)
+		n += c->uid == uid;
+	return n;
+}
+
+/* Nobody else gets in: the user who has the most loses the oldest of those on
+ * which nothing is under way. */
+static void
+conns_shed(void)
+{
+	struct conn *c;
+	uint32_t most_uid = 0;
+	size_t n, most = 0, left = conns.max / 4 + 1;
+
+	TAILQ_FOREACH(c, &conns.list, entry)
+		c->uid = conns_uid(c);
+	TAILQ_FOREACH(c, &conns.list, entry) {
+		if (most > 0 && c->uid == most_uid)
+			continue;
+		n = conns_count(c->uid);
+		if (n > most) {
+			most = n;
+			most_uid = c->uid;
+		}
+	}
+	TAILQ_FOREACH(c, &conns.list, entry) {
+		if (c->uid != most_uid || c->working)
+			continue;
+		/* evhttp hears the end of file and closes it */
+		shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+		if (--left == 0)
+			break;
+	}
+}
+
 static void
 conns_look(void)
 {
@@ -110,8 +168,11 @@ conns_look(void)
 	if (conns.paused && conns.n < conns.max) {
 		conns.paused = false;
 		conns.pause(false);
-	}
-	if (conns.n > 0 && !event_pending(conns.timer, EV_TIMEOUT, NULL))
+	} else if (conns.paused)
+		conns_shed();
+	if (conns.paused)
+		set_timer(conns.timer, CONNS_PAUSED_MS);
+	else if (conns.n > 0 && !event_pending(conns.timer, EV_TIMEOUT, NULL))
 		set_timer(conns.timer, CONNS_LOOK_MS);
 }
 
@@ -144,8 +205,20 @@ conns_request(int fd, const struct bufferevent *bev)
 {
 	struct conn *c = conns_by_fd(fd);
 
-	if (c != NULL && c->bev == bev)
-		c->since_ms = 0;
+	if (c == NULL || c->bev != bev)
+		return;
+	c->since_ms = 0;
+	c->working = true;
+}
+
+/* Its reply was given to evhttp. */
+void
+conns_reply(int fd)
+{
+	struct conn *c = conns_by_fd(fd);
+
+	if (c != NULL)
+		c->working = false;
 }
 
 /* evhttp asks for the bufferevent of a connection it has just accepted. */
@@ -175,6 +248,7 @@ conns_new(struct event_base *base, void *arg)
 		log_debug("%zu clients: accepting no more", conns.n);
 		conns.paused = true;
 		conns.pause(true);
+		set_timer(conns.timer, CONNS_PAUSED_MS);
 	}
 	if (!event_pending(conns.timer, EV_TIMEOUT, NULL))
 		set_timer(conns.timer, CONNS_LOOK_MS);

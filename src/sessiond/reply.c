@@ -134,6 +134,7 @@ http_end(struct request *rq)
 {
 	struct evhttp_connection *con = evhttp_request_get_connection(rq->ev);
 
+	conns_reply(rq->fd);
 	evhttp_connection_set_closecb(con, NULL, NULL);
 	if (rq->gone != NULL)
 		event_free(rq->gone);

@@ -181,8 +181,6 @@ session_execd_closed(struct chan *ch, const char *why)
 int
 session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 {
-	const struct conf *conf = &sessiond.proc.conf;
-
 	s->number = m->session;
 	s->uid = m->uid;
 	s->workspace = strdup(m->workspace);
@@ -190,12 +188,9 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->cwd = strdup(m->mount);
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
-	s->command_timeout_ms = least_limit(m->command_timeout_ms,
-	    conf->command_timeout_ms);
-	s->session_timeout_ms = least_limit(m->session_timeout_ms,
-	    conf->session_timeout_ms);
-	s->idle_timeout_ms = least_limit(m->idle_timeout_ms,
-	    conf->idle_timeout_ms);
+	s->command_timeout_ms = m->command_timeout_ms;
+	s->session_timeout_ms = m->session_timeout_ms;
+	s->idle_timeout_ms = m->idle_timeout_ms;
 	s->created_ns = clock_ns();
 	s->born_ms = clock_ms();
 	s->state = SESS_READY;

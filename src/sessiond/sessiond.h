@@ -22,6 +22,8 @@
 
 /* Finished commands of a session whose output is kept. */
 #define SESS_MAX_FINISHED 1000
+#define SESS_MAX_SPOOLS                                                        \
+	16 /* streams of full length kept of finished commands */
 
 /* A path on which a session and its commands know home. */
 #define SESS_HOME "/tmp/home"
@@ -75,7 +77,8 @@ struct session {
 	size_t nrunning;
 	size_t nfinished;
 	TAILQ_HEAD(command_list, command) commands; /* oldest first */
-	int spool_fd; /* -1 until there is output */
+	int spool_fd;	  /* -1 until there is output */
+	uint64_t spooled; /* bytes of all streams kept on disk */
 };
 TAILQ_HEAD(session_list, session);
 
@@ -237,6 +240,7 @@ struct bufferevent *conns_new(struct event_base *, void *);
 void conns_start(size_t max, void (*pause)(bool));
 void conns_stop(void);
 void conns_request(int fd, const struct bufferevent *);
+void conns_reply(int fd);
 
 /* route.def's handlers */
 #define ROUTE(method, pattern, body, handler, help)                            \

@@ -92,6 +92,7 @@ spool_put(struct stream *st, const void *data, size_t len)
 		data = (const char *)data + n;
 		len -= (size_t)n;
 		st->spooled += (uint64_t)n;
+		st->cmd->sess->spooled += (uint64_t)n;
 	}
 }
 
@@ -141,10 +142,22 @@ spool_remove(struct command *cmd)
 			continue;
 		spool_file_name(&cmd->stream[i], name, sizeof(name));
 		unlinkat(cmd->sess->spool_fd, name, 0);
+		cmd->sess->spooled -= cmd->stream[i].spooled;
 	}
 }
 
-/* Empties and removes one directory of files. */
+/* Is it a name that spool_file_name makes? */
+static bool
+spool_is_ours(const char *name)
+{
+	const char *suffix = strrchr(name, '.');
+
+	return strncmp(name, "cmd-", 4) == 0 && suffix != NULL &&
+	    (strcmp(suffix, ".stdout") == 0 || strcmp(suffix, ".stderr") == 0);
+}
+
+/* Removes what we made in one directory, and then the directory. What else is
+ * there stays: the configuration may name a directory of the user's. */
 static void
 spool_remove_dir(const char *name)
 {
@@ -161,12 +174,12 @@ spool_remove_dir(const char *name)
 		return;
 	}
 	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
+		if (spool_is_ours(de->d_name))
 			unlinkat(fd, de->d_name, 0);
 	}
 	closedir(dir);
-	if (unlinkat(spool_dir(), name, AT_REMOVEDIR) == -1)
+	if (unlinkat(spool_dir(), name, AT_REMOVEDIR) == -1 &&
+	    errno != ENOTEMPTY)
 		log_warn("spool of %s", name);
 }
 

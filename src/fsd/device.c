@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device, between the kernel and libfuse: reads and writes are passed on
+ * as they are, but for the answer to INIT, where libfuse does not know yet all
+ * that is wanted. What is read comes from the kernel.
+ */
+#include <sys/uio.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/fuse.h>
+
+#include "fsd.h"
+
+/* The kernel offered it; only used before there are threads. */
+static bool has_killpriv;
+static bool init_answered;
+
+static ssize_t
+device_read(int fd, void *data, size_t size, void *arg)
+{
+	struct fuse_in_header h;
+	struct fuse_init_in init = { 0 };
+	ssize_t n;
+	size_t len;
+
+	(void)arg;
+	n = read(fd, data, size);
+	if (init_answered || n < (ssize_t)sizeof(h))
+		return n;
+	memcpy(&h, data, sizeof(h));
+	if (h.opcode != FUSE_INIT)
+		return n;
+	/* older kernels send less of it */
+	len = (size_t)n - sizeof(h);
+	if (len > sizeof(init))
+		len = sizeof(init);
+	memcpy(&init, (char *)data + sizeof(h), len);
+	has_killpriv = (init.flags & FUSE_HANDLE_KILLPRIV_V2) != 0;
+	return n;
+}
+
+/*
+ * The host clears set-user-id bits and capabilities itself when one who may
+ * not keep them writes, as fsd does. Told so, the kernel does not ask for a
+ * file's capabilities before each write(2).
+ */
+static void
+patch_init(struct iovec *iov, int count)
+{
+	struct fuse_init_out init;
+
+	if (count < 2 || iov[1].iov_len < FUSE_COMPAT_22_INIT_OUT_SIZE ||
+	    iov[1].iov_len > sizeof(init))
+		return;
+	memcpy(&init, iov[1].iov_base, iov[1].iov_len);
+	if (has_killpriv) {
+		init.flags &= ~(uint32_t)FUSE_HANDLE_KILLPRIV;
+		init.flags |= FUSE_HANDLE_KILLPRIV_V2;
+	}
+	memcpy(iov[1].iov_base, &init, iov[1].iov_len);
+}
+
+static ssize_t
+device_writev(int fd, struct iovec *iov, int count, void *arg)
+{
+	(void)arg;
+	/* nothing else is answered before it */
+	if (!init_answered) {
+		init_answered = true;
+		patch_init(iov, count);
+	}
+	return writev(fd, iov, count);
+}
+
+int
+device_attach(struct fuse_session *se, int fd)
+{
+	static const struct fuse_custom_io io = {
+		.read = device_read,
+		.writev = device_writev,
+	};
+
+	return fuse_session_custom_io(se, &io, fd) == 0 ? 0 : -1;
+}
