@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -145,23 +146,26 @@ msg_gate(enum role me, enum role peer, enum msg_state state, uint32_t type,
 bool
 msg_fd_is(int fd, char kind)
 {
-	struct stat st;
+	struct statx st;
 
-	if (fstat(fd, &st) == -1)
+	/* never waits for a file system that its server may have left: the
+	 * descriptor can be a directory of a user's choice */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE,
+		&st) == -1)
 		return false;
 	switch (kind) {
 	case 's':
-		return S_ISSOCK(st.st_mode);
+		return S_ISSOCK(st.stx_mode);
 	case 'm':
-		return S_ISREG(st.st_mode);
+		return S_ISREG(st.stx_mode);
 	case 'd':
-		return S_ISDIR(st.st_mode);
+		return S_ISDIR(st.stx_mode);
 	case 'c':
-		return S_ISCHR(st.st_mode);
+		return S_ISCHR(st.stx_mode);
 	case 'a':
 		/* anonymous inodes have no type bits; pidfds may be regular
 		 * since pidfs (Linux 6.9) */
-		return (st.st_mode & S_IFMT) == 0 || S_ISREG(st.st_mode);
+		return (st.stx_mode & S_IFMT) == 0 || S_ISREG(st.stx_mode);
 	case '*':
 		return true;
 	}

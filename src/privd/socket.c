@@ -85,7 +85,7 @@ listen_at(const char *path, int type, mode_t mode, gid_t gid)
 	umask(old);
 	if (gid != getegid() && lchown(path, geteuid(), gid) == -1)
 		fatal("chown %s", path);
-	if (listen(fd, 128) == -1)
+	if (listen(fd, SOMAXCONN) == -1)
 		fatal("listen on %s", path);
 	/* from here on clients can come */
 	if (chmod(path, mode) == -1)
