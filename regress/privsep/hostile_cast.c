@@ -120,14 +120,15 @@ on_hello(struct chan *ch, struct imsg *im)
 static int
 on_listen(struct chan *ch, struct imsg *im)
 {
-	struct msg_sys_listen m;
+	struct sockaddr_un sun = { 0 };
+	socklen_t len = sizeof(sun);
 
 	(void)ch;
-	if (msg_get_sys_listen(im, &m) == -1)
-		return -1;
 	cast.listen_fd = imsg_take_fd(im, 0);
+	if (getsockname(cast.listen_fd, (struct sockaddr *)&sun, &len) == -1)
+		return -1;
 	snprintf(cast.listen_path, sizeof(cast.listen_path), "%.*s",
-	    (int)sizeof(cast.listen_path) - 1, m.path);
+	    (int)sizeof(cast.listen_path) - 1, sun.sun_path);
 	return 0;
 }
 

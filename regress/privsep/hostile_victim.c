@@ -122,7 +122,6 @@ send_dir(struct chan *ch, enum dir_kind kind, const char *path)
 
 	if (fd == -1)
 		die(path);
-	snprintf(m.path, sizeof(m.path), "%s", path);
 	msg_send_sys_dir(ch, 0, &m, &fd);
 	close(fd);
 }
@@ -157,7 +156,6 @@ send_role_specific(struct chan *ch, enum role role)
 	msg_send_policy_image(ch, 0, &image, &image_fd);
 	if (role != ROLE_FSD)
 		return;
-	snprintf(root.workspace, sizeof(root.workspace), "%s", work_dir);
 	fds[0] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds[1] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	msg_send_fs_root(ch, 0, &root, fds);
@@ -458,12 +456,10 @@ victim_give_session(struct victim *v)
 {
 	struct msg_sess_created m = { .session = 1,
 		.uid = getuid(),
-		.gid = getgid(),
 		.command_timeout_ms = 1000,
 		.id = "h",
 		.workspace = "/tmp",
 		.mount = "/workspace",
-		.home = "/",
 		.user = "hostile",
 		.policy = "default" };
 	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_SESSIOND,
