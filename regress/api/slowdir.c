@@ -17,9 +17,9 @@
 static void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct stat st = { .st_mode = S_IFDIR | 0755,
-		.st_nlink = 2,
-		.st_uid = ATTR_UID };
+	struct stat st = {
+		.st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_uid = ATTR_UID
+	};
 
 	(void)fi;
 	if (fuse_req_ctx(req)->uid == 0)

@@ -279,6 +279,12 @@ peer_closed(struct chan *ch, const char *why)
 		log_debug("agentshd is gone: %s", why);
 		_exit(1);
 	}
+	/* how every session ends, and privd says why it did */
+	if (proc_rows[ch->me].scope == SCOPE_SESSION) {
+		log_debug("channel to %s is over: %s", proc_rows[ch->peer].file,
+		    why);
+		exit(1);
+	}
 	fatalx("channel to %s is over: %s", proc_rows[ch->peer].file, why);
 }
 
