@@ -19,7 +19,7 @@ read_stdin(size_t *len)
 {
 	size_t cap = 65536;
 	ssize_t n;
-	char *p;
+	char *p, *bigger;
 
 	*len = 0;
 	p = xcalloc(cap, 1);
@@ -38,11 +38,12 @@ read_stdin(size_t *len)
 		}
 		if (*len == cap) {
 			cap *= 2;
-			p = realloc(p, cap);
-			if (p == NULL) {
+			bigger = realloc(p, cap);
+			if (bigger == NULL) {
 				say("out of memory");
-				return NULL;
+				goto fail;
 			}
+			p = bigger;
 		}
 	}
 	return p;
