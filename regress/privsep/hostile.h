@@ -12,6 +12,7 @@
 #include "chan.h"
 
 #define WAIT_MS 10000
+#define GIVE_UP 10 /* failures of one kind that are enough */
 
 /* When the message comes. */
 enum when {

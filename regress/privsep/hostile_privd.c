@@ -126,6 +126,8 @@ run_agentshd(const struct trial *t, int ms)
 static void
 try_service(const struct trial *t)
 {
+	if (t_failed_checks >= GIVE_UP)
+		return;
 	write_cue("", t);
 	run_agentshd(t, END_MS);
 	trials++;

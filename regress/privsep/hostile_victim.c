@@ -65,22 +65,22 @@ write_file(const char *path, const char *text)
 static pid_t
 fork_victim(enum role role)
 {
-	char map[64];
+	char map[64], gid_map[64];
 	pid_t pid;
 
 	if (role != ROLE_INIT)
 		return fork();
 	snprintf(map, sizeof(map), "%u %u 1", (unsigned)getuid(),
 	    (unsigned)getuid());
+	snprintf(gid_map, sizeof(gid_map), "%u %u 1", (unsigned)getgid(),
+	    (unsigned)getgid());
 	pid = (pid_t)syscall(SYS_clone,
 	    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0);
 	if (pid != 0)
 		return pid;
 	write_file("/proc/self/uid_map", map);
 	write_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "%u %u 1", (unsigned)getgid(),
-	    (unsigned)getgid());
-	write_file("/proc/self/gid_map", map);
+	write_file("/proc/self/gid_map", gid_map);
 	/* refused where parts of /proc are masked; another one does then */
 	mount("proc", "/proc", "proc", 0, NULL);
 	return 0;

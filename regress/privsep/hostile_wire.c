@@ -154,12 +154,16 @@ static void
 each_of_row(struct trial *t, void (*fn)(const struct trial *))
 {
 	const struct msg_row *row = &msg_rows[t->type];
-	size_t sizes[6] = { 0, row->min, row->max, row->max + 1, row->min + 1,
+	size_t sizes[6] = { row->min, 0, row->max, row->max + 1, row->min + 1,
 		row->min > 0 ? row->min - 1 : 0 };
 	int want = (int)strlen(row->fds);
-	size_t i;
+	size_t i, j;
 
 	for (i = 0; i < COUNT(sizes); i++) {
+		for (j = 0; sizes[j] != sizes[i]; j++)
+			continue;
+		if (j < i)
+			continue;
 		t->body = sizes[i];
 		t->nfds = want;
 		t->fill = 0;
@@ -178,8 +182,10 @@ each_of_row(struct trial *t, void (*fn)(const struct trial *))
 		}
 	}
 	t->body = row->min;
-	for (t->nfds = 0; t->nfds <= AGENTSH_MSG_FDS + 1; t->nfds++)
-		fn(t);
+	for (t->nfds = 0; t->nfds <= AGENTSH_MSG_FDS + 1; t->nfds++) {
+		if (t->nfds < want - 1 || t->nfds > want + 1)
+			fn(t);
+	}
 	t->nfds = want;
 	for (t->wrong = 0; t->wrong < want; t->wrong++) {
 		if (row->fds[t->wrong] != '*')
@@ -315,7 +321,7 @@ trial_parse(const char *name, struct trial *t)
 	char *end;
 	size_t i;
 
-	if (*name != 't')
+	if (*name++ != 't' || *name != '.')
 		return false;
 	for (i = 0; i < COUNT(v); i++) {
 		if (*++name == '\0')
