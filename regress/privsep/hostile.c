@@ -31,8 +31,44 @@ const char *helper_dir, *work_dir;
 unsigned long trials;
 
 static enum role victim;
-static enum role the_peer;
-static enum when the_time;
+
+/* The test that runs. */
+static struct trial the_edge;
+static void (*the_fn)(const struct trial *);
+
+bool
+trial_failed(const struct trial *t, const char *what)
+{
+	t_fail(files[t->victim], (int)t->type, what);
+	if (t_failed_checks <= T_MAX_REPORTS)
+		trial_print(t);
+	return t_failed_checks < 4;
+}
+
+bool
+trial_enough(void)
+{
+	return t_failed_checks >= GIVE_UP;
+}
+
+static void
+edge(void)
+{
+	the_fn(&the_edge);
+}
+
+void
+trial_run(const struct trial *t, void (*fn)(const struct trial *))
+{
+	unsigned long before = trials;
+
+	the_edge = *t;
+	the_fn = fn;
+	T_RUN(edge);
+	printf("# edge %s %s: %s, %lu trials\n", files[t->peer],
+	    files[t->victim], when_names[t->when], trials - before);
+	fflush(stdout);
+}
 
 /* The state that a victim must leave behind. */
 static bool
@@ -71,48 +107,35 @@ try_one(const struct trial *t)
 	struct victim v;
 	int st;
 
-	if (t_failed_checks >= GIVE_UP)
+	if (trial_enough())
 		return;
 	start_for(&v, t);
 	trial_send(v.peer[t->peer], t, v.asked);
 	/* not every channel's end ends the helper; agentshd's does */
-	if (!is_closed(v.peer[t->peer])) {
-		t_fail(files[t->victim], (int)t->type, "channel still open");
-		trial_print(t);
-	}
+	if (!is_closed(v.peer[t->peer]))
+		trial_failed(t, "channel still open");
 	if (v.privd != -1)
 		shutdown(v.privd, SHUT_RDWR);
 	st = victim_end(&v);
 	trials++;
-	if (!ended_well(t, st)) {
-		t_fail(files[t->victim], (int)t->type, ending(st));
-		trial_print(t);
-	}
+	if (!ended_well(t, st))
+		trial_failed(t, ending(st));
 }
 
 static void
-edge(void)
+try_all(const struct trial *t)
 {
-	struct trial t = {
-		.victim = victim, .peer = the_peer, .when = the_time
-	};
-
-	trial_each(&t, getenv("HOSTILE_THIN") != NULL, try_one);
+	trial_each(t, getenv("HOSTILE_THIN") != NULL, try_one);
 }
 
 static void
 run_edge(enum role peer, enum when when)
 {
-	static const char *const names[WHEN_MAX] = { "before the start",
-		"after the start", "as an answer", "" };
-	unsigned long before = trials;
+	struct trial t = {
+		.victim = victim, .peer = peer, .when = when, .wrong = -1
+	};
 
-	the_peer = peer;
-	the_time = when;
-	T_RUN(edge);
-	printf("# edge %s %s: %s, %lu trials\n", files[peer], files[victim],
-	    names[when], trials - before);
-	fflush(stdout);
+	trial_run(&t, try_all);
 }
 
 static void

@@ -53,6 +53,14 @@ extern const char *const files[ROLE_MAX];
 extern const char *helper_dir, *work_dir;
 extern unsigned long trials;
 
+/* hostile.c: the tests are counted there */
+/* A trial that went wrong; false when enough has been said. */
+bool trial_failed(const struct trial *, const char *what);
+/* Did so many go wrong that no more need be tried? */
+bool trial_enough(void);
+/* One test: fn is to try all of one edge at one time. */
+void trial_run(const struct trial *, void (*fn)(const struct trial *));
+
 /* hostile_wire.c */
 void die(const char *what) __attribute__((noreturn));
 /* Every trial of this victim, peer and time. thin: those that are no row of
@@ -68,6 +76,7 @@ bool is_closed(int fd);
 /* Waits for the end; the wait status, or -1 when it did not end. */
 int wait_end(pid_t, int ms);
 const char *ending(int st);
+extern const char *const when_names[WHEN_MAX];
 void trial_print(const struct trial *);
 /* As a word of digits, dots and minus signs, and back. */
 void trial_name(char *, size_t, const struct trial *);

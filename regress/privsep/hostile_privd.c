@@ -16,15 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/t.h"
 #include "hostile.h"
 
 #define END_MS 6000	   /* for agentshd to end */
 #define SESSIONS_MS 200000 /* for all sessions of a row of trials */
 #define GONE_MS 1000	   /* for the last process, after agentshd */
-
-static enum role the_peer;
-static enum when the_time;
 
 static void
 exec_agentshd(int err_fd, bool config)
@@ -92,13 +88,11 @@ read_log(int fd, char *log, size_t size, pid_t pid, int ms, int *st)
 static void
 report(const struct trial *t, const char *what, const char *log)
 {
-	t_fail(files[ROLE_PRIVD], (int)t->type, what);
-	trial_print(t);
-	if (t_failed_checks < 4)
+	if (trial_failed(t, what))
 		printf("%s", log);
 }
 
-static int
+static void
 run_agentshd(const struct trial *t, int ms)
 {
 	static char log[65536];
@@ -112,7 +106,7 @@ run_agentshd(const struct trial *t, int ms)
 	if (pid == -1)
 		die("fork");
 	if (pid == 0)
-		exec_agentshd(fds[1], the_peer == ROLE_READCONF);
+		exec_agentshd(fds[1], t->peer == ROLE_READCONF);
 	close(fds[1]);
 	gone = read_log(fds[0], log, sizeof(log), pid, ms, &st);
 	close(fds[0]);
@@ -120,13 +114,12 @@ run_agentshd(const struct trial *t, int ms)
 		report(t, ending(st), log);
 	else if (!gone)
 		report(t, "a process was left behind", log);
-	return st;
 }
 
 static void
 try_service(const struct trial *t)
 {
-	if (t_failed_checks >= GIVE_UP)
+	if (trial_enough())
 		return;
 	write_cue("", t);
 	run_agentshd(t, END_MS);
@@ -138,6 +131,7 @@ read_result(const struct trial *first)
 {
 	char path[4096], line[1024];
 	unsigned long n = 0;
+	struct trial t;
 	FILE *fp;
 
 	snprintf(path, sizeof(path), "%s/" CAST_RESULT, helper_dir);
@@ -148,55 +142,44 @@ read_result(const struct trial *first)
 			n = strtoul(line + 5, NULL, 10);
 			continue;
 		}
-		t_fail(files[first->peer], 0, line);
+		if (trial_parse(line, &t))
+			trial_failed(&t, strchr(line, ' ') + 1);
+		else
+			trial_failed(first, line);
 	}
 	if (fp != NULL)
 		fclose(fp);
 	if (n == 0)
-		t_fail(files[first->peer], 0, "not all sessions were tried");
+		trial_failed(first, "not all sessions were tried");
 	unlink(path);
 	trials += n;
 }
 
 static void
-edge(void)
+edge(const struct trial *t)
 {
-	struct trial t = { .victim = ROLE_PRIVD,
-		.peer = the_peer,
-		.when = the_time,
-		.wrong = -1 };
-
-	if (the_peer != ROLE_MAKER && the_peer != ROLE_EXECD &&
-	    the_peer != ROLE_FSD) {
-		trial_each(&t, true, try_service);
+	if (t->peer != ROLE_MAKER && t->peer != ROLE_EXECD &&
+	    t->peer != ROLE_FSD) {
+		trial_each(t, true, try_service);
 		return;
 	}
-	write_cue("all ", &t);
-	run_agentshd(&t, SESSIONS_MS);
-	read_result(&t);
+	write_cue("all ", t);
+	run_agentshd(t, SESSIONS_MS);
+	read_result(t);
 }
 
 void
 privd_trials(enum role peer)
 {
-	static const char *const names[WHEN_MAX] = { "before the start",
-		"after the start", "as an answer", "as init" };
-	unsigned long before;
-	enum when when;
+	struct trial t = { .victim = ROLE_PRIVD, .peer = peer, .wrong = -1 };
 
-	the_peer = peer;
-	for (when = WHEN_START; when < WHEN_MAX; when++) {
+	for (t.when = WHEN_START; t.when < WHEN_MAX; t.when++) {
 		/* who is asked something, and what is not the same twice */
-		if ((when == WHEN_ASKED && peer != ROLE_POLICYD &&
+		if ((t.when == WHEN_ASKED && peer != ROLE_POLICYD &&
 			peer != ROLE_MAKER && peer != ROLE_READCONF) ||
-		    (when == WHEN_LATER && peer != ROLE_MAKER) ||
-		    (when == WHEN_RUN && peer == ROLE_READCONF))
+		    (t.when == WHEN_LATER && peer != ROLE_MAKER) ||
+		    (t.when == WHEN_RUN && peer == ROLE_READCONF))
 			continue;
-		before = trials;
-		the_time = when;
-		T_RUN(edge);
-		printf("# edge %s %s: %s, %lu trials\n", files[peer],
-		    files[ROLE_PRIVD], names[when], trials - before);
-		fflush(stdout);
+		trial_run(&t, edge);
 	}
 }

@@ -37,6 +37,9 @@ const struct edge edges[] = {
 
 const size_t nedges = COUNT(edges);
 
+const char *const when_names[WHEN_MAX] = { "before the start",
+	"after the start", "as an answer", "as init" };
+
 void
 die(const char *what)
 {
@@ -134,6 +137,9 @@ trial_send(int fd, const struct trial *t, uint32_t asked)
 		/* a directory is refused but where it is wanted */
 		if (i == t->wrong)
 			kind = kind == 'd' ? 's' : 'd';
+		/* the gate cannot tell these from pidfds */
+		if (kind == 'a' && t->fill != 0)
+			kind = 'm';
 		fds[i] = fd_of_kind(kind);
 	}
 	if ((flags & M_EVT) != 0)
@@ -294,12 +300,9 @@ ending(int st)
 void
 trial_print(const struct trial *t)
 {
-	static const char *const when[WHEN_MAX] = { "before the start",
-		"after the start", "as an answer", "as init" };
-
 	printf("#   %s from %s to %s, %s, body %zu of 0x%02x, %d descriptors",
-	    msg_name(t->type), files[t->peer], files[t->victim], when[t->when],
-	    t->body, t->fill, t->nfds);
+	    msg_name(t->type), files[t->peer], files[t->victim],
+	    when_names[t->when], t->body, t->fill, t->nfds);
 	if (t->wrong != -1)
 		printf(", number %d of the wrong kind", t->wrong);
 	printf(", %s\n", trial_is_legal(t) ? "a row" : "not a row");
@@ -328,7 +331,8 @@ trial_parse(const char *name, struct trial *t)
 			return false;
 		v[i] = strtoul(name, &end, 10);
 		name = end;
-		if (*name != (i + 1 < COUNT(v) ? '.' : '\0'))
+		if (i + 1 < COUNT(v) ? *name != '.' :
+				       *name != '\0' && *name != ' ')
 			return false;
 	}
 	t->victim = (enum role)v[0];

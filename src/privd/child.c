@@ -186,6 +186,14 @@ child_watch(struct child *c)
 	return c->ev == NULL || event_add(c->ev, NULL) == -1 ? -1 : 0;
 }
 
+bool
+child_is_pidfd(int fd)
+{
+	/* without effect; other descriptors are EBADF */
+	return syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 ||
+	    errno != EBADF;
+}
+
 struct child *
 child_adopt(enum role role, pid_t pid, int pidfd, struct sess *s)
 {

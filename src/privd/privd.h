@@ -169,6 +169,8 @@ void sockets_remove(void);
 
 /* child.c */
 struct child *child_spawn(enum role, const struct cred *, struct sess *);
+/* The table of messages cannot tell a pidfd from a regular file. */
+bool child_is_pidfd(int fd);
 /* Takes a process that was cloned for us. */
 struct child *child_adopt(enum role, pid_t, int pidfd, struct sess *);
 void child_kill(struct child *);

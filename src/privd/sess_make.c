@@ -269,6 +269,8 @@ sess_on_make_cloned(struct chan *ch, struct imsg *im)
 	if (msg_get_make_cloned(im, &m) == -1 || maker->role != ROLE_MAKER ||
 	    (s->state == SESS_CREATING && s->step != STEP_ROOT))
 		return -1;
+	if (!child_is_pidfd(im->fds[0]))
+		return -1;
 	s->init = child_adopt(ROLE_INIT, (pid_t)m.pid, imsg_take_fd(im, 0), s);
 	s->init->ch = ch;
 	ch->arg = s->init;
