@@ -76,6 +76,65 @@ need_root()
 	private_root
 }
 
+# The test runs once for each way to start agentshd: root's service and alice's
+# own when root runs it, and else as whoever runs it ("self"). $ME is who the
+# sessions belong to, $MODE service or user; start_any starts.
+need_modes()
+{
+	case ${TEST_MODE:-} in
+	service | user)
+		MODE=$TEST_MODE
+		ME=alice
+		ME_UID=$ALICE_UID
+		API_USER=alice
+		need_root
+		return
+		;;
+	self)
+		MODE=user
+		ME=self
+		ME_UID=$(id -u)
+		need_dir
+		need_user_mode
+		mkdir -p "$T/stage" "$T/home/self" "$T/state/policies"
+		mkdir -m 0700 "$T/run-self"
+		return
+		;;
+	esac
+	if [ "$(id -u)" != 0 ]; then
+		modes_=self
+	elif [ "${TEST_ROOT:-0}" = 1 ]; then
+		modes_="service user"
+	else
+		skip "as root this needs private namespaces: run make check-root, or regress/run -r"
+	fi
+	for mode_ in $modes_; do
+		say "== agentshd of $mode_"
+		TEST_MODE=$mode_ sh "$0"
+		rc_=$?
+		[ $rc_ = 0 ] || exit $rc_
+	done
+	exit 0
+}
+
+# start_any [config line...]
+start_any()
+{
+	if [ "$MODE" = service ]; then
+		start_service "$@"
+	else
+		start_user_server "$ME" "$@"
+	fi
+}
+
+# What an ordinary user's own agentshd needs of the host.
+need_user_mode()
+{
+	need_fuse
+	[ -r /dev/fuse ] && [ -w /dev/fuse ] || skip "/dev/fuse may not be opened by this user"
+	unshare -U true 2>/dev/null || skip "user namespaces are not allowed to this user"
+}
+
 # A directory of its own for a test without root.
 need_dir()
 {
@@ -159,8 +218,12 @@ as()
 {
 	user_=$1
 	shift
-	setpriv --reuid "$user_" --regid "$user_" --init-groups \
-	    env -i PATH="$T/stage:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 \
+	if [ "$user_" = self ]; then
+		set -- env "$@"
+	else
+		set -- setpriv --reuid "$user_" --regid "$user_" --init-groups env "$@"
+	fi
+	env -i PATH="$T/stage:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 \
 	    HOME="$T/home/$user_" USER="$user_" LOGNAME="$user_" \
 	    XDG_RUNTIME_DIR="$T/run-$user_" AGENTSH_HELPER_DIR="$T/stage" \
 	    ${AGENTSH_SERVER:+AGENTSH_SERVER="$AGENTSH_SERVER"} \
@@ -256,10 +319,9 @@ start_user_server()
 	shift
 	need_fuse
 	if [ "$SERVER_USER" = self ]; then
-		[ -w /dev/fuse ] || skip "/dev/fuse may not be opened by this user"
-		unshare -U true 2>/dev/null || skip "user namespaces are not allowed to this user"
+		need_user_mode
 		mkdir -p "$T/stage" "$T/home/self" "$T/state/policies"
-		mkdir -m 0700 "$T/run-self"
+		[ -d "$T/run-self" ] || mkdir -m 0700 "$T/run-self"
 		copy_stage
 	else
 		copy_stage

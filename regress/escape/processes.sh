@@ -4,15 +4,15 @@
 # nor are agentsh's own processes inside.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
-need_root
-start_service
-ws=$(new_workspace alice)
-API_USER=alice
+need_modes
+start_any
+ws=$(new_workspace "$ME")
+API_USER=$ME
 new_session s "$ws"
 # one of the same user, outside
-as alice sh -c 'echo $$ >~/pid.new && mv ~/pid.new ~/pid && exec sleep 300' &
-wait_for 5 test -s "$T/home/alice/pid" || fail "no process outside"
-victim=$(cat "$T/home/alice/pid")
+as "$ME" sh -c 'echo $$ >~/pid.new && mv ~/pid.new ~/pid && exec sleep 300' &
+wait_for 5 test -s "$T/home/$ME/pid" || fail "no process outside"
+victim=$(cat "$T/home/$ME/pid")
 out=$(run_in s sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "')
 case $out in
 *agentshd* | *sessiond* | *'sleep 300'*) fail "processes of the host are seen: $out" ;;

@@ -4,15 +4,15 @@
 # recorded with the rule. The decision is made on the file, not on the words.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
-need_root
-start_service
-ws=$(new_workspace alice)
-as alice sh -c "cd $ws && echo TOPSECRET >deploy.pem && mkdir -p dir/sub && echo TOPSECRET >dir/sub/k.key &&
+need_modes
+start_any
+ws=$(new_workspace "$ME")
+as "$ME" sh -c "cd $ws && echo TOPSECRET >deploy.pem && mkdir -p dir/sub && echo TOPSECRET >dir/sub/k.key &&
     ln -s deploy.pem link && ln -s $ws/deploy.pem abslink && ln -s /workspace/deploy.pem wslink &&
     ln -s /etc/shadow shadow && echo fine >plain && mkdir keys && echo TOPSECRET >keys/id_rsa" ||
     fail "workspace"
-as alice sh -c "cd $ws && ln deploy.pem old.pem.hard" 2>/dev/null
-API_USER=alice
+as "$ME" sh -c "cd $ws && ln deploy.pem old.pem.hard" 2>/dev/null
+API_USER=$ME
 new_session s "$ws"
 
 # closed NAME command...: fails, and shows nothing of the secret

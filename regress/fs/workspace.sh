@@ -4,23 +4,23 @@
 # what is changed inside is changed outside, with the user's ownership.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3 git
-need_root
-start_service
-ws=$(new_workspace alice)
-API_USER=alice
+need_modes
+start_any
+ws=$(new_workspace "$ME")
+API_USER=$ME
 new_session s "$ws"
 want "cwd" "$(run_in s pwd)" /workspace
 run_in s sh -c 'echo a >f && mkdir -p d/e && mv f d/e/g && ln -s d/e/g l && chmod 755 d/e/g &&
     ln d/e/g h && truncate -s 100 h && rm l && touch -d @1000000000 d/e/g' || fail "file operations"
 want "size outside" "$(stat -c %s "$ws/d/e/g")" 100
-want "owner outside" "$(stat -c %u "$ws/d/e/g")" "$ALICE_UID"
+want "owner outside" "$(stat -c %u "$ws/d/e/g")" "$ME_UID"
 want "mode outside" "$(stat -c %a "$ws/d/e/g")" 755
 want "time outside" "$(stat -c %Y "$ws/d/e/g")" 1000000000
 want "links outside" "$(stat -c %h "$ws/h")" 2
 [ ! -L "$ws/l" ] || fail "a link that was removed inside is still there"
-as alice sh -c "echo outside >$ws/new"
+as "$ME" sh -c "echo outside >$ws/new"
 want "made outside, seen inside" "$(run_in s cat new)" outside
-as alice sh -c "echo changed, and longer >$ws/new"
+as "$ME" sh -c "echo changed, and longer >$ws/new"
 want "changed outside, seen inside" "$(run_in s cat new)" "changed, and longer"
 run_in s git init -q . || fail "git init"
 run_in s sh -c 'git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m x && git log --oneline | wc -l' >/dev/null || fail "git commit"
@@ -53,5 +53,5 @@ run_in s sh -c 'echo x >/tmp/t && cat /tmp/t' >/dev/null || fail "/tmp is not wr
 ln -s "$ws" "$T/link"
 new_session l "$T/link"
 want "workspace by a link" "$(json .workspace <"$T/session.json")" "$ws"
-API_USER=alice api POST /api/v1/sessions "{\"workspace\":\"$ws/none\"}" >/dev/null
+API_USER=$ME api POST /api/v1/sessions "{\"workspace\":\"$ws/none\"}" >/dev/null
 want "workspace that is not there" "$(status)" 400
