@@ -63,7 +63,7 @@ need_root()
 		TEST_T=$(mktemp -d "${TMPDIR:-/tmp}/agentsh-test.XXXXXX") || fail mktemp
 		export TEST_T
 		unshare --mount --propagation private --pid --fork --mount-proc \
-		    --kill-child=KILL -- sh "$0" "$@"
+		    --kill-child=KILL -- sh "$0"
 		rc_=$?
 		rm -rf --one-file-system "$TEST_T"
 		exit $rc_

@@ -64,6 +64,18 @@ check_caps(cap_t caps)
 	}
 }
 
+void
+lockdown_check(void)
+{
+	cap_t caps;
+
+	caps = cap_get_proc();
+	if (caps == NULL)
+		fatal("capabilities");
+	check_caps(caps);
+	cap_free(caps);
+}
+
 static void
 reduce_caps(void)
 {

@@ -305,6 +305,9 @@ main(int argc, char **argv)
 		fatalx("event_base_new");
 	if (privd.mode == MODE_SERVICE)
 		probe_users();
+	/* before readconf, whose sandbox needs the same */
+	if (!o.check)
+		probe_kernel();
 	paths_find(o.config);
 	conf_load(privd.paths.config, o.config != NULL);
 	places_fill(&privd.conf);
@@ -312,7 +315,6 @@ main(int argc, char **argv)
 		check_only(&o);
 	privd.verbose = (int)privd.conf.log_level + o.verbose;
 	log_set_verbose(privd.verbose);
-	probe_kernel();
 	dirs_open();
 	sockets_open();
 	/* from here on strangers' ids look all the same to a user's process */

@@ -148,6 +148,8 @@ void probe_userns_refused(int error) __attribute__((noreturn));
 void outer_enter(void);
 
 /* lockdown.c */
+/* Fatal, with its name, when a capability is missing that we keep. */
+void lockdown_check(void);
 /* Gives up what a spawner does not need; before anything hostile is read. */
 void lockdown(void);
 /* In a child before exec: no capability can come back. 0 or -1. */

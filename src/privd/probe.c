@@ -87,6 +87,8 @@ probe_kernel(void)
 	probe_fuse();
 	if (privd.mode == MODE_USER)
 		probe_overflow_uid();
+	else
+		lockdown_check();
 }
 
 /* Appends the name where the sysctl has a value that forbids. */
