@@ -1,87 +1,166 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Each process in turn is killed. A session's helper takes its session with it,
-# and only that; a helper of the service the whole; and nothing is left.
+# and only that; a helper of the service the whole; a command's keeper the
+# command. All within a second, and no process, mount, namespace or control
+# group is left.
+# alone
 # timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
-need_tool curl jq python3
-need_root
+need_tool curl jq python3 pgrep
+need_modes
+[ "$ME" != self ] || skip "whose descriptors and namespaces are left, only root can see"
 ws=
+mkdir "$T/fusectl"
+mount -t fusectl fusectl "$T/fusectl" 2>/dev/null || skip "no fusectl"
 
-find_proc()
+# in_time command...: succeeds within a second of $killed
+in_time()
 {
-	for p in /proc/[0-9]*; do
-		case $(readlink "$p/exe" 2>/dev/null) in
-		*/stage/"$1" | */"$1 (deleted)" | */memfd:"$1"*) say "${p#/proc/}" ;;
-		esac
+	until "$@"; do
+		[ "$(date +%s%N)" -lt $((killed + 1000000000)) ] || return 1
+		sleep 0.02
 	done
-	[ "$1" != init ] || pgrep -x init
+}
+
+kill_now()
+{
+	killed=$(date +%s%N)
+	kill -KILL "$@" || fail "kill $*"
 }
 
 session_gone()
 {
-	API_USER=alice api GET /api/v1/sessions/s >/dev/null
+	api GET /api/v1/sessions/s >/dev/null
 	[ "$(status)" = 404 ]
 }
 
-# no process besides this script's and, unless "none", the service's
-nothing_of_sessions()
-{
-	! pgrep -x 'execd|fsd|init|sleep-victim' >/dev/null && ! grep -q ' fuse.*agentsh' /proc/self/mountinfo
-}
+# Every process, namespace, FUSE connection and control group of agentsh, a line
+# each: what must not be left. "sessions": only those of sessions.
+cat >"$T/left.py" <<'PY'
+import os
+import sys
 
-nothing_at_all()
+SESSION = ("execd", "fsd", "init", "sleep-victim")
+SERVICE = ("agentshd", "sessiond", "policyd", "eventd", "netd", "maker", "readconf")
+names = SESSION if sys.argv[1] == "sessions" else SESSION + SERVICE
+remembered = set(open(sys.argv[2]).read().split()) if len(sys.argv) > 2 else set()
+own = {os.readlink(f"/proc/{os.getppid()}/ns/{n}") for n in os.listdir("/proc/self/ns")}
+left = set()
+for p in (p for p in os.listdir("/proc") if p.isdigit()):
+    try:
+        comm = open(f"/proc/{p}/comm").read().strip()
+        state = open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[0]
+        spaces = {os.readlink(f"/proc/{p}/ns/{n}") for n in os.listdir(f"/proc/{p}/ns")}
+        fds = [os.readlink(f"/proc/{p}/fd/{f}") for f in os.listdir(f"/proc/{p}/fd")]
+        mounts = open(f"/proc/{p}/mountinfo").read().splitlines()
+    except OSError:
+        # a zombie has none of these, only its name
+        spaces, fds, mounts = set(), [], []
+    if comm in names and state != "Z":
+        left.add(f"process:{comm}:{p}")
+    mine = comm in SESSION or sys.argv[1] != "sessions" and comm in SERVICE
+    for s in (spaces - own if mine else spaces & remembered) | set(fds) & remembered:
+        left.add(s)
+    for m in mounts:
+        dev, kind = m.split()[2], m.split(" - ")[1].split()[0]
+        if kind.startswith("fuse") and "agentsh" in m.split(" - ")[1]:
+            left.add("fuse:" + dev.split(":")[1])
+        if kind == "nsfs":
+            left.add("pinned:" + m.split()[3])
+for c in os.listdir(os.path.join(os.environ["T"], "fusectl")):
+    if "fuse:" + c in remembered:
+        left.add("fuse:" + c)
+for top, dirs, _ in os.walk("/sys/fs/cgroup"):
+    left |= {"cgroup:" + os.path.join(top, d) for d in dirs if "agentsh" in d}
+print("\n".join(sorted(left)))
+sys.exit(bool(left))
+PY
+export T
+
+left()
 {
-	! pgrep -x 'agentshd|sessiond|policyd|eventd|netd|execd|fsd|init|maker|readconf' >/dev/null
+	python3 "$T/left.py" "$1" "$T/before" >"$T/left"
 }
 
 start_one()
 {
-	start_service
-	ws=$(new_workspace alice)
-	API_USER=alice
+	start_any
+	[ -n "$ws" ] || ws=$(new_workspace "$ME")
 	new_session s "$ws"
 	run_in s sh -c 'cp /bin/sleep sleep-victim && (./sleep-victim 300 </dev/null >/dev/null 2>&1 &)' ||
 	    fail "a command in the background"
-	wait_for 5 pgrep -x sleep-victim || fail "the command does not run"
+	wait_for 5 pgrep -x sleep-victim >/dev/null || fail "the command does not run"
+	# what there is now must be gone later; of agentshd's mode, the user's
+	# namespace that it lives in goes with the service
+	python3 "$T/left.py" "${1:-all}" >"$T/before"
+	for kind in user mnt pid net ipc uts cgroup; do
+		grep -q "^$kind:" "$T/before" || fail "no $kind namespace to look for"
+	done
+	grep -q '^fuse:' "$T/before" || fail "no FUSE mount to look for"
+}
+
+found()
+{
+	pids=$(pgrep -x "$1")
+	[ -n "$pids" ] || fail "no $1 found"
+	say "$pids"
 }
 
 for role in execd fsd init; do
-	start_one
-	pids=$(find_proc $role | sort -u)
-	[ -n "$pids" ] || fail "no $role found"
-	for pid in $pids; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	wait_for 2 nothing_of_sessions || {
-		ps -ef
-		fail "$role killed: something of its session is left"
-	}
-	wait_for 2 session_gone || fail "$role killed: the session is still listed"
+	start_one sessions
+	case $MODE in
+	# the outer namespace is agentshd's and stays
+	user) readlink "/proc/$SERVER_PID/ns/user" >"$T/outer" &&
+	    grep -vxFf "$T/outer" "$T/before" >"$T/before.new" && mv "$T/before.new" "$T/before" ;;
+	esac
+	# shellcheck disable=SC2046
+	kill_now $(found $role)
+	in_time left sessions || fail "$role killed: left after a second: $(cat "$T/left")"
+	in_time session_gone || fail "$role killed: the session is still listed"
+	say "$role: $((($(date +%s%N) - killed) / 1000000)) ms"
 	new_session s "$ws"
 	want "$role killed: another session" "$(run_in s echo works)" works
 	stop_server
-	wait_for 5 nothing_at_all || {
-		ps -ef
-		fail "the service has ended and something is left"
-	}
+	killed=$(date +%s%N)
+	in_time left all || fail "the service has ended and this is left: $(cat "$T/left")"
+	[ ! -e "$API_SOCK" ] && [ ! -e "$OPERATOR_SOCK" ] || fail "a socket is left"
 done
+
+# a command's keeper: its command ends and is answered for, the session goes on
+start_one sessions
+run_in s sh -c 'cp /bin/sleep sleep-kept; exec ./sleep-kept 300' >"$T/kept.out" &
+waiter=$!
+wait_for 5 pgrep -x sleep-kept >/dev/null || fail "the command does not run"
+keeper=$(ps -o ppid= -p "$(pgrep -x sleep-kept)" | tr -d ' ')
+# shellcheck disable=SC2046
+[ "$(ps -o ppid= -p "$keeper" | tr -d ' ')" = $(pgrep -x init) ] || fail "who is the keeper?"
+kill_now "$keeper"
+kept_gone()
+{
+	! pgrep -x sleep-kept >/dev/null && ! kill -0 "$waiter" 2>/dev/null
+}
+in_time kept_gone || fail "a keeper killed: its command lives on or is not answered for"
+wait "$waiter"
+want "the session without that keeper" "$(run_in s echo works)" works
+stop_server
+
 for role in sessiond policyd eventd netd; do
 	start_one
-	kill -KILL "$(find_proc $role)" || fail "no $role found"
-	wait_for 5 nothing_at_all || {
-		ps -ef
-		fail "$role killed: something is left"
-	}
+	# shellcheck disable=SC2046
+	kill_now $(found $role)
+	in_time left all || fail "$role killed: left after a second: $(cat "$T/left")"
+	say "$role: $((($(date +%s%N) - killed) / 1000000)) ms"
 	wait "$SERVER_PID"
 	want "$role killed: status of agentshd" $? 1
 	SERVER_PID=
+	[ ! -e "$API_SOCK" ] && [ ! -e "$OPERATOR_SOCK" ] || fail "$role killed: a socket is left"
 done
 start_one
-kill -KILL "$SERVER_PID"
-wait_for 5 nothing_at_all || {
-	ps -ef
-	fail "agentshd killed: something is left"
-}
-nothing_of_sessions || fail "agentshd killed: commands live on"
+kill_now "$SERVER_PID"
+in_time left all || fail "agentshd killed: left after a second: $(cat "$T/left")"
+say "agentshd: $((($(date +%s%N) - killed) / 1000000)) ms"
 SERVER_PID=
+# whose sockets and lock are still there: the next one starts all the same
+start_one
+stop_server
