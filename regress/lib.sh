@@ -338,7 +338,8 @@ start_user_server()
 		    "$T/stage/agentshd" -d ${SERVER_FLAGS:-} >"$T/server.log" 2>&1 &
 	else
 		# a plain command, so that $! is the server itself after two execs
-		setpriv --reuid "$SERVER_USER" --regid "$SERVER_USER" --init-groups \
+		# (SERVER_WRAP: what becomes the user in setpriv's place)
+		${SERVER_WRAP:-setpriv --reuid $SERVER_USER --regid $SERVER_USER --init-groups} \
 		    env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME="$T/home/$SERVER_USER" \
 		    USER="$SERVER_USER" XDG_RUNTIME_DIR="$T/run-$SERVER_USER" \
 		    XDG_STATE_HOME="$T/state" AGENTSH_HELPER_DIR="$T/stage" \
