@@ -172,7 +172,8 @@ private_root()
 		install -d -m 0700 -o "${user_#*:}" -g "${user_#*:}" "$T/run-${user_%:*}"
 	done
 	{
-		grep -Ev '^(_agentsh[pen]?|alice|bob):' /etc/passwd
+		# nor anybody else's with these numbers
+		grep -Ev '^(_agentsh[pen]?|alice|bob):|^[^:]*:[^:]*:610[012][0-9]:' /etc/passwd
 		say "_agentsh:x:61010:61010::/nonexistent:/usr/sbin/nologin"
 		say "_agentshp:x:61011:61011::/nonexistent:/usr/sbin/nologin"
 		say "_agentshe:x:61012:61012::/nonexistent:/usr/sbin/nologin"
@@ -181,7 +182,7 @@ private_root()
 		say "bob:x:$BOB_UID:$BOB_UID:Bob:$T/home/bob:/bin/sh"
 	} >"$T/etc/passwd"
 	{
-		grep -Ev '^(_agentsh[pen]?|agentsh-op|alice|bob|crew):' /etc/group
+		grep -Ev '^(_agentsh[pen]?|agentsh-op|alice|bob|crew):|^[^:]*:[^:]*:610[012][0-9]:' /etc/group
 		say "_agentsh:x:61010:"
 		say "_agentshp:x:61011:"
 		say "_agentshe:x:61012:"
