@@ -12,8 +12,6 @@
 
 #include "fsd.h"
 
-#define LISTING_MAX 4096
-
 struct listing_entry {
 	char *text;
 	uint64_t ino;
@@ -22,7 +20,8 @@ struct listing_entry {
 
 struct listing {
 	size_t n;
-	struct listing_entry entry[LISTING_MAX];
+	size_t cap;
+	struct listing_entry *entry;
 };
 
 /* One entry on its way to the kernel. */
@@ -42,6 +41,7 @@ listing_free(struct listing *l)
 		return;
 	for (i = 0; i < l->n; i++)
 		free(l->entry[i].text);
+	free(l->entry);
 	free(l);
 }
 
@@ -51,8 +51,13 @@ listing_add(struct listing *l, const char *text, uint64_t ino,
 {
 	struct listing_entry *e;
 
-	if (l->n == LISTING_MAX)
-		return 0;
+	if (l->n == l->cap) {
+		e = reallocarray(l->entry, l->cap + 64, sizeof(*e));
+		if (e == NULL)
+			return -1;
+		l->entry = e;
+		l->cap += 64;
+	}
 	e = &l->entry[l->n];
 	e->text = strdup(text);
 	if (e->text == NULL)
@@ -80,7 +85,7 @@ listing_add_host(struct listing *l, DIR *dir)
 	struct dirent *de;
 	uint64_t dev = node_of(FUSE_ROOT_ID)->id.dev;
 
-	while ((de = readdir(dir)) != NULL) {
+	while (errno = 0, (de = readdir(dir)) != NULL) {
 		path[0] = '/';
 		memcpy(path + 1, de->d_name, strlen(de->d_name) + 1);
 		if (strcmp(de->d_name, ".") == 0 ||
@@ -91,7 +96,8 @@ listing_add_host(struct listing *l, DIR *dir)
 			de->d_type) == -1)
 			return -1;
 	}
-	return 0;
+	/* a listing cut short must not look like a whole one */
+	return errno == 0 ? 0 : -1;
 }
 
 static struct listing *

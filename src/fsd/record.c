@@ -161,8 +161,12 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
 	ruling_init(&r);
 	/* the opening was decided; this says under which rule */
 	ask_node(&r, op, h->node);
-	if (ruling_denies(&r))
+	if (ruling_denies(&r)) {
+		/* renamed since: the rule of its new name let nothing through */
 		r.decision = DECISION_ALLOW;
+		r.rule = "";
+		r.message = "";
+	}
 	emit(&h->actor, type, &r, &x);
 }
 
