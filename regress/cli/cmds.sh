@@ -87,6 +87,11 @@ tr -d '\n' <"$tmp/err" >"$tmp/line"
 check "safe to print" clean "$tmp/line"
 run policy validate "$tmp/none.yaml"
 check "no policy" err_has 'none.yaml: No such file'
+for o in "--server unix:///x policy validate" "policy validate --server unix:///x"; do
+	# shellcheck disable=SC2086 # the words of a command
+	run $o "$here/../../etc/policies/default.yaml"
+	check "no server to ask: $o" rc_is 2
+done
 
 stop_fake
 run session list

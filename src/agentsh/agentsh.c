@@ -34,6 +34,20 @@ unknown(const struct args *a, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+/* Options before the command's words were taken without knowing it. */
+static int
+early_options(const struct args *a)
+{
+	size_t i;
+
+	for (i = 0; i < OPT_MAX; i++)
+		if (a->opt[i] != NULL &&
+		    !(opt_rows[i].commands & (1U << a->cmd)))
+			return usage_error(a, "%s has no option --%s",
+			    cmd_rows[a->cmd].words, opt_rows[i].name);
+	return 0;
+}
+
 static int
 run(struct args *a, int argc, char **argv)
 {
@@ -43,6 +57,8 @@ run(struct args *a, int argc, char **argv)
 	a->cmd = cmd_find(argc, argv, &nwords);
 	if (a->cmd == CMD_MAX)
 		return unknown(a, argc, argv);
+	if (early_options(a) != 0)
+		return EXIT_USAGE;
 	row = &cmd_rows[a->cmd];
 	a->argc = argc - nwords;
 	a->argv = argv + nwords;

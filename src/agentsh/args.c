@@ -47,13 +47,13 @@ usage_error(const struct args *a, const char *fmt, ...)
 static enum opt_id
 opt_find(enum cmd_id cmd, const char *word, const char **value)
 {
-	uint32_t bit = cmd == CMD_MAX ? 0 : 1U << cmd;
+	/* before the command is known: what most of them take */
+	uint32_t want = cmd == CMD_MAX ? C_REMOTE : 1U << cmd;
 	size_t i, n;
 
 	*value = NULL;
 	for (i = 0; i < OPT_MAX; i++) {
-		if (opt_rows[i].commands != C_ALL &&
-		    !(opt_rows[i].commands & bit))
+		if ((opt_rows[i].commands & want) != want)
 			continue;
 		n = strlen(opt_rows[i].name);
 		if (n == 1) {

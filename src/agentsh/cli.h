@@ -41,7 +41,10 @@ enum {
 	C_##id = 1U << CMD_##id,
 #include "cmd.def"
 #undef CMD
-	C_ALL = (1U << CMD_MAX) - 1
+	C_ALL = (1U << CMD_MAX) - 1,
+	/* those that ask a server */
+	C_REMOTE = C_ALL &
+	    ~(C_SERVER | C_POLICY_VALIDATE | C_COMPLETION_BASH | C_HELP)
 };
 
 enum opt_id {

@@ -15,7 +15,8 @@ print_options(FILE *f, uint32_t mask, bool global)
 
 	for (i = 0; i < OPT_MAX; i++) {
 		o = &opt_rows[i];
-		if ((o->commands == C_ALL) != global || !(o->commands & mask))
+		if (((o->commands & C_REMOTE) == C_REMOTE) != global ||
+		    !(o->commands & mask))
 			continue;
 		snprintf(left, sizeof(left), "%s%s%s%s",
 		    strlen(o->name) == 1 ? "-" : "--", o->name,
@@ -34,7 +35,9 @@ help_all(FILE *f)
 	for (i = 0; i < CMD_MAX; i++)
 		fprintf(f, "  %-26s %s\n", cmd_rows[i].words,
 		    cmd_rows[i].summary);
-	fputs("\noptions of every command:\n", f);
+	fputs(
+	    "\noptions of every command (the first two: that asks a server):\n",
+	    f);
 	print_options(f, C_ALL, true);
 	fputs(
 	    "  --version                  print the version\n\n"
