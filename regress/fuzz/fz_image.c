@@ -31,7 +31,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (op = 0; op < FILE_OP_MAX; op++)
 			(void)image_eval_file(&im, (enum file_op)op,
 			    "/workspace/a.c", 14, &v);
-		(void)image_eval_command(&im, "/usr/bin/Git.real", 0, &v);
+		(void)image_eval_command(&im,
+		    &(struct command_query){ .command = "/usr/bin/Git.real" },
+		    &v);
 		(void)strlen(v.rule_name);
 		(void)strlen(v.message);
 		(void)strlen(image_name(&im));

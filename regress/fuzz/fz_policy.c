@@ -28,7 +28,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (image_verify(&im) == -1)
 		abort();
 	(void)image_eval_file(&im, FILE_OP_WRITE, "/workspace/a", 12, &v);
-	(void)image_eval_command(&im, "/usr/bin/Git", 0, &v);
+	(void)image_eval_command(&im,
+	    &(struct command_query){ .command = "/usr/bin/Git" }, &v);
 	compiled_free(&out);
 	policy_free(&p);
 	return 0;

@@ -76,7 +76,8 @@ p_command(const struct p *p, const char *command)
 	static char text[AGENTSH_NAME_MAX + 16];
 	struct verdict v;
 
-	if (image_eval_command(&p->image, command, 0, &v) == -1)
+	if (image_eval_command(&p->image,
+		&(struct command_query){ .command = command }, &v) == -1)
 		return "malformed";
 	snprintf(text, sizeof(text), "%s %s", names[v.decision], v.rule_name);
 	return text;

@@ -270,7 +270,8 @@ test_damage(void)
 			continue;
 		accepted++;
 		(void)image_eval_file(&im, FILE_OP_OPEN, "/w/x.c", 6, &v);
-		(void)image_eval_command(&im, "/usr/bin/GIT", 0, &v);
+		(void)image_eval_command(&im,
+		    &(struct command_query){ .command = "/usr/bin/GIT" }, &v);
 	}
 	T(accepted < im.size, "%zu of %zu changes are within bounds", accepted,
 	    im.size);

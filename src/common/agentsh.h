@@ -84,7 +84,48 @@ enum decision {
 	DECISION_DENY,
 	DECISION_ALLOW,
 	DECISION_AUDIT,
+	DECISION_APPROVE,     /* a human says */
+	DECISION_REDIRECT,    /* something else is done instead */
+	DECISION_SOFT_DELETE, /* of files: to the trash */
+	DECISION_ABSORB,      /* of signals: not sent, and success */
 	DECISION_MAX
+};
+
+/* Kinds of rules that have an order of their own; see agentsh-policy(5). */
+enum family {
+	FAMILY_FILE,
+	FAMILY_COMMAND,
+	FAMILY_NETWORK,
+	FAMILY_UNIX,
+	FAMILY_SIGNAL,
+	FAMILY_DNS,	/* dns_redirects */
+	FAMILY_CONNECT, /* connect_redirects */
+	FAMILY_MAX
+};
+
+/* What is done with a unix socket. */
+enum unix_op {
+	UNIX_OP_CONNECT,
+	UNIX_OP_BIND,
+	UNIX_OP_LISTEN,
+	UNIX_OP_SENDTO,
+	UNIX_OP_MAX
+};
+
+/* What the target of a signal is to its sender; several may hold at once. */
+enum signal_target {
+	SIGNAL_SELF,
+	SIGNAL_CHILDREN,
+	SIGNAL_DESCENDANTS,
+	SIGNAL_SIBLINGS,
+	SIGNAL_SESSION,
+	SIGNAL_PARENT,
+	SIGNAL_EXTERNAL,  /* outside of the session */
+	SIGNAL_SYSTEM,	  /* pid 1 or 2 */
+	SIGNAL_USER,	  /* of the same uid */
+	SIGNAL_PROCESS,	  /* by the glob of its name */
+	SIGNAL_PID_RANGE, /* by its number */
+	SIGNAL_TARGET_MAX
 };
 
 /* clang-format off */

@@ -40,6 +40,10 @@ static const char *const decision_names[DECISION_MAX] = {
 	[DECISION_DENY] = "deny",
 	[DECISION_ALLOW] = "allow",
 	[DECISION_AUDIT] = "audit",
+	[DECISION_APPROVE] = "approve",
+	[DECISION_REDIRECT] = "redirect",
+	[DECISION_SOFT_DELETE] = "soft_delete",
+	[DECISION_ABSORB] = "absorb",
 };
 
 static const char *const reason_names[SESS_REASON_MAX] = {

@@ -377,14 +377,13 @@ eval_spelling(const struct image *im, size_t which, const char *s, size_t len)
 }
 
 int
-image_eval_command(const struct image *im, const char *command, uint32_t depth,
+image_eval_command(const struct image *im, const struct command_query *q,
     struct verdict *v)
 {
-	const char *base;
+	const char *command = q->command, *base;
 	size_t len, blen;
 	uint32_t first, r;
 
-	(void)depth; /* no rule of this version looks at it */
 	verdict_preset(v, "default-deny-commands");
 	if (command == NULL || command[0] == '\0')
 		return -1;

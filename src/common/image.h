@@ -9,9 +9,13 @@
 
 #include "agentsh.h"
 
+struct regex;
+
 struct image {
 	const uint8_t *base;
 	size_t size;
+	struct regex **regex; /* of image_prepare(), or NULL */
+	uint32_t nregex;
 };
 
 struct verdict {
@@ -25,6 +29,9 @@ struct verdict {
  * ours, another version, an offset out of bounds. */
 int image_map(struct image *, int fd, struct aerr *e);
 void image_unmap(struct image *);
+/* Compiles the regular expressions of the image, for those who decide commands
+ * and connections; allocates. 0, or -1 with e filled. */
+int image_prepare(struct image *, struct aerr *e);
 /* The check that image_map makes, of bytes at an address aligned to 8 that
  * nobody changes. 0 or -1. */
 int image_verify(const struct image *);
@@ -39,8 +46,117 @@ bool image_audits_files(const struct image *);
  */
 int image_eval_file(const struct image *, enum file_op, const char *path,
     size_t len, struct verdict *);
-/* command as the client gave it: a name or a path. */
-int image_eval_command(const struct image *, const char *command,
-    uint32_t depth, struct verdict *);
+/* A command to be run, or one that runs. */
+struct command_query {
+	const char *command;	 /* a name or a path */
+	const char *const *argv; /* the arguments, without argv[0] */
+	size_t argc;
+	uint32_t depth; /* 0: what the session started itself */
+};
+
+/*
+ * Rules with args_patterns need image_prepare(). argv may hold what the target
+ * of the policy likes. An argument list that is too long for a pattern that
+ * would have to be looked at is -1.
+ */
+int image_eval_command(const struct image *, const struct command_query *,
+    struct verdict *);
+
+/* A destination. Without host only rules without domains can match, without
+ * addr only rules without cidrs. */
+struct net_query {
+	const char *host;    /* "" or NULL: none known; any case, final dot */
+	const uint8_t *addr; /* 16 bytes, IPv4 as ::ffff:a.b.c.d; or NULL */
+	uint16_t port;
+};
+
+int image_eval_network(const struct image *, const struct net_query *,
+    struct verdict *);
+/* path: clean and absolute, or "@name" for an abstract socket. */
+int image_eval_unix(const struct image *, enum unix_op, const char *path,
+    size_t len, struct verdict *);
+
+struct signal_query {
+	uint32_t signo;	     /* 1 to 63; 64 is denied */
+	uint32_t relations;  /* mask of enum signal_target that hold */
+	uint32_t target_pid; /* as the session sees it */
+	const char *process; /* name of the target, "" for none */
+};
+
+/* Beside the verdict: what stands in for it where it cannot be done, and the
+ * signal of a redirect. */
+struct signal_action {
+	enum decision fallback;
+	uint32_t redirect_signo;
+};
+
+/* Has the policy rules for signals? Without, they are not decided. */
+bool image_has_signal_rules(const struct image *);
+int image_eval_signal(const struct image *, const struct signal_query *,
+    struct verdict *, struct signal_action *);
+
+/* What a rule of dns_redirects or connect_redirects wants. */
+struct redirect {
+	uint8_t addr[16];    /* dns */
+	const char *to;	     /* connect: host:port, or "" */
+	const char *to_unix; /* connect: a path, or "" */
+	const char *sni;     /* connect: "" to leave it */
+	uint32_t tell;	     /* 0 silent, 1 audit_only, 2 warn */
+	uint32_t fail;	     /* 0 closed, 1 open, 2 retry_original */
+};
+
+/* The first that matches: v->decision REDIRECT and *r; ALLOW when none does;
+ * -1 (and DENY) on any failure. subject: name, or host:port. */
+int image_eval_redirect(const struct image *, enum family, const char *subject,
+    struct verdict *, struct redirect *r);
+
+/* What the winning file rule wants beside its decision: the directory of
+ * redirect_to or "". */
+const char *image_file_redirect(const struct image *, const struct verdict *,
+    bool *preserve_tree);
+
+/* What the winning command rule wants beside its decision. The lists are in
+ * the image: n strings one after the other, each with its NUL. */
+struct image_words {
+	const char *first;
+	uint32_t n;
+};
+
+struct command_action {
+	const char *command; /* the replacement, or "" */
+	bool replaces_args;  /* args in place of the arguments */
+	struct image_words args;
+	struct image_words append;
+	struct image_words env; /* NAME=VALUE */
+};
+
+void image_command_action(const struct image *, const struct verdict *,
+    struct command_action *);
+/* The next string of a list. */
+const char *image_words_next(const char *word);
+
+/*
+ * The environment. rule: of the winning command rule, whose own lists replace
+ * the policy's; NULL: the policy's. name has no NUL and no '='. The verdict's
+ * rule_name is "deny", "allow", "default-deny", "default-secret-deny" or
+ * "default-allow".
+ */
+int image_eval_env(const struct image *, const struct verdict *rule,
+    const char *name, size_t len, struct verdict *);
+
+struct env_limits {
+	uint64_t max_bytes; /* 0: none */
+	uint64_t max_keys;  /* 0: none */
+	bool block_iteration;
+};
+
+void image_env_limits(const struct image *, const struct verdict *rule,
+    struct env_limits *);
+struct image_words image_env_inject(const struct image *);
+/* Names added to (true) or taken from the table of transparent commands. */
+struct image_words image_wrappers(const struct image *, bool added);
+/* Has the policy a command rule that does not just allow? Then opaque shell
+ * scripts are a question of the configuration; see agentsh-policy(5). */
+bool image_restricts_commands(const struct image *);
 
 #endif

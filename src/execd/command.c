@@ -242,7 +242,11 @@ command_may_run(struct command *c)
 		.rule_name = "",
 		.message = "" };
 
-	if (image_eval_command(&execd.image, c->spec.file, 0, &v) == -1)
+	struct command_query q = { c->spec.file,
+		(const char *const *)c->spec.argv + 1, 0, 0 };
+
+	q.argc = c->spec.argc == 0 ? 0 : c->spec.argc - 1;
+	if (image_eval_command(&execd.image, &q, &v) == -1)
 		v.decision = DECISION_DENY;
 	record_policy(c, &v);
 	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)

@@ -54,6 +54,10 @@ strictness(enum decision d)
 		return 1;
 	case DECISION_AUDIT:
 		return 2;
+	case DECISION_APPROVE:
+	case DECISION_REDIRECT:
+	case DECISION_SOFT_DELETE:
+	case DECISION_ABSORB:
 	case DECISION_DENY:
 		break;
 	}
@@ -89,6 +93,9 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	v.rule_name = "";
 	v.message = "";
 	if (image_eval_file(&fsd.image, op, path, len, &v) == -1)
+		v.decision = DECISION_DENY;
+	/* what fsd cannot do is refused, never done in another way */
+	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT)
 		v.decision = DECISION_DENY;
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {

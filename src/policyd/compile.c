@@ -81,8 +81,8 @@ build_files(struct nfa *nfa, const struct policy *p, const struct vars *vars,
 	size_t i, j;
 
 	nfa_init(nfa, FILE_OP_MAX);
-	for (i = 0; i < p->files.n; i++) {
-		r = &p->files.rule[i];
+	for (i = 0; i < p->family[FAMILY_FILE].n; i++) {
+		r = &p->family[FAMILY_FILE].rule[i];
 		owner.rule = (uint32_t)i;
 		owner.ops = r->ops;
 		if (strcmp(r->name, RULE_CATCHALL) == 0 &&
@@ -94,7 +94,7 @@ build_files(struct nfa *nfa, const struct policy *p, const struct vars *vars,
 				return -1;
 		}
 	}
-	nfa->loader = (uint32_t)p->files.n;
+	nfa->loader = (uint32_t)p->family[FAMILY_FILE].n;
 	if (add_loader(nfa, vars, nfa->loader, what) == -1)
 		return -1;
 	*what = "out of memory";
@@ -134,8 +134,8 @@ build_commands(struct nfa *nfa, const struct policy *p, bool paths,
 	size_t i, j;
 
 	nfa_init(nfa, IMG_COMMAND_OPS);
-	for (i = 0; i < p->commands.n; i++) {
-		r = &p->commands.rule[i];
+	for (i = 0; i < p->family[FAMILY_COMMAND].n; i++) {
+		r = &p->family[FAMILY_COMMAND].rule[i];
 		owner.rule = (uint32_t)i;
 		/* no list is every command, and every command has a name */
 		if (r->nglobs == 0 && !paths &&
@@ -320,8 +320,9 @@ policy_compile(const struct policy *p, const struct vars *vars, bool scope_all,
 	memcpy(head.magic, IMG_MAGIC, sizeof(head.magic));
 	buf_put(b, &head, sizeof(head));
 	head.name = put_string(b, p->name);
-	if (put_rules(b, &p->files, true, &head.file) == -1 ||
-	    put_rules(b, &p->commands, false, &head.command) == -1 ||
+	if (put_rules(b, &p->family[FAMILY_FILE], true, &head.file) == -1 ||
+	    put_rules(b, &p->family[FAMILY_COMMAND], false, &head.command) ==
+		-1 ||
 	    emit_files(b, p, vars, scope_all, &head, out, &what) == -1 ||
 	    emit_commands(b, p, false, &head, &what) == -1 ||
 	    emit_commands(b, p, true, &head, &what) == -1)

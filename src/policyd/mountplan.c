@@ -45,8 +45,9 @@ rule_decision(const struct policy *p, uint16_t rule)
 	if (rule == IMG_NONE)
 		return DECISION_DENY;
 	/* the built-in rule comes after the policy's own */
-	return rule < p->files.n ? p->files.rule[rule].decision :
-				   DECISION_ALLOW;
+	return rule < p->family[FAMILY_FILE].n ?
+	    p->family[FAMILY_FILE].rule[rule].decision :
+	    DECISION_ALLOW;
 }
 
 /* What one state says about the subtree. */

@@ -79,10 +79,10 @@ policy_parse(struct policy *p, const char *name, const uint8_t *text,
 		return -1;
 	if (schema_check(&doc, doc.root, SCHEMA_TOP, v, e) == 0 &&
 	    parse_header(&doc, v, p, e) == 0 &&
-	    rules_parse(&doc, v[KEY_TOP_file_rules], true, &p->files, vars,
-		e) == 0 &&
-	    rules_parse(&doc, v[KEY_TOP_command_rules], false, &p->commands,
-		vars, e) == 0)
+	    rules_parse(&doc, v[KEY_TOP_file_rules], true,
+		&p->family[FAMILY_FILE], vars, e) == 0 &&
+	    rules_parse(&doc, v[KEY_TOP_command_rules], false,
+		&p->family[FAMILY_COMMAND], vars, e) == 0)
 		ret = parse_limits(&doc, v[KEY_TOP_resource_limits], p, e);
 	ydoc_free(&doc);
 	if (ret == -1)
@@ -93,7 +93,7 @@ policy_parse(struct policy *p, const char *name, const uint8_t *text,
 void
 policy_free(struct policy *p)
 {
-	rules_free(&p->files);
-	rules_free(&p->commands);
+	rules_free(&p->family[FAMILY_FILE]);
+	rules_free(&p->family[FAMILY_COMMAND]);
 	memset(p, 0, sizeof(*p));
 }

@@ -26,13 +26,104 @@ struct vars {
 	const char *user;
 };
 
+/* A list of strings as the policy gives them, variables expanded. */
+struct words {
+	char **v;
+	size_t n;
+};
+
+/* env_policy, or the env_* keys of a command rule, which replace it. */
+struct env_rules {
+	bool given;
+	bool has_allow; /* an empty list of allow keeps nothing */
+	struct words allow;
+	struct words deny;
+	uint64_t max_bytes; /* 0: no limit */
+	uint64_t max_keys;  /* 0: no limit */
+	bool block_iteration;
+};
+
+struct file_part {
+	char *redirect_to; /* a directory as the session sees it, or NULL */
+	bool preserve_tree;
+};
+
+struct command_part {
+	struct words args_patterns; /* RE2 syntax; any of them */
+	uint32_t min_depth;
+	uint32_t max_depth;	/* UINT32_MAX: no limit */
+	char *redirect_command; /* NULL: none */
+	bool redirect_has_args; /* replace the arguments */
+	struct words redirect_args;
+	struct words redirect_append;
+	struct words redirect_env; /* NAME=VALUE */
+	struct env_rules env;
+};
+
+/* An address as 16 bytes, IPv4 as ::ffff:a.b.c.d; bits count from there. */
+struct cidr {
+	uint8_t addr[16];
+	uint32_t bits; /* 0 to 128; 96 more than written for IPv4 */
+};
+
+struct network_part {
+	struct words domains; /* lower case, A-labels, no final dot */
+	struct cidr *cidr;
+	size_t ncidrs;
+	uint16_t *port;
+	size_t nports;
+};
+
+struct signal_part {
+	uint64_t signals; /* bit N: signal N, 1 to 63 */
+	enum signal_target target;
+	char *pattern; /* of SIGNAL_PROCESS: a glob */
+	uint32_t min_pid;
+	uint32_t max_pid;
+	enum decision fallback; /* DENY when the policy says nothing */
+	uint32_t redirect_signo;
+};
+
+enum redirect_tell {
+	REDIRECT_SILENT,
+	REDIRECT_AUDIT_ONLY,
+	REDIRECT_WARN
+};
+
+enum redirect_fail {
+	REDIRECT_FAIL_CLOSED,
+	REDIRECT_FAIL_OPEN,
+	REDIRECT_RETRY_ORIGINAL
+};
+
+/* Of dns_redirects and connect_redirects. */
+struct redirect_part {
+	char *match;	  /* RE2 syntax, over the name or host:port */
+	uint8_t addr[16]; /* dns: resolve_to */
+	char *to;	  /* connect: host:port, or NULL */
+	char *to_unix;	  /* connect: the path of a socket, or NULL */
+	char *sni;	  /* connect, tls mode rewrite_sni; or NULL */
+	enum redirect_tell tell;
+	enum redirect_fail fail;
+};
+
+/* One rule of any family. What only one family has is in its part. */
 struct rule {
 	char *name;
-	char *message;
+	char *message; /* may hold {{.Field}} */
 	enum decision decision;
-	uint32_t ops; /* mask of file operations */
-	char **globs; /* variables expanded */
+	uint64_t timeout_ms; /* of an approval; 0: the service's */
+	size_t line;	     /* where it begins in its file, from 1 */
+	uint32_t ops;	     /* mask of operations; 1 where there is but one */
+	char **globs;	     /* paths, commands: variables expanded */
 	size_t nglobs;
+	union {
+		struct file_part file;
+		struct command_part command;
+		struct network_part network;
+		struct signal_part signal;
+		struct redirect_part redirect;
+	};
 };
 
 struct rules {
@@ -43,8 +134,13 @@ struct rules {
 
 struct policy {
 	char name[AGENTSH_NAME_MAX + 1];
-	struct rules files;
-	struct rules commands;
+	struct rules family[FAMILY_MAX];
+	bool reads_allowed; /* defaults: {reads: allow} */
+	bool has_signal_rules;
+	struct env_rules env;
+	struct words env_inject;   /* NAME=VALUE */
+	struct words wrappers_add; /* transparent_commands */
+	struct words wrappers_remove;
 	uint64_t command_timeout_ms; /* 0: the policy says nothing */
 	uint64_t session_timeout_ms;
 	uint64_t idle_timeout_ms;
