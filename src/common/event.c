@@ -139,9 +139,22 @@ ev_u64(struct buf *b, enum event_field field, uint64_t v)
 void
 ev_policy(struct buf *b, enum decision d, const char *rule, const char *message)
 {
-	ev_str(b, EVF_DECISION, decision_name(d));
-	ev_str(b, EVF_EFFECTIVE,
-	    d == DECISION_ALLOW || d == DECISION_AUDIT ? "allow" : "deny");
+	ev_policy_done(b, d, d == DECISION_REDIRECT ? DECISION_DENY : d, rule,
+	    message);
+}
+
+void
+ev_policy_done(struct buf *b, enum decision said, enum decision done,
+    const char *rule, const char *message)
+{
+	const char *effective = "deny";
+
+	if (done == DECISION_ALLOW || done == DECISION_AUDIT)
+		effective = "allow";
+	else if (done == DECISION_REDIRECT)
+		effective = "redirect";
+	ev_str(b, EVF_DECISION, decision_name(said));
+	ev_str(b, EVF_EFFECTIVE, effective);
 	ev_str(b, EVF_RULE, rule);
 	if (message != NULL && message[0] != '\0')
 		ev_str(b, EVF_MESSAGE, message);

@@ -81,6 +81,9 @@ void ev_u64(struct buf *, enum event_field, uint64_t);
 /* decision, effective decision, rule and message of a verdict at once */
 void ev_policy(struct buf *, enum decision, const char *rule,
     const char *message);
+/* The same, where what was done is not what the rule said. */
+void ev_policy_done(struct buf *, enum decision said, enum decision done,
+    const char *rule, const char *message);
 /* Into the ring; waits while it is full. 0, or -1: the record was malformed. */
 int ev_emit(struct ring *, const struct buf *);
 

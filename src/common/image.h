@@ -52,6 +52,9 @@ struct command_query {
 	const char *const *argv; /* the arguments, without argv[0] */
 	size_t argc;
 	uint32_t depth; /* 0: what the session started itself */
+	/* the arguments are not known for certain: a rule with args_patterns
+	 * counts as matching, unless it allows */
+	bool args_unknown;
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -232,29 +233,65 @@ command_new(const struct msg_exec_start *m, uint32_t request)
 	return c;
 }
 
-/* The verdict on the command as the client gave it; DENY on any failure. */
-static bool
-command_may_run(struct command *c)
+static void
+command_send_denied(struct command *c, const struct precheck *pc)
 {
-	struct msg_exec_denied m = { .command = c->number };
-	struct verdict v = { .decision = DECISION_DENY,
-		.rule = UINT32_MAX,
-		.rule_name = "",
-		.message = "" };
+	struct msg_exec_denied m = { .command = c->number,
+		.decision = pc->said };
 
-	struct command_query q = { c->spec.file,
-		(const char *const *)c->spec.argv + 1, 0, 0 };
-
-	q.argc = c->spec.argc == 0 ? 0 : c->spec.argc - 1;
-	if (image_eval_command(&execd.image, &q, &v) == -1)
-		v.decision = DECISION_DENY;
-	record_policy(c, &v);
-	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)
-		return true;
-	snprintf(m.rule, sizeof(m.rule), "%s", v.rule_name);
-	snprintf(m.message, sizeof(m.message), "%s", v.message);
+	snprintf(m.rule, sizeof(m.rule), "%s", pc->rule);
+	snprintf(m.message, sizeof(m.message), "%s", pc->message);
 	msg_send_exec_denied(execd.p.peer[ROLE_SESSIOND], c->request, &m, NULL);
-	return false;
+}
+
+static void
+command_refuse_start(struct command *c, int error)
+{
+	c->error = error != 0 ? (uint32_t)error : EIO;
+	c->stage = SPAWN_SPEC;
+	command_send_failed(c);
+}
+
+/* In place of the client's: the command that starts. 0 or -1 with errno. */
+static int
+command_replace_spec(struct command *c, int fd, const struct precheck *pc)
+{
+	struct spec to;
+
+	if (spec_read(fd, &to) == -1)
+		return -1;
+	if (pc->decision == DECISION_REDIRECT)
+		record_redirected(c, &to);
+	spec_free(&c->spec);
+	c->spec = to;
+	return 0;
+}
+
+/* Decides, and makes what is to be started: a memfd, or -1 when the client has
+ * its answer already. */
+static int
+command_decide(struct command *c)
+{
+	struct precheck pc;
+	int fd = -1, err = 0;
+
+	precheck_command(&execd.image, &c->spec,
+	    (enum shellc_opaque)execd.p.conf.shellc_opaque, &pc);
+	if (pc.decision != DECISION_DENY) {
+		fd = precheck_spec(&execd.image, &c->spec, &pc);
+		err = errno;
+	}
+	record_policy(c, &pc);
+	if (pc.decision == DECISION_DENY) {
+		command_send_denied(c, &pc);
+	} else if (fd == -1 || command_replace_spec(c, fd, &pc) == -1) {
+		command_refuse_start(c, fd == -1 ? err : errno);
+		if (fd != -1)
+			close(fd);
+		fd = -1;
+	}
+	precheck_free(&pc);
+	return fd;
 }
 
 int
@@ -264,6 +301,7 @@ command_on_exec_start(struct chan *ch, struct imsg *im)
 	struct msg_init_spawn spawn = { 0 };
 	struct command *c;
 	uint32_t id;
+	int fds[AGENTSH_MSG_FDS];
 
 	(void)ch;
 	if (msg_get_exec_start(im, &m) == -1 || m.command_id[0] == '\0' ||
@@ -273,25 +311,28 @@ command_on_exec_start(struct chan *ch, struct imsg *im)
 	if (spec_read(im->fds[0], &c->spec) == -1) {
 		if (errno == EBADMSG)
 			return -1;
-		c->error = (uint32_t)errno;
-		c->stage = SPAWN_SPEC;
-		command_send_failed(c);
+		command_refuse_start(c, errno);
 		command_free(c);
 		return 0;
 	}
-	if (!command_may_run(c)) {
+	memcpy(fds, im->fds, sizeof(fds));
+	fds[0] = command_decide(c);
+	if (fds[0] == -1) {
 		command_free(c);
 		return 0;
 	}
 	id = chan_request(execd.p.peer[ROLE_INIT], c);
+	if (id != 0) {
+		spawn.command = c->number;
+		msg_send_init_spawn(execd.p.peer[ROLE_INIT], id, &spawn, fds);
+	}
+	close(fds[0]);
 	if (id == 0) {
 		c->error = EAGAIN;
 		command_send_failed(c);
 		command_free(c);
 		return 0;
 	}
-	spawn.command = c->number;
-	msg_send_init_spawn(execd.p.peer[ROLE_INIT], id, &spawn, im->fds);
 	if (c->timeout_ms != 0)
 		command_arm(c, c->timeout_ms);
 	return 0;

@@ -30,6 +30,8 @@ execd_on_policy_image(struct chan *ch, struct imsg *im)
 		return -1;
 	if (image_map(&execd.image, im->fds[0], &e) == -1)
 		fatalx("policy image: %s", e.message);
+	if (image_prepare(&execd.image, &e) == -1)
+		fatalx("policy image: %s", e.message);
 	execd.has_image = true;
 	return 0;
 }

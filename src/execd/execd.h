@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "image.h"
+#include "precheck.h"
 #include "proc.h"
 #include "spec.h"
 
@@ -60,7 +61,8 @@ int command_on_fs_synced(struct chan *, struct imsg *);
 void command_free(struct command *);
 
 /* record.c: the events of commands. */
-void record_policy(const struct command *, const struct verdict *);
+void record_policy(const struct command *, const struct precheck *);
+void record_redirected(const struct command *, const struct spec *to);
 void record_started(const struct command *);
 void record_finished(const struct command *, uint64_t duration_us);
 void record_killed(const struct command *, uint32_t signo);

@@ -3,6 +3,9 @@
  * The events of commands, into the session's ring. A record that cannot be
  * written ends the session: nothing happens unrecorded.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "execd.h"
 #include "log.h"
 
@@ -31,17 +34,44 @@ record_words(const struct spec *spec)
 }
 
 void
-record_policy(const struct command *c, const struct verdict *v)
+record_policy(const struct command *c, const struct precheck *pc)
 {
-	bool blocked = v->decision != DECISION_ALLOW &&
-	    v->decision != DECISION_AUDIT;
+	char name[257];
+	size_t i, n;
 
 	record_begin(c, EV_COMMAND_POLICY);
 	ev_str(&execd.event, EVF_OPERATION, "command_precheck");
-	ev_policy(&execd.event, v->decision, v->rule_name, v->message);
-	if (blocked)
+	ev_policy_done(&execd.event, pc->said, pc->decision, pc->rule,
+	    pc->message);
+	if (pc->decision == DECISION_DENY)
 		ev_u64(&execd.event, EVF_BLOCKED, 1);
 	record_words(&c->spec);
+	for (i = 0; i < pc->ndropped && i < EVENT_STRV_MAX; i++) {
+		n = strcspn(pc->dropped[i], "=");
+		snprintf(name, sizeof(name), "%.*s", (int)(n < 256 ? n : 256),
+		    pc->dropped[i]);
+		ev_str(&execd.event, EVF_ENV_DROPPED, name);
+	}
+	record_emit();
+}
+
+static void
+record_list(enum event_field field, const struct spec *spec)
+{
+	size_t i;
+
+	for (i = 1; i < spec->argc && i <= EVENT_STRV_MAX; i++)
+		ev_str(&execd.event, field, spec->argv[i]);
+}
+
+void
+record_redirected(const struct command *c, const struct spec *to)
+{
+	record_begin(c, EV_COMMAND_REDIRECTED);
+	ev_str(&execd.event, EVF_FROM_COMMAND, c->spec.file);
+	record_list(EVF_FROM_ARGS, &c->spec);
+	ev_str(&execd.event, EVF_TO_COMMAND, to->file);
+	record_list(EVF_TO_ARGS, to);
 	record_emit();
 }
 

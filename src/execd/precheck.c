@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decision on a command before it starts. The command itself, what a
+ * wrapper or a shell script in its arguments would start: each is asked for,
+ * and the strictest rule that speaks of one of them wins. The words are the
+ * agent's, the rules the policy's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "precheck.h"
+#include "shellc.h"
+#include "template.h"
+
+#define RULE_FAILED "policy-evaluation-failed"
+#define RULE_OPAQUE "shellc-opaque-script"
+#define RULE_BYPASS "shellc-wrapper-bypass"
+#define RULE_DEPTH "shellc-depth-exceeded"
+
+struct asked {
+	const struct image *im;
+	struct verdict v; /* the strictest so far */
+	const char *const *argv; /* of the command it is about */
+	size_t argc;
+};
+
+static int
+strictness(enum decision d)
+{
+	switch (d) {
+	case DECISION_ALLOW:
+		return 0;
+	case DECISION_AUDIT:
+		return 1;
+	case DECISION_APPROVE:
+		return 2;
+	case DECISION_REDIRECT:
+	case DECISION_SOFT_DELETE:
+		return 3;
+	case DECISION_DENY:
+	case DECISION_ABSORB:
+	case DECISION_MAX:
+		break;
+	}
+	return 4;
+}
+
+static void
+deny(struct asked *a, const char *rule, const char *message)
+{
+	memset(&a->v, 0, sizeof(a->v));
+	a->v.decision = DECISION_DENY;
+	a->v.rule = UINT32_MAX;
+	a->v.rule_name = rule;
+	a->v.message = message;
+}
+
+/* The rule for one command; false: no answer, and it is denied. */
+static bool
+ask(struct asked *a, const char *const *argv, size_t argc, bool args_unknown,
+    struct verdict *v)
+{
+	struct command_query q = { .command = argv[0],
+		.argv = argv + 1,
+		.argc = argc - 1,
+		.args_unknown = args_unknown };
+
+	if (image_eval_command(a->im, &q, v) == 0)
+		return true;
+	deny(a, RULE_FAILED, "the rules could not be evaluated");
+	return false;
+}
+
+/* A command inside of the command. No rule for it leaves the outer one. */
+static bool
+ask_inner(struct asked *a, const char *const *argv, size_t argc,
+    bool args_unknown)
+{
+	struct verdict v;
+
+	if (!ask(a, argv, argc, args_unknown, &v))
+		return false;
+	if (v.rule != UINT32_MAX &&
+	    strictness(v.decision) > strictness(a->v.decision)) {
+		a->v = v;
+		a->argv = argv;
+		a->argc = argc;
+	}
+	return true;
+}
+
+/* What the form of the script says, whatever its commands. */
+static void
+judge_kind(struct asked *a, const struct shellc *sc, enum shellc_opaque opaque)
+{
+	switch (sc->kind) {
+	case SHELLC_NONE:
+	case SHELLC_DERIVED:
+		return;
+	case SHELLC_OPAQUE:
+		/* what a shell starts later is not yet decided one by one, so
+		 * a script that cannot be read is denied where it could hide
+		 * something from a rule */
+		if (opaque == OPAQUE_DENY ||
+		    (opaque == OPAQUE_ENFORCE &&
+			image_restricts_commands(a->im)))
+			deny(a, RULE_OPAQUE,
+			    "This shell script cannot be checked before it runs. Write plain commands, or put the script into a file.");
+		return;
+	case SHELLC_BYPASS:
+		deny(a, RULE_BYPASS,
+		    "This form would hide a command from its rule. Run the command itself.");
+		return;
+	case SHELLC_DEPTH:
+		deny(a, RULE_DEPTH,
+		    "Shells within shells: run the innermost command itself.");
+		return;
+	}
+	deny(a, RULE_FAILED, "");
+}
+
+static void
+ask_script(struct asked *a, const char *const *argv, size_t argc,
+    enum shellc_opaque opaque, struct shellc *sc)
+{
+	const struct shellc_cmd *c;
+	size_t i;
+
+	if (a->v.decision == DECISION_DENY)
+		return;
+	if (shellc_analyse(sc, argv, argc, NULL) == -1) {
+		deny(a, RULE_FAILED, "the arguments are too long to be checked");
+		return;
+	}
+	for (i = 0; i < sc->ncmds; i++) {
+		c = &sc->cmd[i];
+		if (!ask_inner(a, c->argv, c->argc, c->args_uncertain))
+			return;
+	}
+	if (a->v.decision != DECISION_DENY)
+		judge_kind(a, sc, opaque);
+}
+
+/* What env, timeout and their kin would start; the shell may be inside. */
+static void
+ask_payload(struct asked *a, const char *const *argv, size_t argc,
+    enum shellc_opaque opaque, struct shellc *sc)
+{
+	const char *why = "";
+	size_t at = 0;
+	int ret;
+
+	ret = wrapper_peel(argv, argc, NULL, &at, &why);
+	if (ret == -1) {
+		if (image_restricts_commands(a->im))
+			deny(a, RULE_BYPASS,
+			    "This form of a wrapper cannot be checked. Run the command itself.");
+		return;
+	}
+	if (ret == 1 && !ask_inner(a, argv + at, argc - at, false))
+		return;
+	ask_script(a, argv + at, argc - at, opaque, sc);
+}
+
+/* The message of the rule with the command's own words in it. */
+static void
+fill_message(const struct asked *a, const struct spec *spec,
+    struct precheck *pc)
+{
+	char args[AGENTSH_TEXT_MAX + 1];
+	struct template_values values = { 0 };
+	size_t i, n = 0;
+
+	args[0] = '\0';
+	for (i = 1; i < a->argc && n < sizeof(args); i++)
+		n += (size_t)snprintf(args + n, sizeof(args) - n, "%s%s",
+		    i == 1 ? "" : " ", a->argv[i]);
+	values.value[TEMPLATE_COMMAND] = a->argv[0];
+	values.value[TEMPLATE_ARGS] = args;
+	values.value[TEMPLATE_OPERATION] = "execute";
+	values.value[TEMPLATE_RULE] = a->v.rule_name;
+	for (i = 0; i < spec->nenv; i++) {
+		if (strncmp(spec->env[i], "USER=", 5) == 0)
+			values.value[TEMPLATE_USER] = spec->env[i] + 5;
+	}
+	template_expand(pc->message, sizeof(pc->message), a->v.message,
+	    &values);
+}
+
+void
+precheck_command(const struct image *im, const struct spec *spec,
+    enum shellc_opaque opaque, struct precheck *pc)
+{
+	struct asked a = { .im = im, .argc = spec->argc };
+	struct shellc sc = { 0 };
+	const char **argv;
+
+	memset(pc, 0, sizeof(*pc));
+	deny(&a, RULE_FAILED, "");
+	/* the program by the word that is executed, not by what it is told */
+	argv = calloc(spec->argc + 1, sizeof(*argv));
+	if (argv == NULL)
+		goto out;
+	memcpy(argv, spec->argv, spec->argc * sizeof(*argv));
+	argv[0] = spec->file;
+	a.argv = argv;
+	if (!ask(&a, argv, spec->argc, false, &a.v))
+		goto out;
+	pc->env = a.v;
+	ask_payload(&a, argv, spec->argc, opaque, &sc);
+out:
+	pc->said = a.v.decision;
+	pc->decision = DECISION_DENY;
+	snprintf(pc->rule, sizeof(pc->rule), "%s", a.v.rule_name);
+	if (a.argv != NULL)
+		fill_message(&a, spec, pc);
+	image_command_action(im, &a.v, &pc->action);
+	if (a.v.decision == DECISION_ALLOW || a.v.decision == DECISION_AUDIT)
+		pc->decision = a.v.decision;
+	else if (a.v.decision == DECISION_REDIRECT &&
+	    pc->action.command[0] != '\0')
+		pc->decision = DECISION_REDIRECT;
+	/* the redirect of a rule for an inner command replaces the whole */
+	shellc_free(&sc);
+	free(argv);
+}
+
+void
+precheck_free(struct precheck *pc)
+{
+	free(pc->dropped);
+	memset(pc, 0, sizeof(*pc));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the policy says of a command before it starts, and the command that
+ * starts then: another one after a redirect, with an environment by rule.
+ */
+#ifndef PRECHECK_H
+#define PRECHECK_H
+
+#include "image.h"
+#include "spec.h"
+
+struct precheck {
+	/* DENY, ALLOW, AUDIT, or REDIRECT where the action was taken over */
+	enum decision decision;
+	/* what the rule said, where this build cannot do it and denies */
+	enum decision said;
+	char rule[AGENTSH_NAME_MAX + 1];
+	char message[AGENTSH_TEXT_MAX + 1]; /* its fields filled in */
+	struct command_action action;
+	struct verdict env; /* the rule whose environment lists hold */
+	/* names that the environment rules left out, for the record */
+	const char **dropped;
+	size_t ndropped;
+};
+
+/* How an opaque shell script is met: sandbox.seccomp.shellc.opaque. */
+enum shellc_opaque {
+	OPAQUE_ENFORCE,
+	OPAQUE_ALLOW,
+	OPAQUE_DENY
+};
+
+/* Decides. The preset is DENY, and stays it on any failure. */
+void precheck_command(const struct image *, const struct spec *,
+    enum shellc_opaque, struct precheck *);
+/*
+ * The command to start, as a sealed memfd: -1 with errno, or with pc changed
+ * to a denial where the environment is over the policy's limits. Names into
+ * pc->dropped point into spec.
+ */
+int precheck_spec(const struct image *, const struct spec *, struct precheck *);
+void precheck_free(struct precheck *);
+
+#endif
