@@ -16,6 +16,7 @@ struct image {
 	size_t size;
 	struct regex **regex; /* of image_prepare(), or NULL */
 	uint32_t nregex;
+	void (*unprepare)(struct image *); /* of image_prepare() */
 };
 
 struct verdict {
@@ -23,6 +24,7 @@ struct verdict {
 	uint32_t rule; /* number in its family; UINT32_MAX: none matched */
 	const char *rule_name; /* never NULL; in the image or static */
 	const char *message;   /* of the rule, "" for none */
+	uint32_t timeout_ms;   /* of an approval; 0: the rule says nothing */
 };
 
 /* Maps and verifies. Does not take fd. 0, or -1 with e filled: not sealed, not

@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A parsed policy to its image and mount plan. What is written here is read by
- * common/image.c, which believes none of it before it has checked all.
+ * common/image*.c, which believe none of it before they have checked all.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
-
-#define OP(name) (1U << FILE_OP_##name)
-#define LOOK_OPS (OP(STAT) | OP(ACCESS))
-#define READ_OPS (LOOK_OPS | OP(OPEN) | OP(READ) | OP(LIST) | OP(READLINK))
-
-/* What any program needs to start at all; see agentsh-policy(5). */
-static const char *const loader_globs[] = {
-	"/usr",
-	"/usr/**",
-	"/lib*",
-	"/lib*/**",
-	"/bin",
-	"/bin/**",
-	"/sbin",
-	"/sbin/**",
-	"/etc/ld.so.*",
-	"/etc/ld.so.*/**",
-	"/",
-	"/dev",
-	"/dev/pts",
-	"/dev/fd",
-	"/proc",
-	"/proc/self",
-	"/proc/thread-self",
-	"/sys",
-	"/etc",
-};
+#include "compile.h"
 
 static int
 compile_error(const struct policy *p, struct aerr *e, const char *what)
@@ -46,294 +19,163 @@ compile_error(const struct policy *p, struct aerr *e, const char *what)
 	return -1;
 }
 
-/* The built-in rule: reads of the loader, looks at the way to the workspace. */
-static int
-add_loader(struct nfa *nfa, const struct vars *vars, uint32_t rule,
-    const char **what)
+uint32_t
+put_string(struct compiler *c, const char *s)
 {
-	struct glob_owner owner = { rule, READ_OPS };
-	char dir[AGENTSH_PATH_MAX + 1];
-	char *slash;
-	size_t i;
+	uint32_t at;
 
-	for (i = 0; i < sizeof(loader_globs) / sizeof(loader_globs[0]); i++) {
-		if (glob_add(nfa, loader_globs[i], GLOB_PATH, &owner, what) ==
-		    -1)
-			return -1;
-	}
-	/* realpath(3) and getcwd(3) look at every directory above */
-	owner.ops = LOOK_OPS;
-	snprintf(dir, sizeof(dir), "%s", vars->project_root);
-	while ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
-		*slash = '\0';
-		if (glob_add(nfa, dir, GLOB_LITERAL, &owner, what) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-build_files(struct nfa *nfa, const struct policy *p, const struct vars *vars,
-    const char **what)
-{
-	const struct rule *r;
-	struct glob_owner owner;
-	size_t i, j;
-
-	nfa_init(nfa, FILE_OP_MAX);
-	for (i = 0; i < p->family[FAMILY_FILE].n; i++) {
-		r = &p->family[FAMILY_FILE].rule[i];
-		owner.rule = (uint32_t)i;
-		owner.ops = r->ops;
-		if (strcmp(r->name, RULE_CATCHALL) == 0 &&
-		    r->decision == DECISION_DENY)
-			nfa->catchall = owner.rule;
-		for (j = 0; j < r->nglobs; j++) {
-			if (glob_add(nfa, r->globs[j], GLOB_PATH, &owner,
-				what) == -1)
-				return -1;
-		}
-	}
-	nfa->loader = (uint32_t)p->family[FAMILY_FILE].n;
-	if (add_loader(nfa, vars, nfa->loader, what) == -1)
-		return -1;
-	*what = "out of memory";
-	return nfa_finish(nfa);
-}
-
-/* A name without metacharacters is compared in lower case. */
-static int
-add_command(struct nfa *nfa, const char *text, enum glob_kind kind,
-    const struct glob_owner *owner, const char **what)
-{
-	char lower[AGENTSH_PATH_MAX + 1];
-	size_t i, len = strlen(text);
-
-	if (kind != GLOB_LITERAL)
-		return glob_add(nfa, text, kind, owner, what);
-	if (len > AGENTSH_PATH_MAX) {
-		*what = "a command is too long";
-		return -1;
-	}
-	for (i = 0; i <= len; i++)
-		lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ?
-			text[i] | 0x20 :
-			text[i]);
-	return glob_add(nfa, lower, kind, owner, what);
-}
-
-/* The patterns of names, or those of paths. */
-static int
-build_commands(struct nfa *nfa, const struct policy *p, bool paths,
-    const char **what)
-{
-	const struct rule *r;
-	struct glob_owner owner = { 0, 1 };
-	enum glob_kind kind;
-	bool whole;
-	size_t i, j;
-
-	nfa_init(nfa, IMG_COMMAND_OPS);
-	for (i = 0; i < p->family[FAMILY_COMMAND].n; i++) {
-		r = &p->family[FAMILY_COMMAND].rule[i];
-		owner.rule = (uint32_t)i;
-		/* no list is every command, and every command has a name */
-		if (r->nglobs == 0 && !paths &&
-		    glob_add(nfa, "*", GLOB_NAME, &owner, what) == -1)
-			return -1;
-		for (j = 0; j < r->nglobs; j++) {
-			kind = command_kind(r->globs[j], &whole);
-			if (whole == paths &&
-			    add_command(nfa, r->globs[j], kind, &owner, what) ==
-				-1)
-				return -1;
-		}
-	}
-	*what = "out of memory";
-	return nfa_finish(nfa);
-}
-
-/* Where the next thing goes: the end, padded to a multiple of 8. */
-static uint32_t
-put_begin(struct buf *b)
-{
-	static const uint8_t zero[8];
-
-	buf_put(b, zero, (8 - b->len % 8) % 8);
-	return (uint32_t)b->len;
-}
-
-static uint32_t
-put_bytes(struct buf *b, const void *data, size_t n, size_t size)
-{
-	uint32_t at = put_begin(b);
-
-	buf_put(b, data, n * size);
-	return at;
-}
-
-static uint32_t
-put_string(struct buf *b, const char *s)
-{
-	uint32_t at = put_begin(b);
-
-	buf_put_u32(b, (uint32_t)strlen(s));
-	buf_put(b, s, strlen(s) + 1);
+	if (s == NULL || s[0] == '\0')
+		return c->empty;
+	at = emit_begin(c->b);
+	buf_put_u32(c->b, (uint32_t)strlen(s));
+	buf_put(c->b, s, strlen(s) + 1);
 	return at;
 }
 
 static void
-put_nfa(struct buf *b, const struct nfa *nfa, struct img_auto *a)
+put_builtin(struct compiler *c, struct img_rule *row, const char *name)
 {
-	const struct pattern *p;
-	struct img_final f = { 0 };
-	size_t i, rows = nfa->nclasses * nfa->nwords;
-
-	a->kind = IMG_NFA;
-	a->nwords = (uint32_t)nfa->nwords;
-	a->begin = put_bytes(b, nfa->begin, nfa->nwords, 8);
-	a->step = put_bytes(b, nfa->step, rows, 8);
-	a->loop = put_bytes(b, nfa->loop, rows, 8);
-	a->skip = put_bytes(b, nfa->skip, nfa->nwords, 8);
-	a->nfinal = (uint32_t)nfa->npatterns;
-	a->final = put_begin(b);
-	for (i = 0; i < nfa->npatterns; i++) {
-		p = &nfa->pattern[i];
-		f.bit = p->final;
-		f.rule = p->rule;
-		f.ops = p->ops;
-		buf_put(b, &f, sizeof(f));
-	}
-}
-
-static void
-put_auto(struct buf *b, const struct nfa *nfa, const struct dfa *dfa,
-    struct img_auto *a)
-{
-	memset(a, 0, sizeof(*a));
-	a->nops = nfa->nops;
-	a->nclasses = (uint32_t)nfa->nclasses;
-	a->classes = put_bytes(b, nfa->classes, 256, 1);
-	a->catchall = nfa->catchall;
-	a->loader = nfa->loader;
-	if (dfa == NULL) {
-		put_nfa(b, nfa, a);
-		return;
-	}
-	a->kind = IMG_DFA;
-	a->nstates = (uint32_t)dfa->nstates;
-	a->start = 0;
-	a->trans = put_bytes(b, dfa->trans, dfa->nstates * nfa->nclasses, 2);
-	a->accept = put_bytes(b, dfa->accept, dfa->nstates, 2);
-	a->nrows = (uint32_t)dfa->nrows;
-	a->rows = put_bytes(b, dfa->rows, dfa->nrows * nfa->nops, 2);
+	row->decision = DECISION_ALLOW;
+	row->name = put_string(c, name);
+	row->message = c->empty;
 }
 
 static int
-put_rules(struct buf *b, const struct rules *rules, bool loader,
-    struct img_family *f)
+put_family(struct compiler *c, enum family family)
 {
+	const struct rules *rules = &c->p->family[family];
+	struct img_family *f = &c->head.family[family];
+	const struct rule *r;
 	struct img_rule *row;
-	size_t i, n = rules->n + loader;
+	size_t i, n = rules->n;
 
-	row = calloc(n + 1, sizeof(*row));
+	c->what = "too many rules of one kind";
+	if (n > IMG_MAX_RULES)
+		return -1;
+	c->what = "out of memory";
+	row = calloc(n + IMG_BUILTIN_RULES, sizeof(*row));
 	if (row == NULL)
 		return -1;
-	for (i = 0; i < rules->n; i++) {
-		row[i].decision = rules->rule[i].decision;
-		row[i].name = put_string(b, rules->rule[i].name);
-		row[i].message = put_string(b, rules->rule[i].message);
+	for (i = 0; i < n; i++) {
+		r = &rules->rule[i];
+		row[i].decision = r->decision;
+		row[i].name = put_string(c, r->name);
+		row[i].message = put_string(c, r->message);
+		row[i].timeout = r->timeout_ms > UINT32_MAX ?
+		    UINT32_MAX :
+		    (uint32_t)r->timeout_ms;
 	}
-	if (loader) {
-		row[i].decision = DECISION_ALLOW;
-		row[i].name = put_string(b, RULE_LOADER);
-		row[i].message = put_string(b, "");
+	if (family == FAMILY_FILE) {
+		put_builtin(c, &row[n++], RULE_LOADER);
+		if (c->p->reads_allowed)
+			put_builtin(c, &row[n++], RULE_READS);
 	}
 	f->nrules = (uint32_t)n;
-	f->rules = put_bytes(b, row, n, sizeof(*row));
+	f->rules = emit_bytes(c->b, row, n, sizeof(*row));
 	free(row);
 	return 0;
 }
 
-/* One automaton into the image; the DFA stays for the mount plan. */
 static int
-emit_auto(struct buf *b, struct nfa *nfa, struct dfa *dfa, struct img_auto *a)
+make_patterns(struct compiler *c, size_t which, struct globs *g)
 {
-	int ret = dfa_build(dfa, nfa, IMG_MAX_STATES);
+	switch (which) {
+	case IMG_AUTO_FILE:
+		return patterns_files(c, g);
+	case IMG_AUTO_UNIX:
+		return patterns_unix(c, g);
+	case IMG_AUTO_BASE:
+		return patterns_commands(c, g, false);
+	case IMG_AUTO_PATH:
+		return patterns_commands(c, g, true);
+	case IMG_AUTO_DOMAIN:
+		return patterns_domains(c, g);
+	case IMG_AUTO_CIDR:
+		return patterns_cidrs(c, g);
+	case IMG_AUTO_PROCESS:
+		return patterns_processes(c, g);
+	default:
+		return patterns_env(c, g);
+	}
+}
 
-	if (ret == -1)
-		return -1;
-	put_auto(b, nfa, ret == 0 ? dfa : NULL, a);
+static int
+put_automata(struct compiler *c, bool scope_all, struct compiled *out)
+{
+	struct automaton a;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < IMG_AUTO_MAX; i++) {
+		memset(&a, 0, sizeof(a));
+		ret = make_patterns(c, i, &a.globs);
+		if (ret == 0)
+			ret = auto_build(&a, &c->what);
+		if (ret == 0) {
+			c->what = "out of memory";
+			ret = emit_auto(c->b, &a, &c->head.automaton[i]);
+		}
+		if (ret == 0 && i == IMG_AUTO_FILE) {
+			out->fallback = a.has_bits;
+			/* without a whole DFA there is no proof */
+			if (!a.has_bits)
+				plan_build(&out->plan, c->p, &a,
+				    c->vars->project_root, !scope_all);
+		}
+		auto_free(&a);
+	}
 	return ret;
 }
 
 static int
-emit_files(struct buf *b, const struct policy *p, const struct vars *vars,
-    bool scope_all, struct img_head *head, struct compiled *out,
-    const char **what)
+compile(struct compiler *c, bool scope_all, struct compiled *out)
 {
-	struct nfa nfa;
-	struct dfa dfa;
-	int ret;
+	struct img_head *head = &c->head;
+	struct buf *b = c->b;
+	size_t i;
 
-	memset(&dfa, 0, sizeof(dfa));
-	ret = build_files(&nfa, p, vars, what);
-	if (ret == 0)
-		ret = emit_auto(b, &nfa, &dfa, &head->automaton[IMG_AUTO_FILE]);
-	if (ret == 0)
-		plan_build(&out->plan, p, &nfa, &dfa, vars->project_root,
-		    !scope_all);
-	out->fallback = ret == 1;
-	dfa_free(&dfa);
-	nfa_free(&nfa);
-	return ret == -1 ? -1 : 0;
-}
-
-static int
-emit_commands(struct buf *b, const struct policy *p, bool paths,
-    struct img_head *head, const char **what)
-{
-	struct nfa nfa;
-	struct dfa dfa;
-	int ret;
-
-	memset(&dfa, 0, sizeof(dfa));
-	ret = build_commands(&nfa, p, paths, what);
-	if (ret == 0)
-		ret = emit_auto(b, &nfa, &dfa,
-		    &head->automaton[paths ? IMG_AUTO_PATH : IMG_AUTO_BASE]);
-	dfa_free(&dfa);
-	nfa_free(&nfa);
-	return ret == -1 ? -1 : 0;
+	head->version = IMG_VERSION;
+	memcpy(head->magic, IMG_MAGIC, sizeof(head->magic));
+	buf_put(b, head, sizeof(*head));
+	c->empty = emit_begin(b);
+	buf_put_u32(b, 0);
+	buf_put_u8(b, 0);
+	head->name = put_string(c, c->p->name);
+	for (i = 0; i < FAMILY_MAX; i++) {
+		if (put_family(c, (enum family)i) == -1)
+			return -1;
+	}
+	if (put_parts(c) == -1 || put_automata(c, scope_all, out) == -1)
+		return -1;
+	c->what = "too large when compiled";
+	if (b->bad)
+		return -1;
+	head->size = (uint32_t)b->len;
+	memcpy(b->data, head, sizeof(*head));
+	return 0;
 }
 
 int
 policy_compile(const struct policy *p, const struct vars *vars, bool scope_all,
     struct compiled *out, struct aerr *e)
 {
-	struct img_head head = { .version = IMG_VERSION };
-	struct buf *b = &out->image;
+	struct compiler *c = calloc(1, sizeof(*c));
 	const char *what = "out of memory";
+	int ret = -1;
 
 	memset(out, 0, sizeof(*out));
-	buf_init(b, IMG_MAX_SIZE);
-	memcpy(head.magic, IMG_MAGIC, sizeof(head.magic));
-	buf_put(b, &head, sizeof(head));
-	head.name = put_string(b, p->name);
-	if (put_rules(b, &p->family[FAMILY_FILE], true, &head.file) == -1 ||
-	    put_rules(b, &p->family[FAMILY_COMMAND], false, &head.command) ==
-		-1 ||
-	    emit_files(b, p, vars, scope_all, &head, out, &what) == -1 ||
-	    emit_commands(b, p, false, &head, &what) == -1 ||
-	    emit_commands(b, p, true, &head, &what) == -1)
-		goto fail;
-	what = "too large when compiled";
-	if (b->bad)
-		goto fail;
-	head.size = (uint32_t)b->len;
-	memcpy(b->data, &head, sizeof(head));
-	return 0;
-fail:
+	buf_init(&out->image, IMG_MAX_SIZE);
+	if (c != NULL) {
+		c->p = p;
+		c->vars = vars;
+		c->b = &out->image;
+		ret = compile(c, scope_all, out);
+		what = c->what;
+		free(c->regex);
+		free(c);
+	}
+	if (ret == 0)
+		return 0;
 	compiled_free(out);
 	return compile_error(p, e, what);
 }

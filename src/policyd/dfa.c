@@ -1,151 +1,657 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subset construction: every set of positions that can occur becomes a state.
- * States are numbered in the order they are found, so that the same patterns
- * give the same automaton.
+ * Subset construction. A set of nodes is kept in two parts: the wide ones,
+ * which go on with almost any byte, and the others, which go on with few. The
+ * wide ones alone make a row with a column a class; there are few such rows. A
+ * state is a row and the narrow nodes besides, and needs an edge only for the
+ * few bytes with which these go on. States are numbered in the order they are
+ * found, so that the same patterns give the same automaton.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "automaton.h"
 
-#define DFA_MAX_SETS 33554432 /* bytes of all sets together */
-/* A policy must not keep policyd busy: some seconds, on any machine the same
- * number of steps. */
-#define DFA_MAX_WORK 500000000
-#define SLOTS 65536 /* of the hash; more than twice IMG_MAX_STATES */
+#define DFA_MAX_CELLS 6000000 /* of all rows */
+#define DFA_MAX_NODES 8000000 /* of all sets */
+#define DFA_MAX_GROWTH 8      /* states for one node */
+#define DFA_MAX_EXTRA 40000   /* states besides */
+/* A policy must not keep policyd busy: about a second, on any machine the
+ * same number of steps. */
+#define DFA_MAX_WORK 200000000
+
+struct pair {
+	uint32_t class;
+	uint32_t to;
+};
 
 struct builder {
-	struct nfa *nfa;
+	const struct nfa *nfa;
+	const struct globs *g;
 	struct dfa *dfa;
-	size_t max;
-	uint64_t *sets; /* of state i from i * nwords on */
-	uint32_t *slot; /* state + 1, or 0 */
-	uint64_t *next;
-	uint16_t row[32];
+	struct accepts acc;
+	uint64_t work;
+	/* rows: their nodes, and the first that has matched for ever, by
+	 * classes of operations */
+	uint32_t *wat;
+	uint32_t *wnode;
+	uint32_t *wstuck;
+	uint32_t *wslot;
+	size_t nwslots;
+	size_t row_cap, wat_cap, wnode_cap, wstuck_cap, wacc_cap, wlast_cap;
+	size_t done; /* rows that are filled in */
+	/* sparse states: their narrow nodes */
+	uint32_t *sat;
+	uint32_t *snode;
+	uint32_t *sslot;
+	size_t nsslots;
+	size_t sparse_cap, sat_cap, snode_cap, edge_cap;
+	/* the set in the making */
+	uint32_t *mark;
+	uint32_t stamp;
+	uint32_t *wide;
+	uint32_t *narrow;
+	size_t nwide;
+	size_t nnarrow;
+	uint32_t stuck[IMG_MAX_OPS];
+	struct pair *pair;
+	size_t npairs;
+	size_t pair_cap;
 };
 
 void
 dfa_free(struct dfa *dfa)
 {
-	free(dfa->trans);
+	free(dfa->row);
+	free(dfa->row_accept);
+	free(dfa->row_last);
+	free(dfa->sparse);
+	free(dfa->edge);
 	free(dfa->accept);
-	free(dfa->rows);
+	free(dfa->list);
+	free(dfa->listat);
 	memset(dfa, 0, sizeof(*dfa));
 }
 
-/* FNV-1a over words, folded. */
-static size_t
-set_hash(const uint64_t *set, size_t nwords)
+static int
+node_cmp(const void *a, const void *b)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	for (i = 0; i < nwords; i++) {
-		h = (h ^ set[i]) * UINT64_C(1099511628211);
-		h ^= h >> 29;
-	}
-	return (size_t)(h ^ (h >> 32)) % SLOTS;
+	return x < y ? -1 : x > y;
 }
 
-/* The number of an equal row of rules; a new one when there is none. */
-static int
-row_find(struct builder *b, uint16_t *index)
+static void
+sort_nodes(uint32_t *v, size_t n)
 {
-	struct dfa *dfa = b->dfa;
-	size_t nops = b->nfa->nops;
-	uint16_t *rows;
+	uint32_t x;
+	size_t i, j;
+
+	if (n > 16) {
+		qsort(v, n, sizeof(*v), node_cmp);
+		return;
+	}
+	for (i = 1; i < n; i++) {
+		x = v[i];
+		for (j = i; j > 0 && v[j - 1] > x; j--)
+			v[j] = v[j - 1];
+		v[j] = x;
+	}
+}
+
+/* Whatever this node can still say, is there one that wins over it? */
+static bool
+is_beaten(const struct builder *b, const struct node *n)
+{
+	uint32_t op, ops = n->ops;
+
+	for (op = 0; ops != 0; op++, ops >>= 1) {
+		if ((ops & 1) != 0 && b->stuck[op] > n->first_prio)
+			return false;
+	}
+	return true;
+}
+
+/* The first that has matched for ever, for each class of operations. */
+static void
+find_stuck(struct builder *b)
+{
+	const struct answer *a, *end;
+	const struct node *n;
+	uint32_t op, prio;
 	size_t i;
 
-	for (i = dfa->nrows; i-- > 0;) {
-		if (memcmp(dfa->rows + i * nops, b->row,
-			nops * sizeof(*rows)) == 0) {
-			*index = (uint16_t)i;
-			return 0;
+	for (op = 0; op < b->g->nopclasses; op++)
+		b->stuck[op] = UINT32_MAX;
+	for (i = 0; i < b->nwide; i++) {
+		n = &b->nfa->node[b->wide[i]];
+		if (!n->sticky)
+			continue;
+		a = b->nfa->answer + b->nfa->answerat[n->answers];
+		end = b->nfa->answer + b->nfa->answerat[n->answers + 1];
+		for (; a < end; a++) {
+			if (!a->sure || a->rule == b->g->loader)
+				continue;
+			prio = rule_prio(b->g, a->rule);
+			for (op = 0; op < b->g->nopclasses; op++) {
+				if ((a->ops >> op & 1) != 0 &&
+				    prio < b->stuck[op])
+					b->stuck[op] = prio;
+			}
 		}
 	}
-	rows = reallocarray(dfa->rows, dfa->nrows + 1, nops * sizeof(*rows));
-	if (rows == NULL)
+}
+
+/* Is it one of those for which others can be left out? Each class of
+ * operations needs but one; need says for which none was seen. */
+static bool
+is_needed(const struct builder *b, const struct node *n, uint32_t *need)
+{
+	const struct answer *a, *end;
+	uint32_t op, bit, had = *need;
+
+	a = b->nfa->answer + b->nfa->answerat[n->answers];
+	end = b->nfa->answer + b->nfa->answerat[n->answers + 1];
+	for (; n->sticky && a < end; a++) {
+		if (!a->sure || a->rule == b->g->loader)
+			continue;
+		for (op = 0; op < b->g->nopclasses; op++) {
+			bit = 1U << op;
+			if ((a->ops & bit) != 0 &&
+			    rule_prio(b->g, a->rule) == b->stuck[op])
+				*need &= ~bit;
+		}
+	}
+	return *need != had;
+}
+
+static void
+prune_wide(struct builder *b)
+{
+	uint32_t need = UINT32_MAX;
+	const struct node *n;
+	size_t i, kept = 0;
+
+	for (i = 0; i < b->nwide; i++) {
+		n = &b->nfa->node[b->wide[i]];
+		if (!is_beaten(b, n) || is_needed(b, n, &need))
+			b->wide[kept++] = b->wide[i];
+	}
+	b->nwide = kept;
+}
+
+static void
+prune_narrow(struct builder *b)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < b->nnarrow; i++) {
+		if (!is_beaten(b, &b->nfa->node[b->narrow[i]]))
+			b->narrow[kept++] = b->narrow[i];
+	}
+	b->nnarrow = kept;
+}
+
+static void
+set_add(struct builder *b, uint32_t node)
+{
+	const struct node *n = &b->nfa->node[node];
+	const struct edge *e = b->nfa->edge + n->edge;
+	const struct edge *end = b->nfa->edge + n[1].edge;
+
+	if (b->mark[node] == b->stamp)
+		return;
+	b->mark[node] = b->stamp;
+	b->work++;
+	if (n->wide)
+		b->wide[b->nwide++] = node;
+	else
+		b->narrow[b->nnarrow++] = node;
+	/* no loop begins where another ends: this goes one deep */
+	for (; e < end; e++) {
+		if ((e->code & ELEM_LOOP) == 0 || b->mark[e->to] == b->stamp)
+			continue;
+		b->mark[e->to] = b->stamp;
+		if (b->nfa->node[e->to].wide)
+			b->wide[b->nwide++] = e->to;
+		else
+			b->narrow[b->nnarrow++] = e->to;
+	}
+}
+
+static int
+slots_grow(uint32_t **slot, size_t *nslots)
+{
+	size_t n = *nslots == 0 ? 256 : *nslots * 2;
+	uint32_t *s = calloc(n, sizeof(*s));
+
+	if (s == NULL)
 		return -1;
-	dfa->rows = rows;
-	memcpy(rows + dfa->nrows * nops, b->row, nops * sizeof(*rows));
-	*index = (uint16_t)dfa->nrows++;
+	free(*slot);
+	*slot = s;
+	*nslots = n;
 	return 0;
 }
 
-/* The state of the set b->next: 0, 1 too many states, -1 no memory. */
-static int
-state_find(struct builder *b, uint16_t *state)
+static size_t
+row_hash(const struct builder *b, const uint32_t *nodes, size_t n)
 {
-	size_t nwords = b->nfa->nwords;
-	size_t h = set_hash(b->next, nwords);
-	size_t s;
+	return hash_words(nodes, n) & (b->nwslots - 1);
+}
 
-	while ((s = b->slot[h]) != 0) {
-		if (memcmp(b->sets + (s - 1) * nwords, b->next,
-			nwords * sizeof(uint64_t)) == 0) {
-			*state = (uint16_t)(s - 1);
-			return 0;
-		}
-		h = (h + 1) % SLOTS;
+static int
+row_rehash(struct builder *b)
+{
+	size_t i, h;
+
+	if (slots_grow(&b->wslot, &b->nwslots) == -1)
+		return -1;
+	for (i = 0; i < b->dfa->nrows; i++) {
+		h = row_hash(b, b->wnode + b->wat[i], b->wat[i + 1] - b->wat[i]);
+		while (b->wslot[h] != 0)
+			h = (h + 1) & (b->nwslots - 1);
+		b->wslot[h] = (uint32_t)i + 1;
 	}
-	if (b->dfa->nstates >= b->max)
+	return 0;
+}
+
+/* A row for b->wide, not filled in. */
+static int
+row_new(struct builder *b)
+{
+	struct dfa *dfa = b->dfa;
+	size_t i = dfa->nrows, at = b->wat[i], n = b->nwide, k;
+
+	if ((i + 1) * dfa->nclasses > DFA_MAX_CELLS || at + n > DFA_MAX_NODES)
 		return 1;
-	s = b->dfa->nstates++;
-	memcpy(b->sets + s * nwords, b->next, nwords * sizeof(uint64_t));
-	b->slot[h] = (uint32_t)s + 1;
-	nfa_accept(b->nfa, b->next, b->row);
-	*state = (uint16_t)s;
-	return row_find(b, &b->dfa->accept[s]);
+	if (grow(&dfa->row, &b->row_cap, (i + 1) * dfa->nclasses,
+		sizeof(*dfa->row)) == -1 ||
+	    grow(&dfa->row_accept, &b->wacc_cap, i + 1,
+		sizeof(*dfa->row_accept)) == -1 ||
+	    grow(&dfa->row_last, &b->wlast_cap, i + 1,
+		sizeof(*dfa->row_last)) == -1 ||
+	    grow(&b->wat, &b->wat_cap, i + 2, sizeof(*b->wat)) == -1 ||
+	    grow(&b->wnode, &b->wnode_cap, at + n + 1, sizeof(*b->wnode)) ==
+		-1 ||
+	    grow(&b->wstuck, &b->wstuck_cap, (i + 1) * b->g->nopclasses,
+		sizeof(*b->wstuck)) == -1)
+		return -1;
+	memcpy(b->wnode + at, b->wide, n * sizeof(*b->wnode));
+	b->wat[i + 1] = (uint32_t)(at + n);
+	memcpy(b->wstuck + i * b->g->nopclasses, b->stuck,
+	    b->g->nopclasses * sizeof(*b->stuck));
+	dfa->row_last[i] = true;
+	for (k = 0; k < n; k++) {
+		if (!b->nfa->node[b->wide[k]].last)
+			dfa->row_last[i] = false;
+	}
+	dfa->nrows++;
+	return accepts_find(&b->acc, b->wide, n, NULL, 0, &dfa->row_accept[i]);
+}
+
+/* The row of b->wide, whose order is made. */
+static int
+row_find(struct builder *b, uint32_t *row)
+{
+	size_t h, n = b->nwide;
+	int ret;
+
+	sort_nodes(b->wide, n);
+	find_stuck(b);
+	prune_wide(b);
+	n = b->nwide;
+	if (b->nwslots <= b->dfa->nrows * 2 && row_rehash(b) == -1)
+		return -1;
+	for (h = row_hash(b, b->wide, n); b->wslot[h] != 0;
+	     h = (h + 1) & (b->nwslots - 1)) {
+		*row = b->wslot[h] - 1;
+		if (b->wat[*row + 1] - b->wat[*row] == n &&
+		    memcmp(b->wnode + b->wat[*row], b->wide,
+			n * sizeof(*b->wide)) == 0)
+			return 0;
+	}
+	*row = (uint32_t)b->dfa->nrows;
+	ret = row_new(b);
+	if (ret == 0)
+		b->wslot[h] = *row + 1;
+	return ret;
+}
+
+static size_t
+sparse_hash(const struct builder *b, uint32_t row, const uint32_t *nodes,
+    size_t n)
+{
+	return (hash_words(nodes, n) ^ row * 0x9e3779b1U) & (b->nsslots - 1);
+}
+
+static int
+sparse_rehash(struct builder *b)
+{
+	size_t i, h;
+
+	if (slots_grow(&b->sslot, &b->nsslots) == -1)
+		return -1;
+	for (i = 0; i < b->dfa->nsparse; i++) {
+		h = sparse_hash(b, b->dfa->sparse[i].row, b->snode + b->sat[i],
+		    b->sat[i + 1] - b->sat[i]);
+		while (b->sslot[h] != 0)
+			h = (h + 1) & (b->nsslots - 1);
+		b->sslot[h] = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+static int
+sparse_new(struct builder *b, uint32_t row)
+{
+	struct dfa *dfa = b->dfa;
+	struct dfa_sparse *s;
+	size_t i = dfa->nsparse, at = b->sat[i], n = b->nnarrow, k;
+
+	if (i >= DFA_MAX_GROWTH * b->nfa->n + DFA_MAX_EXTRA ||
+	    at + n > DFA_MAX_NODES || i + dfa->nrows >= IMG_MAX_STATES)
+		return 1;
+	if (grow(&dfa->sparse, &b->sparse_cap, i + 2, sizeof(*s)) == -1 ||
+	    grow(&b->sat, &b->sat_cap, i + 2, sizeof(*b->sat)) == -1 ||
+	    grow(&b->snode, &b->snode_cap, at + n, sizeof(*b->snode)) == -1)
+		return -1;
+	s = &dfa->sparse[i];
+	memset(s, 0, sizeof(*s));
+	s->row = row;
+	s->accept = dfa->row_accept[row];
+	memcpy(b->snode + at, b->narrow, n * sizeof(*b->snode));
+	b->sat[i + 1] = (uint32_t)(at + n);
+	dfa->nsparse++;
+	for (k = 0; k < n; k++) {
+		if (b->nfa->node[b->narrow[k]].answers != 0)
+			return accepts_find(&b->acc, b->wnode + b->wat[row],
+			    b->wat[row + 1] - b->wat[row], b->narrow, n,
+			    &s->accept);
+	}
+	return 0;
+}
+
+/* The state of a row and b->narrow. */
+static int
+sparse_find(struct builder *b, uint32_t row, uint32_t *state)
+{
+	size_t h, n = b->nnarrow;
+	uint32_t i;
+	int ret;
+
+	sort_nodes(b->narrow, n);
+	if (b->nsslots <= b->dfa->nsparse * 2 && sparse_rehash(b) == -1)
+		return -1;
+	for (h = sparse_hash(b, row, b->narrow, n); b->sslot[h] != 0;
+	     h = (h + 1) & (b->nsslots - 1)) {
+		i = b->sslot[h] - 1;
+		*state = DFA_SPARSE | i;
+		if (b->dfa->sparse[i].row == row &&
+		    b->sat[i + 1] - b->sat[i] == n &&
+		    memcmp(b->snode + b->sat[i], b->narrow,
+			n * sizeof(*b->narrow)) == 0)
+			return 0;
+	}
+	*state = DFA_SPARSE | (uint32_t)b->dfa->nsparse;
+	ret = sparse_new(b, row);
+	if (ret == 0)
+		b->sslot[h] = (*state & ~DFA_SPARSE) + 1;
+	return ret;
+}
+
+/* The nodes of a state into the set in the making; its row. */
+static uint32_t
+set_begin(struct builder *b, uint32_t state)
+{
+	uint32_t row = state, i, k;
+
+	b->stamp++;
+	b->nwide = 0;
+	b->nnarrow = 0;
+	if ((state & DFA_SPARSE) != 0) {
+		i = state & ~DFA_SPARSE;
+		row = b->dfa->sparse[i].row;
+		for (k = b->sat[i]; k < b->sat[i + 1]; k++) {
+			b->mark[b->snode[k]] = b->stamp;
+			b->narrow[b->nnarrow++] = b->snode[k];
+		}
+	}
+	for (k = b->wat[row]; k < b->wat[row + 1]; k++) {
+		b->mark[b->wnode[k]] = b->stamp;
+		b->wide[b->nwide++] = b->wnode[k];
+	}
+	b->work += b->nwide + b->nnarrow;
+	return row;
+}
+
+/* Where one is in state `from`, and besides at those n nodes. */
+static int
+state_with(struct builder *b, uint32_t from, const struct pair *p, size_t n,
+    uint32_t *state)
+{
+	uint32_t row = set_begin(b, from);
+	size_t i, nwide = b->nwide;
+	int ret;
+
+	for (i = 0; i < n; i++)
+		set_add(b, p[i].to);
+	b->work += n;
+	if (b->work > DFA_MAX_WORK)
+		return 1;
+	if (b->nwide != nwide) {
+		ret = row_find(b, &row);
+		if (ret != 0)
+			return ret;
+	} else {
+		memcpy(b->stuck, b->wstuck + row * b->g->nopclasses,
+		    b->g->nopclasses * sizeof(*b->stuck));
+	}
+	prune_narrow(b);
+	*state = row;
+	return b->nnarrow == 0 ? 0 : sparse_find(b, row, state);
+}
+
+/* Where a node goes, as pairs. */
+static int
+node_pairs(struct builder *b, uint32_t node)
+{
+	const struct node *n = &b->nfa->node[node];
+	const struct edge *e = b->nfa->edge + n->edge;
+	const struct edge *end = b->nfa->edge + n[1].edge;
+	uint32_t set, to, k;
+	bool self = n->loop != NODE_STEP;
+
+	for (; self || e < end; e++) {
+		if (self) {
+			set = n->loop;
+			to = node;
+			e--;
+			self = false;
+		} else {
+			if ((e->code & ELEM_LOOP) != 0)
+				continue;
+			set = e->code / 2;
+			to = e->to;
+		}
+		if (grow(&b->pair, &b->pair_cap, b->npairs + b->g->nclasses,
+			sizeof(*b->pair)) == -1)
+			return -1;
+		for (k = b->g->memberat[set]; k < b->g->memberat[set + 1]; k++)
+			b->pair[b->npairs++] =
+			    (struct pair){ b->g->member[k], to };
+	}
+	return 0;
+}
+
+static int
+pair_cmp(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	return x->to < y->to ? -1 : x->to > y->to;
+}
+
+/* Pairs of the nodes, ordered by class. */
+static int
+make_pairs(struct builder *b, const uint32_t *nodes, size_t n)
+{
+	size_t i;
+
+	b->npairs = 0;
+	for (i = 0; i < n; i++) {
+		if (node_pairs(b, nodes[i]) == -1)
+			return -1;
+	}
+	if (b->npairs > 1)
+		qsort(b->pair, b->npairs, sizeof(*b->pair), pair_cmp);
+	b->work += b->npairs;
+	return 0;
+}
+
+static int
+row_fill(struct builder *b, uint32_t row)
+{
+	uint32_t class, next;
+	size_t i = 0, n;
+	int ret;
+
+	if (b->dfa->row_last[row]) {
+		for (class = 0; class < b->g->nclasses; class++)
+			b->dfa->row[(size_t)row * b->g->nclasses + class] = row;
+		return 0;
+	}
+	if (make_pairs(b, b->wnode + b->wat[row],
+		b->wat[row + 1] - b->wat[row]) == -1)
+		return -1;
+	for (class = 0; class < b->g->nclasses; class++) {
+		n = i;
+		while (n < b->npairs && b->pair[n].class == class)
+			n++;
+		ret = state_with(b, 0, b->pair + i, n - i, &next);
+		if (ret != 0)
+			return ret;
+		b->dfa->row[(size_t)row * b->g->nclasses + class] = next;
+		i = n;
+	}
+	return 0;
+}
+
+static int
+sparse_fill(struct builder *b, uint32_t s)
+{
+	struct dfa *dfa = b->dfa;
+	const uint32_t *row;
+	uint32_t next, class;
+	size_t i, n;
+	int ret;
+
+	dfa->sparse[s].edge = (uint32_t)dfa->nedges;
+	if (make_pairs(b, b->snode + b->sat[s], b->sat[s + 1] - b->sat[s]) ==
+	    -1)
+		return -1;
+	for (i = 0; i < b->npairs; i = n) {
+		class = b->pair[i].class;
+		for (n = i; n < b->npairs && b->pair[n].class == class; n++)
+			;
+		row = dfa->row + (size_t)dfa->sparse[s].row * dfa->nclasses;
+		ret = state_with(b, row[class], b->pair + i, n - i, &next);
+		if (ret != 0)
+			return ret;
+		row = dfa->row + (size_t)dfa->sparse[s].row * dfa->nclasses;
+		if (next == row[class])
+			continue;
+		if (grow(&dfa->edge, &b->edge_cap, dfa->nedges + 1,
+			sizeof(*dfa->edge)) == -1)
+			return -1;
+		dfa->edge[dfa->nedges++] = (struct dfa_edge){ next, class };
+	}
+	return 0;
 }
 
 static int
 dfa_run(struct builder *b)
 {
-	struct nfa *nfa = b->nfa;
-	uint16_t start;
-	size_t i, c;
+	struct dfa *dfa = b->dfa;
+	struct pair root = { 0, b->nfa->root };
+	uint32_t row, s = 0;
 	int ret;
 
-	memcpy(b->next, nfa->begin, nfa->nwords * sizeof(uint64_t));
-	ret = state_find(b, &start);
-	for (i = 0; ret == 0 && i < b->dfa->nstates; i++) {
-		for (c = 0; ret == 0 && c < nfa->nclasses; c++) {
-			nfa_move(nfa, c, b->sets + i * nfa->nwords, b->next);
-			nfa_prune(nfa, b->next);
-			ret = state_find(b,
-			    &b->dfa->trans[i * nfa->nclasses + c]);
-			if (ret == 0 && nfa->work > DFA_MAX_WORK)
-				ret = 1;
-		}
+	b->wat[0] = 0;
+	b->sat[0] = 0;
+	b->nwide = 0;
+	/* the row of no nodes is number 0, and never left */
+	ret = row_find(b, &row);
+	if (ret == 0)
+		ret = state_with(b, 0, &root, 1, &dfa->start);
+	while (ret == 0 && (b->done < dfa->nrows || s < dfa->nsparse)) {
+		/* a sparse state needs its row */
+		if (b->done < dfa->nrows)
+			ret = row_fill(b, (uint32_t)b->done++);
+		else
+			ret = sparse_fill(b, s++);
 	}
+	if (ret == 0 && dfa->nsparse > 0)
+		dfa->sparse[dfa->nsparse].edge = (uint32_t)dfa->nedges;
 	return ret;
 }
 
 int
-dfa_build(struct dfa *dfa, struct nfa *nfa, size_t max_states)
+dfa_build(struct dfa *dfa, const struct nfa *nfa)
 {
-	struct builder b = { .nfa = nfa, .dfa = dfa, .max = max_states };
-	size_t fit = DFA_MAX_SETS / (nfa->nwords * sizeof(uint64_t));
+	struct builder b = { .nfa = nfa, .g = nfa->globs, .dfa = dfa };
 	int ret = -1;
 
 	memset(dfa, 0, sizeof(*dfa));
-	if (b.max > IMG_MAX_STATES)
-		b.max = IMG_MAX_STATES;
-	if (b.max > fit)
-		b.max = fit;
-	b.sets = calloc(b.max, nfa->nwords * sizeof(uint64_t));
-	b.next = calloc(nfa->nwords, sizeof(uint64_t));
-	b.slot = calloc(SLOTS, sizeof(*b.slot));
-	dfa->trans = calloc(b.max, nfa->nclasses * sizeof(*dfa->trans));
-	dfa->accept = calloc(b.max, sizeof(*dfa->accept));
-	if (b.sets != NULL && b.next != NULL && b.slot != NULL &&
-	    dfa->trans != NULL && dfa->accept != NULL)
+	dfa->nclasses = nfa->globs->nclasses;
+	b.mark = calloc(nfa->n, sizeof(*b.mark));
+	b.wide = calloc(nfa->n, sizeof(*b.wide));
+	b.narrow = calloc(nfa->n, sizeof(*b.narrow));
+	if (b.mark != NULL && b.wide != NULL && b.narrow != NULL &&
+	    accepts_init(&b.acc, dfa, nfa) == 0 &&
+	    grow(&b.wat, &b.wat_cap, 2, sizeof(*b.wat)) == 0 &&
+	    grow(&b.sat, &b.sat_cap, 2, sizeof(*b.sat)) == 0)
 		ret = dfa_run(&b);
-	free(b.sets);
-	free(b.next);
-	free(b.slot);
+	accepts_free(&b.acc);
+	free(b.wat);
+	free(b.wnode);
+	free(b.wstuck);
+	free(b.wslot);
+	free(b.sat);
+	free(b.snode);
+	free(b.sslot);
+	free(b.mark);
+	free(b.wide);
+	free(b.narrow);
+	free(b.pair);
 	if (ret != 0)
 		dfa_free(dfa);
 	return ret;
+}
+
+uint32_t
+dfa_next(const struct dfa *dfa, uint32_t state, uint32_t class)
+{
+	const struct dfa_sparse *s;
+	uint32_t i;
+
+	if ((state & DFA_SPARSE) == 0)
+		return dfa->row[(size_t)state * dfa->nclasses + class];
+	s = &dfa->sparse[state & ~DFA_SPARSE];
+	for (i = s->edge; i < s[1].edge; i++) {
+		if (dfa->edge[i].class == class)
+			return dfa->edge[i].to;
+	}
+	return dfa->row[(size_t)s->row * dfa->nclasses + class];
+}
+
+const uint32_t *
+dfa_answer(const struct dfa *dfa, uint32_t nopclasses, uint32_t state)
+{
+	uint32_t accept = (state & DFA_SPARSE) == 0 ?
+	    dfa->row_accept[state] :
+	    dfa->sparse[state & ~DFA_SPARSE].accept;
+
+	return dfa->accept + (size_t)accept * nopclasses;
 }

@@ -7,92 +7,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "automaton.h"
 
 #define SET_ALL (~UINT64_C(0))
 
 static void
-set_add(uint64_t set[4], unsigned byte)
+set_add(struct byteset *set, unsigned byte)
 {
-	set[byte / 64] |= UINT64_C(1) << (byte % 64);
+	set->w[byte / 64] |= UINT64_C(1) << (byte % 64);
 }
 
 static void
-set_remove(uint64_t set[4], unsigned byte)
+set_remove(struct byteset *set, unsigned byte)
 {
-	set[byte / 64] &= ~(UINT64_C(1) << (byte % 64));
+	set->w[byte / 64] &= ~(UINT64_C(1) << (byte % 64));
+}
+
+static void
+set_remove_separator(struct byteset *set, enum glob_kind kind)
+{
+	if (kind == GLOB_DOMAIN)
+		set_remove(set, '.');
+	else if (kind != GLOB_NAME)
+		set_remove(set, '/');
 }
 
 /* Every byte that begins a character and is no separator. */
 static void
-set_first_bytes(uint64_t set[4], enum glob_kind kind)
+set_first_bytes(struct byteset *set, enum glob_kind kind)
 {
-	set[0] = set[1] = set[3] = SET_ALL;
-	set[2] = 0; /* 0x80 to 0xbf go on with a character */
-	if (kind != GLOB_NAME)
-		set_remove(set, '/');
-}
-
-static int
-nfa_reserve(struct nfa *nfa, const char **what)
-{
-	struct elem *e;
-	uint32_t *o;
-	size_t cap;
-
-	if (nfa->n + 1 < nfa->cap)
-		return 0;
-	if (nfa->n + 1 >= IMG_MAX_WORDS * 64) {
-		*what = "all globs together are too long";
-		return -1;
-	}
-	cap = nfa->cap == 0 ? 256 : nfa->cap * 2;
-	*what = "out of memory";
-	e = reallocarray(nfa->elem, cap, sizeof(*e));
-	if (e == NULL)
-		return -1;
-	nfa->elem = e;
-	o = reallocarray(nfa->owner, cap, sizeof(*o));
-	if (o == NULL)
-		return -1;
-	nfa->owner = o;
-	nfa->cap = cap;
-	return 0;
-}
-
-/* Appends one element to the pattern that begins at base. */
-static int
-elem_add(struct nfa *nfa, size_t base, bool loop, const uint64_t set[4],
-    const char **what)
-{
-	struct elem *prev = nfa->n > base ? &nfa->elem[nfa->n - 1] : NULL;
-	size_t i;
-
-	/* two loops in a row are one: their sets always contain each other */
-	if (loop && prev != NULL && prev->loop) {
-		for (i = 0; i < 4; i++)
-			prev->set[i] |= set[i];
-		return 0;
-	}
-	if (nfa_reserve(nfa, what) == -1)
-		return -1;
-	nfa->elem[nfa->n].loop = loop;
-	memcpy(nfa->elem[nfa->n].set, set, sizeof(nfa->elem[nfa->n].set));
-	nfa->owner[nfa->n] = (uint32_t)nfa->npatterns;
-	nfa->n++;
-	return 0;
+	set->w[0] = set->w[1] = set->w[3] = SET_ALL;
+	set->w[2] = 0; /* 0x80 to 0xbf go on with a character */
+	set_remove_separator(set, kind);
 }
 
 /* A first byte, then what goes on with the character. */
 static int
-elem_add_char(struct nfa *nfa, size_t base, const uint64_t first[4],
+elem_add_char(struct globs *g, size_t base, const struct byteset *first,
     const char **what)
 {
-	static const uint64_t more[4] = { 0, 0, SET_ALL, 0 };
+	static const struct byteset more = { { 0, 0, SET_ALL, 0 } };
 
-	if (elem_add(nfa, base, false, first, what) == -1)
+	if (globs_elem(g, base, false, first, what) == -1)
 		return -1;
-	return elem_add(nfa, base, true, more, what);
+	return globs_elem(g, base, true, &more, what);
 }
 
 /* One character of a set: 0, or -1. */
@@ -116,10 +74,10 @@ set_char(const char **p, unsigned *c, const char **what)
 
 /* *p is after the "[". */
 static int
-glob_set(struct nfa *nfa, size_t base, const char **p, enum glob_kind kind,
+glob_set(struct globs *g, size_t base, const char **p, enum glob_kind kind,
     const char **what)
 {
-	uint64_t set[4] = { 0 }, first[4];
+	struct byteset set = { { 0 } }, first;
 	bool negated = **p == '!';
 	unsigned lo, hi;
 	size_t i;
@@ -148,47 +106,47 @@ glob_set(struct nfa *nfa, size_t base, const char **p, enum glob_kind kind,
 			return -1;
 		}
 		for (; lo <= hi; lo++)
-			set_add(set, lo);
+			set_add(&set, lo);
 	}
 	(*p)++;
-	set_first_bytes(first, kind);
+	set_first_bytes(&first, kind);
 	for (i = 0; i < 4; i++)
-		set[i] = first[i] & (negated ? ~set[i] : set[i]);
+		set.w[i] = first.w[i] & (negated ? ~set.w[i] : set.w[i]);
 	if (negated)
-		return elem_add_char(nfa, base, set, what);
-	return elem_add(nfa, base, false, set, what);
+		return elem_add_char(g, base, &set, what);
+	return globs_elem(g, base, false, &set, what);
 }
 
 /* One pattern without alternatives. */
 static int
-glob_elems(struct nfa *nfa, size_t base, const char *p, enum glob_kind kind,
+glob_elems(struct globs *g, size_t base, const char *p, enum glob_kind kind,
     const char **what)
 {
-	uint64_t set[4];
+	struct byteset set;
 	bool deep;
 
 	while (*p != '\0') {
-		memset(set, 0, sizeof(set));
+		memset(&set, 0, sizeof(set));
 		if (kind == GLOB_LITERAL) {
-			set_add(set, (uint8_t)*p++);
+			set_add(&set, (uint8_t)*p++);
 		} else if (*p == '*') {
 			deep = p[1] == '*' || kind == GLOB_NAME;
 			p += strspn(p, "*");
-			memset(set, 0xff, sizeof(set));
+			memset(&set, 0xff, sizeof(set));
 			if (!deep)
-				set_remove(set, '/');
-			if (elem_add(nfa, base, true, set, what) == -1)
+				set_remove_separator(&set, kind);
+			if (globs_elem(g, base, true, &set, what) == -1)
 				return -1;
 			continue;
 		} else if (*p == '?') {
 			p++;
-			set_first_bytes(set, kind);
-			if (elem_add_char(nfa, base, set, what) == -1)
+			set_first_bytes(&set, kind);
+			if (elem_add_char(g, base, &set, what) == -1)
 				return -1;
 			continue;
 		} else if (*p == '[') {
 			p++;
-			if (glob_set(nfa, base, &p, kind, what) == -1)
+			if (glob_set(g, base, &p, kind, what) == -1)
 				return -1;
 			continue;
 		} else {
@@ -196,9 +154,9 @@ glob_elems(struct nfa *nfa, size_t base, const char *p, enum glob_kind kind,
 				*what = "a backslash at the end";
 				return -1;
 			}
-			set_add(set, (uint8_t)*p++);
+			set_add(&set, (uint8_t)*p++);
 		}
-		if (elem_add(nfa, base, false, set, what) == -1)
+		if (globs_elem(g, base, false, &set, what) == -1)
 			return -1;
 	}
 	return 0;
@@ -225,41 +183,21 @@ glob_path_check(const char *p, const char **what)
 	return -1;
 }
 
-/* One alternative: its elements, its pattern, the position after the last. */
+/* One alternative. */
 static int
-glob_one(struct nfa *nfa, const char *text, enum glob_kind kind,
+glob_one(struct globs *g, const char *text, enum glob_kind kind,
     const struct glob_owner *owner, const char **what)
 {
-	struct pattern *pat;
-	const struct elem *last;
-	size_t base = nfa->n;
+	size_t base = g->ncodes;
 
 	if (kind == GLOB_PATH && glob_path_check(text, what) == -1)
 		return -1;
-	if (glob_elems(nfa, base, text, kind, what) == -1)
+	if (kind == GLOB_SOCKET && text[0] != '@' &&
+	    glob_path_check(text, what) == -1)
 		return -1;
-	/* the final position: nothing leaves it */
-	if (nfa_reserve(nfa, what) == -1)
+	if (glob_elems(g, base, text, kind, what) == -1)
 		return -1;
-	memset(&nfa->elem[nfa->n], 0, sizeof(nfa->elem[nfa->n]));
-	nfa->owner[nfa->n] = (uint32_t)nfa->npatterns;
-	pat = reallocarray(nfa->pattern, nfa->npatterns + 1, sizeof(*pat));
-	if (pat == NULL) {
-		*what = "out of memory";
-		return -1;
-	}
-	nfa->pattern = pat;
-	pat += nfa->npatterns++;
-	pat->base = (uint32_t)base;
-	pat->final = (uint32_t)nfa->n;
-	pat->rule = owner->rule;
-	pat->ops = owner->ops;
-	last = nfa->n > base ? &nfa->elem[nfa->n - 1] : NULL;
-	pat->sticky = last != NULL && last->loop && last->set[0] == SET_ALL &&
-	    last->set[1] == SET_ALL && last->set[2] == SET_ALL &&
-	    last->set[3] == SET_ALL;
-	nfa->n++;
-	return 0;
+	return globs_pattern(g, base, owner, what);
 }
 
 /* The next byte that is neither escaped nor in a set. */
@@ -362,7 +300,7 @@ work_split(struct work *w, const char *text, const char *open, const char *end,
 }
 
 int
-glob_add(struct nfa *nfa, const char *text, enum glob_kind kind,
+glob_add(struct globs *g, const char *text, enum glob_kind kind,
     const struct glob_owner *owner, const char **what)
 {
 	struct work *w;
@@ -370,8 +308,9 @@ glob_add(struct nfa *nfa, const char *text, enum glob_kind kind,
 	char *t;
 	int ret;
 
-	if (kind == GLOB_LITERAL)
-		return glob_one(nfa, text, kind, owner, what);
+	/* nothing to multiply out */
+	if (kind == GLOB_LITERAL || strpbrk(text, "{}[\\") == NULL)
+		return glob_one(g, text, kind, owner, what);
 	w = calloc(1, sizeof(*w));
 	if (w == NULL) {
 		*what = "out of memory";
@@ -384,7 +323,7 @@ glob_add(struct nfa *nfa, const char *text, enum glob_kind kind,
 		if (ret == 0 && open != NULL)
 			ret = work_split(w, t, open, end, what);
 		else if (ret == 0)
-			ret = glob_one(nfa, t, kind, owner, what);
+			ret = glob_one(g, t, kind, owner, what);
 		free(t);
 	}
 	while (w->n > 0)
@@ -397,12 +336,12 @@ int
 glob_check(const char *text, enum glob_kind kind, const char **what)
 {
 	static const struct glob_owner nobody;
-	struct nfa nfa;
+	struct globs g;
 	int ret;
 
-	nfa_init(&nfa, 1);
-	ret = glob_add(&nfa, text, kind, &nobody, what);
-	nfa_free(&nfa);
+	globs_init(&g, 1, false);
+	ret = glob_add(&g, text, kind, &nobody, what);
+	globs_free(&g);
 	return ret;
 }
 

@@ -182,9 +182,9 @@ compile_text(const struct proc *p, const char *name, const char *file,
 		&policy, &c, e) == -1)
 		return -1;
 	if (c.fallback)
-		log_info("policy %s: its file rules are simulated, as their "
-			 "automaton would have more than %d states",
-		    name, IMG_MAX_STATES);
+		log_info("policy %s: some of its globs of files are simulated, "
+			 "as their automaton would have too many states",
+		    name);
 	out->plan = c.plan;
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;

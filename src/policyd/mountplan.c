@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "path.h"
-#include "policy.h"
+#include "compile.h"
 
 /* Operations that change nothing. */
 #define OP(name) (1U << FILE_OP_##name)
@@ -28,92 +28,121 @@ static const struct {
 
 struct walk {
 	const struct policy *policy;
-	const struct nfa *nfa;
-	const struct dfa *dfa;
+	const struct automaton *a;
+	bool used[256]; /* classes with a byte that paths can have */
 	bool *seen;
-	uint16_t *todo;
+	uint32_t *todo;
 	size_t ntodo;
 	bool native; /* still true after every state so far */
 	bool hidden;
-	uint16_t rule; /* the one answer of a hidden subtree */
+	uint32_t rule; /* the one answer of a hidden subtree */
 	bool started;
 };
 
 static enum decision
-rule_decision(const struct policy *p, uint16_t rule)
+rule_decision(const struct policy *p, uint32_t rule)
 {
 	if (rule == IMG_NONE)
 		return DECISION_DENY;
-	/* the built-in rule comes after the policy's own */
+	/* the built-in rules come after the policy's own */
 	return rule < p->family[FAMILY_FILE].n ?
 	    p->family[FAMILY_FILE].rule[rule].decision :
 	    DECISION_ALLOW;
 }
 
+/* What the image says for a cell of accept; see struct img_auto. */
+static uint32_t
+cell_rule(const struct globs *g, uint32_t cell)
+{
+	uint32_t rule = cell & ~IMG_LOADS;
+
+	if ((cell & IMG_LOADS) != 0 &&
+	    (rule == g->catchall || rule == IMG_NONE))
+		return g->loader;
+	return rule;
+}
+
 /* What one state says about the subtree. */
 static void
-walk_judge(struct walk *w, uint16_t state)
+walk_judge(struct walk *w, uint32_t state)
 {
-	const uint16_t *row = w->dfa->rows +
-	    (size_t)w->dfa->accept[state] * FILE_OP_MAX;
+	const struct globs *g = &w->a->globs;
+	const uint32_t *row = dfa_answer(&w->a->dfa, g->nopclasses, state);
 	enum decision d, want;
+	uint32_t rule;
 	size_t op;
 
 	for (op = 0; op < FILE_OP_MAX; op++) {
-		d = rule_decision(w->policy, row[op]);
+		rule = cell_rule(g, row[g->opclass[op]]);
+		d = rule_decision(w->policy, rule);
 		want = (READ_OPS >> op & 1) != 0 ? DECISION_ALLOW :
 						   DECISION_DENY;
 		if (d != want)
 			w->native = false;
 		if (!w->started)
-			w->rule = row[op];
+			w->rule = rule;
 		w->started = true;
 		/* another rule has another name and message to tell */
-		if (d != DECISION_DENY || row[op] != w->rule)
+		if (d != DECISION_DENY || rule != w->rule)
 			w->hidden = false;
 	}
 }
 
-static void
-walk_add(struct walk *w, uint16_t state)
+/* Rows first, then the sparse states. */
+static size_t
+state_index(const struct walk *w, uint32_t state)
 {
-	if (w->seen[state])
+	return (state & DFA_SPARSE) != 0 ?
+	    w->a->dfa.nrows + (state & ~DFA_SPARSE) :
+	    state;
+}
+
+static void
+walk_add(struct walk *w, uint32_t state)
+{
+	size_t i = state_index(w, state);
+
+	if (w->seen[i])
 		return;
-	w->seen[state] = true;
+	w->seen[i] = true;
 	w->todo[w->ntodo++] = state;
 }
 
-static uint16_t
-dfa_next(const struct walk *w, uint16_t state, uint8_t byte)
+static uint32_t
+next_state(const struct walk *w, uint32_t state, char byte)
 {
-	return w->dfa->trans[state * w->nfa->nclasses + w->nfa->classes[byte]];
+	return dfa_next(&w->a->dfa, state,
+	    w->a->globs.classes[(uint8_t)byte]);
 }
 
 /* Every state that a byte of a path leads to. */
 static void
-walk_successors(struct walk *w, uint16_t state)
+walk_successors(struct walk *w, uint32_t state)
 {
-	unsigned byte;
+	uint32_t class;
 
-	for (byte = 1; byte < 256; byte++)
-		walk_add(w, dfa_next(w, state, (uint8_t)byte));
+	for (class = 0; class < w->a->globs.nclasses; class++) {
+		if (w->used[class])
+			walk_add(w, dfa_next(&w->a->dfa, state, class));
+	}
 }
 
 /* The directory itself, then all that can be beneath it. */
 static void
 walk_tree(struct walk *w, const char *dir)
 {
-	uint16_t state = 0;
+	uint32_t state = w->a->dfa.start;
 
-	memset(w->seen, 0, w->dfa->nstates * sizeof(*w->seen));
+	memset(w->seen, 0,
+	    (w->a->dfa.nrows + w->a->dfa.nsparse) * sizeof(*w->seen));
 	w->ntodo = 0;
 	w->native = true;
 	w->hidden = true;
 	w->started = false;
 	for (; *dir != '\0'; dir++)
-		state = dfa_next(w, state, (uint8_t)*dir);
+		state = next_state(w, state, *dir);
 	walk_judge(w, state);
-	walk_successors(w, dfa_next(w, state, '/'));
+	walk_successors(w, next_state(w, state, '/'));
 	while (w->ntodo > 0 && (w->native || w->hidden)) {
 		state = w->todo[--w->ntodo];
 		walk_judge(w, state);
@@ -122,16 +151,18 @@ walk_tree(struct walk *w, const char *dir)
 }
 
 void
-plan_build(struct plan *plan, const struct policy *p, const struct nfa *nfa,
-    const struct dfa *dfa, const char *workspace, bool native)
+plan_build(struct plan *plan, const struct policy *p,
+    const struct automaton *a, const char *workspace, bool native)
 {
-	struct walk w = { .policy = p, .nfa = nfa, .dfa = dfa };
+	struct walk w = { .policy = p, .a = a };
+	size_t i, n = a->dfa.nrows + a->dfa.nsparse;
 	struct plan_row *row;
-	size_t i;
 
 	memset(plan, 0, sizeof(*plan));
-	w.seen = calloc(dfa->nstates, sizeof(*w.seen));
-	w.todo = calloc(dfa->nstates, sizeof(*w.todo));
+	for (i = 1; i < 256; i++)
+		w.used[a->globs.classes[i]] = true;
+	w.seen = calloc(n, sizeof(*w.seen));
+	w.todo = calloc(n, sizeof(*w.todo));
 	/* without memory there is no plan, and fsd serves everything */
 	for (i = 0; w.seen != NULL && w.todo != NULL &&
 	     i < sizeof(sysdirs) / sizeof(sysdirs[0]);

@@ -1,279 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The positions of all patterns as bit sets, one row of words a byte class.
- * Both forms of the automaton come from these: the DFA is made of the sets
- * that can occur, the fallback steps through the words themselves.
+ * Patterns to a graph. They are first put into a tree, in which those that
+ * begin in the same way share their nodes; then nodes with the same to come
+ * are made one, from the leaves to the root. So what a subject that goes one
+ * way can be at is a small set of nodes, also with thousands of patterns.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "automaton.h"
 
-void
-nfa_init(struct nfa *nfa, uint32_t nops)
+#define NARROW 4 /* classes; an edge with more is wide */
+
+struct tree_node {
+	uint32_t child;
+	uint32_t sibling;
+	uint32_t pattern; /* first that ends here, plus 1 */
+	uint16_t code;	  /* of the element that leads here */
+};
+
+struct maker {
+	const struct globs *globs;
+	struct nfa *nfa;
+	struct tree_node *tree;
+	size_t ntree;
+	size_t tcap;
+	uint32_t *next;	 /* pattern that ends at the same node, plus 1 */
+	uint32_t *final; /* node of the graph for one of the tree */
+	uint32_t *slot;	 /* node + 1 */
+	size_t nslots;
+	uint32_t *aslot; /* list of answers + 1 */
+	size_t naslots;
+	size_t acap;
+	size_t aatcap;
+	size_t nlists;
+};
+
+uint32_t
+rule_prio(const struct globs *g, uint32_t rule)
 {
+	if (rule != g->loader)
+		return rule * 2 + 1;
+	/* it can win as long as the catch-all can be the first */
+	return g->catchall == IMG_NONE ? UINT32_MAX - 1 : g->catchall * 2;
+}
+
+uint32_t
+hash_words(const uint32_t *v, size_t n)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		h = (h ^ v[i]) * UINT64_C(1099511628211);
+		h ^= h >> 31;
+	}
+	return (uint32_t)(h ^ h >> 32);
+}
+
+/* A power of 2 that leaves half of the slots free. */
+static size_t
+slots_for(size_t n)
+{
+	size_t s = 64;
+
+	while (s < n * 2)
+		s *= 2;
+	return s;
+}
+
+static int
+tree_add(struct maker *m, uint32_t id)
+{
+	const struct pattern *p = &m->globs->pattern[id];
+	uint32_t at = 0, child, i;
+	uint16_t code;
+
+	for (i = 0; i < p->n; i++) {
+		code = m->globs->code[p->first + i];
+		child = m->tree[at].child;
+		while (child != 0 && m->tree[child].code != code)
+			child = m->tree[child].sibling;
+		if (child == 0) {
+			if (grow(&m->tree, &m->tcap, m->ntree + 1,
+				sizeof(*m->tree)) == -1)
+				return -1;
+			child = (uint32_t)m->ntree++;
+			m->tree[child] = (struct tree_node){ 0,
+				m->tree[at].child, 0, code };
+			m->tree[at].child = child;
+		}
+		at = child;
+	}
+	m->next[id] = m->tree[at].pattern;
+	m->tree[at].pattern = id + 1;
+	return 0;
+}
+
+static int
+tree_make(struct maker *m)
+{
+	uint32_t i;
+
+	m->next = calloc(m->globs->npatterns + 1, sizeof(*m->next));
+	if (m->next == NULL ||
+	    grow(&m->tree, &m->tcap, 1, sizeof(*m->tree)) == -1)
+		return -1;
+	memset(&m->tree[0], 0, sizeof(m->tree[0]));
+	m->ntree = 1;
+	for (i = 0; i < m->globs->npatterns; i++) {
+		if (!m->globs->pattern[i].hard && tree_add(m, i) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+answer_cmp(const void *a, const void *b)
+{
+	const struct answer *x = a, *y = b;
+
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+/* The number of the list of answers from at on; at is where it begins. */
+static int
+answers_intern(struct maker *m, size_t at, uint32_t *number)
+{
+	struct nfa *nfa = m->nfa;
+	size_t n = nfa->nanswers - at, h, len;
+	uint32_t *start;
+
+	h = hash_words((const uint32_t *)(const void *)(nfa->answer + at),
+	    n * sizeof(struct answer) / sizeof(uint32_t));
+	for (h &= m->naslots - 1; m->aslot[h] != 0;
+	     h = (h + 1) & (m->naslots - 1)) {
+		*number = m->aslot[h] - 1;
+		start = nfa->answerat + *number;
+		len = start[1] - start[0];
+		if (len == n &&
+		    memcmp(nfa->answer + start[0], nfa->answer + at,
+			n * sizeof(struct answer)) == 0) {
+			nfa->nanswers = at;
+			return 0;
+		}
+	}
+	if (grow(&nfa->answerat, &m->aatcap, m->nlists + 2,
+		sizeof(*nfa->answerat)) == -1)
+		return -1;
+	*number = (uint32_t)m->nlists++;
+	m->aslot[h] = *number + 1;
+	nfa->answerat[*number] = (uint32_t)at;
+	nfa->answerat[*number + 1] = (uint32_t)nfa->nanswers;
+	return 0;
+}
+
+/* What a chain of patterns says: each rule once, in order. */
+static int
+answers_make(struct maker *m, uint32_t pattern, uint32_t *number)
+{
+	struct nfa *nfa = m->nfa;
+	const struct pattern *p;
+	struct answer *a;
+	size_t i, n, at = nfa->nanswers;
+
+	for (; pattern != 0; pattern = m->next[pattern - 1]) {
+		p = &m->globs->pattern[pattern - 1];
+		if (grow(&nfa->answer, &m->acap, nfa->nanswers + 1,
+			sizeof(*a)) == -1)
+			return -1;
+		a = &nfa->answer[nfa->nanswers++];
+		a->rule = p->rule;
+		a->ops = p->ops;
+		a->sure = p->sure;
+	}
+	a = nfa->answer + at;
+	n = nfa->nanswers - at;
+	if (n > 1)
+		qsort(a, n, sizeof(*a), answer_cmp);
+	nfa->nanswers = at;
+	for (i = 0; i < n; i++) {
+		if (nfa->nanswers > at &&
+		    nfa->answer[nfa->nanswers - 1].rule == a[i].rule)
+			nfa->answer[nfa->nanswers - 1].ops |= a[i].ops;
+		else
+			nfa->answer[nfa->nanswers++] = a[i];
+	}
+	return answers_intern(m, at, number);
+}
+
+static int
+edge_cmp(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->code != y->code)
+		return x->code < y->code ? -1 : 1;
+	return x->to < y->to ? -1 : x->to > y->to;
+}
+
+/* Edges to the children of a node of the tree, behind all others. */
+static int
+edges_make(struct maker *m, uint32_t t, size_t *n)
+{
+	struct nfa *nfa = m->nfa;
+	size_t at = nfa->nedges;
+	struct edge *e;
+	uint32_t child;
+
+	*n = 0;
+	for (child = m->tree[t].child; child != 0;
+	     child = m->tree[child].sibling) {
+		if (grow(&nfa->edge, &nfa->ecap, at + *n + 1,
+			sizeof(*nfa->edge)) == -1)
+			return -1;
+		e = &nfa->edge[at + (*n)++];
+		e->to = m->final[child];
+		e->code = m->tree[child].code;
+	}
+	if (*n > 1)
+		qsort(nfa->edge + at, *n, sizeof(*nfa->edge), edge_cmp);
+	return 0;
+}
+
+static bool
+is_wide(const struct globs *g, uint32_t set)
+{
+	return g->memberat[set + 1] - g->memberat[set] > NARROW;
+}
+
+/* What follows from the edges and the answers of a new node. */
+static void
+node_judge(const struct maker *m, struct node *node, size_t nedges)
+{
+	const struct nfa *nfa = m->nfa;
+	const struct globs *g = m->globs;
+	const struct answer *a = nfa->answer + nfa->answerat[node->answers];
+	const struct answer *end = nfa->answer +
+	    nfa->answerat[node->answers + 1];
+	const struct edge *e = nfa->edge + node->edge;
+	uint32_t prio;
+	size_t i;
+	bool all;
+
+	node->first_prio = UINT32_MAX;
+	all = node->loop != NODE_STEP && byteset_is_all(&g->set[node->loop]);
+	node->wide = node->loop != NODE_STEP && is_wide(g, node->loop);
+	node->last = all && nedges == 0;
+	for (; a < end; a++) {
+		prio = rule_prio(g, a->rule);
+		if (prio < node->first_prio)
+			node->first_prio = prio;
+		node->ops |= a->ops;
+		if (all && a->sure && a->rule != g->loader)
+			node->sticky = true;
+	}
+	for (i = 0; i < nedges; i++) {
+		if (nfa->node[e[i].to].first_prio < node->first_prio)
+			node->first_prio = nfa->node[e[i].to].first_prio;
+		node->ops |= nfa->node[e[i].to].ops;
+		if ((e[i].code & ELEM_LOOP) == 0 && is_wide(g, e[i].code / 2))
+			node->wide = true;
+	}
+}
+
+static bool
+node_equal(const struct nfa *nfa, uint32_t id, const struct node *node,
+    size_t nedges)
+{
+	const struct node *other = &nfa->node[id];
+	size_t n = (id + 1 < nfa->n ? other[1].edge : node->edge) - other->edge;
+
+	return other->loop == node->loop && other->answers == node->answers &&
+	    n == nedges &&
+	    memcmp(nfa->edge + other->edge, nfa->edge + node->edge,
+		n * sizeof(*nfa->edge)) == 0;
+}
+
+/* The node of the graph for one of the tree, whose children have theirs. */
+static int
+node_make(struct maker *m, uint32_t t)
+{
+	struct nfa *nfa = m->nfa;
+	struct node node = { .edge = (uint32_t)nfa->nedges };
+	uint16_t code = m->tree[t].code;
+	size_t nedges, h;
+
+	node.loop = t != 0 && (code & ELEM_LOOP) != 0 ? code / 2 : NODE_STEP;
+	if (answers_make(m, m->tree[t].pattern, &node.answers) == -1 ||
+	    edges_make(m, t, &nedges) == -1)
+		return -1;
+	h = hash_words(
+	    (const uint32_t *)(const void *)(nfa->edge + nfa->nedges),
+	    nedges * sizeof(struct edge) / sizeof(uint32_t));
+	h = (h ^ node.answers * 0x9e3779b1U ^ node.loop * 0x85ebca6bU);
+	for (h &= m->nslots - 1; m->slot[h] != 0;
+	     h = (h + 1) & (m->nslots - 1)) {
+		m->final[t] = m->slot[h] - 1;
+		if (node_equal(nfa, m->final[t], &node, nedges))
+			return 0;
+	}
+	if (grow(&nfa->node, &nfa->cap, nfa->n + 2, sizeof(node)) == -1)
+		return -1;
+	node_judge(m, &node, nedges);
+	m->final[t] = (uint32_t)nfa->n;
+	m->slot[h] = (uint32_t)nfa->n + 1;
+	nfa->node[nfa->n++] = node;
+	nfa->nedges += nedges;
+	nfa->node[nfa->n].edge = (uint32_t)nfa->nedges;
+	return 0;
+}
+
+static int
+graph_make(struct maker *m)
+{
+	uint32_t none;
+	size_t t;
+
+	m->nslots = slots_for(m->ntree);
+	m->naslots = slots_for(m->globs->npatterns + 2);
+	m->final = calloc(m->ntree, sizeof(*m->final));
+	m->slot = calloc(m->nslots, sizeof(*m->slot));
+	m->aslot = calloc(m->naslots, sizeof(*m->aslot));
+	if (m->final == NULL || m->slot == NULL || m->aslot == NULL)
+		return -1;
+	/* the empty list is number 0 */
+	if (answers_make(m, 0, &none) == -1)
+		return -1;
+	/* a child always has a greater number than its parent */
+	for (t = m->ntree; t-- > 0;) {
+		if (node_make(m, (uint32_t)t) == -1)
+			return -1;
+	}
+	m->nfa->root = m->final[0];
+	return 0;
+}
+
+int
+nfa_build(struct nfa *nfa, const struct globs *globs)
+{
+	struct maker m = { .globs = globs, .nfa = nfa };
+	int ret = -1;
+
 	memset(nfa, 0, sizeof(*nfa));
-	nfa->nops = nops;
-	nfa->catchall = IMG_NONE;
-	nfa->loader = IMG_NONE;
+	nfa->globs = globs;
+	if (tree_make(&m) == 0)
+		ret = graph_make(&m);
+	free(m.tree);
+	free(m.next);
+	free(m.final);
+	free(m.slot);
+	free(m.aslot);
+	if (ret == -1)
+		nfa_free(nfa);
+	return ret;
 }
 
 void
 nfa_free(struct nfa *nfa)
 {
-	free(nfa->elem);
-	free(nfa->owner);
-	free(nfa->pattern);
-	free(nfa->begin);
-	free(nfa->step);
-	free(nfa->loop);
-	free(nfa->skip);
-	free(nfa->sticky);
-	free(nfa->stuck);
-	free(nfa->kept);
+	free(nfa->node);
+	free(nfa->edge);
+	free(nfa->answer);
+	free(nfa->answerat);
 	memset(nfa, 0, sizeof(*nfa));
-}
-
-static bool
-has_byte(const struct elem *e, size_t byte)
-{
-	return (e->set[byte / 64] >> (byte % 64) & 1) != 0;
-}
-
-static void
-bit_set(uint64_t *set, size_t bit)
-{
-	set[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
-
-/* Bytes that no element tells apart share a class. */
-static void
-nfa_classify(struct nfa *nfa)
-{
-	uint8_t next[256];
-	int made[256][2];
-	size_t i, b, n;
-	int *m;
-
-	memset(nfa->classes, 0, sizeof(nfa->classes));
-	nfa->nclasses = 1;
-	for (i = 0; i < nfa->n && nfa->nclasses < 256; i++) {
-		memset(made, 0xff, sizeof(made));
-		n = 0;
-		for (b = 0; b < 256; b++) {
-			m = &made[nfa->classes[b]][has_byte(&nfa->elem[i], b)];
-			if (*m == -1)
-				*m = (int)n++;
-			next[b] = (uint8_t)*m;
-		}
-		nfa->nclasses = n;
-		memcpy(nfa->classes, next, sizeof(next));
-	}
-}
-
-/* The words of begin, step, loop and skip. */
-static int
-nfa_alloc(struct nfa *nfa)
-{
-	size_t rows = nfa->nclasses;
-
-	nfa->nwords = nfa->n / 64 + 1;
-	nfa->begin = calloc(nfa->nwords, sizeof(uint64_t));
-	nfa->skip = calloc(nfa->nwords, sizeof(uint64_t));
-	nfa->sticky = calloc(nfa->nwords, sizeof(uint64_t));
-	nfa->stuck = calloc(nfa->nwords, sizeof(uint64_t));
-	nfa->kept = calloc(nfa->nwords, sizeof(uint64_t));
-	nfa->step = calloc(nfa->nwords * rows, sizeof(uint64_t));
-	nfa->loop = calloc(nfa->nwords * rows, sizeof(uint64_t));
-	if (nfa->begin == NULL || nfa->skip == NULL || nfa->sticky == NULL ||
-	    nfa->stuck == NULL || nfa->kept == NULL || nfa->step == NULL ||
-	    nfa->loop == NULL)
-		return -1;
-	return 0;
-}
-
-int
-nfa_finish(struct nfa *nfa)
-{
-	size_t i, b, row;
-	bool seen[256];
-
-	nfa_classify(nfa);
-	if (nfa_alloc(nfa) == -1)
-		return -1;
-	memset(seen, 0, sizeof(seen));
-	for (b = 0; b < 256; b++) {
-		if (seen[nfa->classes[b]])
-			continue;
-		seen[nfa->classes[b]] = true;
-		row = nfa->classes[b] * nfa->nwords;
-		for (i = 0; i < nfa->n; i++) {
-			if (has_byte(&nfa->elem[i], b))
-				bit_set(nfa->elem[i].loop ? nfa->loop + row :
-							    nfa->step + row,
-				    i);
-		}
-	}
-	for (i = 0; i < nfa->n; i++) {
-		if (nfa->elem[i].loop)
-			bit_set(nfa->skip, i);
-	}
-	for (i = 0; i < nfa->npatterns; i++) {
-		b = nfa->pattern[i].base;
-		bit_set(nfa->begin, b);
-		if (nfa->elem[b].loop)
-			bit_set(nfa->begin, b + 1);
-		if (nfa->pattern[i].sticky)
-			bit_set(nfa->sticky, nfa->pattern[i].final);
-	}
-	nfa_prune(nfa, nfa->begin);
-	return 0;
-}
-
-void
-nfa_move(struct nfa *nfa, size_t class, const uint64_t *from, uint64_t *to)
-{
-	const uint64_t *step = nfa->step + class * nfa->nwords;
-	const uint64_t *loop = nfa->loop + class * nfa->nwords;
-	uint64_t moved, skipped, carry = 0, skip_carry = 0;
-	size_t i;
-
-	for (i = 0; i < nfa->nwords; i++) {
-		moved = from[i] & step[i];
-		to[i] = (moved << 1) | carry | (from[i] & loop[i]);
-		carry = moved >> 63;
-		skipped = to[i] & nfa->skip[i];
-		to[i] |= (skipped << 1) | skip_carry;
-		skip_carry = skipped >> 63;
-	}
-	nfa->work += nfa->nwords;
-}
-
-/* The next bit of a set from position i on, or SIZE_MAX. */
-static size_t
-next_bit(const struct nfa *nfa, const uint64_t *set, size_t i)
-{
-	uint64_t w;
-	size_t word = i / 64;
-
-	if (word >= nfa->nwords)
-		return SIZE_MAX;
-	w = set[word] & (~UINT64_C(0) << (i % 64));
-	while (w == 0) {
-		if (++word >= nfa->nwords)
-			return SIZE_MAX;
-		w = set[word];
-	}
-	return word * 64 + (size_t)__builtin_ctzll(w);
-}
-
-void
-nfa_accept(const struct nfa *nfa, const uint64_t *set, uint16_t *row)
-{
-	const struct pattern *p;
-	size_t i;
-	uint32_t op, loads = 0;
-
-	for (op = 0; op < nfa->nops; op++)
-		row[op] = IMG_NONE;
-	for (i = next_bit(nfa, set, 0); i != SIZE_MAX;
-	     i = next_bit(nfa, set, i + 1)) {
-		p = &nfa->pattern[nfa->owner[i]];
-		if (p->final != i)
-			continue;
-		if (p->rule == nfa->loader)
-			loads |= p->ops;
-		for (op = 0; op < nfa->nops; op++) {
-			if ((p->ops >> op & 1) != 0 && p->rule < row[op])
-				row[op] = (uint16_t)p->rule;
-		}
-	}
-	for (op = 0; op < nfa->nops; op++) {
-		if ((loads >> op & 1) != 0 && row[op] == nfa->catchall)
-			row[op] = (uint16_t)nfa->loader;
-	}
-}
-
-/* The first pattern that has matched for ever, for each operation. */
-static void
-find_sticky(const struct nfa *nfa, const uint64_t *set, uint32_t *sticky)
-{
-	const struct pattern *p;
-	uint32_t op, id;
-	size_t i;
-
-	for (op = 0; op < nfa->nops; op++)
-		sticky[op] = UINT32_MAX;
-	for (i = next_bit(nfa, set, 0); i != SIZE_MAX;
-	     i = next_bit(nfa, set, i + 1)) {
-		id = nfa->owner[i];
-		p = &nfa->pattern[id];
-		for (op = 0; op < nfa->nops; op++) {
-			if ((p->ops >> op & 1) != 0 && sticky[op] == UINT32_MAX)
-				sticky[op] = id;
-		}
-	}
-}
-
-/* Is there for every operation of p one that wins over it in any case? */
-static bool
-is_beaten(const struct nfa *nfa, uint32_t id, const uint32_t *sticky)
-{
-	const struct pattern *p = &nfa->pattern[id];
-	uint32_t op, rule;
-
-	for (op = 0; op < nfa->nops; op++) {
-		if ((p->ops >> op & 1) == 0)
-			continue;
-		if (sticky[op] == UINT32_MAX || sticky[op] >= id)
-			return false;
-		/* patterns are in the order of their rules */
-		rule = nfa->pattern[sticky[op]].rule;
-		/* ... but the built-in rule can win as long as the catch-all
-		 * can be the first */
-		if (p->rule == nfa->loader && nfa->catchall != IMG_NONE &&
-		    rule >= nfa->catchall)
-			return false;
-	}
-	return true;
-}
-
-/* What stays where exactly the sticky patterns of nfa->stuck have matched. */
-static void
-find_kept(struct nfa *nfa)
-{
-	const struct pattern *p;
-	uint32_t sticky[32];
-	size_t id, i;
-
-	find_sticky(nfa, nfa->stuck, sticky);
-	memset(nfa->kept, 0xff, nfa->nwords * sizeof(uint64_t));
-	nfa->work += nfa->npatterns;
-	for (id = 0; id < nfa->npatterns; id++) {
-		if (!is_beaten(nfa, (uint32_t)id, sticky))
-			continue;
-		p = &nfa->pattern[id];
-		for (i = p->base; i <= p->final; i++)
-			nfa->kept[i / 64] &= ~(UINT64_C(1) << (i % 64));
-	}
-}
-
-void
-nfa_prune(struct nfa *nfa, uint64_t *set)
-{
-	bool same = nfa->has_kept;
-	uint64_t w;
-	size_t i;
-
-	/* neighbours in the automaton mostly have the same sticky patterns */
-	for (i = 0; i < nfa->nwords; i++) {
-		w = set[i] & nfa->sticky[i];
-		same = same && w == nfa->stuck[i];
-		nfa->stuck[i] = w;
-	}
-	if (!same)
-		find_kept(nfa);
-	nfa->has_kept = true;
-	for (i = 0; i < nfa->nwords; i++)
-		set[i] &= nfa->kept[i];
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of the policy compiler share: the parsed policy, the
- * automaton in the making, the steps from text to image. The daemon is in
- * policyd.h.
+ * What the parts of the policy compiler share: the parsed policy, the steps
+ * from text to image. Automata in the making are in automaton.h, the daemon is
+ * in policyd.h.
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -13,10 +13,11 @@
 #include "plan.h"
 #include "yamldoc.h"
 
-#define POLICY_MAX_GLOBS 4096	   /* of one family */
+#define POLICY_MAX_GLOBS 65536	   /* of one family */
 #define GLOB_MAX_ALTERNATIVES 1024 /* of one glob, braces multiplied out */
 #define RULE_LOADER "default-allow-loader"
 #define RULE_CATCHALL "default-deny-files"
+#define RULE_READS "default-allow-reads" /* defaults: {reads: allow} */
 
 /* The values of ${...}; nothing else can be named, least of all the
  * environment of the compiler. */
@@ -146,62 +147,11 @@ struct policy {
 	uint64_t idle_timeout_ms;
 };
 
-/* What a byte of a glob's subject can be at one position. */
-struct elem {
-	bool loop; /* any number of bytes of the set, also none */
-	uint64_t set[4];
-};
-
-/* Where one pattern lies among the positions, and whose it is. */
-struct pattern {
-	uint32_t base;	/* position before its first element */
-	uint32_t final; /* position after its last */
-	uint32_t rule;
-	uint32_t ops;
-	bool sticky; /* ends in **: once matched, matched for ever */
-};
-
-/* All patterns of one automaton in a row, in the order of their rules. */
-struct nfa {
-	struct elem *elem; /* the element that leaves a position */
-	uint32_t *owner;   /* pattern of a position */
-	size_t n;
-	size_t cap;
-	struct pattern *pattern;
-	size_t npatterns;
-	uint32_t nops;
-	uint32_t catchall; /* see struct img_auto */
-	uint32_t loader;
-	/* made by nfa_finish */
-	uint8_t classes[256];
-	size_t nclasses;
-	size_t nwords;
-	uint64_t *begin;
-	uint64_t *step;
-	uint64_t *loop;
-	uint64_t *skip;
-	uint64_t *sticky; /* final positions of sticky patterns */
-	uint64_t
-	    work; /* done by nfa_move and nfa_prune, in words or patterns */
-	/* nfa_prune's last answer */
-	bool has_kept;
-	uint64_t *stuck; /* for these sticky patterns */
-	uint64_t *kept;	 /* these positions stay */
-};
-
-struct dfa {
-	size_t nstates;
-	uint16_t *trans;
-	uint16_t *accept;
-	uint16_t *rows;
-	size_t nrows;
-};
-
 /* What the whole compiler yields. */
 struct compiled {
 	struct buf image;
 	struct plan plan;
-	bool fallback; /* the file rules need more than IMG_MAX_STATES */
+	bool fallback; /* some globs of files are simulated: slower */
 };
 
 /* vars.c: NULL with *what set (static) when it cannot be expanded. */
@@ -235,43 +185,20 @@ enum schema_key {
 /* Checks every key of a mapping; value[key] is what was given, or NULL. */
 int schema_check(const struct ydoc *, const struct ynode *map,
     enum schema_section, const struct ynode *value[KEY_MAX], struct aerr *e);
-/* glob.c: 0, or -1 with *what set (static): not a glob. */
+/* glob.c */
 enum glob_kind {
 	GLOB_PATH,    /* of a file: separator, must be able to match a path */
 	GLOB_NAME,    /* without separator */
 	GLOB_COMMAND, /* a command's path: separator */
-	GLOB_LITERAL  /* no metacharacters */
+	GLOB_LITERAL, /* no metacharacters */
+	GLOB_DOMAIN,  /* of names: the separator is the dot */
+	GLOB_SOCKET   /* a path, or @ and an abstract name */
 };
 
-struct glob_owner {
-	uint32_t rule;
-	uint32_t ops;
-};
-
-int glob_add(struct nfa *, const char *text, enum glob_kind,
-    const struct glob_owner *, const char **what);
+/* 0, or -1 with *what set (static): not a glob. */
 int glob_check(const char *text, enum glob_kind, const char **what);
 /* Does a command's pattern ask for the whole path, and is it a glob? */
 enum glob_kind command_kind(const char *text, bool *whole);
-
-/* nfa.c */
-void nfa_init(struct nfa *, uint32_t nops);
-int nfa_finish(struct nfa *);
-void nfa_free(struct nfa *);
-/* set after a byte of the class, before what it leaves out; nwords each. */
-void nfa_move(struct nfa *, size_t class, const uint64_t *from, uint64_t *to);
-/* The first rule for each operation in a set of positions. */
-void nfa_accept(const struct nfa *, const uint64_t *set, uint16_t *row);
-/* Drops positions whose patterns can no longer be the first to match. */
-void nfa_prune(struct nfa *, uint64_t *set);
-
-/* dfa.c: 0, 1: more states or work than the limit, -1: no memory. */
-int dfa_build(struct dfa *, struct nfa *, size_t max_states);
-void dfa_free(struct dfa *);
-
-/* mountplan.c */
-void plan_build(struct plan *, const struct policy *, const struct nfa *,
-    const struct dfa *, const char *workspace, bool native);
 
 /* compile.c; scope_all: no native mounts. The image and plan in out. */
 int policy_compile(const struct policy *, const struct vars *, bool scope_all,

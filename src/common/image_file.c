@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decisions about files and unix sockets.
+ */
+#include <string.h>
+
+#include "image_int.h"
+
+static bool
+path_ok(const char *path, size_t len)
+{
+	return path != NULL && len > 0 && len <= AGENTSH_PATH_MAX &&
+	    memchr(path, 0, len) == NULL;
+}
+
+int
+image_eval_file(const struct image *im, enum file_op op, const char *path,
+    size_t len, struct verdict *v)
+{
+	img_verdict_preset(v, "default-deny-files");
+	if ((uint32_t)op >= FILE_OP_MAX || !path_ok(path, len) ||
+	    path[0] != '/')
+		return -1;
+	img_verdict_set(im, FAMILY_FILE,
+	    img_first(im, IMG_AUTO_FILE, op, path, len), v);
+	return 0;
+}
+
+const char *
+image_file_redirect(const struct image *im, const struct verdict *v,
+    bool *preserve_tree)
+{
+	const struct img_family *f = img_family(im, FAMILY_FILE);
+	const struct img_file *part = img_at(im, f->parts);
+
+	*preserve_tree = false;
+	if (v->rule >= f->nrules)
+		return "";
+	*preserve_tree = part[v->rule].preserve_tree != 0;
+	return img_string(im, part[v->rule].redirect_to);
+}
+
+int
+image_eval_unix(const struct image *im, enum unix_op op, const char *path,
+    size_t len, struct verdict *v)
+{
+	img_verdict_preset(v, "default-deny-unix");
+	if ((uint32_t)op >= UNIX_OP_MAX || path == NULL || len == 0 ||
+	    len > AGENTSH_PATH_MAX || (path[0] != '/' && path[0] != '@'))
+		return -1;
+	/* an abstract name may hold any byte, a path none that is 0 */
+	if (path[0] == '/' && !path_ok(path, len))
+		return -1;
+	img_verdict_set(im, FAMILY_UNIX,
+	    img_first(im, IMG_AUTO_UNIX, op, path, len), v);
+	return 0;
+}

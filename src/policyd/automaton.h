@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From globs to automata. A glob is a row of elements; the rows of one
+ * automaton are put together into a graph (nfa.c), the sets of its nodes that
+ * can occur become states (dfa.c), and what would need too many states is
+ * stepped through as bit sets (bits.c). emit.c writes both into the image.
+ */
+#ifndef AUTOMATON_H
+#define AUTOMATON_H
+
+#include "buf.h"
+#include "policy.h"
+
+/* Bytes that an element can be. */
+struct byteset {
+	uint64_t w[4];
+};
+
+/* An element: the number of its set, times two; odd: any number of them. */
+#define ELEM_LOOP 1U
+#define ELEM_MAX_SETS 16384
+
+/* One glob without alternatives. */
+struct pattern {
+	uint32_t first; /* of its elements */
+	uint32_t n;
+	uint32_t rule;
+	uint32_t ops;
+	bool sure; /* when it matches, so does the rule */
+	bool hard; /* not part of the DFA */
+};
+
+/* All patterns of one automaton, in the order of their rules. */
+struct globs {
+	uint16_t *code; /* elements */
+	size_t ncodes;
+	size_t cap;
+	struct pattern *pattern;
+	size_t npatterns;
+	size_t pcap;
+	struct byteset *set;
+	size_t nsets;
+	size_t scap;
+	uint16_t *slot; /* set + 1, or 0 */
+	size_t nslots;
+	uint32_t nops;
+	bool lists;	   /* all rules that match, not the first */
+	uint32_t catchall; /* see struct img_auto */
+	uint32_t loader;
+	/* made by globs_classify */
+	uint8_t classes[256];
+	uint32_t nclasses;
+	uint8_t opclass[32];
+	uint32_t nopclasses;
+	uint8_t *member;    /* classes of set i: from memberat[i] */
+	uint32_t *memberat; /* nsets + 1 */
+};
+
+struct glob_owner {
+	uint32_t rule;
+	uint32_t ops;
+	bool sure;
+};
+
+/* glob.c */
+int glob_add(struct globs *, const char *text, enum glob_kind,
+    const struct glob_owner *, const char **what);
+
+/* globs.c; 0, or -1 with *what set (static). */
+void globs_init(struct globs *, uint32_t nops, bool lists);
+void globs_free(struct globs *);
+/* The number of a set. */
+int globs_set(struct globs *, const struct byteset *, uint16_t *id,
+    const char **what);
+/* Appends an element to the pattern whose elements begin at base. */
+int globs_elem(struct globs *, size_t base, bool loop, const struct byteset *,
+    const char **what);
+/* The elements from base on become a pattern. */
+int globs_pattern(struct globs *, size_t base, const struct glob_owner *,
+    const char **what);
+/* Bytes, and operations, that no pattern tells apart. */
+int globs_classify(struct globs *);
+bool byteset_is_all(const struct byteset *);
+
+/* A growing array: room for need more than n. */
+int grow(void *array, size_t *cap, size_t need, size_t size);
+
+/* What a node says when the subject ends there. */
+struct answer {
+	uint32_t rule;
+	uint32_t ops; /* classes of operations */
+	uint32_t sure;
+};
+
+struct edge {
+	uint32_t to;
+	uint32_t code; /* a loop: to is where one is without a byte */
+};
+
+/* Nodes that have the same to come are one. */
+struct node {
+	uint32_t edge; /* first; the last is before the next node's first */
+	uint32_t answers;
+	uint32_t first_prio; /* of all answers that can follow */
+	uint32_t ops;	     /* of all these */
+	uint16_t loop;	     /* number of the set that stays, or NODE_STEP */
+	bool wide;	     /* goes on with many classes of bytes */
+	bool sticky;	     /* stays for ever, and matches */
+	bool last;	     /* stays for ever, and nothing follows */
+};
+
+#define NODE_STEP 0xffff
+
+struct nfa {
+	const struct globs *globs;
+	struct node *node; /* one more, for its edge */
+	size_t n;
+	size_t cap;
+	struct edge *edge;
+	size_t nedges;
+	size_t ecap;
+	struct answer *answer;
+	uint32_t *answerat; /* of list i: from answerat[i] */
+	size_t nanswers;
+	uint32_t root;
+};
+
+/* nfa.c: 0, or -1: no memory. Leaves out patterns that are hard. */
+int nfa_build(struct nfa *, const struct globs *);
+void nfa_free(struct nfa *);
+/* Lower is looked at first. */
+uint32_t rule_prio(const struct globs *, uint32_t rule);
+
+/*
+ * A state is the number of a row, or DFA_SPARSE and the number of a list: what
+ * the list has not is in the row it names.
+ */
+#define DFA_SPARSE 0x80000000U
+
+struct dfa_edge {
+	uint32_t to;
+	uint32_t class;
+};
+
+struct dfa_sparse {
+	uint32_t row;
+	uint32_t accept;
+	uint32_t edge; /* first */
+};
+
+struct dfa {
+	uint32_t nclasses;
+	uint32_t start;
+	uint32_t *row; /* nrows * nclasses */
+	uint32_t *row_accept;
+	bool *row_last; /* never left */
+	size_t nrows;
+	struct dfa_sparse *sparse; /* one more, for its edge */
+	size_t nsparse;
+	struct dfa_edge *edge;
+	size_t nedges;
+	uint32_t *accept; /* naccept * nopclasses: see struct img_auto */
+	size_t naccept;
+	uint32_t *list; /* of rules; number i from listat[i] on */
+	uint32_t *listat;
+	size_t nlists;
+};
+
+/* dfa.c: 0, 1: more than the limits, -1: no memory. */
+int dfa_build(struct dfa *, const struct nfa *);
+void dfa_free(struct dfa *);
+uint32_t dfa_next(const struct dfa *, uint32_t state, uint32_t class);
+/* The row of answers of a state. */
+const uint32_t *dfa_answer(const struct dfa *, uint32_t nopclasses,
+    uint32_t state);
+
+/* accept.c: rows of answers, each once. */
+struct accepts {
+	struct dfa *dfa;
+	const struct nfa *nfa;
+	size_t cap;
+	size_t lcap;
+	size_t latcap;
+	uint32_t *slot;
+	size_t nslots;
+	uint32_t *lslot;
+	size_t nlslots;
+	uint32_t *rule; /* work space */
+	size_t rcap;
+};
+
+int accepts_init(struct accepts *, struct dfa *, const struct nfa *);
+void accepts_free(struct accepts *);
+/* The number of the row for these nodes, in two lists. */
+int accepts_find(struct accepts *, const uint32_t *a, size_t na,
+    const uint32_t *b, size_t nb, uint32_t *number);
+uint32_t hash_words(const uint32_t *, size_t n);
+
+/* bits.c: the patterns that are hard, as bit sets. */
+struct bits {
+	size_t n;
+	size_t nwords;
+	uint64_t *begin;
+	uint64_t *step; /* nclasses * nwords */
+	uint64_t *loop;
+	uint64_t *skip;
+	struct img_final *final;
+	size_t nfinal;
+};
+
+/* 0; -1 with *what set. */
+int bits_build(struct bits *, const struct globs *, const char **what);
+void bits_free(struct bits *);
+
+/* auto.c: one automaton, of DFA, bit sets or both. */
+struct automaton {
+	struct globs globs;
+	struct dfa dfa;
+	struct bits bits;
+	bool has_dfa;
+	bool has_bits;
+};
+
+/* What policies cannot ask for, but tests. */
+enum auto_force {
+	AUTO_BEST,
+	AUTO_BITS, /* no DFA */
+	AUTO_SPLIT /* some of both */
+};
+
+extern enum auto_force auto_force;
+
+/* The patterns are in a->globs. 0, or -1 with *what set. */
+int auto_build(struct automaton *, const char **what);
+void auto_free(struct automaton *);
+
+/* emit.c */
+/* 0, or -1: no memory. */
+int emit_auto(struct buf *, const struct automaton *, struct img_auto *);
+/* Where the next thing goes: the end, padded to a multiple of 8. */
+uint32_t emit_begin(struct buf *);
+uint32_t emit_bytes(struct buf *, const void *, size_t n, size_t size);
+
+/* mountplan.c */
+void plan_build(struct plan *, const struct policy *, const struct automaton *,
+    const char *workspace, bool native);
+
+#endif
