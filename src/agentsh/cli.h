@@ -44,7 +44,8 @@ enum {
 	C_ALL = (1U << CMD_MAX) - 1,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
-	    ~(C_SERVER | C_POLICY_VALIDATE | C_COMPLETION_BASH | C_HELP)
+	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_COMPLETION_BASH |
+		C_HELP)
 };
 
 enum opt_id {
@@ -139,6 +140,10 @@ int output_rest(const struct args *, int fd, const char *sid, const char *cmdid,
 int output_get(const struct args *, struct call *, const char *sid,
     const char *cmdid, const char *stream, uint64_t offset, uint64_t limit);
 
+/* cmd_policy.c */
+struct warnings;
+void policy_warnings(const struct warnings *);
+
 /* cmd_*.c */
 int cmd_exec(struct args *);
 int cmd_session_create(struct args *);
@@ -149,6 +154,7 @@ int cmd_events(struct args *);
 int cmd_output(struct args *);
 int cmd_kill(struct args *);
 int cmd_policy_validate(struct args *);
+int cmd_policy_show(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

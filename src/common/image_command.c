@@ -83,16 +83,23 @@ join(struct joined *j, const struct command_query *q)
 
 /* 1 the rule holds, 0 it does not, -1 nobody can say. */
 static int
-rule_holds(const struct image *im, const struct img_command *part,
-    const struct command_query *q, struct joined *j)
+rule_holds(const struct image *im, uint32_t rule, const struct command_query *q,
+    struct joined *j)
 {
+	const struct img_family *f = img_family(im, FAMILY_COMMAND);
+	const struct img_command *part = img_at(im, f->parts);
+	const struct img_rule *rules = img_at(im, f->rules);
+	uint32_t decision = rules[rule].decision;
 	uint32_t i;
 	int ret;
 
+	part += rule;
 	if (q->depth < part->min_depth || q->depth > part->max_depth)
 		return 0;
 	if (part->nregex == 0)
 		return 1;
+	if (q->args_unknown)
+		return decision != DECISION_ALLOW && decision != DECISION_AUDIT;
 	if (im->regex == NULL || (j->text == NULL && join(j, q) == -1))
 		return -1;
 	for (i = 0; i < part->nregex; i++) {
@@ -108,8 +115,6 @@ static int
 first_rule(const struct image *im, struct lookups *l,
     const struct command_query *q, struct joined *j, uint32_t *rule)
 {
-	const struct img_command *part = img_at(im,
-	    img_family(im, FAMILY_COMMAND)->parts);
 	uint32_t from, r;
 	size_t i;
 	int ret;
@@ -122,7 +127,7 @@ first_rule(const struct image *im, struct lookups *l,
 		}
 		if (*rule == IMG_NONE)
 			return 0;
-		ret = rule_holds(im, &part[*rule], q, j);
+		ret = rule_holds(im, *rule, q, j);
 		if (ret != 0)
 			return ret == 1 ? 0 : -1;
 	}

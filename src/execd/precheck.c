@@ -21,7 +21,7 @@
 
 struct asked {
 	const struct image *im;
-	struct verdict v; /* the strictest so far */
+	struct verdict v;	 /* the strictest so far */
 	const char *const *argv; /* of the command it is about */
 	size_t argc;
 };
@@ -117,12 +117,47 @@ judge_kind(struct asked *a, const struct shellc *sc, enum shellc_opaque opaque)
 		deny(a, RULE_DEPTH,
 		    "Shells within shells: run the innermost command itself.");
 		return;
+	case SHELLC_MAX:
+		break;
 	}
 	deny(a, RULE_FAILED, "");
 }
 
+/* The strings of a list of the image; NULL when there is no memory. */
+static const char **
+words_of(struct image_words w)
+{
+	const char **v = calloc((size_t)w.n + 1, sizeof(*v));
+	uint32_t i;
+
+	for (i = 0; v != NULL && i < w.n; i++) {
+		v[i] = w.first;
+		w.first = image_words_next(w.first);
+	}
+	return v;
+}
+
+/* Reads the words with the policy's own idea of what starts others. */
+static int
+analyse(const struct image *im, const char *const *argv, size_t argc,
+    struct shellc *sc)
+{
+	struct image_words add = image_wrappers(im, true);
+	struct image_words remove = image_wrappers(im, false);
+	struct shellc_wrappers w = { words_of(add), add.n, words_of(remove),
+		remove.n };
+	int ret = -1;
+
+	if (w.add != NULL && w.remove != NULL)
+		ret = shellc_analyse(sc, argv, argc, &w);
+	free((void *)(uintptr_t)w.add);
+	free((void *)(uintptr_t)w.remove);
+	return ret;
+}
+
+/* What a wrapper or a shell in the words would start. */
 static void
-ask_script(struct asked *a, const char *const *argv, size_t argc,
+ask_inside(struct asked *a, const char *const *argv, size_t argc,
     enum shellc_opaque opaque, struct shellc *sc)
 {
 	const struct shellc_cmd *c;
@@ -130,8 +165,9 @@ ask_script(struct asked *a, const char *const *argv, size_t argc,
 
 	if (a->v.decision == DECISION_DENY)
 		return;
-	if (shellc_analyse(sc, argv, argc, NULL) == -1) {
-		deny(a, RULE_FAILED, "the arguments are too long to be checked");
+	if (analyse(a->im, argv, argc, sc) == -1) {
+		deny(a, RULE_FAILED,
+		    "the arguments are too long to be checked");
 		return;
 	}
 	for (i = 0; i < sc->ncmds; i++) {
@@ -143,50 +179,27 @@ ask_script(struct asked *a, const char *const *argv, size_t argc,
 		judge_kind(a, sc, opaque);
 }
 
-/* What env, timeout and their kin would start; the shell may be inside. */
-static void
-ask_payload(struct asked *a, const char *const *argv, size_t argc,
-    enum shellc_opaque opaque, struct shellc *sc)
-{
-	const char *why = "";
-	size_t at = 0;
-	int ret;
-
-	ret = wrapper_peel(argv, argc, NULL, &at, &why);
-	if (ret == -1) {
-		if (image_restricts_commands(a->im))
-			deny(a, RULE_BYPASS,
-			    "This form of a wrapper cannot be checked. Run the command itself.");
-		return;
-	}
-	if (ret == 1 && !ask_inner(a, argv + at, argc - at, false))
-		return;
-	ask_script(a, argv + at, argc - at, opaque, sc);
-}
-
 /* The message of the rule with the command's own words in it. */
 static void
 fill_message(const struct asked *a, const struct spec *spec,
     struct precheck *pc)
 {
 	char args[AGENTSH_TEXT_MAX + 1];
-	struct template_values values = { 0 };
+	const char *values[TEMPLATE_MAX] = { NULL };
 	size_t i, n = 0;
 
 	args[0] = '\0';
 	for (i = 1; i < a->argc && n < sizeof(args); i++)
 		n += (size_t)snprintf(args + n, sizeof(args) - n, "%s%s",
 		    i == 1 ? "" : " ", a->argv[i]);
-	values.value[TEMPLATE_COMMAND] = a->argv[0];
-	values.value[TEMPLATE_ARGS] = args;
-	values.value[TEMPLATE_OPERATION] = "execute";
-	values.value[TEMPLATE_RULE] = a->v.rule_name;
+	values[TEMPLATE_COMMAND] = a->argv[0];
+	values[TEMPLATE_ARGS] = args;
+	values[TEMPLATE_RULE] = a->v.rule_name;
 	for (i = 0; i < spec->nenv; i++) {
 		if (strncmp(spec->env[i], "USER=", 5) == 0)
-			values.value[TEMPLATE_USER] = spec->env[i] + 5;
+			values[TEMPLATE_USER] = spec->env[i] + 5;
 	}
-	template_expand(pc->message, sizeof(pc->message), a->v.message,
-	    &values);
+	template_expand(pc->message, sizeof(pc->message), a->v.message, values);
 }
 
 void
@@ -209,7 +222,7 @@ precheck_command(const struct image *im, const struct spec *spec,
 	if (!ask(&a, argv, spec->argc, false, &a.v))
 		goto out;
 	pc->env = a.v;
-	ask_payload(&a, argv, spec->argc, opaque, &sc);
+	ask_inside(&a, argv, spec->argc, opaque, &sc);
 out:
 	pc->said = a.v.decision;
 	pc->decision = DECISION_DENY;

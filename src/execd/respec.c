@@ -67,8 +67,8 @@ env_put_words(struct list *env, const struct image_words *w)
 
 /* What the rules leave; -1: they could not be asked. */
 static int
-env_filter(const struct image *im, const struct spec *spec,
-    struct precheck *pc, struct list *env)
+env_filter(const struct image *im, const struct spec *spec, struct precheck *pc,
+    struct list *env)
 {
 	struct verdict v;
 	const char *word;
@@ -126,8 +126,8 @@ env_over_limits(const struct image *im, const struct list *env,
 }
 
 static void
-make_argv(const struct spec *from, const struct precheck *pc,
-    struct list *argv, struct spec *to)
+make_argv(const struct spec *from, const struct precheck *pc, struct list *argv,
+    struct spec *to)
 {
 	const struct command_action *act = &pc->action;
 	size_t i;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "policy.h"
 #include "policycheck.h"
 #include "policyfile.h"
@@ -61,13 +62,28 @@ policy_read(int fd, const char *name, uint8_t **text, size_t *len,
 	return 0;
 }
 
-int
-policy_check_file(const char *path, struct aerr *e)
+/* The values of who runs the command, for a session at /workspace. */
+static void
+own_vars(struct vars *v, char uid[16])
 {
-	static const struct vars vars = { "/workspace", "/tmp/home", "user" };
+	const char *home = getenv("HOME"), *user = getenv("USER");
+
+	snprintf(uid, 16, "%u", (unsigned)getuid());
+	v->project_root = "/workspace";
+	v->home = home != NULL && path_is_clean(home) ? home : "/nonexistent";
+	v->user = user != NULL && user[0] != '\0' ? user : "nobody";
+	v->uid = uid;
+}
+
+int
+policy_show_file(const char *path, struct warnings *w, struct buf *show,
+    struct aerr *e)
+{
 	struct compiled out;
 	struct policy p;
+	struct vars vars;
 	uint8_t *text = NULL;
+	char uid[16];
 	size_t len = 0;
 	int fd, ret;
 
@@ -79,11 +95,24 @@ policy_check_file(const char *path, struct aerr *e)
 	close(fd);
 	if (ret == -1)
 		return -1;
+	own_vars(&vars, uid);
 	ret = policy_build(path, text, len, &vars, false, &p, &out, e);
 	free(text);
 	if (ret == -1)
 		return -1;
+	if (show != NULL && policy_print(&p, show) == -1)
+		ret = file_error(e, path, "too long, or not in UTF-8");
+	if (ret == 0) {
+		*w = p.warnings;
+		memset(&p.warnings, 0, sizeof(p.warnings));
+	}
 	policy_free(&p);
 	compiled_free(&out);
-	return 0;
+	return ret;
+}
+
+int
+policy_check_file(const char *path, struct warnings *w, struct aerr *e)
+{
+	return policy_show_file(path, w, NULL, e);
 }

@@ -99,6 +99,7 @@ static struct cached {
 	char project_root[AGENTSH_PATH_MAX + 1];
 	char home[AGENTSH_PATH_MAX + 1];
 	char user[AGENTSH_USER_MAX + 1];
+	char uid[16];
 	uint8_t *text; /* the whole file; NULL: free */
 	size_t len;
 	struct loaded loaded;
@@ -119,7 +120,8 @@ cache_find(const char *name, const uint8_t *text, size_t len,
 		    strcmp(c->name, name) == 0 &&
 		    strcmp(c->project_root, vars->project_root) == 0 &&
 		    strcmp(c->home, vars->home) == 0 &&
-		    strcmp(c->user, vars->user) == 0)
+		    strcmp(c->user, vars->user) == 0 &&
+		    strcmp(c->uid, vars->uid) == 0)
 			return &c->loaded;
 	}
 	return NULL;
@@ -143,6 +145,7 @@ cache_put(const char *name, uint8_t *text, size_t len, const struct vars *vars,
 	    vars->project_root);
 	snprintf(c->home, sizeof(c->home), "%s", vars->home);
 	snprintf(c->user, sizeof(c->user), "%s", vars->user);
+	snprintf(c->uid, sizeof(c->uid), "%s", vars->uid);
 	c->text = text;
 	c->len = len;
 	c->loaded = *l;
@@ -177,6 +180,7 @@ compile_text(const struct proc *p, const char *name, const char *file,
 {
 	struct compiled c;
 	struct policy policy;
+	size_t i;
 
 	if (policy_build(file, text, len, vars, p->conf.fuse_scope == SCOPE_ALL,
 		&policy, &c, e) == -1)
@@ -185,6 +189,11 @@ compile_text(const struct proc *p, const char *name, const char *file,
 		log_info("policy %s: some of its globs of files are simulated, "
 			 "as their automaton would have too many states",
 		    name);
+	for (i = 0; i < policy.warnings.n; i++)
+		log_warnx("policy %s", policy.warnings.text[i]);
+	if (policy.warnings.more > 0)
+		log_warnx("policy %s: %zu more warnings", name,
+		    policy.warnings.more);
 	out->plan = c.plan;
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;

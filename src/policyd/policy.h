@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "imagefmt.h"
 #include "plan.h"
+#include "policycheck.h"
 #include "yamldoc.h"
 
 #define POLICY_MAX_GLOBS 65536	   /* of one family */
@@ -25,6 +26,7 @@ struct vars {
 	const char *project_root; /* as the session sees it */
 	const char *home;
 	const char *user;
+	const char *uid; /* in digits; NULL: not known */
 };
 
 /* A list of strings as the policy gives them, variables expanded. */
@@ -133,6 +135,17 @@ struct rules {
 	size_t nglobs; /* of all */
 };
 
+/* resource_limits but the times; 0: the policy says nothing. */
+struct limits {
+	uint64_t max_memory_mb;
+	uint64_t memory_swap_max_mb;
+	uint64_t cpu_quota_percent;
+	uint64_t disk_read_bps_max;
+	uint64_t disk_write_bps_max;
+	uint64_t net_bandwidth_mbps;
+	uint64_t pids_max;
+};
+
 struct policy {
 	char name[AGENTSH_NAME_MAX + 1];
 	struct rules family[FAMILY_MAX];
@@ -145,6 +158,9 @@ struct policy {
 	uint64_t command_timeout_ms; /* 0: the policy says nothing */
 	uint64_t session_timeout_ms;
 	uint64_t idle_timeout_ms;
+	struct limits limits;
+	bool allow_unenforced;
+	struct warnings warnings; /* about what may stay as it is */
 };
 
 /* What the whole compiler yields. */
@@ -154,37 +170,20 @@ struct compiled {
 	bool fallback; /* some globs of files are simulated: slower */
 };
 
-/* vars.c: NULL with *what set (static) when it cannot be expanded. */
+/* vars.c: NULL with *what set (static) when it cannot be expanded. The first
+ * for globs: a value never acts as one. */
 char *vars_expand(const struct vars *, const char *text, const char **what);
+char *vars_expand_plain(const struct vars *, const char *text,
+    const char **what);
 
-/* parse.c */
+/* parse.c: 0, or -1 with e filled; then there is nothing to free. */
 int policy_parse(struct policy *, const char *name, const uint8_t *text,
     size_t len, const struct vars *, struct aerr *e);
 void policy_free(struct policy *);
-/* rules.c: the sections with rules. */
-int rules_parse(const struct ydoc *, const struct ynode *, bool files,
-    struct rules *, const struct vars *, struct aerr *e);
-void rules_free(struct rules *);
-/* schema.c: is this key of this section known and enforced? */
-enum schema_section {
-	SCHEMA_TOP,
-	SCHEMA_FILE,
-	SCHEMA_COMMAND,
-	SCHEMA_LIMITS
-};
+/* print.c: the normal form, variables expanded, descriptions and metadata left
+ * out; it compiles to the same image. 0, or -1: not all can be said. */
+int policy_print(const struct policy *, struct buf *out);
 
-/* clang-format off */
-enum schema_key {
-#define KEY(section, name, kind, need) KEY_##section##_##name,
-#include "schema.def"
-#undef KEY
-	KEY_MAX
-};
-/* clang-format on */
-
-/* Checks every key of a mapping; value[key] is what was given, or NULL. */
-int schema_check(const struct ydoc *, const struct ynode *map,
-    enum schema_section, const struct ynode *value[KEY_MAX], struct aerr *e);
 /* glob.c */
 enum glob_kind {
 	GLOB_PATH,    /* of a file: separator, must be able to match a path */

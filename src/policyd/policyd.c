@@ -49,12 +49,15 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 	struct loaded l;
 	struct vars vars;
 	struct buf plan;
+	char uid[16];
 
 	if (msg_get_policy_compile(im, &m) == -1)
 		return -1;
 	vars.project_root = m.project_root;
 	vars.home = m.home;
 	vars.user = m.user;
+	snprintf(uid, sizeof(uid), "%u", m.uid);
+	vars.uid = uid;
 	if (load_policy(&policyd.p, m.name, &vars, &l, &e) == -1) {
 		policyd_refuse(ch, im->id, &e);
 		return 0;

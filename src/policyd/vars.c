@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ${NAME} and ${NAME:-fallback} in paths. A value is a path of the session's
+ * ${NAME} and ${NAME:-fallback}. A value is a path or a name of the session's
  * user and is matched byte for byte: it never acts as a glob.
  */
 #include <stdlib.h>
@@ -8,9 +8,13 @@
 
 #include "policy.h"
 
+#define VAR_LETTERS                                                            \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 struct text {
 	char *s;
 	size_t len;
+	bool glob; /* escape what is special in globs */
 };
 
 static int
@@ -37,8 +41,13 @@ var_value(const struct vars *v, const char *name, size_t len)
 	} known[] = {
 		{ "PROJECT_ROOT", v->project_root },
 		{ "GIT_ROOT", v->project_root },
+		{ "WORKSPACE", v->project_root },
 		{ "HOME", v->home },
 		{ "USER", v->user },
+		{ "UID", v->uid },
+		{ "TMPDIR", "/tmp" },
+		/* for a text that has a dollar sign before a brace */
+		{ "DOLLAR", "$" },
 	};
 	size_t i;
 
@@ -55,18 +64,21 @@ static int
 var_one(const struct vars *v, const char **p, struct text *t, const char **what)
 {
 	const char *end = strchr(*p, '}');
-	const char *name = *p, *value;
+	const char *name = *p, *value, *inner;
 	size_t nlen, flen;
 
 	if (end == NULL) {
 		*what = "a ${ without its }";
 		return -1;
 	}
-	nlen = strspn(name,
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789_");
+	nlen = strspn(name, VAR_LETTERS);
 	*p = end + 1;
 	flen = (size_t)(end - name) - nlen;
+	inner = strstr(name, "${");
+	if (inner != NULL && inner < end) {
+		*what = "variables do not nest";
+		return -1;
+	}
 	if (nlen == 0 ||
 	    (flen != 0 &&
 		(flen < 2 || name[nlen] != ':' || name[nlen + 1] != '-'))) {
@@ -81,13 +93,13 @@ var_one(const struct vars *v, const char **p, struct text *t, const char **what)
 	*what = "too long";
 	if (value == NULL)
 		return text_add(t, name + nlen + 2, flen - 2, false);
-	return text_add(t, value, strlen(value), true);
+	return text_add(t, value, strlen(value), t->glob);
 }
 
-char *
-vars_expand(const struct vars *v, const char *text, const char **what)
+static char *
+expand(const struct vars *v, const char *text, bool glob, const char **what)
 {
-	struct text t = { .len = 0 };
+	struct text t = { .glob = glob };
 	const char *p = text;
 
 	*what = "out of memory";
@@ -111,4 +123,16 @@ vars_expand(const struct vars *v, const char *text, const char **what)
 fail:
 	free(t.s);
 	return NULL;
+}
+
+char *
+vars_expand(const struct vars *v, const char *text, const char **what)
+{
+	return expand(v, text, true, what);
+}
+
+char *
+vars_expand_plain(const struct vars *v, const char *text, const char **what)
+{
+	return expand(v, text, false, what);
 }
