@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A script: lists and pipelines of simple commands, groups, redirections. Each
+ * simple command is handed on as soon as it ends. There is no tree and no
+ * recursion: what is open is a stack of frames. Of if, while and for the
+ * commands are read, though they make the script opaque; at what is not
+ * understood reading ends.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shellc_priv.h"
+
+enum reserved_kind {
+	RW_NOT,
+	RW_OPEN,
+	RW_CLOSE,
+	RW_LEAD,
+	RW_END,
+	RW_NAMES,
+	RW_TIME,
+	RW_STOP
+};
+
+/* clang-format off */
+static const struct {
+	const char *word;
+	enum reserved_kind kind;
+} reserved[] = {
+#define RESERVED(word, kind) { word, kind },
+#include "shellc.def"
+#undef RESERVED
+};
+/* clang-format on */
+
+static bool
+cmd_is_empty(const struct parser *p)
+{
+	return !p->cmd.begun && !p->cmd.after;
+}
+
+static void
+cmd_start(struct parser *p)
+{
+	p->nwords = p->cmd.word0;
+	p->cmd = (struct cmd_state){ .word0 = p->nwords };
+	p->pipe = false;
+}
+
+static void
+push_word(struct parser *p, size_t off, uint8_t flags)
+{
+	size_t max;
+	void *w;
+
+	if (p->nwords == p->maxwords) {
+		max = p->maxwords == 0 ? 32 : p->maxwords * 2;
+		if (max > SHELLC_MEM_MAX / sizeof(*p->words)) {
+			p->c->err = E2BIG;
+			p->stopped = true;
+			return;
+		}
+		w = reallocarray(p->words, max, sizeof(*p->words));
+		if (w == NULL) {
+			p->c->err = ENOMEM;
+			p->stopped = true;
+			return;
+		}
+		p->words = w;
+		p->maxwords = max;
+	}
+	p->words[p->nwords].off = off;
+	p->words[p->nwords++].flags = flags;
+	p->cmd.begun = true;
+}
+
+/* The words of the command in memory that lasts. */
+static bool
+cmd_words(struct parser *p, struct sc_words *w)
+{
+	size_t i, n = p->nwords - p->cmd.word0, len;
+	const char **argv = sc_alloc(p->c, n + 1, sizeof(*argv));
+	uint8_t *flags = sc_alloc(p->c, n + 1, 1);
+	const char *text;
+	char *copy;
+
+	if (argv == NULL || flags == NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		text = p->bytes + p->words[p->cmd.word0 + i].off;
+		len = strlen(text) + 1;
+		copy = sc_alloc(p->c, len, 1);
+		if (copy == NULL)
+			return false;
+		memcpy(copy, text, len);
+		argv[i] = copy;
+		flags[i] = p->words[p->cmd.word0 + i].flags;
+	}
+	*w = (struct sc_words){ argv, flags, n };
+	return true;
+}
+
+/*
+ * time CMD, where bash times the command itself and dash runs a program that
+ * runs another: it is derived as both.
+ */
+static void
+cmd_timed(struct parser *p, struct sc_words *w, bool more)
+{
+	struct sc_how alone = { .program = true, .alone = true, .more = more };
+	struct sc_how here = { .more = more };
+	struct sc_how program = { .program = true, .more = more };
+	size_t before;
+
+	sc_command(p->c, p->env, w, &alone);
+	w->argv += p->cmd.skip;
+	w->flags += p->cmd.skip;
+	w->n -= p->cmd.skip;
+	before = p->c->out->ncmds;
+	sc_command(p->c, p->env, w, &here);
+	if (w->n > 0 &&
+	    (before == p->c->out->ncmds ||
+		p->c->out->cmd[before].argv != w->argv))
+		sc_command(p->c, p->env, w, &program);
+}
+
+/*
+ * The command is complete, or may have more words that were not read: what it
+ * runs goes into the result.
+ */
+static void
+cmd_end(struct parser *p, bool more)
+{
+	struct sc_how how = { .more = more };
+	struct sc_words w;
+	const char *name;
+
+	/* zsh runs a program of its own for redirections alone */
+	if (p->careful && p->cmd.redirected && p->nwords == p->cmd.word0)
+		sc_mark(p->c, SHELLC_OPAQUE, "redirections alone");
+	if (p->nwords > p->cmd.word0 && p->cmd.names) {
+		name = p->bytes + p->words[p->cmd.word0].off;
+		if (sc_variable(name, strlen(name)) != VAR_PLAIN)
+			sc_mark(p->c, SHELLC_BYPASS,
+			    "a variable that changes what runs");
+	} else if (p->cmd.unknown)
+		sc_mark(p->c, SHELLC_OPAQUE, "an expansion is the command");
+	else if (p->nwords > p->cmd.word0 && cmd_words(p, &w)) {
+		if (p->cmd.skip > 0)
+			cmd_timed(p, &w, more);
+		else
+			sc_command(p->c, p->env, &w, &how);
+	}
+	/* below is the text of a word that goes on after a $( */
+	if (p->nwords > p->cmd.word0)
+		p->nbytes = p->words[p->cmd.word0].off;
+	if (!cmd_is_empty(p))
+		p->need = false;
+	cmd_start(p);
+	if (p->c->err != 0)
+		p->stopped = true;
+}
+
+/* Reading stopped: the commands whose names were read are certain. */
+static void
+cmds_unfinished(struct parser *p)
+{
+	while (p->c->err == 0) {
+		cmd_end(p, true);
+		if (p->nframes == 0)
+			return;
+		if (p->frames[--p->nframes].type == FRAME_SUB)
+			p->cmd = p->frames[p->nframes].cmd;
+	}
+}
+
+static void
+frame_push(struct parser *p, enum frame_type type)
+{
+	if (p->nframes == FRAMES_MAX) {
+		parse_stop(p, "too many parentheses");
+		return;
+	}
+	p->frames[p->nframes++].type = type;
+	cmd_start(p);
+}
+
+static void
+frame_pop(struct parser *p, enum frame_type type)
+{
+	struct frame *f;
+
+	if (p->need || p->nframes == 0 || p->nheredocs > 0) {
+		parse_stop(p, "syntax");
+		return;
+	}
+	f = &p->frames[--p->nframes];
+	if (type == FRAME_PAREN && f->type == FRAME_SUB) {
+		p->nwords = p->cmd.word0;
+		p->cmd = f->cmd;
+		p->word = f->word;
+		p->nbytes = f->nbytes;
+		return;
+	}
+	if (f->type != type) {
+		parse_stop(p, "syntax");
+		return;
+	}
+	p->cmd.after = true;
+}
+
+/* An unquoted word where a command begins; true when it is reserved. */
+static bool
+word_reserved(struct parser *p, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		if (strcmp(reserved[i].word, text) == 0)
+			break;
+	}
+	if (i == sizeof(reserved) / sizeof(reserved[0]))
+		return false;
+	if (p->cmd.words_only || p->cmd.skip > 0) {
+		parse_stop(p, "a reserved word in a strange place");
+		return true;
+	}
+	if (p->cmd.after && reserved[i].kind != RW_CLOSE &&
+	    reserved[i].kind != RW_LEAD && reserved[i].kind != RW_END) {
+		parse_stop(p, "syntax");
+		return true;
+	}
+	switch (reserved[i].kind) {
+	case RW_NOT:
+		p->need = true;
+		break;
+	case RW_OPEN:
+		frame_push(p, FRAME_BRACE);
+		break;
+	case RW_CLOSE:
+		frame_pop(p, FRAME_BRACE);
+		break;
+	case RW_LEAD:
+		sc_mark(p->c, SHELLC_OPAQUE, "a compound command");
+		p->cmd.after = false;
+		break;
+	case RW_END:
+		sc_mark(p->c, SHELLC_OPAQUE, "a compound command");
+		p->cmd.after = true;
+		p->need = false;
+		break;
+	case RW_NAMES:
+		sc_mark(p->c, SHELLC_OPAQUE, "a loop");
+		p->cmd.names = p->cmd.begun = true;
+		break;
+	case RW_STOP:
+		parse_stop(p, "a compound command");
+		break;
+	case RW_TIME:
+		if ((p->env->shells & (SH_B | SH_K | SH_Z)) == 0)
+			return false;
+		p->cmd.time = true;
+		/* after a | it is a program to bash too */
+		if ((p->env->shells & (SH_D | SH_A)) == 0 && !p->pipe)
+			break;
+		push_word(p, p->word.off, p->word.flags);
+		p->nbytes++;
+		p->cmd.skip = 1;
+		break;
+	}
+	return true;
+}
+
+/* The word begins a command, or stands before what does. */
+static void
+word_first(struct parser *p, const char *text)
+{
+	struct word_state *w = &p->word;
+	bool bash = (p->env->shells & ~(SH_B | SH_K | SH_Z)) == 0;
+	size_t eq = w->eq;
+
+	if (w->flags == 0 && word_reserved(p, text)) {
+		if (!p->cmd.skip)
+			p->nbytes = w->off;
+		return;
+	}
+	if (p->cmd.after) {
+		parse_stop(p, "syntax");
+		return;
+	}
+	if (p->cmd.time && text[0] == '-') {
+		if (strcmp(text, "-p") != 0)
+			p->cmd.unknown = true;
+		else if (p->cmd.skip > 0) {
+			p->cmd.skip++;
+			push_word(p, w->off, w->flags);
+			p->nbytes++;
+			return;
+		} else {
+			p->nbytes = w->off;
+			return;
+		}
+	}
+	p->cmd.time = false;
+	if (eq == 0) {
+		if ((w->flags & (W_UNC | W_SPLIT)) != 0)
+			p->cmd.unknown = true;
+		push_word(p, w->off, w->flags);
+		p->nbytes++;
+		return;
+	}
+	/* NAME=VALUE; to dash NAME+=VALUE is a command */
+	if (p->cmd.skip > 0 || (text[eq - 2] == '+' && !bash))
+		p->cmd.unknown = true;
+	eq -= text[eq - 2] == '+' ? 2 : 1;
+	switch (sc_variable(text, eq)) {
+	case VAR_PLAIN:
+		break;
+	case VAR_START:
+		p->env->home = true;
+		break;
+	case VAR_BYPASS:
+		sc_mark(p->c, SHELLC_BYPASS,
+		    "a variable that changes what runs");
+		break;
+	}
+	p->cmd.begun = p->cmd.words_only = true;
+	p->nbytes = w->off;
+}
+
+static void
+heredoc_add(struct parser *p)
+{
+	struct heredoc *h = &p->heredocs[p->nheredocs];
+	size_t i;
+
+	for (i = 0; i < p->nframes; i++) {
+		if (p->frames[i].type == FRAME_SUB)
+			break;
+	}
+	if (i < p->nframes || p->nheredocs == HEREDOCS_MAX ||
+	    (p->word.flags & (W_UNC | W_SPLIT)) != 0 ||
+	    strchr(p->bytes + p->word.off, '\n') != NULL) {
+		parse_stop(p, "a here document");
+		return;
+	}
+	h->len = p->nbytes - p->word.off;
+	h->quoted = (p->word.flags & W_QUOTED) != 0;
+	h->tabs = p->tabs;
+	if (h->len >= sizeof(h->text)) {
+		parse_stop(p, "a here document");
+		return;
+	}
+	memcpy(h->text, p->bytes + p->word.off, h->len);
+	p->nheredocs++;
+}
+
+/* A word ended: what it is depends on what stands before it. */
+static void
+word_end(struct parser *p)
+{
+	struct word_state *w = &p->word;
+	const char *text = p->bytes + w->off;
+	char next = p->s[p->pos];
+	bool digits = w->flags == 0 && text[0] != '\0' &&
+	    text[strspn(text, "0123456789")] == '\0';
+
+	w->active = false;
+	if (p->split_redir && p->cmd.redir == 0) {
+		parse_stop(p, "&> means different things");
+		return;
+	}
+	if (digits && (next == '<' || next == '>')) {
+		/* to dash only one digit is a descriptor */
+		if (p->cmd.redir != 0 || text[1] != '\0') {
+			parse_stop(p, "a number before a redirection");
+			return;
+		}
+		p->nbytes = w->off;
+	} else if (p->cmd.redir != 0) {
+		if (p->cmd.redir == 'h')
+			heredoc_add(p);
+		p->cmd.redir = 0;
+		p->nbytes = w->off;
+	} else if (p->nwords - p->cmd.word0 == p->cmd.skip && !p->cmd.names)
+		word_first(p, text);
+	else {
+		push_word(p, w->off, w->flags);
+		p->nbytes++;
+	}
+}
+
+/* "$@" alone is the words that are known to be there. */
+static bool
+word_params(struct parser *p)
+{
+	const struct sc_env *env = p->env;
+	size_t i, len;
+
+	if (strncmp(p->s + p->pos, "\"$@\"", 4) != 0 ||
+	    !is_delimiter(p->s[p->pos + 4]) || env->params_lost || p->careful ||
+	    p->cmd.redir != 0 || p->cmd.after || p->cmd.time || p->cmd.names)
+		return false;
+	p->pos += 4;
+	p->cmd.begun = p->cmd.words_only = true;
+	for (i = 1; i < env->nparams && !p->stopped; i++) {
+		len = strlen(env->params[i]);
+		if (!sc_spend(p->c, len + sizeof(*p->words))) {
+			p->stopped = true;
+			break;
+		}
+		if (p->nwords == p->cmd.word0 &&
+		    (env->param_flags[i] & (W_UNC | W_SPLIT)) != 0)
+			p->cmd.unknown = true;
+		push_word(p, p->nbytes, env->param_flags[i] | W_QUOTED);
+		word_put(p, env->params[i], len);
+		p->nbytes++;
+	}
+	return true;
+}
+
+/* The lines of the here documents that the line before began. */
+static void
+heredocs_skip(struct parser *p)
+{
+	const struct heredoc *h;
+	const char *line, *end;
+	size_t i = 0;
+
+	while (i < p->nheredocs) {
+		h = &p->heredocs[i];
+		line = p->s + p->pos;
+		end = strchr(line, '\n');
+		if (end == NULL) {
+			p->nheredocs = 0;
+			parse_stop(p, "a here document");
+			return;
+		}
+		p->pos += (size_t)(end - line) + 1;
+		while (h->tabs && *line == '\t')
+			line++;
+		if ((size_t)(end - line) == h->len &&
+		    memcmp(line, h->text, h->len) == 0)
+			i++;
+		else if (!h->quoted &&
+		    memchr(line, '\\', (size_t)(end - line)) != NULL) {
+			parse_stop(p, "a here document");
+			return;
+		}
+	}
+	p->nheredocs = 0;
+}
+
+static void
+op_redirect(struct parser *p)
+{
+	const char *s = p->s + p->pos;
+	size_t n = 1;
+
+	p->cmd.redir = '>';
+	if (strncmp(s, "<<<", 3) == 0)
+		n = 3;
+	else if (strncmp(s, "<<", 2) == 0) {
+		p->tabs = s[2] == '-';
+		n = p->tabs ? 3 : 2;
+		p->cmd.redir = 'h';
+		sc_mark(p->c, SHELLC_OPAQUE, "a here document");
+	} else if (s[1] == '>' || s[1] == '&' || (s[0] == '>' && s[1] == '|'))
+		n = 2;
+	if (s[n] == '(' || (s[0] == '<' && s[1] == '>' && s[2] == '(')) {
+		parse_stop(p, "a process substitution");
+		return;
+	}
+	p->pos += n;
+	p->cmd.begun = true;
+	if (!p->cmd.after)
+		p->cmd.words_only = p->cmd.redirected = true;
+}
+
+/* A separator: the command before it ends. */
+static void
+op_separator(struct parser *p)
+{
+	const char *s = p->s + p->pos;
+	size_t n = 1;
+	bool more = false;
+
+	if (s[0] == ';' && (s[1] == ';' || s[1] == '&')) {
+		parse_stop(p, "a case");
+		return;
+	}
+	if (s[0] == '&' && s[1] == '>') {
+		/* one redirection to bash; to dash & and a redirection */
+		if (p->env->shells == SH_B) {
+			p->pos += s[2] == '>' ? 3 : 2;
+			p->cmd.redir = '>';
+			p->cmd.begun = true;
+			if (!p->cmd.after)
+				p->cmd.words_only = true;
+			return;
+		}
+		if ((p->env->shells & SH_B) != 0 || p->careful)
+			p->split_redir = true;
+	}
+	if (s[0] == '|' && s[1] == '&' &&
+	    (p->careful || (p->env->shells & SH_B) == 0)) {
+		parse_stop(p, "|&");
+		return;
+	}
+	if ((s[0] == '&' || s[0] == '|') &&
+	    (s[1] == s[0] || (s[0] == '|' && s[1] == '&'))) {
+		n = 2;
+		more = true;
+	} else if (s[0] == '|')
+		more = true;
+	if (s[n] == '\\' ||
+	    (s[0] == '&' && n == 1 && s[1] != '>' && p->careful &&
+		!is_delimiter(s[1]))) {
+		parse_stop(p, "an operator that may go on");
+		return;
+	}
+	if (cmd_is_empty(p)) {
+		parse_stop(p, "syntax");
+		return;
+	}
+	cmd_end(p, false);
+	if (p->split_redir && !(s[0] == '&' && s[1] == '>'))
+		p->split_redir = false;
+	p->pos += n;
+	p->need = more;
+	p->pipe = more && s[0] == '|' && s[1] != '|';
+}
+
+static void
+op_newline(struct parser *p)
+{
+	bool pipe = p->pipe && cmd_is_empty(p);
+
+	cmd_end(p, false);
+	p->pipe = pipe;
+	p->split_redir = false;
+	p->pos++;
+	if (p->nheredocs > 0)
+		heredocs_skip(p);
+}
+
+static void
+op_open(struct parser *p)
+{
+	if (!cmd_is_empty(p) || p->cmd.time || p->s[p->pos + 1] == '(') {
+		/* f(): f is no command */
+		p->nwords = p->cmd.word0;
+		parse_stop(p, "a function or arithmetic");
+		return;
+	}
+	p->pos++;
+	frame_push(p, FRAME_PAREN);
+}
+
+static void
+op_close(struct parser *p)
+{
+	if (p->nframes > 0 && p->frames[p->nframes - 1].type == FRAME_PAREN &&
+	    cmd_is_empty(p) && p->s[p->pos - 1] == '(') {
+		parse_stop(p, "syntax");
+		return;
+	}
+	cmd_end(p, false);
+	p->split_redir = false;
+	p->pos++;
+	frame_pop(p, FRAME_PAREN);
+}
+
+static void
+op(struct parser *p)
+{
+	char ch = p->s[p->pos];
+
+	if (p->cmd.redir != 0) {
+		parse_stop(p, "syntax");
+		return;
+	}
+	switch (ch) {
+	case '\n':
+		op_newline(p);
+		break;
+	case '<':
+	case '>':
+		op_redirect(p);
+		break;
+	case '(':
+		op_open(p);
+		break;
+	case ')':
+		op_close(p);
+		break;
+	default:
+		op_separator(p);
+		break;
+	}
+}
+
+/* Between words and operators. */
+static void
+step(struct parser *p)
+{
+	const char *s = p->s + p->pos;
+
+	if (*s == ' ' || *s == '\t')
+		p->pos++;
+	else if (s[0] == '\\' && s[1] == '\n') {
+		p->pos += 2;
+		if (s[2] == '#' || (p->pos > 2 && s[-1] == '&') ||
+		    (p->pos > 2 && strchr("<>|;()", s[-1]) != NULL))
+			parse_stop(p, "an operator over two lines");
+	} else if (*s == '#') {
+		if (p->careful)
+			parse_stop(p, "a comment");
+		else
+			p->pos += strcspn(s, "\n");
+	} else if (is_delimiter(*s))
+		op(p);
+	else if (!word_params(p)) {
+		memset(&p->word, 0, sizeof(p->word));
+		p->word.active = true;
+		p->word.off = p->nbytes;
+		word_put(p, "", 0);
+	}
+}
+
+static void
+parse(struct parser *p)
+{
+	while (!p->stopped && p->pos < p->len) {
+		if (!p->word.active)
+			step(p);
+		else if (word_lex(p) == LEXED_WORD)
+			word_end(p);
+	}
+	if (!p->stopped && p->word.active)
+		word_end(p);
+	if (!p->stopped) {
+		if (p->cmd.redir != 0 || p->nheredocs > 0)
+			parse_stop(p, "syntax");
+		else if (p->nframes == 0)
+			cmd_end(p, false);
+	}
+	if (!p->stopped && (p->need || p->nframes > 0))
+		parse_stop(p, "syntax");
+	if (p->stopped)
+		cmds_unfinished(p);
+}
+
+void
+sc_script(struct sc *c, struct sc_env *env, const char *script)
+{
+	struct parser p = { .c = c, .env = env, .s = script };
+
+	p.len = strlen(script);
+	if (env->depth > SHELLC_DEPTH_MAX) {
+		sc_mark(c, SHELLC_DEPTH, "scripts within scripts");
+		return;
+	}
+	if (p.len > SHELLC_SCRIPT_MAX) {
+		c->err = E2BIG;
+		return;
+	}
+	p.careful = (env->shells & (SH_K | SH_Z)) != 0;
+	word_put(&p, "", 0);
+	parse(&p);
+	free(p.bytes);
+	free(p.words);
+}
