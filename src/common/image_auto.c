@@ -31,7 +31,7 @@ numbers_ok(const struct image *im, uint32_t off, uint64_t n, uint32_t limit)
 }
 
 static bool
-states_ok(const struct image *im, const struct img_auto *a)
+states_ok(const struct image *im, const struct img_dfa *a, uint32_t nclasses)
 {
 	const struct img_state *s;
 	const struct img_edge *e;
@@ -47,7 +47,7 @@ states_ok(const struct image *im, const struct img_auto *a)
 			return false;
 		if (s->run == 0) {
 			if (s->base > a->nedges ||
-			    a->nedges - s->base < a->nclasses)
+			    a->nedges - s->base < nclasses)
 				return false;
 		} else if (s->run > a->nruns - IMG_RUN_PAD ||
 		    s->base > a->nruns - IMG_RUN_PAD - s->run ||
@@ -65,7 +65,7 @@ states_ok(const struct image *im, const struct img_auto *a)
 
 /* Lists of rules, each ascending. */
 static bool
-lists_ok(const struct image *im, const struct img_auto *a, uint32_t nrules)
+lists_ok(const struct image *im, const struct img_dfa *a, uint32_t nrules)
 {
 	const uint32_t *at, *v;
 	uint32_t i, k;
@@ -89,12 +89,13 @@ lists_ok(const struct image *im, const struct img_auto *a, uint32_t nrules)
 }
 
 static bool
-accept_ok(const struct image *im, const struct img_auto *a, uint32_t nrules)
+accept_ok(const struct image *im, const struct img_auto *au,
+    const struct img_dfa *a, uint32_t nrules)
 {
 	const uint32_t *v;
-	uint64_t i, n = (uint64_t)a->naccept * a->nopclasses;
+	uint64_t i, n = (uint64_t)a->naccept * au->nopclasses;
 
-	if ((a->flags & IMG_LISTS) != 0)
+	if ((au->flags & IMG_LISTS) != 0)
 		return lists_ok(im, a, nrules) &&
 		    numbers_ok(im, a->accept, n, a->nlists);
 	if (!img_has(im, a->accept, n, sizeof(*v), 8))
@@ -108,18 +109,19 @@ accept_ok(const struct image *im, const struct img_auto *a, uint32_t nrules)
 }
 
 static bool
-dfa_ok(const struct image *im, const struct img_auto *a, uint32_t nrules)
+dfa_ok(const struct image *im, const struct img_auto *au,
+    const struct img_dfa *a, uint32_t nrules)
 {
 	if (a->nstates == 0 || a->nstates > IMG_MAX_STATES ||
 	    a->start >= a->nstates || a->nlast > a->nstates ||
 	    a->nrows > a->nlast || a->shift > 8 ||
-	    UINT32_C(1) << a->shift < a->nclasses || a->naccept == 0 ||
+	    UINT32_C(1) << a->shift < au->nclasses || a->naccept == 0 ||
 	    a->naccept > IMG_MAX_STATES)
 		return false;
 	return numbers_ok(im, a->row, (uint64_t)a->nrows << a->shift,
 		   a->nstates) &&
 	    numbers_ok(im, a->answer, a->nstates, a->naccept) &&
-	    states_ok(im, a) && accept_ok(im, a, nrules);
+	    states_ok(im, a, au->nclasses) && accept_ok(im, au, a, nrules);
 }
 
 static bool
@@ -154,9 +156,8 @@ img_auto_ok(const struct image *im, size_t which, uint32_t nops, bool lists,
 
 	if (a->nops != nops || nops > IMG_MAX_OPS || a->nopclasses == 0 ||
 	    a->nopclasses > nops || a->nclasses == 0 || a->nclasses > 256 ||
-	    (a->flags & ~(uint32_t)(IMG_DFA | IMG_NFA | IMG_LISTS)) != 0 ||
-	    (a->flags & (IMG_DFA | IMG_NFA)) == 0 ||
-	    ((a->flags & IMG_LISTS) != 0) != lists ||
+	    (a->flags & ~(uint32_t)(IMG_NFA | IMG_LISTS)) != 0 ||
+	    a->ndfas > IMG_MAX_DFAS || ((a->flags & IMG_LISTS) != 0) != lists ||
 	    (a->catchall >= nrules && a->catchall != IMG_NONE) ||
 	    (a->loader >= nrules && a->loader != IMG_NONE))
 		return false;
@@ -168,8 +169,10 @@ img_auto_ok(const struct image *im, size_t which, uint32_t nops, bool lists,
 		if (a->classes[i] >= a->nclasses)
 			return false;
 	}
-	if ((a->flags & IMG_DFA) != 0 && !dfa_ok(im, a, nrules))
-		return false;
+	for (i = 0; i < a->ndfas; i++) {
+		if (!dfa_ok(im, a, &a->dfa[i], nrules))
+			return false;
+	}
 	return (a->flags & IMG_NFA) == 0 || nfa_ok(im, a, nrules);
 }
 
@@ -198,8 +201,8 @@ run_length(const uint8_t *s, size_t left, const uint8_t *run, size_t n)
 
 /* The last state; see imagefmt.h. */
 static uint32_t
-dfa_run(const struct image *im, const struct img_auto *a, const uint8_t *s,
-    size_t len)
+dfa_run(const struct image *im, const struct img_dfa *a, const uint8_t *classes,
+    const uint8_t *s, size_t len)
 {
 	const uint32_t *row = img_at(im, a->row);
 	const struct img_state *states = img_at(im, a->state), *st;
@@ -212,7 +215,7 @@ dfa_run(const struct image *im, const struct img_auto *a, const uint8_t *s,
 		while (state < nrows) {
 			if (s == end)
 				return state;
-			state = row[(state << shift) + a->classes[*s++]];
+			state = row[(state << shift) + classes[*s++]];
 		}
 		if (state < a->nlast || s == end)
 			return state;
@@ -228,7 +231,7 @@ dfa_run(const struct image *im, const struct img_auto *a, const uint8_t *s,
 			if (s == end)
 				return state;
 		} else {
-			e = &edge[st->base + a->classes[*s]];
+			e = &edge[st->base + classes[*s]];
 			if (e->from == state) {
 				state = e->next;
 				s++;
@@ -237,7 +240,7 @@ dfa_run(const struct image *im, const struct img_auto *a, const uint8_t *s,
 		}
 		if (st->row >= nrows)
 			return st->row; /* never left */
-		state = row[(st->row << shift) + a->classes[*s++]];
+		state = row[(st->row << shift) + classes[*s++]];
 	}
 }
 
@@ -252,8 +255,8 @@ nfa_step(const struct image *im, const struct img_auto *a, uint32_t class,
 	uint64_t old, moved, skipped, carry = 0, skip_carry = 0;
 	uint32_t i;
 
-	step += (size_t)class * a->nwords;
-	loop += (size_t)class * a->nwords;
+	step += (size_t) class * a->nwords;
+	loop += (size_t) class * a->nwords;
 	for (i = 0; i < a->nwords; i++) {
 		old = set[i];
 		moved = old & step[i];
@@ -284,9 +287,8 @@ final_holds(const struct img_final *f, const uint64_t *set)
 }
 
 /* The same as a cell of accept, of the positions. */
-static uint32_t __attribute__((noinline))
-nfa_first(const struct image *im, const struct img_auto *a, uint32_t opclass,
-    const uint8_t *s, size_t len)
+static uint32_t __attribute__((noinline)) nfa_first(const struct image *im,
+    const struct img_auto *a, uint32_t opclass, const uint8_t *s, size_t len)
 {
 	uint64_t set[IMG_MAX_WORDS];
 	const struct img_final *f = img_at(im, a->final);
@@ -304,23 +306,34 @@ nfa_first(const struct image *im, const struct img_auto *a, uint32_t opclass,
 	return first | loads;
 }
 
+/* The number in accept for the first class of operations. */
+static const uint32_t *
+dfa_answer(const struct image *im, const struct img_auto *a, size_t i,
+    const uint8_t *s, size_t len)
+{
+	const struct img_dfa *dfa = &a->dfa[i];
+	const uint32_t *answer = img_at(im, dfa->answer);
+	const uint32_t *accept = img_at(im, dfa->accept);
+
+	return accept +
+	    (size_t)answer[dfa_run(im, dfa, a->classes, s, len)] *
+	    a->nopclasses;
+}
+
 uint32_t
 img_first(const struct image *im, size_t which, uint32_t op, const char *s,
     size_t len)
 {
 	const struct img_auto *a = img_auto(im, which);
 	const uint8_t *u = (const uint8_t *)s;
-	const uint32_t *answer, *accept;
 	uint32_t opclass = a->opclass[op], first = IMG_NONE, loads = 0, v;
+	size_t i;
 
-	if ((a->flags & IMG_DFA) != 0) {
-		answer = img_at(im, a->answer);
-		accept = img_at(im, a->accept);
-		v = accept[(size_t)answer[dfa_run(im, a, u, len)] *
-			a->nopclasses +
-		    opclass];
-		first = v & ~IMG_LOADS;
-		loads = v & IMG_LOADS;
+	for (i = 0; i < a->ndfas; i++) {
+		v = dfa_answer(im, a, i, u, len)[opclass];
+		loads |= v & IMG_LOADS;
+		v &= ~IMG_LOADS;
+		first = v < first ? v : first;
 	}
 	if ((a->flags & IMG_NFA) != 0) {
 		v = nfa_first(im, a, opclass, u, len);
@@ -351,19 +364,17 @@ img_rules(const struct image *im, size_t which, const char *s, size_t len,
 {
 	const struct img_auto *a = img_auto(im, which);
 	const uint8_t *u = (const uint8_t *)s;
-	const uint32_t *answer, *accept, *at, *list;
+	const uint32_t *at, *list;
 	uint32_t number;
+	size_t i;
 
 	memset(r, 0, sizeof(*r));
-	if ((a->flags & IMG_DFA) != 0) {
-		answer = img_at(im, a->answer);
-		accept = img_at(im, a->accept);
-		at = img_at(im, a->listat);
-		list = img_at(im, a->list);
-		number = accept[(size_t)answer[dfa_run(im, a, u, len)] *
-		    a->nopclasses];
-		r->rule = list + at[number];
-		r->end = list + at[number + 1];
+	for (i = 0; i < a->ndfas; i++) {
+		number = *dfa_answer(im, a, i, u, len);
+		at = img_at(im, a->dfa[i].listat);
+		list = img_at(im, a->dfa[i].list);
+		r->rule[i] = list + at[number];
+		r->end[i] = list + at[number + 1];
 	}
 	if ((a->flags & IMG_NFA) != 0) {
 		nfa_run(im, a, u, len, room);
@@ -376,13 +387,19 @@ img_rules(const struct image *im, size_t which, const char *s, size_t len,
 uint32_t
 img_rules_next(struct img_rules *r, uint32_t from)
 {
-	while (r->rule < r->end && *r->rule < from)
-		r->rule++;
+	uint32_t first = IMG_NONE;
+	size_t i;
+
+	for (i = 0; i < IMG_MAX_DFAS; i++) {
+		while (r->rule[i] < r->end[i] && *r->rule[i] < from)
+			r->rule[i]++;
+		if (r->rule[i] < r->end[i] && *r->rule[i] < first)
+			first = *r->rule[i];
+	}
 	while (r->final < r->final_end &&
 	    (r->final->rule < from || !final_holds(r->final, r->set)))
 		r->final++;
-	if (r->final < r->final_end &&
-	    (r->rule == r->end || r->final->rule < *r->rule))
-		return r->final->rule;
-	return r->rule < r->end ? *r->rule : IMG_NONE;
+	if (r->final < r->final_end && r->final->rule < first)
+		first = r->final->rule;
+	return first;
 }

@@ -120,7 +120,8 @@ networks_ok(const struct image *im)
 	    (h->port_any >= f->nrules && h->port_any != IMG_NONE))
 		return false;
 	for (p = img_at(im, f->parts), i = 0; i < f->nrules; i++, p++) {
-		if (p->nports > 65536 || !img_has(im, p->ports, p->nports, 2, 8))
+		if (p->nports > 65536 ||
+		    !img_has(im, p->ports, p->nports, 2, 8))
 			return false;
 	}
 	for (port = img_at(im, h->port), i = 0; i < h->nports; i++) {
@@ -176,7 +177,8 @@ lists_ok(const struct image *im)
 	const uint32_t *regex;
 	uint32_t i;
 
-	if (h->nregex > IMG_MAX_REGEX || !img_has(im, h->regex, h->nregex, 4, 8))
+	if (h->nregex > IMG_MAX_REGEX ||
+	    !img_has(im, h->regex, h->nregex, 4, 8))
 		return false;
 	for (regex = img_at(im, h->regex), i = 0; i < h->nregex; i++) {
 		if (!string_ok(im, regex[i], REGEX_TEXT_MAX))

@@ -53,9 +53,8 @@ eval(const struct image *im, uint32_t number, const char *name, size_t len,
 		say(v, DECISION_ALLOW, "default-allow");
 }
 
-static void __attribute__((noinline))
-eval_with_room(const struct image *im, uint32_t number, const char *name,
-    size_t len, struct verdict *v)
+static void __attribute__((noinline)) eval_with_room(const struct image *im,
+    uint32_t number, const char *name, size_t len, struct verdict *v)
 {
 	uint64_t room[IMG_MAX_WORDS];
 

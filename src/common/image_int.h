@@ -58,8 +58,8 @@ bool img_needs_room(const struct image *, const uint8_t *which, size_t n);
 
 /* Rules that match a subject, in order. */
 struct img_rules {
-	const uint32_t *rule;
-	const uint32_t *end;
+	const uint32_t *rule[IMG_MAX_DFAS];
+	const uint32_t *end[IMG_MAX_DFAS];
 	const struct img_final *final;
 	const struct img_final *final_end;
 	const uint64_t *set;

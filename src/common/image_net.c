@@ -120,9 +120,8 @@ eval(const struct image *im, const struct net_query *q,
 	return 0;
 }
 
-static int __attribute__((noinline))
-eval_with_room(const struct image *im, const struct net_query *q,
-    struct verdict *v)
+static int __attribute__((noinline)) eval_with_room(const struct image *im,
+    const struct net_query *q, struct verdict *v)
 {
 	uint64_t room[2][IMG_MAX_WORDS];
 

@@ -48,9 +48,8 @@ eval(const struct image *im, const struct signal_query *q, uint64_t *room,
 	return 0;
 }
 
-static int __attribute__((noinline))
-eval_with_room(const struct image *im, const struct signal_query *q,
-    struct verdict *v, struct signal_action *a)
+static int __attribute__((noinline)) eval_with_room(const struct image *im,
+    const struct signal_query *q, struct verdict *v, struct signal_action *a)
 {
 	uint64_t room[IMG_MAX_WORDS];
 

@@ -12,18 +12,19 @@
 
 #define IMG_MAGIC "AGSHPOL1"
 #define IMG_VERSION 2
-#define IMG_MAX_SIZE 67108864	/* bytes */
-#define IMG_MAX_RULES 16384	/* of one family, without the built-in ones */
-#define IMG_BUILTIN_RULES 2	/* of a family */
-#define IMG_MAX_STATES 4194304	/* of an automaton */
-#define IMG_MAX_WORDS 512	/* 64-bit words of a set of positions */
-#define IMG_MAX_REGEX 16384	/* of a policy */
-#define IMG_MAX_LIST 65536	/* strings of one list */
-#define IMG_NONE 0x7fffffff	/* no rule */
-#define IMG_LOADS 0x80000000U	/* the built-in rule for the loader matches */
-#define IMG_COMMAND_OPS 1	/* commands know one operation: to be run */
-#define IMG_MAX_OPS 32		/* of any automaton */
-#define IMG_RUN_PAD 8		/* bytes behind the last run */
+#define IMG_MAX_SIZE 67108864  /* bytes */
+#define IMG_MAX_RULES 16384    /* of one family, without the built-in ones */
+#define IMG_BUILTIN_RULES 2    /* of a family */
+#define IMG_MAX_STATES 4194304 /* of an automaton */
+#define IMG_MAX_WORDS 512      /* 64-bit words of a set of positions */
+#define IMG_MAX_REGEX 16384    /* of a policy */
+#define IMG_MAX_LIST 65536     /* strings of one list */
+#define IMG_NONE 0x7fffffff    /* no rule */
+#define IMG_LOADS 0x80000000U  /* the built-in rule for the loader matches */
+#define IMG_COMMAND_OPS 1      /* commands know one operation: to be run */
+#define IMG_MAX_OPS 32	       /* of any automaton */
+#define IMG_MAX_DFAS 2	       /* of an automaton */
+#define IMG_RUN_PAD 8	       /* bytes behind the last run */
 
 enum {
 	IMG_AUTO_FILE,	  /* whole paths: the first rule */
@@ -60,8 +61,8 @@ struct img_file {
 struct img_command {
 	uint32_t min_depth;
 	uint32_t max_depth;
-	uint32_t regex;	 /* first of args_patterns */
-	uint32_t nregex; /* 0: any arguments */
+	uint32_t regex;		   /* first of args_patterns */
+	uint32_t nregex;	   /* 0: any arguments */
 	uint32_t redirect_command; /* string */
 	uint32_t replaces_args;
 	struct img_words args;
@@ -153,22 +154,14 @@ struct img_edge {
  * (S & loop[class]), then S |= (S & skip) << 1; the rules are those of the
  * finals whose bit is in S and whose mask has the operation.
  *
- * An automaton may have both, each for some of the patterns.
+ * An automaton may have two DFA and an NFA, each for some of the patterns.
  */
 enum {
-	IMG_DFA = 1 << 0,
-	IMG_NFA = 1 << 1,
-	IMG_LISTS = 1 << 2
+	IMG_NFA = 1 << 0,
+	IMG_LISTS = 1 << 1
 };
 
-struct img_auto {
-	uint32_t flags;
-	uint32_t nops;
-	uint32_t nopclasses;
-	uint32_t nclasses;
-	uint8_t opclass[IMG_MAX_OPS];
-	uint8_t classes[256];
-	/* DFA */
+struct img_dfa {
 	uint32_t start;
 	uint32_t nstates;
 	uint32_t nrows;
@@ -186,6 +179,17 @@ struct img_auto {
 	uint32_t list;	 /* u32 */
 	uint32_t listat; /* u32[nlists + 1] */
 	uint32_t nlists;
+};
+
+struct img_auto {
+	uint32_t flags;
+	uint32_t nops;
+	uint32_t nopclasses;
+	uint32_t nclasses;
+	uint8_t opclass[IMG_MAX_OPS];
+	uint8_t classes[256];
+	uint32_t ndfas;
+	struct img_dfa dfa[IMG_MAX_DFAS];
 	/* NFA */
 	uint32_t nwords;
 	uint32_t begin; /* u64[nwords] */

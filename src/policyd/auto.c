@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One automaton from its patterns: a DFA of all of them where that is possible
- * within the limits; else those that make the DFA large are stepped through as
- * bit sets beside it.
+ * One automaton from its patterns: a DFA of all of them where that is small;
+ * else one of those that begin anywhere and one of those that begin at the
+ * root; what makes even these large is stepped through as bit sets.
  */
 #include <string.h>
 
@@ -42,81 +42,153 @@ hardness(const struct globs *g, const struct pattern *p)
 			continue;
 		n++;
 	}
-	return n;
+	return n > 2 ? 2 : n;
 }
 
-/* Marks what is at least so hard; the number of what is not. */
+/* Marks what is at least so hard; the others are in the first part. */
 static size_t
 mark_hard(struct globs *g, unsigned least)
 {
 	size_t i, easy = 0;
+	bool hard;
 
 	for (i = 0; i < g->npatterns; i++) {
-		g->pattern[i].hard = hardness(g, &g->pattern[i]) >= least;
-		easy += !g->pattern[i].hard;
+		hard = hardness(g, &g->pattern[i]) >= least;
+		g->pattern[i].part = hard ? PART_HARD : 0;
+		easy += !hard;
 	}
 	return easy;
 }
 
+/*
+ * Those that can begin anywhere go into the first part, those that begin at
+ * the root into the second, where they make chains and trees: in one DFA every
+ * place of these would meet every place of those. false: all are of one kind.
+ */
+static bool
+divide(struct globs *g)
+{
+	size_t i, first = 0, second = 0;
+	struct pattern *p;
+
+	for (i = 0; i < g->npatterns; i++) {
+		p = &g->pattern[i];
+		if (p->part == PART_HARD)
+			continue;
+		p->part = p->n == 0 || !is_wide_loop(g, g->code[p->first]);
+		first += p->part == 0;
+		second += p->part == 1;
+	}
+	return first > 0 && second > 0;
+}
+
 static int
-try_dfa(struct automaton *a)
+try_dfa(struct automaton *a, unsigned part, const struct dfa_limits *limits)
 {
 	struct nfa nfa;
 	int ret;
 
-	if (nfa_build(&nfa, &a->globs) == -1)
+	if (nfa_build(&nfa, &a->globs, part) == -1)
 		return -1;
-	ret = dfa_build(&a->dfa, &nfa);
+	ret = dfa_build(&a->dfa[part], &nfa, limits);
 	nfa_free(&nfa);
-	a->has_dfa = ret == 0;
 	return ret;
 }
 
-static void
-mark_for_test(struct globs *g)
+/* One DFA while it is small, else two, or one within the limits. */
+static int
+try_dfas(struct automaton *a)
 {
-	size_t i;
+	static const struct dfa_limits small = { 131072, 65536 };
+	static const struct dfa_limits large = { 4194304, 2097152 };
+	int ret;
 
-	for (i = 0; i < g->npatterns; i++)
-		g->pattern[i].hard = auto_force == AUTO_BITS || i % 2 == 0;
+	a->ndfas = 1;
+	ret = try_dfa(a, 0, &small);
+	if (ret != 1)
+		return ret;
+	if (divide(&a->globs)) {
+		a->ndfas = 2;
+		ret = try_dfa(a, 0, &large);
+		if (ret == 0)
+			ret = try_dfa(a, 1, &large);
+	} else {
+		/* back into the first, where divide() may have moved it */
+		mark_hard(&a->globs, a->least);
+		ret = try_dfa(a, 0, &large);
+	}
+	if (ret == 1) {
+		dfa_free(&a->dfa[0]);
+		a->ndfas = 0;
+	}
+	return ret;
+}
+
+static int
+build_for_test(struct automaton *a)
+{
+	static const struct dfa_limits large = { 4194304, 2097152 };
+	struct globs *g = &a->globs;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < g->npatterns; i++) {
+		if (auto_force == AUTO_BITS)
+			g->pattern[i].part = PART_HARD;
+		else
+			g->pattern[i].part = (uint8_t)(i %
+			    (auto_force == AUTO_TWO ? 2 : 3));
+	}
+	for (i = 0; ret == 0 && i < 2 && auto_force != AUTO_BITS; i++) {
+		ret = try_dfa(a, (unsigned)i, &large);
+		a->ndfas++;
+	}
+	return ret;
+}
+
+static int
+build_best(struct automaton *a)
+{
+	struct globs *g = &a->globs;
+	size_t i;
+	int ret;
+
+	/* harder than anything is */
+	a->least = 3;
+	ret = try_dfas(a);
+	while (ret == 1 && a->least > 1 && mark_hard(g, --a->least) > 0)
+		ret = try_dfas(a);
+	for (i = 0; ret == 1 && i < g->npatterns; i++)
+		g->pattern[i].part = PART_HARD;
+	return ret == 1 ? 0 : ret;
 }
 
 int
 auto_build(struct automaton *a, const char **what)
 {
 	struct globs *g = &a->globs;
-	unsigned least = 3;
-	int ret = 1;
 	size_t i;
+	int ret;
 
 	*what = "out of memory";
 	if (globs_classify(g) == -1)
 		return -1;
-	if (auto_force != AUTO_BEST) {
-		mark_for_test(g);
-		if (auto_force == AUTO_SPLIT)
-			ret = try_dfa(a);
-	} else {
-		ret = try_dfa(a);
-		while (ret == 1 && least > 0 && mark_hard(g, --least) > 0)
-			ret = try_dfa(a);
-		for (i = 0; ret == 1 && i < g->npatterns; i++)
-			g->pattern[i].hard = true;
-	}
-	if (ret == -1)
+	ret = auto_force == AUTO_BEST ? build_best(a) : build_for_test(a);
+	if (ret != 0)
 		return -1;
 	for (i = 0; i < g->npatterns; i++)
-		a->has_bits = a->has_bits || g->pattern[i].hard;
-	if (!a->has_dfa)
-		a->has_bits = true;
+		a->has_bits = a->has_bits || g->pattern[i].part == PART_HARD;
 	return a->has_bits ? bits_build(&a->bits, g, what) : 0;
 }
 
 void
 auto_free(struct automaton *a)
 {
+	size_t i;
+
 	globs_free(&a->globs);
-	dfa_free(&a->dfa);
+	for (i = 0; i < IMG_MAX_DFAS; i++)
+		dfa_free(&a->dfa[i]);
 	bits_free(&a->bits);
 	memset(a, 0, sizeof(*a));
 }

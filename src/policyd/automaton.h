@@ -26,9 +26,11 @@ struct pattern {
 	uint32_t n;
 	uint32_t rule;
 	uint32_t ops;
-	bool sure; /* when it matches, so does the rule */
-	bool hard; /* not part of the DFA */
+	bool sure;    /* when it matches, so does the rule */
+	uint8_t part; /* the DFA it is in, or PART_HARD */
 };
+
+#define PART_HARD IMG_MAX_DFAS /* stepped through as bit sets */
 
 /* All patterns of one automaton, in the order of their rules. */
 struct globs {
@@ -125,8 +127,8 @@ struct nfa {
 	uint32_t root;
 };
 
-/* nfa.c: 0, or -1: no memory. Leaves out patterns that are hard. */
-int nfa_build(struct nfa *, const struct globs *);
+/* nfa.c, of the patterns of one part: 0, or -1: no memory. */
+int nfa_build(struct nfa *, const struct globs *, unsigned part);
 void nfa_free(struct nfa *);
 /* Lower is looked at first. */
 uint32_t rule_prio(const struct globs *, uint32_t rule);
@@ -166,8 +168,13 @@ struct dfa {
 	size_t nlists;
 };
 
+struct dfa_limits {
+	size_t cells; /* of all rows */
+	size_t sparse;
+};
+
 /* dfa.c: 0, 1: more than the limits, -1: no memory. */
-int dfa_build(struct dfa *, const struct nfa *);
+int dfa_build(struct dfa *, const struct nfa *, const struct dfa_limits *);
 void dfa_free(struct dfa *);
 uint32_t dfa_next(const struct dfa *, uint32_t state, uint32_t class);
 /* The row of answers of a state. */
@@ -215,17 +222,20 @@ void bits_free(struct bits *);
 /* auto.c: one automaton, of DFA, bit sets or both. */
 struct automaton {
 	struct globs globs;
-	struct dfa dfa;
+	struct dfa dfa[IMG_MAX_DFAS];
+	size_t ndfas;
+	unsigned least; /* what is so hard is not in a DFA */
 	struct bits bits;
-	bool has_dfa;
 	bool has_bits;
 };
 
 /* What policies cannot ask for, but tests. */
 enum auto_force {
 	AUTO_BEST,
-	AUTO_BITS, /* no DFA */
-	AUTO_SPLIT /* some of both */
+	AUTO_BITS,  /* no DFA */
+	AUTO_TWO,   /* two DFA */
+	AUTO_MIXED, /* all of them */
+	AUTO_FORCE_MAX
 };
 
 extern enum auto_force auto_force;

@@ -21,7 +21,7 @@ bits_alloc(struct bits *b, const struct globs *g)
 
 	b->n = 0;
 	for (i = 0; i < g->npatterns; i++) {
-		if (!g->pattern[i].hard)
+		if (g->pattern[i].part != PART_HARD)
 			continue;
 		b->n += g->pattern[i].n + 1;
 		b->nfinal++;
@@ -72,7 +72,7 @@ bits_build(struct bits *b, const struct globs *g, const char **what)
 	f = b->final;
 	for (i = 0; i < g->npatterns; i++) {
 		p = &g->pattern[i];
-		if (!p->hard)
+		if (p->part != PART_HARD)
 			continue;
 		bit_set(b->begin, at);
 		if (p->n > 0 && (g->code[p->first] & ELEM_LOOP) != 0)

@@ -13,8 +13,8 @@ struct compiler {
 	const struct vars *vars;
 	struct buf *b;
 	struct img_head head;
-	uint32_t empty;	  /* the string of no bytes */
-	uint32_t *regex;  /* offsets of their strings */
+	uint32_t empty;	 /* the string of no bytes */
+	uint32_t *regex; /* offsets of their strings */
 	size_t nregex;
 	size_t regex_cap;
 	const char *what; /* static; why it failed */

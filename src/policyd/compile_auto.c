@@ -189,9 +189,9 @@ add_cidr(struct compiler *c, struct globs *g, const struct cidr *cidr,
 
 	/* the family comes first: ::/0 is every IPv6 address, no IPv4 one */
 	set.w[0] = UINT64_C(1) << (cidr->bits >= 96 &&
-			    memcmp(cidr->addr, mapped, sizeof(mapped)) == 0 ?
-			4 :
-			6);
+			       memcmp(cidr->addr, mapped, sizeof(mapped)) == 0 ?
+			   4 :
+			   6);
 	if (globs_elem(g, base, false, &set, &c->what) == -1)
 		return -1;
 	for (i = 0, bits = cidr->bits; i < 16 && bits > 0; i++) {

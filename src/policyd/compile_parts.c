@@ -68,8 +68,8 @@ put_files(struct compiler *c)
 	for (i = 0; i < c->head.family[FAMILY_FILE].nrules; i++)
 		part[i].redirect_to = c->empty;
 	for (i = 0; i < rules->n; i++) {
-		part[i].redirect_to =
-		    put_string(c, rules->rule[i].file.redirect_to);
+		part[i].redirect_to = put_string(c,
+		    rules->rule[i].file.redirect_to);
 		part[i].preserve_tree = rules->rule[i].file.preserve_tree;
 	}
 	return parts_put(c, FAMILY_FILE, part, sizeof(*part), 0);

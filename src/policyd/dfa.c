@@ -12,7 +12,6 @@
 
 #include "automaton.h"
 
-#define DFA_MAX_CELLS 6000000 /* of all rows */
 #define DFA_MAX_NODES 8000000 /* of all sets */
 #define DFA_MAX_GROWTH 8      /* states for one node */
 #define DFA_MAX_EXTRA 40000   /* states besides */
@@ -29,6 +28,7 @@ struct builder {
 	const struct nfa *nfa;
 	const struct globs *g;
 	struct dfa *dfa;
+	const struct dfa_limits *limits;
 	struct accepts acc;
 	uint64_t work;
 	/* rows: their nodes, and the first that has matched for ever, by
@@ -247,7 +247,8 @@ row_rehash(struct builder *b)
 	if (slots_grow(&b->wslot, &b->nwslots) == -1)
 		return -1;
 	for (i = 0; i < b->dfa->nrows; i++) {
-		h = row_hash(b, b->wnode + b->wat[i], b->wat[i + 1] - b->wat[i]);
+		h = row_hash(b, b->wnode + b->wat[i],
+		    b->wat[i + 1] - b->wat[i]);
 		while (b->wslot[h] != 0)
 			h = (h + 1) & (b->nwslots - 1);
 		b->wslot[h] = (uint32_t)i + 1;
@@ -262,7 +263,8 @@ row_new(struct builder *b)
 	struct dfa *dfa = b->dfa;
 	size_t i = dfa->nrows, at = b->wat[i], n = b->nwide, k;
 
-	if ((i + 1) * dfa->nclasses > DFA_MAX_CELLS || at + n > DFA_MAX_NODES)
+	if ((i + 1) * dfa->nclasses > b->limits->cells ||
+	    at + n > DFA_MAX_NODES)
 		return 1;
 	if (grow(&dfa->row, &b->row_cap, (i + 1) * dfa->nclasses,
 		sizeof(*dfa->row)) == -1 ||
@@ -349,7 +351,8 @@ sparse_new(struct builder *b, uint32_t row)
 	size_t i = dfa->nsparse, at = b->sat[i], n = b->nnarrow, k;
 
 	if (i >= DFA_MAX_GROWTH * b->nfa->n + DFA_MAX_EXTRA ||
-	    at + n > DFA_MAX_NODES || i + dfa->nrows >= IMG_MAX_STATES)
+	    i >= b->limits->sparse || at + n > DFA_MAX_NODES ||
+	    i + dfa->nrows >= IMG_MAX_STATES)
 		return 1;
 	if (grow(&dfa->sparse, &b->sparse_cap, i + 2, sizeof(*s)) == -1 ||
 	    grow(&b->sat, &b->sat_cap, i + 2, sizeof(*b->sat)) == -1 ||
@@ -477,8 +480,8 @@ node_pairs(struct builder *b, uint32_t node)
 			sizeof(*b->pair)) == -1)
 			return -1;
 		for (k = b->g->memberat[set]; k < b->g->memberat[set + 1]; k++)
-			b->pair[b->npairs++] =
-			    (struct pair){ b->g->member[k], to };
+			b->pair[b->npairs++] = (struct pair){ b->g->member[k],
+				to };
 	}
 	return 0;
 }
@@ -518,14 +521,14 @@ row_fill(struct builder *b, uint32_t row)
 	int ret;
 
 	if (b->dfa->row_last[row]) {
-		for (class = 0; class < b->g->nclasses; class++)
+		for (class = 0; class < b->g->nclasses; class ++)
 			b->dfa->row[(size_t)row * b->g->nclasses + class] = row;
 		return 0;
 	}
 	if (make_pairs(b, b->wnode + b->wat[row],
 		b->wat[row + 1] - b->wat[row]) == -1)
 		return -1;
-	for (class = 0; class < b->g->nclasses; class++) {
+	for (class = 0; class < b->g->nclasses; class ++) {
 		n = i;
 		while (n < b->npairs && b->pair[n].class == class)
 			n++;
@@ -598,9 +601,12 @@ dfa_run(struct builder *b)
 }
 
 int
-dfa_build(struct dfa *dfa, const struct nfa *nfa)
+dfa_build(struct dfa *dfa, const struct nfa *nfa,
+    const struct dfa_limits *limits)
 {
-	struct builder b = { .nfa = nfa, .g = nfa->globs, .dfa = dfa };
+	struct builder b = {
+		.nfa = nfa, .g = nfa->globs, .dfa = dfa, .limits = limits
+	};
 	int ret = -1;
 
 	memset(dfa, 0, sizeof(*dfa));

@@ -215,8 +215,8 @@ put_edges(struct emitter *e, uint32_t i, uint32_t number, struct img_state *s)
 	}
 	s->base = (uint32_t)(at - first);
 	for (k = 0; k < n; k++)
-		e->edge[s->base + d[k].class] =
-		    (struct img_edge){ number, number_of(e, d[k].to) };
+		e->edge[s->base + d[k].class] = (struct img_edge){ number,
+			number_of(e, d[k].to) };
 	if (s->base + dfa->nclasses > e->nedges)
 		e->nedges = s->base + dfa->nclasses;
 	while (e->free_edge < e->nedges &&
@@ -275,7 +275,7 @@ find_bytes(struct emitter *e, const struct globs *g)
 }
 
 static void
-put_rows(struct buf *b, const struct emitter *e, struct img_auto *a)
+put_rows(struct buf *b, const struct emitter *e, struct img_dfa *a)
 {
 	const struct dfa *dfa = e->dfa;
 	uint32_t row[256];
@@ -297,11 +297,10 @@ put_rows(struct buf *b, const struct emitter *e, struct img_auto *a)
 
 static void
 put_dfa(struct buf *b, const struct emitter *e, uint32_t nlast,
-    struct img_auto *a)
+    struct img_dfa *a)
 {
 	const struct dfa *dfa = e->dfa;
 
-	a->flags |= IMG_DFA;
 	a->start = number_of(e, dfa->start);
 	a->nstates = e->nstates;
 	a->nlast = nlast;
@@ -315,8 +314,8 @@ put_dfa(struct buf *b, const struct emitter *e, uint32_t nlast,
 	a->runs = emit_bytes(b, e->runs, e->nruns + IMG_RUN_PAD, 1);
 	a->nruns = (uint32_t)e->nruns + IMG_RUN_PAD;
 	a->naccept = (uint32_t)dfa->naccept;
-	a->accept = emit_bytes(b, dfa->accept, dfa->naccept * a->nopclasses,
-	    sizeof(*dfa->accept));
+	a->accept = emit_bytes(b, dfa->accept,
+	    dfa->naccept * e->a->globs.nopclasses, sizeof(*dfa->accept));
 	a->nlists = (uint32_t)dfa->nlists;
 	a->listat = emit_bytes(b, dfa->listat, dfa->nlists + 1,
 	    sizeof(*dfa->listat));
@@ -325,9 +324,9 @@ put_dfa(struct buf *b, const struct emitter *e, uint32_t nlast,
 }
 
 static int
-emit_dfa(struct buf *b, const struct automaton *au, struct img_auto *a)
+emit_dfa(struct buf *b, const struct automaton *au, const struct dfa *dfa,
+    struct img_dfa *a)
 {
-	const struct dfa *dfa = &au->dfa;
 	struct emitter e = { .a = au, .dfa = dfa };
 	uint32_t nlast = 0;
 	int ret = -1;
@@ -361,6 +360,7 @@ int
 emit_auto(struct buf *b, const struct automaton *au, struct img_auto *a)
 {
 	const struct globs *g = &au->globs;
+	size_t i;
 
 	memset(a, 0, sizeof(*a));
 	a->flags = g->lists ? IMG_LISTS : 0;
@@ -373,5 +373,10 @@ emit_auto(struct buf *b, const struct automaton *au, struct img_auto *a)
 	a->loader = g->loader;
 	if (au->has_bits)
 		emit_bits(b, &au->bits, g->nclasses, a);
-	return au->has_dfa ? emit_dfa(b, au, a) : 0;
+	for (i = 0; i < au->ndfas; i++) {
+		if (emit_dfa(b, au, &au->dfa[i], &a->dfa[i]) == -1)
+			return -1;
+	}
+	a->ndfas = (uint32_t)au->ndfas;
+	return 0;
 }

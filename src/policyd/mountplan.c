@@ -26,14 +26,22 @@ static const struct {
 #undef SYSDIR
 };
 
+#define PAIRS_MAX 262144 /* states looked at; a greater subtree is fsd's */
+
+/* A state of each DFA. */
+struct pair {
+	uint32_t state[IMG_MAX_DFAS];
+};
+
 struct walk {
 	const struct policy *policy;
 	const struct automaton *a;
-	bool used[256]; /* classes with a byte that paths can have */
-	bool *seen;
-	uint32_t *todo;
-	size_t ntodo;
-	bool native; /* still true after every state so far */
+	bool used[256];	   /* classes with a byte that paths can have */
+	struct pair *seen; /* in the order they are found */
+	size_t nseen;
+	size_t cap;
+	uint32_t *slot; /* of seen, plus 1; 2 * PAIRS_MAX */
+	bool native;	/* still true after every state so far */
 	bool hidden;
 	uint32_t rule; /* the one answer of a hidden subtree */
 	bool started;
@@ -50,30 +58,35 @@ rule_decision(const struct policy *p, uint32_t rule)
 	    DECISION_ALLOW;
 }
 
-/* What the image says for a cell of accept; see struct img_auto. */
+/* What the image says for a class of operations; see struct img_auto. */
 static uint32_t
-cell_rule(const struct globs *g, uint32_t cell)
+pair_rule(const struct automaton *a, const struct pair *p, uint32_t opclass)
 {
-	uint32_t rule = cell & ~IMG_LOADS;
+	const struct globs *g = &a->globs;
+	uint32_t first = IMG_NONE, loads = 0, v;
+	size_t i;
 
-	if ((cell & IMG_LOADS) != 0 &&
-	    (rule == g->catchall || rule == IMG_NONE))
+	for (i = 0; i < a->ndfas; i++) {
+		v = dfa_answer(&a->dfa[i], g->nopclasses, p->state[i])[opclass];
+		loads |= v & IMG_LOADS;
+		v &= ~IMG_LOADS;
+		first = v < first ? v : first;
+	}
+	if (loads != 0 && (first == g->catchall || first == IMG_NONE))
 		return g->loader;
-	return rule;
+	return first;
 }
 
 /* What one state says about the subtree. */
 static void
-walk_judge(struct walk *w, uint32_t state)
+walk_judge(struct walk *w, const struct pair *p)
 {
-	const struct globs *g = &w->a->globs;
-	const uint32_t *row = dfa_answer(&w->a->dfa, g->nopclasses, state);
 	enum decision d, want;
 	uint32_t rule;
 	size_t op;
 
 	for (op = 0; op < FILE_OP_MAX; op++) {
-		rule = cell_rule(g, row[g->opclass[op]]);
+		rule = pair_rule(w->a, p, w->a->globs.opclass[op]);
 		d = rule_decision(w->policy, rule);
 		want = (READ_OPS >> op & 1) != 0 ? DECISION_ALLOW :
 						   DECISION_DENY;
@@ -88,84 +101,104 @@ walk_judge(struct walk *w, uint32_t state)
 	}
 }
 
-/* Rows first, then the sparse states. */
-static size_t
-state_index(const struct walk *w, uint32_t state)
+static struct pair
+pair_next(const struct walk *w, const struct pair *p, uint32_t class)
 {
-	return (state & DFA_SPARSE) != 0 ?
-	    w->a->dfa.nrows + (state & ~DFA_SPARSE) :
-	    state;
+	struct pair next = { { 0 } };
+	size_t i;
+
+	for (i = 0; i < w->a->ndfas; i++)
+		next.state[i] = dfa_next(&w->a->dfa[i], p->state[i], class);
+	return next;
 }
 
+/* What cannot be looked at is neither native nor hidden. */
 static void
-walk_add(struct walk *w, uint32_t state)
+walk_add(struct walk *w, const struct pair *p)
 {
-	size_t i = state_index(w, state);
+	size_t h = hash_words(p->state, IMG_MAX_DFAS) & (2 * PAIRS_MAX - 1);
 
-	if (w->seen[i])
+	for (; w->slot[h] != 0; h = (h + 1) & (2 * PAIRS_MAX - 1)) {
+		if (memcmp(&w->seen[w->slot[h] - 1], p, sizeof(*p)) == 0)
+			return;
+	}
+	if (w->nseen >= PAIRS_MAX ||
+	    grow(&w->seen, &w->cap, w->nseen + 1, sizeof(*p)) == -1) {
+		w->native = false;
+		w->hidden = false;
 		return;
-	w->seen[i] = true;
-	w->todo[w->ntodo++] = state;
-}
-
-static uint32_t
-next_state(const struct walk *w, uint32_t state, char byte)
-{
-	return dfa_next(&w->a->dfa, state,
-	    w->a->globs.classes[(uint8_t)byte]);
+	}
+	w->seen[w->nseen++] = *p;
+	w->slot[h] = (uint32_t)w->nseen;
 }
 
 /* Every state that a byte of a path leads to. */
 static void
-walk_successors(struct walk *w, uint32_t state)
+walk_successors(struct walk *w, struct pair p)
 {
+	struct pair next;
 	uint32_t class;
 
-	for (class = 0; class < w->a->globs.nclasses; class++) {
-		if (w->used[class])
-			walk_add(w, dfa_next(&w->a->dfa, state, class));
+	for (class = 0; class < w->a->globs.nclasses; class ++) {
+		if (!w->used[class])
+			continue;
+		next = pair_next(w, &p, class);
+		walk_add(w, &next);
 	}
+}
+
+static void
+walk_begin(struct walk *w)
+{
+	size_t i, h;
+
+	for (i = 0; i < w->nseen; i++) {
+		h = hash_words(w->seen[i].state, IMG_MAX_DFAS);
+		for (h &= 2 * PAIRS_MAX - 1; w->slot[h] != 0;
+		     h = (h + 1) & (2 * PAIRS_MAX - 1))
+			w->slot[h] = 0;
+	}
+	w->nseen = 0;
+	w->native = true;
+	w->hidden = true;
+	w->started = false;
 }
 
 /* The directory itself, then all that can be beneath it. */
 static void
 walk_tree(struct walk *w, const char *dir)
 {
-	uint32_t state = w->a->dfa.start;
+	const uint8_t *classes = w->a->globs.classes;
+	struct pair p = { { 0 } };
+	size_t i;
 
-	memset(w->seen, 0,
-	    (w->a->dfa.nrows + w->a->dfa.nsparse) * sizeof(*w->seen));
-	w->ntodo = 0;
-	w->native = true;
-	w->hidden = true;
-	w->started = false;
+	walk_begin(w);
+	for (i = 0; i < w->a->ndfas; i++)
+		p.state[i] = w->a->dfa[i].start;
 	for (; *dir != '\0'; dir++)
-		state = next_state(w, state, *dir);
-	walk_judge(w, state);
-	walk_successors(w, next_state(w, state, '/'));
-	while (w->ntodo > 0 && (w->native || w->hidden)) {
-		state = w->todo[--w->ntodo];
-		walk_judge(w, state);
-		walk_successors(w, state);
+		p = pair_next(w, &p, classes[(uint8_t)*dir]);
+	walk_judge(w, &p);
+	walk_successors(w, pair_next(w, &p, classes['/']));
+	for (i = 0; i < w->nseen && (w->native || w->hidden); i++) {
+		walk_judge(w, &w->seen[i]);
+		walk_successors(w, w->seen[i]);
 	}
 }
 
 void
-plan_build(struct plan *plan, const struct policy *p,
-    const struct automaton *a, const char *workspace, bool native)
+plan_build(struct plan *plan, const struct policy *p, const struct automaton *a,
+    const char *workspace, bool native)
 {
 	struct walk w = { .policy = p, .a = a };
-	size_t i, n = a->dfa.nrows + a->dfa.nsparse;
+	size_t i;
 	struct plan_row *row;
 
 	memset(plan, 0, sizeof(*plan));
 	for (i = 1; i < 256; i++)
 		w.used[a->globs.classes[i]] = true;
-	w.seen = calloc(n, sizeof(*w.seen));
-	w.todo = calloc(n, sizeof(*w.todo));
+	w.slot = calloc(2 * PAIRS_MAX, sizeof(*w.slot));
 	/* without memory there is no plan, and fsd serves everything */
-	for (i = 0; w.seen != NULL && w.todo != NULL &&
-	     i < sizeof(sysdirs) / sizeof(sysdirs[0]);
+	for (i = 0; w.slot != NULL && i < sizeof(sysdirs) / sizeof(sysdirs[0]);
 	     i++) {
 		if (path_is_beneath(workspace, sysdirs[i].path) ||
 		    path_is_beneath(sysdirs[i].path, workspace))
@@ -179,5 +212,5 @@ plan_build(struct plan *plan, const struct policy *p,
 		snprintf(row->path, sizeof(row->path), "%s", sysdirs[i].path);
 	}
 	free(w.seen);
-	free(w.todo);
+	free(w.slot);
 }

@@ -21,6 +21,7 @@ struct tree_node {
 
 struct maker {
 	const struct globs *globs;
+	unsigned part;
 	struct nfa *nfa;
 	struct tree_node *tree;
 	size_t ntree;
@@ -109,7 +110,8 @@ tree_make(struct maker *m)
 	memset(&m->tree[0], 0, sizeof(m->tree[0]));
 	m->ntree = 1;
 	for (i = 0; i < m->globs->npatterns; i++) {
-		if (!m->globs->pattern[i].hard && tree_add(m, i) == -1)
+		if (m->globs->pattern[i].part == m->part &&
+		    tree_add(m, i) == -1)
 			return -1;
 	}
 	return 0;
@@ -290,8 +292,8 @@ node_make(struct maker *m, uint32_t t)
 	if (answers_make(m, m->tree[t].pattern, &node.answers) == -1 ||
 	    edges_make(m, t, &nedges) == -1)
 		return -1;
-	h = hash_words(
-	    (const uint32_t *)(const void *)(nfa->edge + nfa->nedges),
+	h = hash_words((const uint32_t *)(const void *)(nfa->edge +
+			   nfa->nedges),
 	    nedges * sizeof(struct edge) / sizeof(uint32_t));
 	h = (h ^ node.answers * 0x9e3779b1U ^ node.loop * 0x85ebca6bU);
 	for (h &= m->nslots - 1; m->slot[h] != 0;
@@ -337,9 +339,9 @@ graph_make(struct maker *m)
 }
 
 int
-nfa_build(struct nfa *nfa, const struct globs *globs)
+nfa_build(struct nfa *nfa, const struct globs *globs, unsigned part)
 {
-	struct maker m = { .globs = globs, .nfa = nfa };
+	struct maker m = { .globs = globs, .part = part, .nfa = nfa };
 	int ret = -1;
 
 	memset(nfa, 0, sizeof(*nfa));

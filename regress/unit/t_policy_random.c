@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiler against a reading of the policy that is too simple to be wrong:
+ * random policies of all families, by every form of automaton, must decide
+ * random questions as naive.c does. And no row of a mount plan may change a
+ * decision.
+ */
+#include <time.h>
+
+#include "image.h"
+#include "rndpolicy.h"
+#include "t.h"
+
+#define QUESTIONS 500 /* a policy */
+#define READ_OPS                                                               \
+	(1U << FILE_OP_OPEN | 1U << FILE_OP_READ | 1U << FILE_OP_STAT |        \
+	    1U << FILE_OP_LIST | 1U << FILE_OP_READLINK |                      \
+	    1U << FILE_OP_ACCESS)
+
+static const struct vars vars = { "/a/b/c", "/home/u", "u" };
+
+/* A policy, compiled, and read by itself. */
+struct both {
+	struct policy policy;
+	struct compiled out;
+	struct image image;
+	struct naive *naive;
+};
+
+static size_t asked, wrong, decided[FAMILY_MAX];
+
+static bool
+both_make(struct both *b, enum auto_force force)
+{
+	struct aerr e = { 0 };
+	int ret;
+
+	memset(&b->image, 0, sizeof(b->image));
+	auto_force = force;
+	ret = policy_compile(&b->policy, &vars, false, &b->out, &e);
+	auto_force = AUTO_BEST;
+	if (ret == -1) {
+		printf("# %s\n", e.message);
+		return false;
+	}
+	b->image.base = b->out.image.data;
+	b->image.size = b->out.image.len;
+	b->naive = naive_new(&b->policy, &vars);
+	return image_verify(&b->image) == 0 &&
+	    image_prepare(&b->image, &e) == 0 && b->naive != NULL;
+}
+
+static void
+both_free(struct both *b)
+{
+	naive_free(b->naive);
+	if (b->image.unprepare != NULL)
+		b->image.unprepare(&b->image);
+	compiled_free(&b->out);
+}
+
+static void
+compare(const struct both *b, const struct naive_query *q, int ret,
+    const struct verdict *v, const char *subject)
+{
+	struct naive_answer a;
+	int want = naive_eval(b->naive, q, &a);
+
+	asked++;
+	if (want == 0 && a.rule != SIZE_MAX)
+		decided[q->family]++;
+	if (ret == want &&
+	    (ret == -1 ? v->decision == DECISION_DENY :
+			 v->decision == a.decision &&
+			strcmp(v->rule_name, a.rule_name) == 0))
+		return;
+	if (wrong++ < 5)
+		printf("# family %d op %u %s: %d %d %s, want %d %d %s\n",
+		    q->family, q->op, subject, ret, v->decision, v->rule_name,
+		    want, a.decision, a.rule_name);
+}
+
+static void
+ask_path(const struct both *b, bool sockets)
+{
+	struct naive_query q = { 0 };
+	struct verdict v;
+	char path[128];
+	bool tree;
+	int ret;
+
+	rnd_path(path, sizeof(path), sockets);
+	q.path = path;
+	q.len = strlen(path);
+	if (sockets) {
+		q.family = FAMILY_UNIX;
+		q.op = rnd(UNIX_OP_MAX);
+		ret = image_eval_unix(&b->image, (enum unix_op)q.op, path,
+		    q.len, &v);
+	} else {
+		q.op = rnd(FILE_OP_MAX);
+		ret = image_eval_file(&b->image, (enum file_op)q.op, path,
+		    q.len, &v);
+		if (v.rule < b->policy.family[FAMILY_FILE].n) {
+			const struct rule *r =
+			    &b->policy.family[FAMILY_FILE].rule[v.rule];
+			const char *to = image_file_redirect(&b->image, &v,
+			    &tree);
+
+			wrong += strcmp(to,
+				     r->file.redirect_to == NULL ?
+					 "" :
+					 r->file.redirect_to) != 0 ||
+			    tree != r->file.preserve_tree ||
+			    v.timeout_ms != r->timeout_ms;
+		}
+	}
+	compare(b, &q, ret, &v, path);
+}
+
+static void
+ask_env(const struct both *b, const struct verdict *rule)
+{
+	static const char *const parts[] = { "A", "B", "_", "LD_", "PRELOAD",
+		"C" };
+	const struct rules *rules = &b->policy.family[FAMILY_COMMAND];
+	const struct env_rules *env = &b->policy.env;
+	struct naive_answer a;
+	struct env_limits l;
+	struct verdict v;
+	char name[64];
+
+	rnd_text(name, sizeof(name), parts, COUNT(parts), 1 + rnd(3));
+	naive_env(b->naive, rule->rule, name, &a);
+	asked++;
+	if (image_eval_env(&b->image, rule, name, strlen(name), &v) == -1 ||
+	    v.decision != a.decision || strcmp(v.rule_name, a.rule_name) != 0) {
+		if (wrong++ < 5)
+			printf("# env %s: %s, want %s\n", name, v.rule_name,
+			    a.rule_name);
+	}
+	if (rule->rule < rules->n && rules->rule[rule->rule].command.env.given)
+		env = &rules->rule[rule->rule].command.env;
+	image_env_limits(&b->image, rule, &l);
+	wrong += l.max_bytes != env->max_bytes || l.max_keys != env->max_keys ||
+	    l.block_iteration != env->block_iteration;
+}
+
+static void
+ask_command(const struct both *b)
+{
+	static const char *const parts[] = { "a", "b", "A", ".real", "/", "ab",
+		"B", "{a,b}", "/bin/" };
+	const char *argv[4];
+	struct command_query c = { .argv = argv, .depth = rnd(3) };
+	struct naive_query q = { .family = FAMILY_COMMAND, .command = &c };
+	struct command_action act;
+	struct verdict v;
+	char command[64];
+	size_t len;
+	int ret;
+
+	do {
+		rnd_text(command, sizeof(command), parts, COUNT(parts),
+		    1 + rnd(4));
+		len = strlen(command);
+	} while (command[len - 1] == '/');
+	c.command = command;
+	for (c.argc = 0; c.argc < rnd(4); c.argc++)
+		argv[c.argc] = rnd_args[rnd(COUNT(rnd_args))];
+	ret = image_eval_command(&b->image, &c, &v);
+	compare(b, &q, ret, &v, command);
+	if (rnd(8) == 0)
+		ask_env(b, &v);
+	image_command_action(&b->image, &v, &act);
+	if (v.rule < b->policy.family[FAMILY_COMMAND].n) {
+		const struct words *w = &b->policy.family[FAMILY_COMMAND]
+					     .rule[v.rule]
+					     .command.redirect_args;
+		const char *word = act.args.first;
+		size_t i;
+
+		wrong += act.args.n != w->n;
+		for (i = 0; i < w->n && i < act.args.n; i++) {
+			wrong += strcmp(word, w->v[i]) != 0;
+			word = image_words_next(word);
+		}
+	}
+}
+
+static void
+ask_network(const struct both *b)
+{
+	static const char *const parts[] = { "a", "b", ".", "A", "a.b", ".b" };
+	static const uint16_t ports[] = { 80, 443, 1, 2, 0, 99 };
+	uint8_t addr[16];
+	struct net_query n = { 0 };
+	struct naive_query q = { .family = FAMILY_NETWORK, .network = &n };
+	struct verdict v;
+	char host[64];
+	int ret;
+
+	rnd_text(host, sizeof(host), parts, COUNT(parts), rnd(5));
+	rnd_addr(addr);
+	n.host = rnd(5) == 0 ? NULL : host;
+	n.addr = rnd(5) == 0 ? NULL : addr;
+	n.port = ports[rnd(COUNT(ports))];
+	ret = image_eval_network(&b->image, &n, &v);
+	compare(b, &q, ret, &v, host);
+}
+
+static void
+ask_signal(const struct both *b)
+{
+	static const char *const parts[] = { "A", "B", "LD_", "_" };
+	struct signal_query s = { 0 };
+	struct naive_query q = { .family = FAMILY_SIGNAL, .signal = &s };
+	struct signal_action act;
+	struct verdict v;
+	char process[32];
+	int ret;
+
+	rnd_text(process, sizeof(process), parts, COUNT(parts), rnd(4));
+	s.signo = rnd(2) == 0 ? 8 + rnd(5) : 1 + rnd(63);
+	s.relations = rnd(1U << SIGNAL_TARGET_MAX);
+	s.target_pid = rnd(8);
+	s.process = process;
+	ret = image_eval_signal(&b->image, &s, &v, &act);
+	compare(b, &q, ret, &v, process);
+	if (v.rule < b->policy.family[FAMILY_SIGNAL].n) {
+		const struct signal_part *part =
+		    &b->policy.family[FAMILY_SIGNAL].rule[v.rule].signal;
+
+		wrong += act.fallback != part->fallback ||
+		    act.redirect_signo != part->redirect_signo;
+	}
+}
+
+static void
+ask_redirect(const struct both *b)
+{
+	struct naive_query q = { .family = FAMILY_DNS + rnd(2) };
+	struct redirect r;
+	struct verdict v;
+	char subject[64];
+	int ret;
+
+	rnd_text(subject, sizeof(subject), rnd_args, COUNT(rnd_args), rnd(4));
+	q.subject = subject;
+	ret = image_eval_redirect(&b->image, q.family, subject, &v, &r);
+	compare(b, &q, ret, &v, subject);
+	wrong += (v.decision == DECISION_REDIRECT) != (r.to[0] != '\0');
+}
+
+static void
+ask(const struct both *b)
+{
+	switch (rnd(8)) {
+	case 0:
+	case 1:
+		ask_path(b, false);
+		break;
+	case 2:
+		ask_path(b, true);
+		break;
+	case 3:
+		ask_command(b);
+		break;
+	case 4:
+	case 5:
+		ask_network(b);
+		break;
+	case 6:
+		ask_signal(b);
+		break;
+	default:
+		ask_redirect(b);
+		break;
+	}
+}
+
+/* A row says what each question beneath its directory is answered. */
+static void
+check_plan(const struct both *b)
+{
+	const struct plan_row *row;
+	struct verdict v, first;
+	char path[512];
+	size_t i, k, n;
+	uint32_t op;
+	bool allow;
+
+	for (i = 0; i < b->out.plan.n; i++) {
+		row = &b->out.plan.row[i];
+		n = (size_t)snprintf(path, sizeof(path), "%s", row->path);
+		image_eval_file(&b->image, 0, path, n, &first);
+		for (k = 0; k < 30; k++) {
+			path[n] = '\0';
+			if (k > 0) {
+				path[n] = '/';
+				rnd_text(path + n + 1, 100, rnd_paths,
+				    COUNT(rnd_paths), 1 + rnd(5));
+			}
+			op = rnd(FILE_OP_MAX);
+			image_eval_file(&b->image, (enum file_op)op, path,
+			    strlen(path), &v);
+			asked++;
+			allow = row->kind == MOUNT_NATIVE_RO &&
+			    (READ_OPS >> op & 1) != 0;
+			if (v.decision ==
+				(allow ? DECISION_ALLOW : DECISION_DENY) &&
+			    (row->kind != MOUNT_HIDDEN || v.rule == first.rule))
+				continue;
+			if (wrong++ < 5)
+				printf("# plan %s %d: %u %s: %s\n", row->path,
+				    row->kind, op, path, v.rule_name);
+		}
+	}
+}
+
+/* n policies by one form of automaton. */
+static size_t
+run(enum auto_force force, size_t n)
+{
+	size_t i, k, plans = 0;
+	struct both b;
+
+	for (i = 0; i < n; i++) {
+		rnd_policy(&b.policy);
+		if (!both_make(&b, force)) {
+			wrong++;
+		} else {
+			for (k = 0; k < QUESTIONS; k++)
+				ask(&b);
+			check_plan(&b);
+			plans += b.out.plan.n;
+		}
+		both_free(&b);
+		rnd_policy_free(&b.policy);
+	}
+	return plans;
+}
+
+/* It would not be a test if it found nothing wrong in what is. */
+static void
+test_notices(void)
+{
+	enum family f;
+	struct both b;
+	struct rule r;
+	size_t i, k, was, noticed[FAMILY_MAX] = { 0 };
+
+	for (f = 0; f < FAMILY_MAX; f++) {
+		for (i = 0; i < 400 && noticed[f] == 0; i++) {
+			rnd_policy(&b.policy);
+			if (b.policy.family[f].n >= 2 &&
+			    both_make(&b, AUTO_BEST)) {
+				/* after it was compiled */
+				r = b.policy.family[f].rule[0];
+				b.policy.family[f].rule[0] =
+				    b.policy.family[f].rule[1];
+				b.policy.family[f].rule[1] = r;
+				was = wrong;
+				wrong = 1000;
+				naive_free(b.naive);
+				b.naive = naive_new(&b.policy, &vars);
+				for (k = 0; k < QUESTIONS; k++)
+					ask(&b);
+				noticed[f] = wrong - 1000;
+				wrong = was;
+				both_free(&b);
+			}
+			rnd_policy_free(&b.policy);
+		}
+		T(noticed[f] > 0,
+		    "family %d: two rules in the wrong order are "
+		    "noticed",
+		    f);
+	}
+}
+
+/* The same policy always gives the same bytes. */
+static void
+test_same(void)
+{
+	struct compiled one, two;
+	struct policy p;
+	struct aerr e;
+	size_t i, differ = 0;
+
+	for (i = 0; i < 100; i++) {
+		rnd_policy(&p);
+		if (policy_compile(&p, &vars, false, &one, &e) == -1 ||
+		    policy_compile(&p, &vars, false, &two, &e) == -1 ||
+		    one.image.len != two.image.len ||
+		    memcmp(one.image.data, two.image.data, one.image.len) != 0)
+			differ++;
+		compiled_free(&one);
+		compiled_free(&two);
+		rnd_policy_free(&p);
+	}
+	T(differ == 0, "100 policies give the same bytes twice");
+}
+
+int
+main(void)
+{
+	static const char *const names[] = { "as policies are compiled",
+		"bit sets", "two automata", "all of them" };
+	static const size_t n[] = { 1000, 300, 300, 400 };
+	enum auto_force force;
+	enum family f;
+	size_t plans;
+
+	for (force = 0; force < AUTO_FORCE_MAX; force++) {
+		wrong = 0;
+		asked = 0;
+		plans = run(force, n[force]);
+		T(wrong == 0, "%s: %zu questions, %zu wrong", names[force],
+		    asked, wrong);
+		if (force == AUTO_BEST)
+			T(plans > 100, "%zu rows of mount plans", plans);
+	}
+	for (f = 0; f < FAMILY_MAX; f++)
+		T(decided[f] > 10000, "family %d: %zu decided by a rule", f,
+		    decided[f]);
+	test_notices();
+	test_same();
+	return done_testing();
+}
