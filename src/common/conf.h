@@ -33,6 +33,13 @@ enum {
 	SCOPE_ALL
 };
 
+/* sandbox.seccomp.shellc.opaque: how a script that cannot be read is met. */
+enum shellc_opaque {
+	OPAQUE_ENFORCE,
+	OPAQUE_ALLOW,
+	OPAQUE_DENY
+};
+
 struct conf {
 /* clang-format off */
 #define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;

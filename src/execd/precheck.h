@@ -6,6 +6,7 @@
 #ifndef PRECHECK_H
 #define PRECHECK_H
 
+#include "conf.h"
 #include "image.h"
 #include "spec.h"
 
@@ -21,13 +22,6 @@ struct precheck {
 	/* names that the environment rules left out, for the record */
 	const char **dropped;
 	size_t ndropped;
-};
-
-/* How an opaque shell script is met: sandbox.seccomp.shellc.opaque. */
-enum shellc_opaque {
-	OPAQUE_ENFORCE,
-	OPAQUE_ALLOW,
-	OPAQUE_DENY
 };
 
 /* Decides. The preset is DENY, and stays it on any failure. */
