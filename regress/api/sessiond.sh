@@ -64,7 +64,7 @@ want "rest" "$(api GET "/api/v1/sessions/s1/output/$cmd?offset=1999999&limit=10"
     jq -c '[.data, .has_more, .truncated, .total_bytes]')" '["\n",false,true,3000000]'
 api GET "/api/v1/sessions/s1/output/$cmd?limit=x" >/dev/null
 want "limit" "$(status)" 400
-want "spool" "$(stat -c %a "$T/spool/s1" "$T/spool/s1/$cmd.stdout" | tr '\n' ' ')" "700 600 "
+want "spool" "$(stat -c %a "$T/spool/$(id -u)-s1" "$T/spool/$(id -u)-s1/$cmd.stdout" | tr '\n' ' ')" "700 600 "
 
 # three at a time
 for i in 1 2 3 4 5; do

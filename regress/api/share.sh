@@ -63,7 +63,7 @@ api POST /api/v1/sessions/b1/exec '{"command":"sh","args":["-c",
     "while :; do : >a; rm a; done"], "timeout":"60s","include_events":"none"}' >"$T/flood.json"
 want "outcome" "$(jq -r .result.error.code "$T/flood.json")" E_SESSION_ENDED
 want_in "reason" "$(cat "$T/flood.json")" audit.max_session_size
-[ "$(stat -c %s "$T/var/log/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"
+[ "$(stat -c %s "$T/var/log/$BOB_UID/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"
 want "bob's other session" "$(run_in b2 echo alive)" alive
 API_USER=alice
 want "alice's session" "$(run_in a1 echo alive)" alive

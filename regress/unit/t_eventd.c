@@ -157,14 +157,20 @@ stop(void)
 }
 
 static void
-session_open(uint64_t session, const char *id)
+session_open_uid(uint64_t session, uint32_t uid, const char *id)
 {
-	struct msg_event_open m = { .session = session, .uid = 1000 };
+	struct msg_event_open m = { .session = session, .uid = uid };
 
 	snprintf(m.session_id, sizeof(m.session_id), "%s", id);
 	snprintf(m.policy, sizeof(m.policy), "default");
 	snprintf(m.workspace, sizeof(m.workspace), "/home/u/w");
 	msg_send_event_open(d.privd, 0, &m, NULL);
+}
+
+static void
+session_open(uint64_t session, const char *id)
+{
+	session_open_uid(session, 1000, id);
 }
 
 static void
@@ -348,7 +354,7 @@ test_reuse(void)
 	T(has("life-3") && !has(first), "ids differ from run to run");
 	session_close(2, SESS_DESTROYED);
 	ring_unmap(&r);
-	snprintf(path, sizeof(path), "%s/again.jsonl", d.dir);
+	snprintf(path, sizeof(path), "%s/1000/again.jsonl", d.dir);
 	T(access(path, F_OK) == 0, "one file a name");
 }
 
@@ -359,6 +365,43 @@ wait_broken(void)
 	while (d.broken == 0 && chan_step(d.privd, 5000) == 1)
 		continue;
 	return d.broken;
+}
+
+/* Two users may call their sessions the same. */
+static void
+test_users(void)
+{
+	struct ring hers, his;
+	struct stat st;
+
+	session_open_uid(5, 1001, "same");
+	session_ring(5, ROLE_FSD, &hers);
+	session_open_uid(6, 1002, "same");
+	session_ring(6, ROLE_FSD, &his);
+	file_event(&hers, "c", "/w/hers", DECISION_ALLOW);
+	file_event(&his, "c", "/w/his", DECISION_ALLOW);
+	do {
+		query(5, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(d.count == 1 && has("/w/hers"), "her session's events");
+	do {
+		query(6, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(d.count == 1 && has("/w/his"), "his session's events");
+	session_close(5, SESS_DESTROYED);
+	session_close(6, SESS_DESTROYED);
+	ring_unmap(&hers);
+	ring_unmap(&his);
+	T(fstatat(d.dir_fd, "1001/same.jsonl", &st, 0) == 0 &&
+		fstatat(d.dir_fd, "1002/same.jsonl", &st, 0) == 0,
+	    "a file each");
+	T(fstatat(d.dir_fd, "1001", &st, 0) == 0 &&
+		(st.st_mode & 07777) == 0700,
+	    "in a directory each");
+	T(symlinkat("1001", d.dir_fd, "1003") == 0, "a link in the way");
+	session_open_uid(7, 1003, "same");
+	T(wait_broken() == 7, "it is not followed");
+	session_close(7, SESS_HELPER_DIED);
 }
 
 static void
@@ -419,7 +462,7 @@ test_hostile(void)
 
 	fd = openat(d.dir_fd, "victim", O_RDWR | O_CREAT, 0600);
 	close(fd);
-	T(symlinkat("victim", d.dir_fd, "link.jsonl") == 0,
+	T(symlinkat("../victim", d.dir_fd, "1000/link.jsonl") == 0,
 	    "a link in the way");
 	session_open(14, "link");
 	T(wait_broken() == 14, "a link is not followed");
@@ -437,7 +480,7 @@ test_continue(void)
 	ssize_t n;
 	int fd;
 
-	fd = openat(d.dir_fd, "cut.jsonl", O_RDWR | O_CREAT, 0600);
+	fd = openat(d.dir_fd, "1000/cut.jsonl", O_RDWR | O_CREAT, 0600);
 	T(write(fd, "{\"half", 6) == 6, "a file that ends within a line");
 	session_open(20, "cut");
 	session_ring(20, ROLE_FSD, &r);
@@ -514,7 +557,7 @@ test_speed(int count)
 	query(40, "cmd-speed", "", "", 5000, 0, false);
 	t2 = seconds();
 	T(d.count == 5000, "5000 of them");
-	if (fstatat(d.dir_fd, "speed.jsonl", &st, 0) == -1)
+	if (fstatat(d.dir_fd, "1000/speed.jsonl", &st, 0) == -1)
 		abort();
 	printf("# %.0f events/s, %.0f bytes an event, query of 5000: %.1f ms\n",
 	    count / (t1 - t0), (double)st.st_size / count, (t2 - t1) * 1000);
@@ -522,18 +565,32 @@ test_speed(int count)
 	ring_unmap(&r);
 }
 
+/* Everything beneath a directory, which a user's logs are one of. */
 static void
-clean(void)
+empty(int fd)
 {
-	DIR *dir = fdopendir(d.dir_fd);
+	DIR *dir = fdopendir(fd);
 	struct dirent *e;
+	int sub;
 
 	if (dir == NULL)
 		return;
 	rewinddir(dir);
-	while ((e = readdir(dir)) != NULL)
-		unlinkat(d.dir_fd, e->d_name, 0);
+	while ((e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.' || unlinkat(fd, e->d_name, 0) == 0)
+			continue;
+		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (sub != -1)
+			empty(sub);
+		unlinkat(fd, e->d_name, AT_REMOVEDIR);
+	}
 	closedir(dir);
+}
+
+static void
+clean(void)
+{
+	empty(d.dir_fd);
 	rmdir(d.dir);
 }
 
@@ -555,6 +612,7 @@ main(void)
 		return done_testing();
 	test_basic();
 	test_reuse();
+	test_users();
 	test_hostile();
 	test_continue();
 	test_commands();

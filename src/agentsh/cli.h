@@ -122,7 +122,7 @@ int session_check(const struct args *, const char *id, const char *root);
 
 /* exec_args.c, exec_request.c, exec_show.c */
 struct exec_plan {
-	char id[AGENTSH_ID_MAX + 1];
+	char id[AGENTSH_SNAME_MAX + 1];
 	char root[PATH_MAX];
 	const char *events;
 	bool json;

@@ -415,7 +415,8 @@ esess_open(const struct msg_event_open *m)
 		fatalx("out of memory");
 	TAILQ_INSERT_TAIL(&sessions, s, entry);
 	if (!session_id_is_valid(s->id) ||
-	    evlog_open(&s->log, eventd.p.dir_fd[DIR_LOG], s->id) == -1) {
+	    evlog_open(&s->log, eventd.p.dir_fd[DIR_LOG], m->uid, s->id) ==
+		-1) {
 		log_warn("log of session %s", s->id);
 		esess_break(s, "its event log cannot be written");
 		return;

@@ -90,8 +90,9 @@ struct evlog {
 	size_t ncmds; /* ever seen; the table is used round */
 };
 
-/* Makes or continues the file of the session beneath dir. 0 or -1, errno. */
-int evlog_open(struct evlog *, int dir, const char *session_id);
+/* Makes or continues the file of the session, UID/ID.jsonl beneath top. 0 or
+ * -1, errno. */
+int evlog_open(struct evlog *, int top, uint32_t uid, const char *session_id);
 void evlog_close(struct evlog *);
 int evlog_put(struct evlog *, const struct erec *, const char *prefix,
     uint64_t seq, const char *session_id);

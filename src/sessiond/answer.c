@@ -146,7 +146,8 @@ put_pagination(yajl_gen g, const struct command *cmd)
 	if (st->spooled > shown) {
 		snprintf(next, sizeof(next),
 		    "agentsh output %s %s --stream stdout --offset %zu --limit %d",
-		    cmd->sess->id, cmd->id, shown, AGENTSH_INLINE_OUTPUT);
+		    session_name(cmd->sess, cmd->client_uid), cmd->id, shown,
+		    AGENTSH_INLINE_OUTPUT);
 		json_put_str(g, "next_command", next);
 	}
 	yajl_gen_map_close(g);
@@ -263,7 +264,7 @@ answer_send(struct command *cmd, struct event_set *set)
 	time_text(when, sizeof(when), cmd->started_ns);
 	yajl_gen_map_open(g);
 	json_put_str(g, "command_id", cmd->id);
-	json_put_str(g, "session_id", cmd->sess->id);
+	json_put_str(g, "session_id", session_name(cmd->sess, cmd->client_uid));
 	json_put_str(g, "timestamp", when);
 	json_key(g, "request");
 	put_request(g, cmd);

@@ -186,7 +186,10 @@ events_route(struct request *rq, bool search)
 		return;
 	TAILQ_FOREACH(kv, &keys, next) {
 		if (search && strcmp(kv->key, "session_id") == 0) {
-			snprintf(rq->id, sizeof(rq->id), "%s", kv->value);
+			/* a longer one is no session's, and stays that */
+			snprintf(rq->id, sizeof(rq->id), "%s",
+			    strlen(kv->value) < sizeof(rq->id) ? kv->value :
+								 ":");
 			continue;
 		}
 		why = events_param(&q, kv->key, kv->value, &known);

@@ -188,6 +188,7 @@ exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
 		return;
 	}
 	cmd->rq = rq;
+	cmd->client_uid = rq->uid;
 	http_wait(rq, exec_client_gone, cmd);
 	if (spec_fd == -1) {
 		snprintf(cmd->message, sizeof(cmd->message), "%s", err);

@@ -58,13 +58,13 @@ session_state_name(const struct session *s)
 }
 
 static void
-session_put(yajl_gen g, const struct session *s)
+session_put(yajl_gen g, const struct session *s, uint32_t uid)
 {
 	char when[64];
 
 	time_text(when, sizeof(when), s->created_ns);
 	yajl_gen_map_open(g);
-	json_put_str(g, "id", s->id);
+	json_put_str(g, "id", session_name(s, uid));
 	json_put_str(g, "state", session_state_name(s));
 	json_put_str(g, "created_at", when);
 	json_put_str(g, "workspace", s->workspace);
@@ -84,7 +84,7 @@ session_reply(struct request *rq, int status, const struct session *s)
 		http_error(rq, 500, "out of memory");
 		return;
 	}
-	session_put(g, s);
+	session_put(g, s, rq->uid);
 	http_reply(rq, status, g);
 }
 
@@ -156,7 +156,7 @@ session_check_body(struct request *rq, const struct create_body *body)
 		    "field \"policy\" is not the name of a policy");
 		return -1;
 	}
-	if (body->id != NULL && session_find(body->id) != NULL) {
+	if (body->id != NULL && session_find(rq->uid, body->id) != NULL) {
 		http_error(rq, 409, "session already exists");
 		return -1;
 	}
@@ -236,7 +236,7 @@ api_session_list(struct request *rq)
 	yajl_gen_array_open(g);
 	TAILQ_FOREACH(s, &sessiond.sessions, entry) {
 		if (session_is_visible(s, rq->uid))
-			session_put(g, s);
+			session_put(g, s, rq->uid);
 	}
 	yajl_gen_array_close(g);
 	http_reply(rq, 200, g);
@@ -292,7 +292,7 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 			http_error(rq, 500, "out of memory");
 		return 0;
 	}
-	log_info("session %s: ready for uid %u", s->id, s->uid);
+	log_info("session %s of uid %u: ready", s->id, s->uid);
 	session_reply(rq, 201, s);
 	return 0;
 }
@@ -329,7 +329,8 @@ sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 		return -1;
 	if ((s = session_by_number(m.session)) == NULL)
 		return -1;
-	log_info("session %s: ended: %s", s->id, sess_reason_name(m.reason));
+	log_info("session %s of uid %u: ended: %s", s->id, s->uid,
+	    sess_reason_name(m.reason));
 	session_ended(s,
 	    m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
 	return 0;

@@ -27,7 +27,7 @@ put_inspect(yajl_gen g, const struct command *cmd)
 	char text[512];
 
 	snprintf(text, sizeof(text), "agentsh events %s --command %s",
-	    cmd->sess->id, cmd->id);
+	    session_name(cmd->sess, cmd->client_uid), cmd->id);
 	put_suggestion(g, "inspect_events", text,
 	    "see every operation of the command");
 }

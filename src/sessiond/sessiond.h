@@ -40,7 +40,7 @@ struct request {
 	bool tcp;
 	uint8_t family; /* of a TCP client */
 	uint16_t client_port;
-	char id[AGENTSH_ID_MAX + 1];		/* {id} */
+	char id[AGENTSH_SNAME_MAX + 1];		/* {id}: ID or UID:ID */
 	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
 	struct event *gone;			/* the client closed its end */
 	void (*cancel)(struct request *, void *);
@@ -147,7 +147,8 @@ struct command {
 	char id[AGENTSH_CMDID_MAX + 1];
 	enum cmd_state state;
 	enum cmd_outcome outcome;
-	struct request *rq;	   /* NULL: nobody waits for the answer */
+	struct request *rq; /* NULL: nobody waits for the answer */
+	uint32_t client_uid;
 	struct event_query *query; /* runs */
 	struct exec_body body;
 	enum include_events include;
@@ -251,12 +252,14 @@ void conns_reply(int fd);
 /* session.c: the table */
 struct session *session_new(const char *id, uint32_t uid);
 void session_free(struct session *);
-struct session *session_find(const char *id);
+struct session *session_find(uint32_t uid, const char *id);
 struct session *session_by_number(uint64_t);
 /* The session of the request's {id}, if the client may see it; else it answers
  * 404 and returns NULL. */
 struct session *session_of(struct request *);
 bool session_is_visible(const struct session *, uint32_t uid);
+/* What a client of this uid calls it; until the next call. */
+const char *session_name(const struct session *, uint32_t uid);
 void session_touch(struct session *);
 void session_stop(struct session *, enum sess_reason);
 int session_wait_end(struct session *, struct request *);
