@@ -15,6 +15,7 @@
 #define EVENTS_LIMIT 200
 #define EVENTS_LIMIT_MAX 5000
 #define OUTPUT_LIMIT 65536
+#define OUTPUT_COPIES 4 /* as it is, as text, in base64 */
 #define OUTPUT_LIMIT_MAX 10485760
 
 /* A question whose client waits. */
@@ -120,6 +121,12 @@ events_done(struct event_set *set, void *arg)
 		event_set_free(set);
 		return;
 	}
+	if (set->refused) {
+		yajl_gen_free(g);
+		event_set_free(set);
+		http_error(rq, 429, "%s", SHARE_TEXT);
+		return;
+	}
 	yajl_gen_array_open(g);
 	for (i = 0; i < set->n; i++)
 		json_raw(g, set->line[i].text, set->line[i].len);
@@ -148,7 +155,8 @@ events_ask(struct request *rq, const struct msg_event_query *q)
 		return;
 	}
 	w->rq = rq;
-	if ((w->query = event_query_start(q, events_done, w)) == NULL) {
+	if ((w->query = event_query_start(q, rq->uid, events_done, w)) ==
+	    NULL) {
 		free(w);
 		http_error(rq, 503, "too many requests are waiting");
 		return;
@@ -234,12 +242,23 @@ output_send(struct request *rq, struct command *cmd,
     const struct output_query *q)
 {
 	struct stream *st = &cmd->stream[strcmp(q->stream, "stderr") == 0];
-	char *data = malloc((size_t)q->limit);
-	yajl_gen g = json_new();
+	uint64_t left = st->spooled > q->offset ? st->spooled - q->offset : 0;
+	uint64_t want = left < q->limit ? left : q->limit;
+	uint32_t uid = rq->uid;
+	char *data;
+	yajl_gen g;
 	long n;
 
+	/* until it is in the connection's buffer, which is charged then */
+	if (!share_take(uid, OUTPUT_COPIES * want)) {
+		http_error(rq, 429, "%s", SHARE_TEXT);
+		return;
+	}
+	data = malloc((size_t)want + 1);
+	g = json_new();
 	if (data == NULL || g == NULL ||
-	    (n = spool_read(st, q->offset, data, (size_t)q->limit)) == -1) {
+	    (n = spool_read(st, q->offset, data, (size_t)want)) == -1) {
+		share_give(uid, OUTPUT_COPIES * want);
 		free(data);
 		if (g != NULL)
 			yajl_gen_free(g);
@@ -261,6 +280,7 @@ output_send(struct request *rq, struct command *cmd,
 	json_put_bool(g, "has_more", q->offset + (uint64_t)n < st->spooled);
 	yajl_gen_map_close(g);
 	free(data);
+	share_give(uid, OUTPUT_COPIES * want);
 	http_reply(rq, 200, g);
 }
 

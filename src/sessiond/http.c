@@ -209,6 +209,7 @@ http_request_cb(struct evhttp_request *ev, void *arg)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
 	const char *path;
 	struct request *rq;
+	bool fits;
 
 	rq = calloc(1, sizeof(*rq));
 	if (rq == NULL) {
@@ -219,15 +220,20 @@ http_request_cb(struct evhttp_request *ev, void *arg)
 	rq->listener = arg;
 	rq->tcp = rq->listener->tcp;
 	rq->fd = bufferevent_getfd(evhttp_connection_get_bufferevent(con));
-	conns_request(rq->fd, evhttp_connection_get_bufferevent(con));
+	fits = conns_request(rq->fd, evhttp_connection_get_bufferevent(con),
+	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));
 	path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
 	if (path == NULL || evhttp_uri_get_host(uri) != NULL) {
 		http_error(rq, 400, "malformed request");
 		return;
 	}
 	log_trace(LOG_HTTP, "request %s", path);
-	if (http_is_welcome(rq))
+	if (!http_is_welcome(rq))
+		return;
+	if (fits)
 		http_dispatch(rq, path);
+	else
+		http_error(rq, 429, "%s", SHARE_TEXT);
 }
 
 /* evhttp drops the connection; the request goes with it. */

@@ -28,6 +28,9 @@
 /* A path on which a session and its commands know home. */
 #define SESS_HOME "/tmp/home"
 
+/* A body is in the connection's buffer, in one piece, and decoded. */
+#define BODY_COPIES 3
+
 struct command;
 struct listener;
 struct session;
@@ -91,9 +94,10 @@ struct stream {
 	uint64_t total;	  /* bytes the command wrote */
 	uint64_t spooled; /* of them on disk, from the begin */
 	bool spool_full;  /* nothing more is kept */
+	bool keep_full;	  /* nothing more is put into data */
 	char *data;	  /* the first AGENTSH_INLINE_OUTPUT bytes */
 	size_t len;
-	size_t cap;
+	size_t cap; /* charged to the session's user */
 };
 
 enum {
@@ -192,6 +196,9 @@ struct event_set {
 	struct event_line *line;
 	size_t n;
 	bool incomplete; /* eventd could not be asked */
+	bool refused;	 /* no room in the user's share: there are no lines */
+	uint32_t uid;
+	uint64_t charged; /* to that user */
 };
 
 struct event_query;
@@ -235,13 +242,29 @@ const char *http_body(struct request *, size_t *len);
 /* ident.c: who the client is. 0 or -1. */
 int ident_open(void);
 int ident_request(struct request *);
+int ident_fd(int fd, uint32_t *uid);
 
 /* conns.c: how many clients there are, and how slow */
 struct bufferevent *conns_new(struct event_base *, void *);
 void conns_start(size_t max, void (*pause)(bool));
 void conns_stop(void);
-void conns_request(int fd, const struct bufferevent *);
+/* false: the request's copies are more than the user's share of memory. */
+bool conns_request(int fd, const struct bufferevent *, size_t body_len);
 void conns_reply(int fd);
+
+/* share.c: what each user takes */
+#define SHARE_TEXT                                                             \
+	"too much is under way for this user: read answers, then try again"
+/* Takes n bytes of memory, unless that is over the user's share. */
+bool share_take(uint32_t uid, uint64_t n);
+/* The same for what is there already and cannot be refused. */
+void share_add(uint32_t uid, uint64_t n);
+void share_give(uint32_t uid, uint64_t n);
+bool share_is_over(uint32_t uid);
+/* Bytes of the spool. */
+uint64_t share_spool_room(uint32_t uid);
+void share_spool_add(uint32_t uid, uint64_t n);
+void share_spool_give(uint32_t uid, uint64_t n);
 
 /* route.def's handlers */
 #define ROUTE(method, pattern, body, handler, help)                            \
@@ -276,6 +299,9 @@ int sessiond_on_sess_ended(struct chan *, struct imsg *);
 /* command.c */
 struct command *command_new(struct session *);
 void command_free(struct command *);
+/* Frees the oldest finished command with output of the user of this one, but
+ * not this one: true, or false when there is none. */
+bool command_evict_user(const struct command *);
 struct command *command_find(struct session *, const char *id);
 int command_start(struct command *, int spec_fd, int stdin_fd,
     uint64_t timeout_ms);
@@ -297,9 +323,9 @@ int env_build(struct json_list *, const struct session *,
     const struct json_pairs *, char *err, size_t errlen);
 void env_free(struct json_list *);
 
-/* evquery.c: asks eventd; the callback owns the set */
+/* evquery.c: asks eventd for a client of this uid; the callback owns the set */
 struct event_query *event_query_start(const struct msg_event_query *,
-    void (*done)(struct event_set *, void *), void *arg);
+    uint32_t uid, void (*done)(struct event_set *, void *), void *arg);
 void event_query_cancel(struct event_query *);
 void event_set_free(struct event_set *);
 int sessiond_on_event_result(struct chan *, struct imsg *);

@@ -77,10 +77,17 @@ void
 spool_put(struct stream *st, const void *data, size_t len)
 {
 	uint64_t room = sessiond.proc.conf.max_output - st->spooled;
+	uint32_t uid = st->cmd->sess->uid;
 	ssize_t n;
 
 	if (st->spool_full)
 		return;
+	/* older output goes before new is cut */
+	while (share_spool_room(uid) < (len < room ? len : room) &&
+	    command_evict_user(st->cmd))
+		continue;
+	if (share_spool_room(uid) < room)
+		room = share_spool_room(uid);
 	if (len >= room) {
 		st->spool_full = len > room;
 		len = (size_t)room;
@@ -103,6 +110,7 @@ spool_put(struct stream *st, const void *data, size_t len)
 		len -= (size_t)n;
 		st->spooled += (uint64_t)n;
 		st->cmd->sess->spooled += (uint64_t)n;
+		share_spool_add(uid, (uint64_t)n);
 	}
 }
 
@@ -153,6 +161,8 @@ spool_remove(struct command *cmd)
 		spool_file_name(&cmd->stream[i], name, sizeof(name));
 		unlinkat(cmd->sess->spool_fd, name, 0);
 		cmd->sess->spooled -= cmd->stream[i].spooled;
+		share_spool_give(cmd->sess->uid, cmd->stream[i].spooled);
+		cmd->stream[i].spooled = 0;
 	}
 }
 
