@@ -88,6 +88,8 @@ static void
 put_error(yajl_gen g, const char *code, const char *message,
     const struct command *cmd)
 {
+	const char *name;
+
 	json_key(g, "error");
 	yajl_gen_map_open(g);
 	json_put_str(g, "code", code);
@@ -98,6 +100,13 @@ put_error(yajl_gen g, const char *code, const char *message,
 		json_key(g, "context");
 		yajl_gen_map_open(g);
 		json_put_str(g, "policy_message", cmd->message);
+		yajl_gen_map_close(g);
+	}
+	if (cmd->outcome == OUT_FAILED &&
+	    (name = strerrorname_np((int)cmd->error)) != NULL) {
+		json_key(g, "context");
+		yajl_gen_map_open(g);
+		json_put_str(g, "errno", name);
 		yajl_gen_map_close(g);
 	}
 	yajl_gen_map_close(g);

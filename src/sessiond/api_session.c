@@ -141,27 +141,28 @@ session_check_body(struct request *rq, const struct create_body *body)
 	const struct conf *conf = &sessiond.proc.conf;
 
 	if (body->id != NULL && !session_id_is_valid(body->id)) {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_id",
 		    "field \"id\": letters, digits, \".\", \"_\" and "
 		    "\"-\", at most 128, a letter or digit first");
 		return -1;
 	}
 	if (body->workspace[0] != '/') {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_workspace",
 		    "field \"workspace\" must be an absolute path");
 		return -1;
 	}
 	if (body->policy != NULL && !policy_name_is_valid(body->policy)) {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_policy",
 		    "field \"policy\" is not the name of a policy");
 		return -1;
 	}
 	if (body->id != NULL && session_find(rq->uid, body->id) != NULL) {
-		http_error(rq, 409, "session already exists");
+		http_error_code(rq, 409, "exists", "session already exists");
 		return -1;
 	}
 	if (sessiond.nsessions >= conf->max_sessions) {
-		http_error(rq, 400, "session limit reached (%llu)",
+		http_error_code(rq, 400, "limit",
+		    "session limit reached (%llu)",
 		    (unsigned long long)conf->max_sessions);
 		return -1;
 	}
@@ -188,7 +189,7 @@ session_create(struct request *rq, const struct create_body *body)
 	    (body->real_paths == JSON_ABSENT && conf->real_paths != 0))
 		flags |= SESS_REAL_PATHS;
 	if ((s = session_new(id, rq->uid)) == NULL) {
-		http_error(rq, 500, "out of memory");
+		http_error_code(rq, 500, "internal", "out of memory");
 		return;
 	}
 	if (session_ask_privd(s, rq, body,
@@ -196,7 +197,8 @@ session_create(struct request *rq, const struct create_body *body)
 		flags) == -1) {
 		chan_forget(sessiond.proc.privd, s);
 		session_free(s);
-		http_error(rq, 503, "too many requests are waiting");
+		http_error_code(rq, 503, "busy",
+		    "too many requests are waiting");
 		return;
 	}
 	s->creator = rq;
@@ -214,10 +216,11 @@ api_session_create(struct request *rq)
 	memset(&body, 0, sizeof(body));
 	text = http_body(rq, &len);
 	if (text == NULL)
-		http_error(rq, 400, "invalid json: the body is empty");
+		http_error_code(rq, 400, "invalid_request",
+		    "invalid json: the body is empty");
 	else if (json_decode(create_fields, NCREATE, text, len, &body, err,
 		     sizeof(err)) == -1)
-		http_error(rq, 400, "%s", err);
+		http_error_code(rq, 400, "invalid_request", "%s", err);
 	else
 		session_create(rq, &body);
 	json_release(create_fields, NCREATE, &body);
@@ -289,7 +292,7 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 	if (r == -1 || rq == NULL) {
 		session_stop(s, r == -1 ? SESS_HELPER_DIED : SESS_DESTROYED);
 		if (rq != NULL)
-			http_error(rq, 500, "out of memory");
+			http_error_code(rq, 500, "internal", "out of memory");
 		return 0;
 	}
 	log_info("session %s of uid %u: ready", s->id, s->uid);
@@ -303,6 +306,7 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 	struct session *s = im->arg;
 	struct msg_sess_failed m;
 	struct request *rq;
+	const char *code = m.code;
 	int status;
 
 	(void)ch;
@@ -313,8 +317,12 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 	status = m.http_status >= 400 && m.http_status <= 599 ?
 	    (int)m.http_status :
 	    500;
+	/* a word, as all of ours are */
+	if (code[0] == '\0' ||
+	    code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
+		code = "internal";
 	if (rq != NULL)
-		http_error(rq, status, "%s", m.message);
+		http_error_code(rq, status, code, "%s", m.message);
 	return 0;
 }
 

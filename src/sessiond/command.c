@@ -431,6 +431,7 @@ sessiond_on_exec_failed(struct chan *ch, struct imsg *im)
 	if (msg_get_exec_failed(im, &m) == -1 || cmd == NULL ||
 	    m.command != cmd->number)
 		return -1;
+	cmd->error = m.error;
 	snprintf(cmd->message, sizeof(cmd->message), "%s", m.message);
 	command_end(cmd, OUT_FAILED);
 	return 0;

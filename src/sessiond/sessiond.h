@@ -159,6 +159,7 @@ struct command {
 	uint64_t started_ns;
 	struct stream stream[STREAM_MAX];
 	struct event *grace; /* output after the exit */
+	uint32_t error;	     /* errno of one that could not start */
 	uint32_t exit_code;
 	bool timed_out;
 	uint64_t duration_ms;
@@ -235,6 +236,9 @@ void http_reply_empty(struct request *, int status);
 void http_reply_plain(struct request *, const char *text);
 void http_error(struct request *, int status, const char *, ...)
     __attribute__((format(printf, 3, 4)));
+/* With a word for programs, for the routes that have one in agentsh-api(7). */
+void http_error_code(struct request *, int status, const char *code,
+    const char *, ...) __attribute__((format(printf, 4, 5)));
 void http_end(struct request *);
 /* The body, in one piece; NULL when empty. */
 const char *http_body(struct request *, size_t *len);
