@@ -14,7 +14,7 @@
 #include <limits.h>
 
 #include "client.h"
-#include "json.h"
+#include "jsontree.h"
 #include "../common/agentsh.h"
 
 enum {
@@ -95,7 +95,6 @@ int usage_error(const struct args *, const char *, ...)
 void say(const char *, ...) __attribute__((format(printf, 1, 2)));
 char *vis_dup(const char *);
 int parse_num(const char *, uint64_t max, uint64_t *);
-int write_all(int fd, const void *, size_t);
 void *xcalloc(size_t, size_t);
 char *xstrdup(const char *);
 char *xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));

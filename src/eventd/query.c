@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "eventd.h"
+#include "fdio.h"
 #include "log.h"
 
 #define QUERY_CHUNK 1024       /* entries read at a time */
@@ -78,23 +79,6 @@ query_match(const struct query *q, const struct evlog_entry *e)
 	    (q->types[e->type / 64] & 1ULL << e->type % 64) == 0)
 		return false;
 	return q->decision == -1 || e->decision == q->decision;
-}
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Copies the pending run of lines. 0 or -1. */

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "sessiond.h"
+#include "utf8.h"
 
 #define ANSWER_EVENTS_MAX 5000 /* eventd gave no more */
 #define ANSWER_SUMMARY_MAX 25  /* blocked operations of a summary */
