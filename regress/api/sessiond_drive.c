@@ -29,6 +29,7 @@
 
 #include "chan.h"
 #include "conf.h"
+#include "event.h"
 #include "log.h"
 #include "proc.h"
 #include "spec.h"
@@ -374,7 +375,7 @@ static int
 drive_on_event_query(struct chan *ch, struct imsg *im)
 {
 	struct msg_event_query m;
-	struct msg_event_result r = { 0 };
+	struct msg_event_result r = { .answer = EVENTS_FOUND };
 	struct dcmd *c;
 	off_t end;
 	int fd;
@@ -382,6 +383,8 @@ drive_on_event_query(struct chan *ch, struct imsg *im)
 	if (msg_get_event_query(im, &m) == -1)
 		return -1;
 	fd = memfd_create("events", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (m.session == 0)
+		r.answer = EVENTS_NO_LOG;
 	TAILQ_FOREACH(c, &drive.commands, entry) {
 		if (m.command_id[0] != '\0' && strcmp(c->id, m.command_id) != 0)
 			continue;

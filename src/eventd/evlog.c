@@ -78,12 +78,12 @@ open_index(int dir, const char *session_id)
 
 /* The directory of one user's logs: ids are one user's, so files are too. */
 static int
-open_user(int dir, uint32_t uid)
+open_user(int dir, uint32_t uid, bool make)
 {
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", uid);
-	if (mkdirat(dir, name, 0700) == -1 && errno != EEXIST)
+	if (make && mkdirat(dir, name, 0700) == -1 && errno != EEXIST)
 		return -1;
 	return openat(dir, name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -99,7 +99,7 @@ evlog_open(struct evlog *l, int top, uint32_t uid, const char *session_id)
 	memset(l, 0, sizeof(*l));
 	outfile_init(&l->log);
 	outfile_init(&l->index);
-	dir = open_user(top, uid);
+	dir = open_user(top, uid, true);
 	if (dir == -1)
 		return -1;
 	snprintf(name, sizeof(name), "%s.jsonl", session_id);
@@ -132,6 +132,26 @@ fail:
 	evlog_close(l);
 	errno = saved;
 	return -1;
+}
+
+int
+evlog_open_file(int top, uint32_t uid, const char *session_id)
+{
+	char name[AGENTSH_ID_MAX + 16];
+	struct stat st;
+	int dir, fd;
+
+	if ((dir = open_user(top, uid, false)) == -1)
+		return -1;
+	snprintf(name, sizeof(name), "%s.jsonl", session_id);
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	close(dir);
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "log.h"
+#include "path.h"
 #include "sessiond.h"
 
 #define EVENTS_LIMIT 200
@@ -107,6 +108,16 @@ events_param(struct msg_event_query *q, const char *key, const char *value,
 	return NULL;
 }
 
+static const char *
+events_earlier(const char *value, bool *known, bool *earlier)
+{
+	*known = true;
+	*earlier = strcmp(value, "true") == 0;
+	return *earlier || strcmp(value, "false") == 0 ?
+	    NULL :
+	    "must be true or false";
+}
+
 static void
 events_done(struct event_set *set, void *arg)
 {
@@ -121,10 +132,13 @@ events_done(struct event_set *set, void *arg)
 		event_set_free(set);
 		return;
 	}
-	if (set->refused) {
+	if (set->refused || set->no_log) {
 		yajl_gen_free(g);
+		if (set->refused)
+			http_error(rq, 429, "%s", SHARE_TEXT);
+		else
+			http_error(rq, 404, "session not found");
 		event_set_free(set);
-		http_error(rq, 429, "%s", SHARE_TEXT);
 		return;
 	}
 	yajl_gen_array_open(g);
@@ -180,15 +194,39 @@ params_of(struct request *rq, struct evkeyvalq *keys)
 	return -1;
 }
 
+/* Whose events: of the session, or all that its id has had. Answers itself when
+ * there can be none that the client may see. */
+static int
+events_target(struct request *rq, struct msg_event_query *q, bool earlier)
+{
+	struct session *s;
+	uint32_t uid = rq->uid;
+	const char *id;
+
+	if (session_name_split(rq->id, &uid, &id) == -1 ||
+	    !session_uid_is_visible(uid, rq->uid)) {
+		http_error(rq, 404, "session not found");
+		return -1;
+	}
+	s = session_find(uid, id);
+	if (s != NULL && session_is_visible(s, rq->uid) && !earlier) {
+		q->session = s->number;
+		return 0;
+	}
+	/* none of that id, if so, is eventd's to say */
+	q->uid = uid;
+	snprintf(q->session_id, sizeof(q->session_id), "%s", id);
+	return 0;
+}
+
 static void
 events_route(struct request *rq, bool search)
 {
 	struct msg_event_query q = { .limit = EVENTS_LIMIT, .descending = 1 };
 	struct evkeyvalq keys;
 	struct evkeyval *kv;
-	struct session *s;
 	const char *why;
-	bool known;
+	bool known, earlier = false;
 
 	if (params_of(rq, &keys) == -1)
 		return;
@@ -200,7 +238,9 @@ events_route(struct request *rq, bool search)
 								 ":");
 			continue;
 		}
-		why = events_param(&q, kv->key, kv->value, &known);
+		why = strcmp(kv->key, "earlier") == 0 ?
+		    events_earlier(kv->value, &known, &earlier) :
+		    events_param(&q, kv->key, kv->value, &known);
 		if (known && why == NULL)
 			continue;
 		http_error(rq, 400, "parameter \"%.64s\" %s", kv->key,
@@ -213,10 +253,8 @@ events_route(struct request *rq, bool search)
 		http_error(rq, 400, "parameter \"session_id\" is required");
 		return;
 	}
-	if ((s = session_of(rq)) == NULL)
-		return;
-	q.session = s->number;
-	events_ask(rq, &q);
+	if (events_target(rq, &q, earlier) == 0)
+		events_ask(rq, &q);
 }
 
 void

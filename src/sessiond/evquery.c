@@ -16,9 +16,8 @@
 
 #define EVQUERY_BYTES_MAX (64U << 20) /* of one answer */
 
-#define EVQUERY_ASKED_MAX 4 /* questions that eventd works on */
-#define EVQUERY_USER_MAX 2  /* of them, one user's */
-#define EVQUERY_COPIES 3    /* the lines, what is parsed of them, the answer */
+#define EVQUERY_USER_MAX 2 /* questions that eventd works on, one user's */
+#define EVQUERY_COPIES 3   /* the lines, what is parsed of them, the answer */
 
 struct event_query {
 	TAILQ_ENTRY(event_query) entry;
@@ -32,7 +31,7 @@ struct event_query {
 /* In the order they came; few are asked at a time, since each answer is a file
  * in memory, and the users take turns. */
 static TAILQ_HEAD(, event_query) queries = TAILQ_HEAD_INITIALIZER(queries);
-static size_t nasked;
+static size_t nasked, nasked_files;
 
 static const struct json_field info_fields[] = {
 	{ "type", JSON_STRING, offsetof(struct event_info, type), 0,
@@ -53,14 +52,20 @@ static const struct json_field info_fields[] = {
 
 #define NINFO (sizeof(info_fields) / sizeof(info_fields[0]))
 
+/* What eventd works on: of this user, and of them what it reads from files. */
 static size_t
-event_query_asked(uint32_t uid)
+event_query_asked(uint32_t uid, size_t *nfiles)
 {
 	struct event_query *q;
 	size_t n = 0;
 
-	TAILQ_FOREACH(q, &queries, entry)
-		n += q->asked && q->uid == uid;
+	*nfiles = 0;
+	TAILQ_FOREACH(q, &queries, entry) {
+		if (!q->asked || q->uid != uid)
+			continue;
+		n++;
+		*nfiles += q->msg.session == 0;
+	}
 	return n;
 }
 
@@ -69,10 +74,15 @@ static struct event_query *
 event_query_next(void)
 {
 	struct event_query *q, *best = NULL;
-	size_t n, least = EVQUERY_USER_MAX;
+	size_t n, nfiles, least = EVQUERY_USER_MAX;
 
 	TAILQ_FOREACH(q, &queries, entry) {
-		if (q->asked || (n = event_query_asked(q->uid)) >= least)
+		if (q->asked ||
+		    (n = event_query_asked(q->uid, &nfiles)) >= least)
+			continue;
+		/* a file takes long: never all the turns of a user, or of all */
+		if (q->msg.session == 0 &&
+		    (nfiles > 0 || nasked_files >= EVENT_QUERIES_FILE))
 			continue;
 		best = q;
 		if ((least = n) == 0)
@@ -88,7 +98,7 @@ event_query_pump(void)
 	struct event_query *q;
 	uint32_t id;
 
-	while (nasked < EVQUERY_ASKED_MAX && (q = event_query_next()) != NULL) {
+	while (nasked < EVENT_QUERIES_MAX && (q = event_query_next()) != NULL) {
 		if ((id = chan_request(eventd, q)) == 0)
 			return;
 		if (msg_send_event_query(eventd, id, &q->msg, NULL) == -1) {
@@ -97,6 +107,7 @@ event_query_pump(void)
 		}
 		q->asked = true;
 		nasked++;
+		nasked_files += q->msg.session == 0;
 	}
 }
 
@@ -121,6 +132,7 @@ static void
 event_query_free(struct event_query *q)
 {
 	nasked -= q->asked;
+	nasked_files -= q->asked && q->msg.session == 0;
 	TAILQ_REMOVE(&queries, q, entry);
 	free(q);
 }
@@ -244,6 +256,20 @@ event_set_free(struct event_set *set)
 	free(set);
 }
 
+static struct event_set *
+event_set_of(const struct msg_event_result *m, int fd, uint32_t uid)
+{
+	struct event_set *set;
+
+	if (m->answer == EVENTS_FOUND)
+		return event_set_read(fd, m->bytes, uid);
+	if (m->answer != EVENTS_NO_LOG ||
+	    (set = calloc(1, sizeof(*set))) == NULL)
+		return NULL;
+	set->no_log = true;
+	return set;
+}
+
 int
 sessiond_on_event_result(struct chan *ch, struct imsg *im)
 {
@@ -254,14 +280,18 @@ sessiond_on_event_result(struct chan *ch, struct imsg *im)
 	uint32_t uid;
 
 	(void)ch;
-	if (msg_get_event_result(im, &m) == -1 || q == NULL)
+	if (msg_get_event_result(im, &m) == -1 || q == NULL ||
+	    m.answer >= EVENTS_ANSWER_MAX)
 		return -1;
+	/* a session that runs has a log */
+	if (m.answer == EVENTS_NO_LOG && q->msg.session != 0)
+		m.answer = EVENTS_FAILED;
 	done = q->done;
 	arg = q->arg;
 	uid = q->uid;
 	event_query_free(q);
 	if (done != NULL)
-		done(event_set_read(im->fds[0], m.bytes, uid), arg);
+		done(event_set_of(&m, im->fds[0], uid), arg);
 	event_query_pump();
 	return 0;
 }

@@ -91,12 +91,15 @@ session_by_number(uint64_t number)
 }
 
 bool
+session_uid_is_visible(uint32_t owner, uint32_t uid)
+{
+	return owner == uid || (uid == 0 && sessiond.proc.mode == MODE_SERVICE);
+}
+
+bool
 session_is_visible(const struct session *s, uint32_t uid)
 {
-	if (s->state == SESS_CREATING)
-		return false;
-	return s->uid == uid ||
-	    (uid == 0 && sessiond.proc.mode == MODE_SERVICE);
+	return s->state != SESS_CREATING && session_uid_is_visible(s->uid, uid);
 }
 
 const char *

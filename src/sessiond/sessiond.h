@@ -197,6 +197,7 @@ struct event_set {
 	struct event_line *line;
 	size_t n;
 	bool incomplete; /* eventd could not be asked */
+	bool no_log;	 /* eventd has none of that id */
 	bool refused;	 /* no room in the user's share: there are no lines */
 	uint32_t uid;
 	uint64_t charged; /* to that user */
@@ -284,6 +285,8 @@ struct session *session_by_number(uint64_t);
 /* The session of the request's {id}, if the client may see it; else it answers
  * 404 and returns NULL. */
 struct session *session_of(struct request *);
+/* May a client of this uid see what is owner's? */
+bool session_uid_is_visible(uint32_t owner, uint32_t uid);
 bool session_is_visible(const struct session *, uint32_t uid);
 /* What a client of this uid calls it; until the next call. */
 const char *session_name(const struct session *, uint32_t uid);
