@@ -20,6 +20,18 @@ new_session s1 "$ws"
 want "state" "$(api GET /api/v1/sessions/s1 | json .state)" ready
 api POST /api/v1/sessions "{\"id\":\"s1\",\"workspace\":\"$ws\"}" >/dev/null
 want "same id" "$(status)" 409
+# why a session was not made, as a word: privd's and our own
+code_of()
+{
+	api POST /api/v1/sessions "$1" >"$T/json"
+	say "$(status) $(json .code <"$T/json")"
+}
+want "code: same id" "$(code_of "{\"id\":\"s1\",\"workspace\":\"$ws\"}")" "409 exists"
+want "code: policy" "$(code_of "{\"policy\":\"missing\",\"workspace\":\"$ws\"}")" "400 policy"
+want "code: no word" "$(code_of "{\"policy\":\"strange\",\"workspace\":\"$ws\"}")" "500 internal"
+want "code: id" "$(code_of "{\"id\":\"a/b\",\"workspace\":\"$ws\"}")" "400 invalid_id"
+want "code: workspace" "$(code_of '{"workspace":"x"}')" "400 invalid_workspace"
+want "code: field" "$(code_of '{"workspac":"/"}')" "400 invalid_request"
 api POST /api/v1/sessions "{\"workspace\":\"$ws\",\"profile\":\"x\"}" >"$T/json"
 want "unsupported field" "$(json .error <"$T/json")" 'field "profile" is not supported by this build'
 
@@ -37,6 +49,11 @@ want "denied: guidance" "$(jq -c '.guidance | [.status, .policy_rule]' "$T/exec.
     '["blocked","no-such-thing"]'
 want "denied: events" "$(jq .events.blocked_operations_count "$T/exec.json")" 1
 want "cannot start" "$(run '{"command":"nospawn"}' "$r")" '200 [127,null,null,"E_COMMAND_FAILED"]'
+f='.result.error.context.errno, .guidance.retryable, (.guidance.suggestions | map(.action))'
+want "no file" "$(run '{"command":"nospawn"}' "[$f]")" '200 ["ENOENT",null,["use_absolute_exe"]]'
+want "not executable" "$(run '{"command":"nospawn-access"}' "[$f]")" \
+    '200 ["EACCES",null,["fix_permissions"]]'
+want "nothing left" "$(run '{"command":"nospawn-again"}' "[$f]")" '200 ["EAGAIN",true,[]]'
 # shellcheck disable=SC2016
 want "signal" "$(run '{"command":"sh","args":["-c","kill -15 $$"]}' "$r")" '200 [143,null,null,null]'
 want "time limit" "$(run '{"command":"sleep","args":["9"],"timeout":"200ms"}' "$r")" \
@@ -64,7 +81,7 @@ want "rest" "$(api GET "/api/v1/sessions/s1/output/$cmd?offset=1999999&limit=10"
     jq -c '[.data, .has_more, .truncated, .total_bytes]')" '["\n",false,true,3000000]'
 api GET "/api/v1/sessions/s1/output/$cmd?limit=x" >/dev/null
 want "limit" "$(status)" 400
-want "spool" "$(stat -c %a "$T/spool/s1" "$T/spool/s1/$cmd.stdout" | tr '\n' ' ')" "700 600 "
+want "spool" "$(stat -c %a "$T/spool/$(id -u)-s1" "$T/spool/$(id -u)-s1/$cmd.stdout" | tr '\n' ' ')" "700 600 "
 
 # three at a time
 for i in 1 2 3 4 5; do

@@ -3,8 +3,8 @@
  * Starts the real sessiond and plays privd, execd and eventd for it, so that
  * the API can be tried without namespaces: commands run as they are, outside
  * of any sandbox, under the user who runs this. Some names have a meaning:
- * "denied" is refused by policy, "nospawn" cannot start; a session with the
- * policy "missing" cannot be made; every "blocked" has a refused file event.
+ * "denied" is refused by policy, "nospawn", "nospawn-access" and "nospawn-again"
+ * cannot start; a session with the policy "missing" or "strange" cannot be made; every "blocked" has a refused file event.
  *
  * usage: sessiond_drive [-u] [-c conns] [-m max_body] sessiond directory addr
  */
@@ -29,6 +29,7 @@
 
 #include "chan.h"
 #include "conf.h"
+#include "event.h"
 #include "log.h"
 #include "proc.h"
 #include "spec.h"
@@ -84,6 +85,8 @@ drive_fail(uint32_t id, uint32_t status, const char *text)
 {
 	struct msg_sess_failed m = { .http_status = status };
 
+	snprintf(m.code, sizeof(m.code), "%s",
+	    status == 400 ? "policy" : "Not \"a\" code");
 	snprintf(m.message, sizeof(m.message), "%s", text);
 	msg_send_sess_failed(drive.privd, id, &m, NULL);
 	return 0;
@@ -100,6 +103,8 @@ drive_create(uint32_t rid, uint32_t uid, const char *id, const char *workspace,
 	if (strcmp(policy, "missing") == 0)
 		return drive_fail(rid, 400,
 		    "policy \"missing\" does not exist");
+	if (strcmp(policy, "strange") == 0)
+		return drive_fail(rid, 500, "something strange");
 	if (strcmp(policy, "slow") == 0)
 		usleep(300000);
 	if (chan_pair(fds) == -1)
@@ -249,7 +254,6 @@ drive_spawn(struct dcmd *c, struct imsg *im, struct spec *spec, uint64_t ms)
 	if (c->pid == 0)
 		drive_child(spec, im->fds);
 	setpgid(c->pid, c->pid);
-	started.pid = (uint32_t)c->pid;
 	msg_send_exec_started(c->sess->execd, im->id, &started, NULL);
 	if (ms != 0) {
 		c->timer = evtimer_new(drive.base, drive_timer_cb, c);
@@ -283,9 +287,12 @@ drive_on_exec_start(struct chan *ch, struct imsg *im)
 		snprintf(denied.rule, sizeof(denied.rule), "no-such-thing");
 		snprintf(denied.message, sizeof(denied.message), "ask first");
 		msg_send_exec_denied(ch, im->id, &denied, NULL);
-	} else if (strcmp(spec.file, "nospawn") == 0) {
+	} else if (strncmp(spec.file, "nospawn", 7) == 0) {
 		failed.command = m.command;
-		failed.error = ENOENT;
+		failed.error = strcmp(spec.file, "nospawn-access") == 0 ?
+		    EACCES :
+		    strcmp(spec.file, "nospawn-again") == 0 ? EAGAIN :
+							      ENOENT;
 		snprintf(failed.message, sizeof(failed.message),
 		    "nospawn: not found");
 		msg_send_exec_failed(ch, im->id, &failed, NULL);
@@ -368,7 +375,7 @@ static int
 drive_on_event_query(struct chan *ch, struct imsg *im)
 {
 	struct msg_event_query m;
-	struct msg_event_result r = { 0 };
+	struct msg_event_result r = { .answer = EVENTS_FOUND };
 	struct dcmd *c;
 	off_t end;
 	int fd;
@@ -376,6 +383,8 @@ drive_on_event_query(struct chan *ch, struct imsg *im)
 	if (msg_get_event_query(im, &m) == -1)
 		return -1;
 	fd = memfd_create("events", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (m.session == 0)
+		r.answer = EVENTS_NO_LOG;
 	TAILQ_FOREACH(c, &drive.commands, entry) {
 		if (m.command_id[0] != '\0' && strcmp(c->id, m.command_id) != 0)
 			continue;

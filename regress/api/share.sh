@@ -15,6 +15,8 @@ import socket
 import sys
 import time
 
+where = sys.argv[1]
+tcp = not where.startswith("/")
 held = {}
 while os.path.exists(sys.argv[2]):
     for i in range(700):
@@ -25,10 +27,12 @@ while os.path.exists(sys.argv[2]):
             continue
         except OSError:
             pass
-        held[i] = socket.socket(socket.AF_UNIX)
+        held[i] = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
         held[i].setblocking(False)
         try:
-            held[i].connect(sys.argv[1])
+            held[i].connect(("127.0.0.1", int(where.rsplit(":")[-1])) if tcp else where)
+        except BlockingIOError:
+            continue
         except OSError:
             del held[i]
     time.sleep(0.05)
@@ -48,6 +52,36 @@ done
 rm "$T/more"
 wait $holder
 
+# the same by TCP: who has the most there is found out too, and a client of
+# alice's that was there before, and is idle, keeps its connection
+cat >"$T/idle.py" <<'PY'
+import http.client
+import os
+import sys
+import time
+
+c = http.client.HTTPConnection(sys.argv[1])
+for i in range(2):
+    c.request("GET", "/health")
+    print(c.getresponse().read().decode().strip(), flush=True)
+    c.auto_open = 0
+    while i == 0 and not os.path.exists(sys.argv[2]):
+        time.sleep(0.05)
+PY
+as alice python3 "$T/idle.py" "$API_TCP" "$T/full" >"$T/idle.out" 2>&1 &
+idle=$!
+wait_for 10 test -s "$T/idle.out" || fail "alice's client by TCP is not served"
+touch "$T/more"
+as bob python3 "$T/hold.py" "$API_TCP" "$T/more" &
+holder=$!
+sleep 2
+wait_for 20 alice_is_served || fail "alice is locked out by TCP clients"
+touch "$T/full"
+wait $idle || fail "alice's idle client: $(tail -n 1 "$T/idle.out")"
+want "alice's idle client" "$(tr '\n' ' ' <"$T/idle.out")" "ok ok "
+rm "$T/more"
+wait $holder
+
 API_USER=bob
 ws=$(new_workspace bob)
 new_session b1 "$ws"
@@ -63,7 +97,7 @@ api POST /api/v1/sessions/b1/exec '{"command":"sh","args":["-c",
     "while :; do : >a; rm a; done"], "timeout":"60s","include_events":"none"}' >"$T/flood.json"
 want "outcome" "$(jq -r .result.error.code "$T/flood.json")" E_SESSION_ENDED
 want_in "reason" "$(cat "$T/flood.json")" audit.max_session_size
-[ "$(stat -c %s "$T/var/log/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"
+[ "$(stat -c %s "$T/var/log/$BOB_UID/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"
 want "bob's other session" "$(run_in b2 echo alive)" alive
 API_USER=alice
 want "alice's session" "$(run_in a1 echo alive)" alive

@@ -74,7 +74,6 @@ on_exec_started(struct chan *ch, struct imsg *im)
 	if (msg_get_exec_started(im, &m) == -1)
 		return -1;
 	d.state[m.command].started = true;
-	d.state[m.command].pid = m.pid;
 	return 0;
 }
 

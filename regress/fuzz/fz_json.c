@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "vis.h"
+#include "utf8.h"
 
 struct body {
 	char *command;

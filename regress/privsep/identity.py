@@ -142,7 +142,8 @@ def kind_of(pid, fd, who, known):
         return "file:lock"
     if target == top + "/stage/init":
         return "file:init"
-    if PLACES.get(os.path.dirname(target.replace(" (deleted)", ""))) == "log":
+    m = re.fullmatch(r"(.*)/\d+/[^/]*", target)  # a directory a user
+    if m and PLACES.get(m.group(1)) == "log":
         return "file:log"
     return "file " + target
 

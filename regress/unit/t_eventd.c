@@ -1,238 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real eventd against a driver that plays agentshd, sessiond and the
- * producers: order, queries, reused session names, hostile records, speed.
- * The binary is $AGENTSH_EVENTD, else the one of the same build tree.
+ * eventd: order, queries, reused session names, two users' sessions of one
+ * name, hostile records, speed.
  */
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "buf.h"
-#include "chan.h"
-#include "conf.h"
-#include "event.h"
-#include "ring.h"
-#include "t.h"
-
-static struct {
-	char dir[64];
-	int dir_fd;
-	pid_t pid;
-	struct chan *privd;    /* to eventd, as agentshd */
-	struct chan *sessiond; /* to eventd, as sessiond */
-	bool ready;
-	uint64_t broken; /* last session of EVENT_BROKEN */
-	char *result;	 /* of the last query, terminated */
-	uint32_t count;
-	struct buf rec;
-} d;
-
-static int
-on_ready(struct chan *ch, struct imsg *im)
-{
-	(void)ch;
-	(void)im;
-	d.ready = true;
-	return 0;
-}
-
-static int
-on_broken(struct chan *ch, struct imsg *im)
-{
-	struct msg_event_broken m;
-
-	(void)ch;
-	if (msg_get_event_broken(im, &m) == -1)
-		return -1;
-	d.broken = m.session;
-	return 0;
-}
-
-static int
-on_result(struct chan *ch, struct imsg *im)
-{
-	struct msg_event_result m;
-	int fd = imsg_take_fd(im, 0);
-
-	(void)ch;
-	if (msg_get_event_result(im, &m) == -1)
-		return -1;
-	free(d.result);
-	d.result = calloc(1, (size_t)m.bytes + 1);
-	if (pread(fd, d.result, (size_t)m.bytes + 1, 0) != (ssize_t)m.bytes)
-		abort();
-	if (write(fd, "x", 1) != -1)
-		abort(); /* sealed */
-	d.count = m.count;
-	close(fd);
-	return 0;
-}
-
-static const struct handler handlers[] = {
-	{ MSG_SYS_READY, on_ready },
-	{ MSG_EVENT_BROKEN, on_broken },
-	{ MSG_EVENT_RESULT, on_result },
-	{ MSG_NONE, NULL },
-};
-
-/* Where eventd is, from where this program is: BUILD/regress/unit/t_eventd. */
-static const char *
-eventd_path(void)
-{
-	static char path[4096 + 32];
-	char self[4096];
-	ssize_t n;
-	int i;
-
-	if (getenv("AGENTSH_EVENTD") != NULL)
-		return getenv("AGENTSH_EVENTD");
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[n > 0 ? n : 0] = '\0';
-	for (i = 0; i < 3 && strrchr(self, '/') != NULL; i++)
-		*strrchr(self, '/') = '\0';
-	snprintf(path, sizeof(path), "%s/src/eventd/eventd", self);
-	return path;
-}
-
-static void
-start(void)
-{
-	struct msg_sys_hello hello = { 0 };
-	struct msg_sys_conf conf = { 0 };
-	struct msg_sys_chan peer = { .peer = ROLE_SESSIOND };
-	struct msg_sys_dir dir = { .kind = DIR_LOG };
-	struct msg_sys_start go;
-	struct conf c;
-	struct buf b;
-	int p[2], s[2];
-
-	chan_pair(p);
-	chan_pair(s);
-	d.ready = false;
-	d.pid = fork();
-	if (d.pid == 0) {
-		dup2(p[1], AGENTSH_PARENT_FD);
-		fcntl(AGENTSH_PARENT_FD, F_SETFD, 0);
-		execl(eventd_path(), "eventd", (char *)NULL);
-		_exit(127);
-	}
-	close(p[1]);
-	d.privd = chan_new(p[0], ROLE_PRIVD, ROLE_EVENTD, handlers, NULL);
-	d.sessiond = chan_new(s[0], ROLE_SESSIOND, ROLE_EVENTD, handlers, NULL);
-	hello.table_hash = msg_table_hash();
-	hello.role = ROLE_EVENTD;
-	hello.verbose = 1;
-	msg_send_sys_hello(d.privd, 0, &hello, NULL);
-	conf_defaults(&c);
-	buf_init(&b, AGENTSH_CONF_MAX);
-	conf_put(&b, &c);
-	conf.conf = b.data;
-	conf.conf_len = b.len;
-	msg_send_sys_conf(d.privd, 0, &conf, NULL);
-	buf_free(&b);
-	msg_send_sys_chan(d.privd, 0, &peer, &s[1]);
-	close(s[1]);
-	msg_send_sys_dir(d.privd, 0, &dir, &d.dir_fd);
-	msg_send_sys_start(d.privd, 0, &go, NULL);
-	while (!d.ready && chan_step(d.privd, 10000) == 1)
-		continue;
-}
-
-static int
-stop(void)
-{
-	int status;
-
-	chan_free(d.privd);
-	chan_free(d.sessiond);
-	waitpid(d.pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void
-session_open(uint64_t session, const char *id)
-{
-	struct msg_event_open m = { .session = session, .uid = 1000 };
-
-	snprintf(m.session_id, sizeof(m.session_id), "%s", id);
-	snprintf(m.policy, sizeof(m.policy), "default");
-	snprintf(m.workspace, sizeof(m.workspace), "/home/u/w");
-	msg_send_event_open(d.privd, 0, &m, NULL);
-}
-
-static void
-session_ring(uint64_t session, enum role role, struct ring *r)
-{
-	struct msg_event_ring m = {
-		.session = session, .role = role, .size = RING_SIZE
-	};
-	int fds[3];
-
-	ring_create(fds);
-	msg_send_event_ring(d.privd, 0, &m, fds);
-	ring_map(r, fds, RING_SIZE);
-}
-
-static void
-session_close(uint64_t session, uint32_t reason)
-{
-	struct msg_event_close m = { .session = session, .reason = reason };
-
-	msg_send_event_close(d.privd, 0, &m, NULL);
-}
-
-static void
-query(uint64_t session, const char *command, const char *type,
-    const char *decision, uint32_t limit, uint32_t offset, bool descending)
-{
-	struct msg_event_query m = { .session = session,
-		.limit = limit,
-		.offset = offset,
-		.descending = descending };
-
-	snprintf(m.command_id, sizeof(m.command_id), "%s", command);
-	snprintf(m.type, sizeof(m.type), "%s", type);
-	snprintf(m.decision, sizeof(m.decision), "%s", decision);
-	d.count = UINT32_MAX;
-	msg_send_event_query(d.sessiond, chan_request(d.sessiond, NULL), &m,
-	    NULL);
-	if (chan_step(d.sessiond, 10000) != 1)
-		d.count = UINT32_MAX;
-}
-
-static bool
-has(const char *text)
-{
-	return d.result != NULL && strstr(d.result, text) != NULL;
-}
-
-static bool
-in_order(const char *a, const char *b)
-{
-	const char *p = strstr(d.result, a), *q = strstr(d.result, b);
-
-	return p != NULL && q != NULL && p < q;
-}
-
-static void
-file_event(struct ring *r, const char *command, const char *path,
-    enum decision decision)
-{
-	ev_begin(&d.rec, EV_FILE_OPEN, command, 7);
-	ev_str(&d.rec, EVF_PATH, path);
-	ev_str(&d.rec, EVF_OPERATION, "open");
-	ev_policy(&d.rec, decision, "rule", "a message");
-	ev_u64(&d.rec, EVF_BLOCKED, decision == DECISION_DENY);
-	if (ev_emit(r, &d.rec) == -1)
-		abort();
-}
+#include "e.h"
 
 static void
 test_basic(void)
@@ -348,17 +119,45 @@ test_reuse(void)
 	T(has("life-3") && !has(first), "ids differ from run to run");
 	session_close(2, SESS_DESTROYED);
 	ring_unmap(&r);
-	snprintf(path, sizeof(path), "%s/again.jsonl", d.dir);
+	snprintf(path, sizeof(path), "%s/1000/again.jsonl", d.dir);
 	T(access(path, F_OK) == 0, "one file a name");
 }
 
-static uint64_t
-wait_broken(void)
+/* Two users may call their sessions the same. */
+static void
+test_users(void)
 {
-	d.broken = 0;
-	while (d.broken == 0 && chan_step(d.privd, 5000) == 1)
-		continue;
-	return d.broken;
+	struct ring hers, his;
+	struct stat st;
+
+	session_open_uid(5, 1001, "same");
+	session_ring(5, ROLE_FSD, &hers);
+	session_open_uid(6, 1002, "same");
+	session_ring(6, ROLE_FSD, &his);
+	file_event(&hers, "c", "/w/hers", DECISION_ALLOW);
+	file_event(&his, "c", "/w/his", DECISION_ALLOW);
+	do {
+		query(5, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(d.count == 1 && has("/w/hers"), "her session's events");
+	do {
+		query(6, "", "file_open", "", 0, 0, false);
+	} while (d.count == 0);
+	T(d.count == 1 && has("/w/his"), "his session's events");
+	session_close(5, SESS_DESTROYED);
+	session_close(6, SESS_DESTROYED);
+	ring_unmap(&hers);
+	ring_unmap(&his);
+	T(fstatat(d.dir_fd, "1001/same.jsonl", &st, 0) == 0 &&
+		fstatat(d.dir_fd, "1002/same.jsonl", &st, 0) == 0,
+	    "a file each");
+	T(fstatat(d.dir_fd, "1001", &st, 0) == 0 &&
+		(st.st_mode & 07777) == 0700,
+	    "in a directory each");
+	T(symlinkat("1001", d.dir_fd, "1003") == 0, "a link in the way");
+	session_open_uid(7, 1003, "same");
+	T(wait_broken() == 7, "it is not followed");
+	session_close(7, SESS_HELPER_DIED);
 }
 
 static void
@@ -419,7 +218,7 @@ test_hostile(void)
 
 	fd = openat(d.dir_fd, "victim", O_RDWR | O_CREAT, 0600);
 	close(fd);
-	T(symlinkat("victim", d.dir_fd, "link.jsonl") == 0,
+	T(symlinkat("../victim", d.dir_fd, "1000/link.jsonl") == 0,
 	    "a link in the way");
 	session_open(14, "link");
 	T(wait_broken() == 14, "a link is not followed");
@@ -437,7 +236,7 @@ test_continue(void)
 	ssize_t n;
 	int fd;
 
-	fd = openat(d.dir_fd, "cut.jsonl", O_RDWR | O_CREAT, 0600);
+	fd = openat(d.dir_fd, "1000/cut.jsonl", O_RDWR | O_CREAT, 0600);
 	T(write(fd, "{\"half", 6) == 6, "a file that ends within a line");
 	session_open(20, "cut");
 	session_ring(20, ROLE_FSD, &r);
@@ -485,15 +284,6 @@ test_commands(void)
 	ring_unmap(&r);
 }
 
-static double
-seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static void
 test_speed(int count)
 {
@@ -514,7 +304,7 @@ test_speed(int count)
 	query(40, "cmd-speed", "", "", 5000, 0, false);
 	t2 = seconds();
 	T(d.count == 5000, "5000 of them");
-	if (fstatat(d.dir_fd, "speed.jsonl", &st, 0) == -1)
+	if (fstatat(d.dir_fd, "1000/speed.jsonl", &st, 0) == -1)
 		abort();
 	printf("# %.0f events/s, %.0f bytes an event, query of 5000: %.1f ms\n",
 	    count / (t1 - t0), (double)st.st_size / count, (t2 - t1) * 1000);
@@ -522,46 +312,16 @@ test_speed(int count)
 	ring_unmap(&r);
 }
 
-static void
-clean(void)
-{
-	DIR *dir = fdopendir(d.dir_fd);
-	struct dirent *e;
-
-	if (dir == NULL)
-		return;
-	rewinddir(dir);
-	while ((e = readdir(dir)) != NULL)
-		unlinkat(d.dir_fd, e->d_name, 0);
-	closedir(dir);
-	rmdir(d.dir);
-}
-
 int
 main(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1U) <= 0)
-		T_SKIP_ALL("the kernel has no Landlock");
-	snprintf(d.dir, sizeof(d.dir), "%s/t_eventd.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(d.dir) == NULL)
-		return 1;
-	d.dir_fd = open(d.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	buf_init(&d.rec, EVENT_MAX);
-	start();
-	if (!T(d.ready, "eventd starts"))
-		return done_testing();
+	begin();
 	test_basic();
 	test_reuse();
+	test_users();
 	test_hostile();
 	test_continue();
 	test_commands();
 	test_speed(100000);
-	T(stop() == 1, "the end");
-	free(d.result);
-	buf_free(&d.rec);
-	clean();
-	return done_testing();
+	return finish();
 }

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #include "../../src/agentsh/httpreply.h"
-#include "../../src/agentsh/json.h"
+#include "../../src/agentsh/jsontree.h"
 
 #define OK "HTTP/1.1 200 OK\r\n"
 #define CL "Content-Length: "

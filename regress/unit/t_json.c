@@ -5,6 +5,7 @@
  */
 #include "json.h"
 #include "t.h"
+#include "utf8.h"
 
 struct body {
 	char *name;

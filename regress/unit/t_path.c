@@ -156,6 +156,32 @@ names(void)
 	}
 }
 
+static void
+session_names(void)
+{
+	static const char *const bad[] = { "", ":", "1:", ":a", "01:a", "-1:a",
+		"+1:a", " 1:a", "1 :a", "a:b", "1:2:c", "1:../c",
+		"4294967295:a", "18446744073709551617:a", "1:." };
+	char s[AGENTSH_SNAME_MAX + 1];
+	const char *id;
+	uint32_t uid = 7;
+	size_t i;
+
+	CHECK(session_name_split("a.b", &uid, &id) == 0 && uid == 7);
+	CHECK_STR(id, "a.b");
+	CHECK(session_name_split("1000:s1", &uid, &id) == 0 && uid == 1000);
+	CHECK_STR(id, "s1");
+	CHECK(session_name_split("0:s1", &uid, &id) == 0 && uid == 0);
+	memset(s, 'a', sizeof(s));
+	memcpy(s, "4294967294:", 11);
+	s[AGENTSH_SNAME_MAX] = '\0';
+	CHECK(session_name_split(s, &uid, &id) == 0 && uid == 4294967294U);
+	uid = 7;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(session_name_split(bad[i], &uid, &id) == -1);
+	CHECK(uid == 7);
+}
+
 int
 main(void)
 {
@@ -166,5 +192,6 @@ main(void)
 	T_RUN(beneath);
 	T_RUN(basename_is);
 	T_RUN(names);
+	T_RUN(session_names);
 	return done_testing();
 }

@@ -14,7 +14,7 @@
 #include <limits.h>
 
 #include "client.h"
-#include "json.h"
+#include "jsontree.h"
 #include "../common/agentsh.h"
 
 enum {
@@ -96,7 +96,6 @@ int usage_error(const struct args *, const char *, ...)
 void say(const char *, ...) __attribute__((format(printf, 1, 2)));
 char *vis_dup(const char *);
 int parse_num(const char *, uint64_t max, uint64_t *);
-int write_all(int fd, const void *, size_t);
 void *xcalloc(size_t, size_t);
 char *xstrdup(const char *);
 char *xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
@@ -123,7 +122,7 @@ int session_check(const struct args *, const char *id, const char *root);
 
 /* exec_args.c, exec_request.c, exec_show.c */
 struct exec_plan {
-	char id[AGENTSH_ID_MAX + 1];
+	char id[AGENTSH_SNAME_MAX + 1];
 	char root[PATH_MAX];
 	const char *events;
 	bool json;

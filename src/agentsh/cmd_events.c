@@ -39,6 +39,11 @@ make_path(const struct args *a, const char *sid)
 		free(old);
 		free(value);
 	}
+	if (a->opt[OPT_EARLIER] != NULL) {
+		old = path;
+		path = xasprintf("%s%searlier=true", old, sep);
+		free(old);
+	}
 	return path;
 }
 

@@ -89,7 +89,8 @@ choose_output(struct args *a, struct exec_plan *p)
 int
 exec_args(struct args *a, struct exec_plan *p)
 {
-	const char *env = getenv("AGENTSH_SESSION_ID"), *sid;
+	const char *env = getenv("AGENTSH_SESSION_ID"), *sid, *id;
+	uint32_t uid;
 
 	memset(p, 0, sizeof(*p));
 	if (env != NULL && env[0] == '\0')
@@ -112,7 +113,7 @@ exec_args(struct args *a, struct exec_plan *p)
 		sid = env;
 	if (sid == NULL)
 		session_default_id(p->root, p->id, sizeof(p->id));
-	else if (session_id_is_valid(sid))
+	else if (session_name_split(sid, &uid, &id) == 0)
 		snprintf(p->id, sizeof(p->id), "%s", sid);
 	else
 		return usage_error(a,

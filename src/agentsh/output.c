@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "../common/fdio.h"
 
 static int
 put(int fd, const void *data, size_t len)

@@ -5,12 +5,10 @@
  * program.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "vis.h"
@@ -100,25 +98,4 @@ parse_num(const char *s, uint64_t max, uint64_t *v)
 	errno = 0;
 	*v = strtoull(s, &end, 10);
 	return errno != 0 || *end != '\0' || *v > max ? -1 : 0;
-}
-
-int
-write_all(int fd, const void *data, size_t len)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	const char *p = data;
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		} else if (n == -1 && errno == EAGAIN)
-			/* somebody we share the terminal with made it so */
-			poll(&pfd, 1, -1);
-		else if (n == -1 && errno != EINTR)
-			return -1;
-	}
-	return 0;
 }

@@ -13,6 +13,7 @@
 #define AGENTSH_MSG_MAX 65536	/* bytes of one message, header included */
 #define AGENTSH_MSG_FDS 4	/* descriptors of one message */
 #define AGENTSH_ID_MAX 128	/* session id, bytes */
+#define AGENTSH_SNAME_MAX 139	/* "UID:ID" of a session, bytes */
 #define AGENTSH_CMDID_MAX 48	/* command id, bytes */
 #define AGENTSH_NAME_MAX 128	/* policy and rule names, bytes */
 #define AGENTSH_PATH_MAX 4096	/* a path without its NUL, bytes */

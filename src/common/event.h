@@ -17,6 +17,19 @@
 #define EVENT_STR_MAX 8192 /* bytes of one string in it */
 #define EVENT_STRV_MAX 256 /* strings of one array */
 
+/* Questions of sessiond that eventd works on at one time, at most; those that
+ * need whole files read are fewer, so that others need not wait for them. */
+#define EVENT_QUERIES_MAX 4
+#define EVENT_QUERIES_FILE 2
+
+/* EVENT_RESULT.answer */
+enum event_answer {
+	EVENTS_FAILED,
+	EVENTS_NO_LOG,
+	EVENTS_FOUND,
+	EVENTS_ANSWER_MAX
+};
+
 enum event_bucket {
 	BUCKET_FILE,
 	BUCKET_NETWORK,

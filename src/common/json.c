@@ -12,6 +12,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "json.h"
+#include "utf8.h"
 #include "vis.h"
 
 struct json_in {

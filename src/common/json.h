@@ -76,9 +76,6 @@ int json_scan(const struct json_field *, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen);
 void json_release(const struct json_field *, size_t nfields, void *dst);
 
-/* The largest n <= len that does not end within a character. */
-size_t utf8_cut(const void *, size_t len);
-
 /* Encoding; NULL for lack of memory only in json_new. */
 yajl_gen json_new(void);
 void json_key(yajl_gen, const char *);

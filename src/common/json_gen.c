@@ -1,73 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON as it is written: yajl_gen with strings that are always UTF-8, whatever
- * a command printed. Also the UTF-8 checks that both directions use.
+ * a command printed.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
-#include "vis.h"
-
-/*
- * Length of the character at s, 0 when these bytes are no UTF-8 (RFC 3629).
- * *partial: they are the begin of a character that the end cut off.
- */
-static size_t
-utf8_char(const unsigned char *s, size_t len, bool *partial)
-{
-	unsigned char lo = 0x80, hi = 0xbf;
-	size_t i, n;
-
-	*partial = false;
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if ((s[0] & 0xf0) == 0xe0)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	/* the second byte excludes overlong forms, surrogates, > U+10FFFF */
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	else if (s[0] == 0xed)
-		hi = 0x9f;
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f;
-	for (i = 1; i < n; i++) {
-		if (i == len) {
-			*partial = true;
-			return 0;
-		}
-		if (s[i] < lo || s[i] > hi)
-			return 0;
-		lo = 0x80;
-		hi = 0xbf;
-	}
-	return n;
-}
-
-size_t
-utf8_cut(const void *text, size_t len)
-{
-	const unsigned char *s = text;
-	size_t back;
-	bool partial;
-
-	for (back = 1; back <= 3 && back <= len; back++) {
-		if ((s[len - back] & 0xc0) == 0x80)
-			continue;
-		if (utf8_char(s + len - back, back, &partial) == 0 && partial)
-			return len - back;
-		break;
-	}
-	return len;
-}
+#include "utf8.h"
 
 yajl_gen
 json_new(void)
@@ -82,6 +22,7 @@ json_text(yajl_gen g, const void *text, size_t len)
 	const unsigned char *s = text;
 	char *clean;
 	size_t i, n, out = 0;
+	uint32_t cp;
 	bool partial;
 
 	if (utf8_is_valid(text, len)) {
@@ -95,7 +36,7 @@ json_text(yajl_gen g, const void *text, size_t len)
 		return true;
 	}
 	for (i = 0; i < len;) {
-		n = utf8_char(s + i, len - i, &partial);
+		n = utf8_char(s + i, len - i, &cp, &partial);
 		if (n == 0) {
 			memcpy(clean + out, mark, 3);
 			out += 3;

@@ -106,6 +106,29 @@ session_id_is_valid(const char *id)
 	    strspn(id, ALNUM) >= 1;
 }
 
+int
+session_name_split(const char *name, uint32_t *uid, const char **id)
+{
+	const char *p = name;
+	uint64_t n = 0;
+
+	*id = name;
+	if (strchr(name, ':') != NULL) {
+		/* one way to write a number: no sign, no leading zero */
+		for (; *p >= '0' && *p <= '9' && n <= UINT32_MAX; p++)
+			n = n * 10 + (uint64_t)(*p - '0');
+		if (*p != ':' || p == name || n >= UINT32_MAX ||
+		    (name[0] == '0' && p != name + 1))
+			return -1;
+		*id = p + 1;
+	}
+	if (!session_id_is_valid(*id))
+		return -1;
+	if (*id != name)
+		*uid = (uint32_t)n;
+	return 0;
+}
+
 bool
 policy_name_is_valid(const char *name)
 {

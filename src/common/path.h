@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Absolute, no "//", no "." or ".." part, no trailing slash but for "/". */
 bool path_is_clean(const char *);
@@ -18,6 +19,9 @@ bool path_is_beneath(const char *path, const char *dir);
 const char *path_basename(const char *);
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,127}, and not a name of dots only. */
 bool session_id_is_valid(const char *);
+/* The name of a session: ID, or UID:ID for one of that user. *uid is left alone
+ * when the name has none; *id points into name. 0, or -1 when it is neither. */
+int session_name_split(const char *name, uint32_t *uid, const char **id);
 /* [A-Za-z0-9_-]{1,128} */
 bool policy_name_is_valid(const char *);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "fdio.h"
 #include "spec.h"
 
 #define SPEC_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -32,23 +33,6 @@ spec_put(struct buf *b, const struct spec *spec)
 	buf_put_u32(b, (uint32_t)spec->nenv);
 	for (i = 0; i < spec->nenv; i++)
 		buf_put_str(b, spec->env[i], SPEC_STR_MAX);
-}
-
-static int
-write_all(int fd, const uint8_t *data, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, data, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 int

@@ -6,13 +6,10 @@
 #ifndef VIS_H
 #define VIS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Always terminates dst; returns the bytes the whole would need, without NUL. */
 size_t vis_bytes(char *dst, size_t size, const void *src, size_t len);
 size_t vis_str(char *dst, size_t size, const char *src);
-/* Well-formed by RFC 3629? */
-bool utf8_is_valid(const void *src, size_t len);
 
 #endif

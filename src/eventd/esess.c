@@ -58,6 +58,19 @@ esess_find(uint64_t session)
 	return NULL;
 }
 
+struct esess *
+esess_find_id(uint32_t uid, const char *id)
+{
+	struct esess *s;
+
+	TAILQ_FOREACH(s, &sessions, entry) {
+		if (s->state != ESESS_CLOSED && s->uid == uid &&
+		    strcmp(s->id, id) == 0)
+			return s;
+	}
+	return NULL;
+}
+
 static void
 ring_drop(struct ering *er)
 {
@@ -405,6 +418,7 @@ esess_open(const struct msg_event_open *m)
 	if (s == NULL)
 		fatal("session");
 	s->session = m->session;
+	s->uid = m->uid;
 	snprintf(s->id, sizeof(s->id), "%s", m->session_id);
 	snprintf(s->prefix, sizeof(s->prefix), "ev-%012" PRIx64 "-%" PRIu64 "-",
 	    (uint64_t)(eventd.run & 0xffffffffffffULL), m->session);
@@ -415,7 +429,8 @@ esess_open(const struct msg_event_open *m)
 		fatalx("out of memory");
 	TAILQ_INSERT_TAIL(&sessions, s, entry);
 	if (!session_id_is_valid(s->id) ||
-	    evlog_open(&s->log, eventd.p.dir_fd[DIR_LOG], s->id) == -1) {
+	    evlog_open(&s->log, eventd.p.dir_fd[DIR_LOG], m->uid, s->id) ==
+		-1) {
 		log_warn("log of session %s", s->id);
 		esess_break(s, "its event log cannot be written");
 		return;

@@ -96,6 +96,7 @@ sessiond_closed(struct chan *ch, const char *why)
 {
 	(void)ch;
 	log_debug("sessiond is gone: %s", why);
+	past_drop_all();
 }
 
 /* The service is over: what producers wrote until now is still logged. */

@@ -90,14 +90,17 @@ struct evlog {
 	size_t ncmds; /* ever seen; the table is used round */
 };
 
-/* Makes or continues the file of the session beneath dir. 0 or -1, errno. */
-int evlog_open(struct evlog *, int dir, const char *session_id);
+/* Makes or continues the file of the session, UID/ID.jsonl beneath top. 0 or
+ * -1, errno. */
+int evlog_open(struct evlog *, int top, uint32_t uid, const char *session_id);
 void evlog_close(struct evlog *);
 int evlog_put(struct evlog *, const struct erec *, const char *prefix,
     uint64_t seq, const char *session_id);
 /* Writes all that waits. 0, or -1 when some still does. */
 int evlog_flush(struct evlog *);
 bool evlog_is_flushed(const struct evlog *);
+/* The file of the session's id, to be read. -1, errno. */
+int evlog_open_file(int top, uint32_t uid, const char *session_id);
 uint64_t evlog_hash(const char *command_id);
 /* Where entries of a command can be: [*first, *end). */
 void evlog_range(const struct evlog *, uint64_t command, uint64_t *first,
@@ -127,6 +130,7 @@ struct ering {
 struct esess {
 	TAILQ_ENTRY(esess) entry;
 	uint64_t session;
+	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
 	char prefix[48]; /* of its event ids */
 	enum esess_state state;
@@ -143,6 +147,8 @@ struct esess {
 };
 
 struct esess *esess_find(uint64_t session);
+/* The one of this user's id that is not over; NULL if none is. */
+struct esess *esess_find_id(uint32_t uid, const char *id);
 void esess_open(const struct msg_event_open *);
 /* Takes the descriptors. 0, or -1 when they are no ring. */
 int esess_add_ring(struct esess *, enum role, const int fds[3], uint32_t size);
@@ -155,7 +161,38 @@ size_t esess_close_all(void);
 
 /* --- query.c */
 
+/* What is asked, and the answer as far as it goes. */
+struct query {
+	struct chan *ch;
+	uint32_t request;
+	char command_id[AGENTSH_CMDID_MAX + 1];
+	uint64_t types[(EV_MAX + 63) / 64]; /* a bit a type */
+	bool any_type;
+	int decision; /* -1: any; DECISION_MAX: one that no event has */
+	uint32_t skip;
+	uint32_t limit;
+	bool descending;
+
+	int out_fd;
+	uint32_t count;
+	uint64_t bytes;
+};
+
 int eventd_on_event_query(struct chan *, struct imsg *);
+bool query_has_type(const struct query *, const char *name, size_t len);
+/* One more that matches, of len bytes: 1 it belongs to the answer, 0 it is left
+ * out, -1 the answer is complete without it. */
+int query_take(struct query *, size_t len);
+/* Sends the answer and closes its file. */
+void query_answer(struct query *, enum event_answer);
+
+/* --- past.c */
+
+/* Takes the query over: it is answered from the file. */
+void past_start(const struct query *, uint32_t uid, const char *session_id);
+size_t past_count(void);
+/* Who asked is gone. */
+void past_drop_all(void);
 
 /* --- eventd.c */
 

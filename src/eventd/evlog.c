@@ -76,16 +76,32 @@ open_index(int dir, const char *session_id)
 	return fd;
 }
 
+/* The directory of one user's logs: ids are one user's, so files are too. */
+static int
+open_user(int dir, uint32_t uid, bool make)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", uid);
+	if (make && mkdirat(dir, name, 0700) == -1 && errno != EEXIST)
+		return -1;
+	return openat(dir, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int
-evlog_open(struct evlog *l, int dir, const char *session_id)
+evlog_open(struct evlog *l, int top, uint32_t uid, const char *session_id)
 {
 	char name[AGENTSH_ID_MAX + 16], last = '\n';
 	struct stat st;
-	int saved;
+	int dir, saved;
 
 	memset(l, 0, sizeof(*l));
 	outfile_init(&l->log);
 	outfile_init(&l->index);
+	dir = open_user(top, uid, true);
+	if (dir == -1)
+		return -1;
 	snprintf(name, sizeof(name), "%s.jsonl", session_id);
 	l->log.fd = openat(dir, name,
 	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
@@ -108,12 +124,34 @@ evlog_open(struct evlog *l, int dir, const char *session_id)
 	l->index.fd = open_index(dir, session_id);
 	if (l->index.fd == -1)
 		goto fail;
+	close(dir);
 	return 0;
 fail:
 	saved = errno;
+	close(dir);
 	evlog_close(l);
 	errno = saved;
 	return -1;
+}
+
+int
+evlog_open_file(int top, uint32_t uid, const char *session_id)
+{
+	char name[AGENTSH_ID_MAX + 16];
+	struct stat st;
+	int dir, fd;
+
+	if ((dir = open_user(top, uid, false)) == -1)
+		return -1;
+	snprintf(name, sizeof(name), "%s.jsonl", session_id);
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	close(dir);
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "eventd.h"
 #include "log.h"
+#include "utf8.h"
 #include "vis.h"
 
 _Static_assert(EVF_MAX <= 64, "erec.has has a bit a field");

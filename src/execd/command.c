@@ -391,7 +391,6 @@ command_on_init_running(struct chan *ch, struct imsg *im)
 	record_started(c);
 	spec_free(&c->spec);
 	started.command = c->number;
-	started.pid = c->pid;
 	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &started,
 	    NULL);
 	return 0;

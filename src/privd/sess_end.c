@@ -218,8 +218,8 @@ sess_finish(struct sess *s)
 		log_info("session %s of uid %u: not made: %s", s->id,
 		    (unsigned)s->uid, s->error.message);
 	else
-		log_info("session %s: ended: %s%s%s", s->id,
-		    sess_reason_name(s->reason),
+		log_info("session %s of uid %u: ended: %s%s%s", s->id,
+		    (unsigned)s->uid, sess_reason_name(s->reason),
 		    s->detail[0] != '\0' ? ": " : "", s->detail);
 	/* it is gone for good before anybody hears so */
 	TAILQ_REMOVE(&privd.sessions, s, entry);

@@ -53,13 +53,14 @@ sess_by_number(uint64_t number)
 	return NULL;
 }
 
+/* An id is one of its user's: two users may have the same. */
 static struct sess *
-sess_by_id(const char *id)
+sess_by_id(uid_t uid, const char *id)
 {
 	struct sess *s;
 
 	TAILQ_FOREACH(s, &privd.sessions, entry) {
-		if (strcmp(s->id, id) == 0)
+		if (s->uid == uid && strcmp(s->id, id) == 0)
 			return s;
 	}
 	return NULL;
@@ -120,7 +121,7 @@ check_wanted(const struct wanted *w, struct aerr *e)
 		    "the workspace must be an absolute path");
 	if ((w->flags & ~(uint32_t)SESS_REAL_PATHS) != 0)
 		return aerr_set(e, 400, "invalid_flags", "unknown flags");
-	if (sess_by_id(w->id) != NULL)
+	if (sess_by_id(w->uid, w->id) != NULL)
 		return aerr_set(e, 409, "exists", "session already exists");
 	if (privd.nsessions >= privd.conf.max_sessions)
 		return aerr_set(e, 400, "limit",

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "sessiond.h"
+#include "utf8.h"
 
 #define ANSWER_EVENTS_MAX 5000 /* eventd gave no more */
 #define ANSWER_SUMMARY_MAX 25  /* blocked operations of a summary */
@@ -88,6 +89,8 @@ static void
 put_error(yajl_gen g, const char *code, const char *message,
     const struct command *cmd)
 {
+	const char *name;
+
 	json_key(g, "error");
 	yajl_gen_map_open(g);
 	json_put_str(g, "code", code);
@@ -98,6 +101,13 @@ put_error(yajl_gen g, const char *code, const char *message,
 		json_key(g, "context");
 		yajl_gen_map_open(g);
 		json_put_str(g, "policy_message", cmd->message);
+		yajl_gen_map_close(g);
+	}
+	if (cmd->outcome == OUT_FAILED &&
+	    (name = strerrorname_np((int)cmd->error)) != NULL) {
+		json_key(g, "context");
+		yajl_gen_map_open(g);
+		json_put_str(g, "errno", name);
 		yajl_gen_map_close(g);
 	}
 	yajl_gen_map_close(g);
@@ -146,7 +156,8 @@ put_pagination(yajl_gen g, const struct command *cmd)
 	if (st->spooled > shown) {
 		snprintf(next, sizeof(next),
 		    "agentsh output %s %s --stream stdout --offset %zu --limit %d",
-		    cmd->sess->id, cmd->id, shown, AGENTSH_INLINE_OUTPUT);
+		    session_name(cmd->sess, cmd->client_uid), cmd->id, shown,
+		    AGENTSH_INLINE_OUTPUT);
 		json_put_str(g, "next_command", next);
 	}
 	yajl_gen_map_close(g);
@@ -263,7 +274,7 @@ answer_send(struct command *cmd, struct event_set *set)
 	time_text(when, sizeof(when), cmd->started_ns);
 	yajl_gen_map_open(g);
 	json_put_str(g, "command_id", cmd->id);
-	json_put_str(g, "session_id", cmd->sess->id);
+	json_put_str(g, "session_id", session_name(cmd->sess, cmd->client_uid));
 	json_put_str(g, "timestamp", when);
 	json_key(g, "request");
 	put_request(g, cmd);

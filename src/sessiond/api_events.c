@@ -10,11 +10,13 @@
 
 #include "event.h"
 #include "log.h"
+#include "path.h"
 #include "sessiond.h"
 
 #define EVENTS_LIMIT 200
 #define EVENTS_LIMIT_MAX 5000
 #define OUTPUT_LIMIT 65536
+#define OUTPUT_COPIES 4 /* as it is, as text, in base64 */
 #define OUTPUT_LIMIT_MAX 10485760
 
 /* A question whose client waits. */
@@ -106,6 +108,16 @@ events_param(struct msg_event_query *q, const char *key, const char *value,
 	return NULL;
 }
 
+static const char *
+events_earlier(const char *value, bool *known, bool *earlier)
+{
+	*known = true;
+	*earlier = strcmp(value, "true") == 0;
+	return *earlier || strcmp(value, "false") == 0 ?
+	    NULL :
+	    "must be true or false";
+}
+
 static void
 events_done(struct event_set *set, void *arg)
 {
@@ -117,6 +129,15 @@ events_done(struct event_set *set, void *arg)
 	free(w);
 	if (set == NULL || (g = json_new()) == NULL) {
 		http_error(rq, 500, "the events cannot be read");
+		event_set_free(set);
+		return;
+	}
+	if (set->refused || set->no_log) {
+		yajl_gen_free(g);
+		if (set->refused)
+			http_error(rq, 429, "%s", SHARE_TEXT);
+		else
+			http_error(rq, 404, "session not found");
 		event_set_free(set);
 		return;
 	}
@@ -148,7 +169,8 @@ events_ask(struct request *rq, const struct msg_event_query *q)
 		return;
 	}
 	w->rq = rq;
-	if ((w->query = event_query_start(q, events_done, w)) == NULL) {
+	if ((w->query = event_query_start(q, rq->uid, events_done, w)) ==
+	    NULL) {
 		free(w);
 		http_error(rq, 503, "too many requests are waiting");
 		return;
@@ -172,24 +194,53 @@ params_of(struct request *rq, struct evkeyvalq *keys)
 	return -1;
 }
 
+/* Whose events: of the session, or all that its id has had. Answers itself when
+ * there can be none that the client may see. */
+static int
+events_target(struct request *rq, struct msg_event_query *q, bool earlier)
+{
+	struct session *s;
+	uint32_t uid = rq->uid;
+	const char *id;
+
+	if (session_name_split(rq->id, &uid, &id) == -1 ||
+	    !session_uid_is_visible(uid, rq->uid)) {
+		http_error(rq, 404, "session not found");
+		return -1;
+	}
+	s = session_find(uid, id);
+	if (s != NULL && session_is_visible(s, rq->uid) && !earlier) {
+		q->session = s->number;
+		return 0;
+	}
+	/* none of that id, if so, is eventd's to say */
+	q->uid = uid;
+	snprintf(q->session_id, sizeof(q->session_id), "%s", id);
+	return 0;
+}
+
 static void
 events_route(struct request *rq, bool search)
 {
 	struct msg_event_query q = { .limit = EVENTS_LIMIT, .descending = 1 };
 	struct evkeyvalq keys;
 	struct evkeyval *kv;
-	struct session *s;
 	const char *why;
-	bool known;
+	bool known, earlier = false;
 
 	if (params_of(rq, &keys) == -1)
 		return;
 	TAILQ_FOREACH(kv, &keys, next) {
 		if (search && strcmp(kv->key, "session_id") == 0) {
-			snprintf(rq->id, sizeof(rq->id), "%s", kv->value);
+			/* a longer one is no session's, and stays that */
+			snprintf(rq->id, sizeof(rq->id), "%s",
+			    strlen(kv->value) < sizeof(rq->id) ? kv->value :
+								 ":");
 			continue;
 		}
-		why = events_param(&q, kv->key, kv->value, &known);
+		why = strcmp(kv->key, "earlier") == 0 ?
+		    events_earlier(kv->value, &known, &earlier) :
+		    events_param(&q, kv->key, kv->value, &known);
 		if (known && why == NULL)
 			continue;
 		http_error(rq, 400, "parameter \"%.64s\" %s", kv->key,
@@ -202,10 +253,8 @@ events_route(struct request *rq, bool search)
 		http_error(rq, 400, "parameter \"session_id\" is required");
 		return;
 	}
-	if ((s = session_of(rq)) == NULL)
-		return;
-	q.session = s->number;
-	events_ask(rq, &q);
+	if (events_target(rq, &q, earlier) == 0)
+		events_ask(rq, &q);
 }
 
 void
@@ -231,12 +280,23 @@ output_send(struct request *rq, struct command *cmd,
     const struct output_query *q)
 {
 	struct stream *st = &cmd->stream[strcmp(q->stream, "stderr") == 0];
-	char *data = malloc((size_t)q->limit);
-	yajl_gen g = json_new();
+	uint64_t left = st->spooled > q->offset ? st->spooled - q->offset : 0;
+	uint64_t want = left < q->limit ? left : q->limit;
+	uint32_t uid = rq->uid;
+	char *data;
+	yajl_gen g;
 	long n;
 
+	/* until it is in the connection's buffer, which is charged then */
+	if (!share_take(uid, OUTPUT_COPIES * want)) {
+		http_error(rq, 429, "%s", SHARE_TEXT);
+		return;
+	}
+	data = malloc((size_t)want + 1);
+	g = json_new();
 	if (data == NULL || g == NULL ||
-	    (n = spool_read(st, q->offset, data, (size_t)q->limit)) == -1) {
+	    (n = spool_read(st, q->offset, data, (size_t)want)) == -1) {
+		share_give(uid, OUTPUT_COPIES * want);
 		free(data);
 		if (g != NULL)
 			yajl_gen_free(g);
@@ -258,6 +318,7 @@ output_send(struct request *rq, struct command *cmd,
 	json_put_bool(g, "has_more", q->offset + (uint64_t)n < st->spooled);
 	yajl_gen_map_close(g);
 	free(data);
+	share_give(uid, OUTPUT_COPIES * want);
 	http_reply(rq, 200, g);
 }
 

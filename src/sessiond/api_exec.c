@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"
@@ -83,8 +84,6 @@ exec_check(const struct exec_body *body, enum include_events *include,
 static int
 exec_stdin(const struct json_bytes *input)
 {
-	size_t done = 0;
-	ssize_t n;
 	int fd;
 
 	if (input->data == NULL || input->len == 0)
@@ -92,15 +91,8 @@ exec_stdin(const struct json_bytes *input)
 	fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
-	while (done < input->len) {
-		n = write(fd, input->data + done, input->len - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			goto fail;
-		done += (size_t)n;
-	}
-	if (fcntl(fd, F_ADD_SEALS,
+	if (write_all(fd, input->data, input->len) == -1 ||
+	    fcntl(fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) ==
 		-1 ||
 	    lseek(fd, 0, SEEK_SET) == -1)
@@ -188,6 +180,7 @@ exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
 		return;
 	}
 	cmd->rq = rq;
+	cmd->client_uid = rq->uid;
 	http_wait(rq, exec_client_gone, cmd);
 	if (spec_fd == -1) {
 		snprintf(cmd->message, sizeof(cmd->message), "%s", err);

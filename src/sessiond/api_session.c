@@ -58,13 +58,13 @@ session_state_name(const struct session *s)
 }
 
 static void
-session_put(yajl_gen g, const struct session *s)
+session_put(yajl_gen g, const struct session *s, uint32_t uid)
 {
 	char when[64];
 
 	time_text(when, sizeof(when), s->created_ns);
 	yajl_gen_map_open(g);
-	json_put_str(g, "id", s->id);
+	json_put_str(g, "id", session_name(s, uid));
 	json_put_str(g, "state", session_state_name(s));
 	json_put_str(g, "created_at", when);
 	json_put_str(g, "workspace", s->workspace);
@@ -84,7 +84,7 @@ session_reply(struct request *rq, int status, const struct session *s)
 		http_error(rq, 500, "out of memory");
 		return;
 	}
-	session_put(g, s);
+	session_put(g, s, rq->uid);
 	http_reply(rq, status, g);
 }
 
@@ -141,27 +141,28 @@ session_check_body(struct request *rq, const struct create_body *body)
 	const struct conf *conf = &sessiond.proc.conf;
 
 	if (body->id != NULL && !session_id_is_valid(body->id)) {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_id",
 		    "field \"id\": letters, digits, \".\", \"_\" and "
 		    "\"-\", at most 128, a letter or digit first");
 		return -1;
 	}
 	if (body->workspace[0] != '/') {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_workspace",
 		    "field \"workspace\" must be an absolute path");
 		return -1;
 	}
 	if (body->policy != NULL && !policy_name_is_valid(body->policy)) {
-		http_error(rq, 400,
+		http_error_code(rq, 400, "invalid_policy",
 		    "field \"policy\" is not the name of a policy");
 		return -1;
 	}
-	if (body->id != NULL && session_find(body->id) != NULL) {
-		http_error(rq, 409, "session already exists");
+	if (body->id != NULL && session_find(rq->uid, body->id) != NULL) {
+		http_error_code(rq, 409, "exists", "session already exists");
 		return -1;
 	}
 	if (sessiond.nsessions >= conf->max_sessions) {
-		http_error(rq, 400, "session limit reached (%llu)",
+		http_error_code(rq, 400, "limit",
+		    "session limit reached (%llu)",
 		    (unsigned long long)conf->max_sessions);
 		return -1;
 	}
@@ -188,7 +189,7 @@ session_create(struct request *rq, const struct create_body *body)
 	    (body->real_paths == JSON_ABSENT && conf->real_paths != 0))
 		flags |= SESS_REAL_PATHS;
 	if ((s = session_new(id, rq->uid)) == NULL) {
-		http_error(rq, 500, "out of memory");
+		http_error_code(rq, 500, "internal", "out of memory");
 		return;
 	}
 	if (session_ask_privd(s, rq, body,
@@ -196,7 +197,8 @@ session_create(struct request *rq, const struct create_body *body)
 		flags) == -1) {
 		chan_forget(sessiond.proc.privd, s);
 		session_free(s);
-		http_error(rq, 503, "too many requests are waiting");
+		http_error_code(rq, 503, "busy",
+		    "too many requests are waiting");
 		return;
 	}
 	s->creator = rq;
@@ -214,10 +216,11 @@ api_session_create(struct request *rq)
 	memset(&body, 0, sizeof(body));
 	text = http_body(rq, &len);
 	if (text == NULL)
-		http_error(rq, 400, "invalid json: the body is empty");
+		http_error_code(rq, 400, "invalid_request",
+		    "invalid json: the body is empty");
 	else if (json_decode(create_fields, NCREATE, text, len, &body, err,
 		     sizeof(err)) == -1)
-		http_error(rq, 400, "%s", err);
+		http_error_code(rq, 400, "invalid_request", "%s", err);
 	else
 		session_create(rq, &body);
 	json_release(create_fields, NCREATE, &body);
@@ -236,7 +239,7 @@ api_session_list(struct request *rq)
 	yajl_gen_array_open(g);
 	TAILQ_FOREACH(s, &sessiond.sessions, entry) {
 		if (session_is_visible(s, rq->uid))
-			session_put(g, s);
+			session_put(g, s, rq->uid);
 	}
 	yajl_gen_array_close(g);
 	http_reply(rq, 200, g);
@@ -289,10 +292,10 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 	if (r == -1 || rq == NULL) {
 		session_stop(s, r == -1 ? SESS_HELPER_DIED : SESS_DESTROYED);
 		if (rq != NULL)
-			http_error(rq, 500, "out of memory");
+			http_error_code(rq, 500, "internal", "out of memory");
 		return 0;
 	}
-	log_info("session %s: ready for uid %u", s->id, s->uid);
+	log_info("session %s of uid %u: ready", s->id, s->uid);
 	session_reply(rq, 201, s);
 	return 0;
 }
@@ -303,6 +306,7 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 	struct session *s = im->arg;
 	struct msg_sess_failed m;
 	struct request *rq;
+	const char *code = m.code;
 	int status;
 
 	(void)ch;
@@ -313,8 +317,12 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 	status = m.http_status >= 400 && m.http_status <= 599 ?
 	    (int)m.http_status :
 	    500;
+	/* a word, as all of ours are */
+	if (code[0] == '\0' ||
+	    code[strspn(code, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
+		code = "internal";
 	if (rq != NULL)
-		http_error(rq, status, "%s", m.message);
+		http_error_code(rq, status, code, "%s", m.message);
 	return 0;
 }
 
@@ -329,7 +337,8 @@ sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 		return -1;
 	if ((s = session_by_number(m.session)) == NULL)
 		return -1;
-	log_info("session %s: ended: %s", s->id, sess_reason_name(m.reason));
+	log_info("session %s of uid %u: ended: %s", s->id, s->uid,
+	    sess_reason_name(m.reason));
 	session_ended(s,
 	    m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
 	return 0;

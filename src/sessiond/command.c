@@ -62,6 +62,16 @@ stream_close(struct stream *st)
 	st->spool_fd = -1;
 }
 
+/* The begin that was kept for the answer. */
+static void
+stream_forget(struct stream *st)
+{
+	free(st->data);
+	share_give(st->cmd->sess->uid, st->cap);
+	st->data = NULL;
+	st->len = st->cap = 0;
+}
+
 void
 command_free(struct command *cmd)
 {
@@ -76,7 +86,7 @@ command_free(struct command *cmd)
 	spool_remove(cmd);
 	for (i = 0; i < STREAM_MAX; i++) {
 		stream_close(&cmd->stream[i]);
-		free(cmd->stream[i].data);
+		stream_forget(&cmd->stream[i]);
 	}
 	if (cmd->grace != NULL)
 		event_free(cmd->grace);
@@ -108,15 +118,23 @@ stream_keep(struct stream *st, const char *data, size_t len)
 	size_t want, cap;
 	char *p;
 
-	if (st->cmd->state == CMD_FINISHED || st->len == AGENTSH_INLINE_OUTPUT)
+	if (st->cmd->state == CMD_FINISHED || st->keep_full ||
+	    st->len == AGENTSH_INLINE_OUTPUT)
 		return;
 	if (len > AGENTSH_INLINE_OUTPUT - st->len)
 		len = AGENTSH_INLINE_OUTPUT - st->len;
 	want = st->len + len;
 	if (want > st->cap) {
 		cap = st->cap * 2 > want ? st->cap * 2 : want;
-		if ((p = realloc(st->data, cap)) == NULL)
+		/* what is not kept here is in the spool all the same */
+		st->keep_full = !share_take(st->cmd->sess->uid, cap - st->cap);
+		if (st->keep_full)
 			return;
+		if ((p = realloc(st->data, cap)) == NULL) {
+			share_give(st->cmd->sess->uid, cap - st->cap);
+			st->keep_full = true;
+			return;
+		}
 		st->data = p;
 		st->cap = cap;
 	}
@@ -238,10 +256,10 @@ command_answer(struct event_set *set, void *arg)
 	if (cmd->rq != NULL)
 		answer_send(cmd, set);
 	event_set_free(set);
-	for (i = 0; i < STREAM_MAX; i++) {
-		free(cmd->stream[i].data);
-		cmd->stream[i].data = NULL;
-	}
+	for (i = 0; i < STREAM_MAX; i++)
+		stream_forget(&cmd->stream[i]);
+	json_release(exec_fields, exec_nfields, &cmd->body);
+	memset(&cmd->body, 0, sizeof(cmd->body));
 }
 
 /* Old output goes, and so do pipes that background processes hold. */
@@ -272,6 +290,33 @@ command_evict(struct session *s)
 	}
 }
 
+bool
+command_evict_user(const struct command *but)
+{
+	struct command *cmd, *oldest = NULL;
+	struct session *s;
+
+	TAILQ_FOREACH(s, &sessiond.sessions, entry) {
+		if (s->uid != but->sess->uid)
+			continue;
+		TAILQ_FOREACH(cmd, &s->commands, entry) {
+			if (cmd == but || cmd->state != CMD_FINISHED ||
+			    cmd->rq != NULL ||
+			    cmd->stream[STREAM_STDOUT].spooled +
+				    cmd->stream[STREAM_STDERR].spooled ==
+				0)
+				continue;
+			if (oldest == NULL || cmd->number < oldest->number)
+				oldest = cmd;
+			break; /* the later ones are newer */
+		}
+	}
+	if (oldest == NULL)
+		return false;
+	command_free(oldest);
+	return true;
+}
+
 /* The outcome and the output are known: ask for the events, then answer. */
 static void
 command_finish(struct command *cmd)
@@ -296,7 +341,8 @@ command_finish(struct command *cmd)
 	session_touch(s);
 	if (cmd->rq != NULL) {
 		snprintf(q.command_id, sizeof(q.command_id), "%s", cmd->id);
-		cmd->query = event_query_start(&q, command_answer, cmd);
+		cmd->query = event_query_start(&q, cmd->client_uid,
+		    command_answer, cmd);
 	}
 	if (cmd->query == NULL)
 		command_answer(NULL, cmd);
@@ -385,6 +431,7 @@ sessiond_on_exec_failed(struct chan *ch, struct imsg *im)
 	if (msg_get_exec_failed(im, &m) == -1 || cmd == NULL ||
 	    m.command != cmd->number)
 		return -1;
+	cmd->error = m.error;
 	snprintf(cmd->message, sizeof(cmd->message), "%s", m.message);
 	command_end(cmd, OUT_FAILED);
 	return 0;

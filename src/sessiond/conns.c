@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <event2/buffer.h>
@@ -18,14 +19,25 @@
 #include "sessiond.h"
 
 #define CONNS_LOOK_MS 500
-#define CONNS_PAUSED_MS 50 /* the same, while nobody gets in */
+#define CONNS_PAUSED_MS 50   /* the same, while nobody gets in */
+#define CONNS_LINGER_MS 2000 /* for a refused client to read why */
+
+/* All clients that the kernel cannot name share one share. */
+#define CONNS_NOBODY ((uint32_t)-1)
 
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct bufferevent *bev;
 	uint64_t since_ms; /* first byte of a request not yet complete, or 0 */
 	bool working;	   /* between a request and its reply */
-	uint32_t uid;	   /* while connections are counted by user */
+	bool known;	   /* the kernel was asked for the uid */
+	uint32_t uid;	   /* CONNS_NOBODY when it did not say */
+	uint64_t in;	   /* charged for the request under way */
+	uint64_t out;	   /* charged for what the client has not read */
+	uint64_t refused_ms;
+	bufferevent_data_cb rd, wr; /* evhttp's, while the client is refused */
+	bufferevent_event_cb evcb;
+	void *arg;
 };
 
 static struct {
@@ -38,6 +50,11 @@ static struct {
 	struct conn **by_fd; /* of those that have sent something */
 	size_t nfds;
 } conns;
+
+static void conns_input_cb(struct evbuffer *, const struct evbuffer_cb_info *,
+    void *);
+static void conns_output_cb(struct evbuffer *, const struct evbuffer_cb_info *,
+    void *);
 
 static struct conn *
 conns_by_fd(int fd)
@@ -78,6 +95,9 @@ conns_drop(struct conn *c)
 	}
 	TAILQ_REMOVE(&conns.list, c, entry);
 	conns.n--;
+	evbuffer_remove_cb(bufferevent_get_input(c->bev), conns_input_cb, c);
+	evbuffer_remove_cb(bufferevent_get_output(c->bev), conns_output_cb, c);
+	share_give(c->uid, c->in + c->out);
 	bufferevent_decref(c->bev);
 	free(c);
 }
@@ -93,18 +113,16 @@ conns_is_freed(struct conn *c)
 	return rd == NULL && wr == NULL && evcb == NULL;
 }
 
-/* Clients by TCP count as one user: none of them is known without a question
- * to the kernel each. */
-static uint32_t
-conns_uid(const struct conn *c)
+/* Once a connection: for TCP it is a question to the kernel. A request's own
+ * client is asked for again, this only says whose share it takes. */
+static void
+conns_know(struct conn *c)
 {
-	struct ucred cred = { .uid = (uid_t)-1 };
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_PEERCRED,
-		&cred, &len) == -1)
-		return (uint32_t)-1;
-	return cred.uid;
+	if (c->known)
+		return;
+	c->known = true;
+	if (ident_fd(bufferevent_getfd(c->bev), &c->uid) == -1)
+		c->uid = CONNS_NOBODY;
 }
 
 static size_t
@@ -128,7 +146,7 @@ conns_shed(void)
 	size_t n, most = 0, left = conns.max / 4 + 1;
 
 	TAILQ_FOREACH(c, &conns.list, entry)
-		c->uid = conns_uid(c);
+		conns_know(c);
 	TAILQ_FOREACH(c, &conns.list, entry) {
 		if (most > 0 && c->uid == most_uid)
 			continue;
@@ -163,7 +181,9 @@ conns_look(void)
 			/* evhttp hears the end of file and closes it */
 			c->since_ms = 0;
 			shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
-		}
+		} else if (c->refused_ms != 0 &&
+		    now - c->refused_ms > CONNS_LINGER_MS)
+			shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
 	}
 	if (conns.paused && conns.n < conns.max) {
 		conns.paused = false;
@@ -185,6 +205,55 @@ conns_timer_cb(evutil_socket_t fd, short what, void *arg)
 	conns_look();
 }
 
+/* What a refused client still sends. */
+static void
+conns_discard_cb(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *in = bufferevent_get_input(bev);
+
+	(void)arg;
+	evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+/* The end of a refused client is evhttp's again. */
+static void
+conns_refused_cb(struct bufferevent *bev, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	bufferevent_setcb(bev, c->rd, c->wr, c->evcb, c->arg);
+	c->evcb(bev, what, c->arg);
+}
+
+/*
+ * A request that is not yet complete is over the user's share. evhttp has no
+ * way to answer it now: the answer goes past it, and what the client still
+ * sends is read and thrown away, so that it does not lose the answer by a reset.
+ */
+static void
+conns_refuse(struct conn *c)
+{
+	static const char text[] = "{\"error\":\"" SHARE_TEXT "\"}\n";
+	char reply[512];
+	int fd = bufferevent_getfd(c->bev), n;
+
+	n = snprintf(reply, sizeof(reply),
+	    "HTTP/1.1 429 Too Many Requests\r\n"
+	    "Content-Type: application/json\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"
+	    "Cache-Control: no-store\r\nConnection: close\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    sizeof(text) - 1, text);
+	/* nothing of ours is on its way to this client, so it fits */
+	if (send(fd, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n ||
+	    shutdown(fd, SHUT_WR) == -1)
+		log_debug("a client that was refused did not hear it");
+	c->refused_ms = clock_ms();
+	c->since_ms = 0;
+	bufferevent_getcb(c->bev, &c->rd, &c->wr, &c->evcb, &c->arg);
+	bufferevent_setcb(c->bev, conns_discard_cb, NULL, conns_refused_cb, c);
+}
+
 /* Bytes came from the client. */
 static void
 conns_input_cb(struct evbuffer *in, const struct evbuffer_cb_info *info,
@@ -193,22 +262,55 @@ conns_input_cb(struct evbuffer *in, const struct evbuffer_cb_info *info,
 	struct conn *c = arg;
 
 	(void)in;
-	if (info->n_added == 0 || c->since_ms != 0)
+	if (info->n_added == 0 || c->refused_ms != 0)
+		return;
+	conns_know(c);
+	if (c->working || c->out > 0)
+		share_add(c->uid, info->n_added); /* little: see http_wait() */
+	else if (!share_take(c->uid, info->n_added)) {
+		conns_refuse(c);
+		return;
+	}
+	c->in += info->n_added;
+	if (c->since_ms != 0)
 		return;
 	if (conns_put_fd(bufferevent_getfd(c->bev), c) == 0)
 		c->since_ms = clock_ms();
 }
 
+/* Bytes for the client, or to it. When all are gone the request is done with. */
+static void
+conns_output_cb(struct evbuffer *out, const struct evbuffer_cb_info *info,
+    void *arg)
+{
+	struct conn *c = arg;
+
+	(void)out;
+	share_add(c->uid, info->n_added);
+	c->out += info->n_added;
+	share_give(c->uid, info->n_deleted);
+	c->out -= info->n_deleted;
+	if (c->out == 0 && !c->working) {
+		share_give(c->uid, c->in);
+		c->in = 0;
+	}
+}
+
 /* The connection's request is complete. */
-void
-conns_request(int fd, const struct bufferevent *bev)
+bool
+conns_request(int fd, const struct bufferevent *bev, size_t body_len)
 {
 	struct conn *c = conns_by_fd(fd);
+	uint64_t copies = (BODY_COPIES - 1) * (uint64_t)body_len;
 
 	if (c == NULL || c->bev != bev)
-		return;
+		return true;
 	c->since_ms = 0;
 	c->working = true;
+	if (share_is_over(c->uid) || !share_take(c->uid, copies))
+		return false;
+	c->in += copies;
+	return true;
 }
 
 /* Its reply was given to evhttp. */
@@ -241,7 +343,9 @@ conns_new(struct event_base *base, void *arg)
 	}
 	bufferevent_incref(bev);
 	c->bev = bev;
+	c->uid = CONNS_NOBODY;
 	evbuffer_add_cb(bufferevent_get_input(bev), conns_input_cb, c);
+	evbuffer_add_cb(bufferevent_get_output(bev), conns_output_cb, c);
 	TAILQ_INSERT_TAIL(&conns.list, c, entry);
 	conns.n++;
 	if (conns.n >= conns.max && !conns.paused) {

@@ -3,6 +3,7 @@
  * Guidance: what an agent can do about what happened to its command. It names
  * rules and targets, never what a policy would allow instead.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "log.h"
@@ -27,7 +28,7 @@ put_inspect(yajl_gen g, const struct command *cmd)
 	char text[512];
 
 	snprintf(text, sizeof(text), "agentsh events %s --command %s",
-	    cmd->sess->id, cmd->id);
+	    session_name(cmd->sess, cmd->client_uid), cmd->id);
 	put_suggestion(g, "inspect_events", text,
 	    "see every operation of the command");
 }
@@ -127,6 +128,14 @@ put_blocked(yajl_gen g, const struct command *cmd,
 	yajl_gen_array_close(g);
 }
 
+/* Something was short; it need not be the next time. */
+static bool
+is_passing(uint32_t error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EMFILE ||
+	    error == ENFILE || error == ETXTBSY;
+}
+
 static void
 put_failed(yajl_gen g, const struct command *cmd)
 {
@@ -134,19 +143,24 @@ put_failed(yajl_gen g, const struct command *cmd)
 	if (cmd->timed_out) {
 		json_put_bool(g, "retryable", true);
 		json_put_str(g, "reason", "command timed out");
-	} else
+	} else {
+		if (cmd->outcome == OUT_FAILED && is_passing(cmd->error))
+			json_put_bool(g, "retryable", true);
 		json_put_str(g, "reason",
 		    cmd->message[0] != '\0' ? cmd->message : "command failed");
+	}
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
 	if (cmd->timed_out)
 		put_suggestion(g, "increase_timeout", NULL,
 		    "the request's timeout can be longer, up to the policy's limit");
-	else if (cmd->outcome == OUT_FAILED &&
+	else if (cmd->outcome == OUT_FAILED && cmd->error == ENOENT &&
 	    strchr(cmd->body.command, '/') == NULL)
 		put_suggestion(g, "use_absolute_exe", NULL,
 		    "the name was searched in PATH of the session");
-	else if (cmd->outcome == OUT_EXITED && cmd->exit_code == 126)
+	else if ((cmd->outcome == OUT_EXITED && cmd->exit_code == 126) ||
+	    (cmd->outcome == OUT_FAILED &&
+		(cmd->error == EACCES || cmd->error == ENOEXEC)))
 		put_suggestion(g, "fix_permissions", NULL,
 		    "a file was found but could not be executed");
 	yajl_gen_array_close(g);

@@ -56,15 +56,37 @@ static const struct route routes[] = {
 
 #define NROUTES (sizeof(routes) / sizeof(routes[0]))
 
-/* One part of a path into dst; longer parts match nothing. */
+static int
+http_hex(char c)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *p = memchr(digits, c, sizeof(digits) - 1);
+
+	if (p == NULL)
+		return -1;
+	return (int)(p - digits < 16 ? p - digits : p - digits - 6);
+}
+
+/* One part of a path into dst, with its %XX as the bytes they stand for (":"
+ * is one for many clients). Longer parts match nothing. */
 static bool
 http_capture(char *dst, size_t size, const char *part, size_t len)
 {
-	if (len == 0 || len >= size)
-		return false;
-	memcpy(dst, part, len);
-	dst[len] = '\0';
-	return true;
+	size_t i, n = 0;
+	int high, low;
+
+	for (i = 0; i < len && n + 1 < size; i++) {
+		dst[n++] = part[i];
+		if (part[i] != '%')
+			continue;
+		if (len - i < 3 || (high = http_hex(part[i + 1])) == -1 ||
+		    (low = http_hex(part[i + 2])) == -1 || high + low == 0)
+			return false;
+		dst[n - 1] = (char)(high << 4 | low);
+		i += 2;
+	}
+	dst[n] = '\0';
+	return n > 0 && i == len;
 }
 
 static bool
@@ -187,6 +209,7 @@ http_request_cb(struct evhttp_request *ev, void *arg)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
 	const char *path;
 	struct request *rq;
+	bool fits;
 
 	rq = calloc(1, sizeof(*rq));
 	if (rq == NULL) {
@@ -197,15 +220,20 @@ http_request_cb(struct evhttp_request *ev, void *arg)
 	rq->listener = arg;
 	rq->tcp = rq->listener->tcp;
 	rq->fd = bufferevent_getfd(evhttp_connection_get_bufferevent(con));
-	conns_request(rq->fd, evhttp_connection_get_bufferevent(con));
+	fits = conns_request(rq->fd, evhttp_connection_get_bufferevent(con),
+	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));
 	path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
 	if (path == NULL || evhttp_uri_get_host(uri) != NULL) {
 		http_error(rq, 400, "malformed request");
 		return;
 	}
 	log_trace(LOG_HTTP, "request %s", path);
-	if (http_is_welcome(rq))
+	if (!http_is_welcome(rq))
+		return;
+	if (fits)
 		http_dispatch(rq, path);
+	else
+		http_error(rq, 429, "%s", SHARE_TEXT);
 }
 
 /* evhttp drops the connection; the request goes with it. */

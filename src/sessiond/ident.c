@@ -117,7 +117,7 @@ ident_answer(const struct diag_query *q, uint32_t *uid)
 }
 
 static int
-ident_tcp(struct request *rq)
+ident_tcp(int fd, uint32_t *uid, uint8_t *family, uint16_t *port)
 {
 	static uint32_t seq;
 	struct sockaddr_storage peer, own;
@@ -127,32 +127,54 @@ ident_tcp(struct request *rq)
 	memset(&peer, 0, sizeof(peer));
 	memset(&own, 0, sizeof(own));
 	memset(&q, 0, sizeof(q));
-	if (getpeername(rq->fd, (struct sockaddr *)&peer, &peerlen) == -1 ||
-	    getsockname(rq->fd, (struct sockaddr *)&own, &ownlen) == -1 ||
+	if (getpeername(fd, (struct sockaddr *)&peer, &peerlen) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&own, &ownlen) == -1 ||
 	    ident_fill(&q, &peer, &own) == -1)
 		return -1;
 	q.head.nlmsg_len = sizeof(q);
 	q.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	q.head.nlmsg_flags = NLM_F_REQUEST;
 	q.head.nlmsg_seq = ++seq;
-	rq->family = (uint8_t)peer.ss_family;
-	rq->client_port = ntohs(q.req.id.idiag_sport);
+	*family = (uint8_t)peer.ss_family;
+	*port = ntohs(q.req.id.idiag_sport);
 	if (send(sessiond.diag_fd, &q, sizeof(q), 0) != (ssize_t)sizeof(q))
 		return -1;
-	return ident_answer(&q, &rq->uid);
+	return ident_answer(&q, uid);
+}
+
+static int
+ident_unix(int fd, uint32_t *uid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
+	    len != sizeof(cred) || cred.uid == (uid_t)-1)
+		return -1;
+	*uid = cred.uid;
+	return 0;
 }
 
 int
 ident_request(struct request *rq)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
 	if (rq->tcp)
-		return ident_tcp(rq);
-	if (getsockopt(rq->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
-	    len != sizeof(cred) || cred.uid == (uid_t)-1)
+		return ident_tcp(rq->fd, &rq->uid, &rq->family,
+		    &rq->client_port);
+	return ident_unix(rq->fd, &rq->uid);
+}
+
+int
+ident_fd(int fd, uint32_t *uid)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	uint16_t port;
+	uint8_t family;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &len) == -1)
 		return -1;
-	rq->uid = cred.uid;
-	return 0;
+	if (own.ss_family == AF_UNIX)
+		return ident_unix(fd, uid);
+	return ident_tcp(fd, uid, &family, &port);
 }

@@ -78,7 +78,7 @@ reply_buffer(yajl_gen g)
 }
 
 static yajl_gen
-reply_error_gen(const char *text)
+reply_error_gen(const char *code, const char *text)
 {
 	yajl_gen g = json_new();
 
@@ -86,6 +86,8 @@ reply_error_gen(const char *text)
 		return NULL;
 	yajl_gen_map_open(g);
 	json_put_str(g, "error", text);
+	if (code != NULL)
+		json_put_str(g, "code", code);
 	yajl_gen_map_close(g);
 	return g;
 }
@@ -122,9 +124,10 @@ evhttp_send_error(struct evhttp_request *ev, int error, const char *reason)
 		error = 400;
 	evhttp_clear_headers(out);
 	evhttp_add_header(out, "Connection", "close");
-	g = reply_error_gen(error == 413 ? "request body too large" :
-		error == 400		 ? "malformed request" :
-					   reply_phrase(error));
+	g = reply_error_gen(NULL,
+	    error == 413     ? "request body too large" :
+		error == 400 ? "malformed request" :
+			       reply_phrase(error));
 	reply_send(ev, error, "application/json",
 	    g == NULL ? NULL : reply_buffer(g));
 }
@@ -174,21 +177,40 @@ http_reply_plain(struct request *rq, const char *text)
 	    buf);
 }
 
-void
-http_error(struct request *rq, int status, const char *fmt, ...)
+static void __attribute__((format(printf, 4, 0)))
+http_verror(struct request *rq, int status, const char *code, const char *fmt,
+    va_list ap)
 {
 	char text[AGENTSH_TEXT_MAX];
-	va_list ap;
 	yajl_gen g;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	log_trace(LOG_HTTP, "error %d", status);
-	if ((g = reply_error_gen(text)) == NULL)
+	if ((g = reply_error_gen(code, text)) == NULL)
 		http_reply_empty(rq, 500);
 	else
 		http_reply(rq, status, g);
+}
+
+void
+http_error(struct request *rq, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	http_verror(rq, status, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void
+http_error_code(struct request *rq, int status, const char *code,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	http_verror(rq, status, code, fmt, ap);
+	va_end(ap);
 }
 
 const char *

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "path.h"
 #include "sessiond.h"
 
 /* A DELETE that waits until the session is gone. */
@@ -64,13 +65,14 @@ session_free(struct session *s)
 	free(s);
 }
 
+/* Ids are one user's: what somebody else calls a session does not matter. */
 struct session *
-session_find(const char *id)
+session_find(uint32_t uid, const char *id)
 {
 	struct session *s;
 
 	TAILQ_FOREACH(s, &sessiond.sessions, entry) {
-		if (strcmp(s->id, id) == 0)
+		if (s->uid == uid && strcmp(s->id, id) == 0)
 			return s;
 	}
 	return NULL;
@@ -89,19 +91,37 @@ session_by_number(uint64_t number)
 }
 
 bool
+session_uid_is_visible(uint32_t owner, uint32_t uid)
+{
+	return owner == uid || (uid == 0 && sessiond.proc.mode == MODE_SERVICE);
+}
+
+bool
 session_is_visible(const struct session *s, uint32_t uid)
 {
-	if (s->state == SESS_CREATING)
-		return false;
-	return s->uid == uid ||
-	    (uid == 0 && sessiond.proc.mode == MODE_SERVICE);
+	return s->state != SESS_CREATING && session_uid_is_visible(s->uid, uid);
+}
+
+const char *
+session_name(const struct session *s, uint32_t uid)
+{
+	static char name[AGENTSH_SNAME_MAX + 1];
+
+	if (s->uid == uid)
+		return s->id;
+	snprintf(name, sizeof(name), "%u:%s", s->uid, s->id);
+	return name;
 }
 
 struct session *
 session_of(struct request *rq)
 {
-	struct session *s = session_find(rq->id);
+	struct session *s = NULL;
+	uint32_t uid = rq->uid;
+	const char *id;
 
+	if (session_name_split(rq->id, &uid, &id) == 0)
+		s = session_find(uid, id);
 	if (s == NULL || !session_is_visible(s, rq->uid)) {
 		http_error(rq, 404, "session not found");
 		return NULL;

@@ -28,6 +28,9 @@
 /* A path on which a session and its commands know home. */
 #define SESS_HOME "/tmp/home"
 
+/* A body is in the connection's buffer, in one piece, and decoded. */
+#define BODY_COPIES 3
+
 struct command;
 struct listener;
 struct session;
@@ -40,7 +43,7 @@ struct request {
 	bool tcp;
 	uint8_t family; /* of a TCP client */
 	uint16_t client_port;
-	char id[AGENTSH_ID_MAX + 1];		/* {id} */
+	char id[AGENTSH_SNAME_MAX + 1];		/* {id}: ID or UID:ID */
 	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
 	struct event *gone;			/* the client closed its end */
 	void (*cancel)(struct request *, void *);
@@ -91,9 +94,10 @@ struct stream {
 	uint64_t total;	  /* bytes the command wrote */
 	uint64_t spooled; /* of them on disk, from the begin */
 	bool spool_full;  /* nothing more is kept */
+	bool keep_full;	  /* nothing more is put into data */
 	char *data;	  /* the first AGENTSH_INLINE_OUTPUT bytes */
 	size_t len;
-	size_t cap;
+	size_t cap; /* charged to the session's user */
 };
 
 enum {
@@ -147,13 +151,15 @@ struct command {
 	char id[AGENTSH_CMDID_MAX + 1];
 	enum cmd_state state;
 	enum cmd_outcome outcome;
-	struct request *rq;	   /* NULL: nobody waits for the answer */
+	struct request *rq; /* NULL: nobody waits for the answer */
+	uint32_t client_uid;
 	struct event_query *query; /* runs */
 	struct exec_body body;
 	enum include_events include;
 	uint64_t started_ns;
 	struct stream stream[STREAM_MAX];
 	struct event *grace; /* output after the exit */
+	uint32_t error;	     /* errno of one that could not start */
 	uint32_t exit_code;
 	bool timed_out;
 	uint64_t duration_ms;
@@ -191,6 +197,10 @@ struct event_set {
 	struct event_line *line;
 	size_t n;
 	bool incomplete; /* eventd could not be asked */
+	bool no_log;	 /* eventd has none of that id */
+	bool refused;	 /* no room in the user's share: there are no lines */
+	uint32_t uid;
+	uint64_t charged; /* to that user */
 };
 
 struct event_query;
@@ -227,6 +237,9 @@ void http_reply_empty(struct request *, int status);
 void http_reply_plain(struct request *, const char *text);
 void http_error(struct request *, int status, const char *, ...)
     __attribute__((format(printf, 3, 4)));
+/* With a word for programs, for the routes that have one in agentsh-api(7). */
+void http_error_code(struct request *, int status, const char *code,
+    const char *, ...) __attribute__((format(printf, 4, 5)));
 void http_end(struct request *);
 /* The body, in one piece; NULL when empty. */
 const char *http_body(struct request *, size_t *len);
@@ -234,13 +247,29 @@ const char *http_body(struct request *, size_t *len);
 /* ident.c: who the client is. 0 or -1. */
 int ident_open(void);
 int ident_request(struct request *);
+int ident_fd(int fd, uint32_t *uid);
 
 /* conns.c: how many clients there are, and how slow */
 struct bufferevent *conns_new(struct event_base *, void *);
 void conns_start(size_t max, void (*pause)(bool));
 void conns_stop(void);
-void conns_request(int fd, const struct bufferevent *);
+/* false: the request's copies are more than the user's share of memory. */
+bool conns_request(int fd, const struct bufferevent *, size_t body_len);
 void conns_reply(int fd);
+
+/* share.c: what each user takes */
+#define SHARE_TEXT                                                             \
+	"too much is under way for this user: read answers, then try again"
+/* Takes n bytes of memory, unless that is over the user's share. */
+bool share_take(uint32_t uid, uint64_t n);
+/* The same for what is there already and cannot be refused. */
+void share_add(uint32_t uid, uint64_t n);
+void share_give(uint32_t uid, uint64_t n);
+bool share_is_over(uint32_t uid);
+/* Bytes of the spool. */
+uint64_t share_spool_room(uint32_t uid);
+void share_spool_add(uint32_t uid, uint64_t n);
+void share_spool_give(uint32_t uid, uint64_t n);
 
 /* route.def's handlers */
 #define ROUTE(method, pattern, body, handler, help)                            \
@@ -251,12 +280,16 @@ void conns_reply(int fd);
 /* session.c: the table */
 struct session *session_new(const char *id, uint32_t uid);
 void session_free(struct session *);
-struct session *session_find(const char *id);
+struct session *session_find(uint32_t uid, const char *id);
 struct session *session_by_number(uint64_t);
 /* The session of the request's {id}, if the client may see it; else it answers
  * 404 and returns NULL. */
 struct session *session_of(struct request *);
+/* May a client of this uid see what is owner's? */
+bool session_uid_is_visible(uint32_t owner, uint32_t uid);
 bool session_is_visible(const struct session *, uint32_t uid);
+/* What a client of this uid calls it; until the next call. */
+const char *session_name(const struct session *, uint32_t uid);
 void session_touch(struct session *);
 void session_stop(struct session *, enum sess_reason);
 int session_wait_end(struct session *, struct request *);
@@ -273,6 +306,9 @@ int sessiond_on_sess_ended(struct chan *, struct imsg *);
 /* command.c */
 struct command *command_new(struct session *);
 void command_free(struct command *);
+/* Frees the oldest finished command with output of the user of this one, but
+ * not this one: true, or false when there is none. */
+bool command_evict_user(const struct command *);
 struct command *command_find(struct session *, const char *id);
 int command_start(struct command *, int spec_fd, int stdin_fd,
     uint64_t timeout_ms);
@@ -294,9 +330,9 @@ int env_build(struct json_list *, const struct session *,
     const struct json_pairs *, char *err, size_t errlen);
 void env_free(struct json_list *);
 
-/* evquery.c: asks eventd; the callback owns the set */
+/* evquery.c: asks eventd for a client of this uid; the callback owns the set */
 struct event_query *event_query_start(const struct msg_event_query *,
-    void (*done)(struct event_set *, void *), void *arg);
+    uint32_t uid, void (*done)(struct event_set *, void *), void *arg);
 void event_query_cancel(struct event_query *);
 void event_set_free(struct event_set *);
 int sessiond_on_event_result(struct chan *, struct imsg *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole output on disk: a directory a session, a file a stream, under the one
- * directory that the sandbox leaves to sessiond. Names are session ids and
- * command ids, which are checked before they get here.
+ * directory that the sandbox leaves to sessiond. Names are uids, session ids
+ * and command ids, which are checked before they get here.
  */
 #include <sys/stat.h>
 
@@ -35,15 +35,25 @@ spool_file_name(const struct stream *st, char *dst, size_t size)
 	snprintf(dst, size, "%s.%s", st->cmd->id, stream_name(st));
 }
 
+/* UID-ID: two users' sessions may have the same id. */
+static void
+spool_dir_name(const struct session *s, char *dst, size_t size)
+{
+	snprintf(dst, size, "%u-%s", s->uid, s->id);
+}
+
 /* The session's directory, made when its first output comes. */
 static int
 spool_open_dir(struct session *s)
 {
+	char name[AGENTSH_SNAME_MAX + 1];
+
 	if (s->spool_fd != -1)
 		return 0;
-	if (spool_dir() == -1 || mkdirat(spool_dir(), s->id, 0700) == -1)
+	spool_dir_name(s, name, sizeof(name));
+	if (spool_dir() == -1 || mkdirat(spool_dir(), name, 0700) == -1)
 		return -1;
-	s->spool_fd = openat(spool_dir(), s->id,
+	s->spool_fd = openat(spool_dir(), name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return s->spool_fd == -1 ? -1 : 0;
 }
@@ -67,10 +77,17 @@ void
 spool_put(struct stream *st, const void *data, size_t len)
 {
 	uint64_t room = sessiond.proc.conf.max_output - st->spooled;
+	uint32_t uid = st->cmd->sess->uid;
 	ssize_t n;
 
 	if (st->spool_full)
 		return;
+	/* older output goes before new is cut */
+	while (share_spool_room(uid) < (len < room ? len : room) &&
+	    command_evict_user(st->cmd))
+		continue;
+	if (share_spool_room(uid) < room)
+		room = share_spool_room(uid);
 	if (len >= room) {
 		st->spool_full = len > room;
 		len = (size_t)room;
@@ -93,6 +110,7 @@ spool_put(struct stream *st, const void *data, size_t len)
 		len -= (size_t)n;
 		st->spooled += (uint64_t)n;
 		st->cmd->sess->spooled += (uint64_t)n;
+		share_spool_add(uid, (uint64_t)n);
 	}
 }
 
@@ -143,6 +161,8 @@ spool_remove(struct command *cmd)
 		spool_file_name(&cmd->stream[i], name, sizeof(name));
 		unlinkat(cmd->sess->spool_fd, name, 0);
 		cmd->sess->spooled -= cmd->stream[i].spooled;
+		share_spool_give(cmd->sess->uid, cmd->stream[i].spooled);
+		cmd->stream[i].spooled = 0;
 	}
 }
 
@@ -186,11 +206,14 @@ spool_remove_dir(const char *name)
 void
 spool_remove_session(struct session *s)
 {
+	char name[AGENTSH_SNAME_MAX + 1];
+
 	if (s->spool_fd == -1)
 		return;
 	close(s->spool_fd);
 	s->spool_fd = -1;
-	spool_remove_dir(s->id);
+	spool_dir_name(s, name, sizeof(name));
+	spool_remove_dir(name);
 }
 
 /* What a server that was killed has left behind. */

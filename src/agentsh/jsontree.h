@@ -4,8 +4,8 @@
  * (output of commands may hold NUL). Depth and number of values are limited,
  * and nothing recurses, so a hostile reply costs bounded memory and no stack.
  */
-#ifndef JSON_H
-#define JSON_H
+#ifndef JSONTREE_H
+#define JSONTREE_H
 
 #include <stdbool.h>
 #include <stddef.h>

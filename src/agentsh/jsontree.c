@@ -9,7 +9,7 @@
 
 #include <yajl/yajl_parse.h>
 
-#include "json.h"
+#include "jsontree.h"
 
 static char *
 dup_bytes(const void *p, size_t len)
