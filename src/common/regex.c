@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "regex.h"
-#include "vis.h"
+#include "utf8.h"
 
 #define REGEX_PREFIX "(?s:.*)(?:"
 /* \E: a \Q may be open, and otherwise it is nothing */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "parse.h"
-#include "vis.h"
+#include "utf8.h"
 
 #define PRINT_MAX (16 * YDOC_MAX_BYTES)
 
