@@ -101,6 +101,32 @@ test_seals(void)
 	close(fd);
 }
 
+/* The seeds of fz_image are images of today: t_policy_random -w makes them. */
+static void
+test_corpus(void)
+{
+	static const char *const names[] = { "good-empty", "good-all",
+		"good-mixed" };
+	static _Alignas(8) uint8_t data[1048576];
+	const char *srcdir = getenv("srcdir");
+	struct image im = { 0 };
+	char path[512];
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/regress/fuzz/corpus/image/%s",
+		    srcdir == NULL ? "." : srcdir, names[i]);
+		f = fopen(path, "rb");
+		im.base = data;
+		im.size = f == NULL ? 0 : fread(data, 1, sizeof(data), f);
+		if (f != NULL)
+			fclose(f);
+		T(im.size > 0 && image_verify(&im) == 0, "%s is an image",
+		    path);
+	}
+}
+
 /* Words that can occur in any order blow up a DFA: the fallback takes over. */
 static void
 test_fallback(void)
@@ -221,6 +247,7 @@ main(void)
 {
 	test_damage();
 	test_seals();
+	test_corpus();
 	test_fallback();
 	test_sizes();
 	return done_testing();
