@@ -10,13 +10,105 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+static size_t
+words_length(struct image_words w)
+{
+	size_t n = 0;
+
+	for (; w.n > 0; w.n--, w.first = image_words_next(w.first))
+		n += strlen(w.first);
+	return n;
+}
+
+static size_t
+verdict_length(const struct verdict *v)
+{
+	return strlen(v->rule_name) + strlen(v->message);
+}
+
+static size_t
+ask_paths(const struct image *im)
+{
+	static const char *const paths[] = { "/", "/workspace/a.c", "/a/b/.x",
+		"/usr/lib/x86_64-linux-gnu/libc.so.6", "@abstract" };
+	struct verdict v;
+	size_t i, n = 0;
+	uint32_t op;
+	bool tree;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		for (op = 0; op < FILE_OP_MAX; op++) {
+			(void)image_eval_file(im, (enum file_op)op, paths[i],
+			    strlen(paths[i]), &v);
+			n += verdict_length(&v);
+			n += strlen(image_file_redirect(im, &v, &tree));
+		}
+		for (op = 0; op < UNIX_OP_MAX; op++) {
+			(void)image_eval_unix(im, (enum unix_op)op, paths[i],
+			    strlen(paths[i]), &v);
+			n += verdict_length(&v);
+		}
+	}
+	return n;
+}
+
+static size_t
+ask_commands(const struct image *im)
+{
+	static const char *const argv[] = { "-rf", "a b" };
+	static const char *const commands[] = { "a", "/usr/bin/Git.real" };
+	struct command_query q = { .argv = argv, .argc = 2 };
+	struct command_action a;
+	struct env_limits limits;
+	struct verdict v, env;
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		q.command = commands[i];
+		(void)image_eval_command(im, &q, &v);
+		n += verdict_length(&v);
+		image_command_action(im, &v, &a);
+		n += strlen(a.command) + words_length(a.args) +
+		    words_length(a.append) + words_length(a.env);
+		(void)image_eval_env(im, &v, "LD_PRELOAD", 10, &env);
+		n += verdict_length(&env);
+		image_env_limits(im, &v, &limits);
+		n += limits.max_keys != 0;
+	}
+	return n + words_length(image_env_inject(im)) +
+	    words_length(image_wrappers(im, true)) +
+	    words_length(image_wrappers(im, false));
+}
+
+static size_t
+ask_others(const struct image *im)
+{
+	static const uint8_t addr[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
+		0xff, 10, 0, 0, 1 };
+	struct net_query q = { .host = "A.b.Test.", .addr = addr, .port = 443 };
+	struct signal_query s = { .signo = 9, .relations = 5, .process = "a" };
+	struct signal_action action;
+	struct redirect r;
+	struct verdict v;
+	size_t n;
+
+	(void)image_eval_network(im, &q, &v);
+	n = verdict_length(&v);
+	(void)image_eval_signal(im, &s, &v, &action);
+	n += verdict_length(&v);
+	(void)image_eval_redirect(im, FAMILY_DNS, "a.b", &v, &r);
+	n += verdict_length(&v) + strlen(r.to);
+	(void)image_eval_redirect(im, FAMILY_CONNECT, "a.b:443", &v, &r);
+	return n + verdict_length(&v) + strlen(r.to_unix) + strlen(r.sni);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct image im;
-	struct verdict v;
+	static volatile size_t sum; /* so that all is read */
+	struct image im = { 0 };
+	struct aerr e;
 	uint8_t *copy;
-	uint32_t op;
 
 	if (size == 0)
 		return 0;
@@ -28,15 +120,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	im.base = copy;
 	im.size = size;
 	if (image_verify(&im) == 0) {
-		for (op = 0; op < FILE_OP_MAX; op++)
-			(void)image_eval_file(&im, (enum file_op)op,
-			    "/workspace/a.c", 14, &v);
-		(void)image_eval_command(&im,
-		    &(struct command_query){ .command = "/usr/bin/Git.real" },
-		    &v);
-		(void)strlen(v.rule_name);
-		(void)strlen(v.message);
-		(void)strlen(image_name(&im));
+		(void)image_prepare(&im, &e);
+		sum += strlen(image_name(&im)) + image_audits_files(&im) +
+		    image_has_signal_rules(&im) + image_restricts_commands(&im);
+		sum += ask_paths(&im) + ask_commands(&im) + ask_others(&im);
+		if (im.unprepare != NULL)
+			im.unprepare(&im);
 	}
 	free(copy);
 	return 0;

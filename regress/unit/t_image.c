@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The automata against a matcher too simple to be wrong: random globs, random
- * paths, the DFA and the fallback must both say what the first rule that
- * matches says. And: a damaged image is refused or at least harmless.
+ * Images: a damaged one is refused or at least harmless; what is too much for
+ * one DFA is divided or simulated, with the same answers.
  */
-#include <time.h>
-
 #include "p.h"
+#include "policyd/automaton.h"
 #include "t.h"
 
 static uint32_t seed = 1;
@@ -18,244 +16,45 @@ rnd(uint32_t n)
 	return (seed >> 8) % n;
 }
 
-/* Length of the character at s: a first byte and what goes on with it. */
-static size_t
-char_len(const char *s)
-{
-	size_t n = 1;
-
-	while (((unsigned char)s[n] & 0xc0) == 0x80)
-		n++;
-	return n;
-}
-
-/* Does the set at *p (after "[") have c? Advances *p behind the set. */
-static bool
-naive_set(const char **p, char c)
-{
-	bool negated = **p == '!', found = false;
-
-	for (*p += negated; **p != ']'; (*p)++) {
-		if ((*p)[1] == '-') {
-			found |= c >= (*p)[0] && c <= (*p)[2];
-			*p += 2;
-		} else
-			found |= c == **p;
-	}
-	(*p)++;
-	return found != negated && c != '/';
-}
-
-/* Backtracking, recursive, for globs without braces. */
-static bool
-naive(const char *p, const char *s)
-{
-	const char *q;
-	size_t n;
-	bool deep;
-
-	for (;;) {
-		if (*p == '\0')
-			return *s == '\0';
-		if (*p == '*') {
-			deep = p[1] == '*';
-			p += strspn(p, "*");
-			for (;; s++) {
-				if (naive(p, s))
-					return true;
-				if (*s == '\0' || (!deep && *s == '/'))
-					return false;
-			}
-		}
-		if (*s == '\0')
-			return false;
-		n = 1;
-		if (*p == '?' || (*p == '[' && p[1] == '!')) {
-			/* in the middle of a character nothing begins */
-			if (((unsigned char)*s & 0xc0) == 0x80)
-				return false;
-			n = char_len(s);
-		}
-		if (*p == '?') {
-			if (*s == '/')
-				return false;
-			p++;
-		} else if (*p == '[') {
-			q = p + 1;
-			if (!naive_set(&q, *s))
-				return false;
-			p = q;
-		} else {
-			if (*p == '\\')
-				p++;
-			if (*p++ != *s)
-				return false;
-		}
-		s += n;
-	}
-}
-
-static void
-random_glob(char *dst, size_t max)
-{
-	static const char *const parts[] = { "a", "b", "/", "*", "**", "?",
-		"[ab]", "[!a]", "\\*", "c", "/**", "\xc3\xa9", "/**/" };
-	size_t n = 1 + rnd(7), len;
-	const char *part;
-
-	snprintf(dst, max, rnd(3) == 0 ? "**" : "/");
-	while (n-- > 0) {
-		part = parts[rnd(sizeof(parts) / sizeof(parts[0]))];
-		len = strlen(dst);
-		/* keep it a glob that a clean path can match */
-		if (dst[len - 1] == '/' && part[0] == '/')
-			continue;
-		snprintf(dst + len, max - len, "%s", part);
-	}
-	len = strlen(dst);
-	if (len > 1 && dst[len - 1] == '/')
-		dst[len - 1] = '\0';
-}
-
-static void
-random_path(char *dst, size_t max)
-{
-	static const char *const parts[] = { "a", "b", "c", "/", "*",
-		"\xc3\xa9", "/a" };
-	size_t n = rnd(9);
-
-	snprintf(dst, max, "/");
-	while (n-- > 0) {
-		size_t len = strlen(dst);
-
-		snprintf(dst + len, max - len, "%s",
-		    parts[rnd(sizeof(parts) / sizeof(parts[0]))]);
-	}
-}
-
-struct given {
-	char glob[8][64];
-	uint32_t ops[8];
-	size_t n;
-};
-
-static bool
-naive_rule(const struct given *g, size_t i, uint32_t op, const char *path)
-{
-	return (g->ops[i] >> op & 1) != 0 && naive(g->glob[i], path);
-}
-
-static uint32_t
-naive_first(const struct given *g, const struct nfa *nfa, uint32_t op,
-    const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < g->n; i++) {
-		if (!naive_rule(g, i, op, path))
-			continue;
-		if (i == nfa->catchall && naive_rule(g, nfa->loader, op, path))
-			return nfa->loader;
-		return (uint32_t)i;
-	}
-	return IMG_NONE;
-}
-
-static void
-random_given(struct given *g, struct nfa *nfa)
-{
-	struct glob_owner owner;
-	const char *what = "";
-	size_t i;
-
-	g->n = 1 + rnd(8);
-	nfa_init(nfa, 3);
-	for (i = 0; i < g->n; i++) {
-		do {
-			random_glob(g->glob[i], sizeof(g->glob[i]));
-		} while (glob_check(g->glob[i], GLOB_PATH, &what) == -1);
-		g->ops[i] = 1 + rnd(7);
-		owner.rule = (uint32_t)i;
-		owner.ops = g->ops[i];
-		glob_add(nfa, g->glob[i], GLOB_PATH, &owner, &what);
-	}
-	/* the last rule is the built-in one; any but it the catch-all */
-	if (g->n > 1 && rnd(2) == 0) {
-		nfa->loader = (uint32_t)g->n - 1;
-		nfa->catchall = rnd(nfa->loader);
-	}
-	nfa_finish(nfa);
-}
-
-/* The rule of the DFA, and that of the positions without any pruning. */
-static void
-both(struct nfa *nfa, const struct dfa *dfa, uint32_t op, const char *path,
-    uint32_t got[2])
-{
-	uint64_t a[IMG_MAX_WORDS], b[IMG_MAX_WORDS];
-	uint16_t row[32];
-	uint32_t state = 0;
-
-	memcpy(a, nfa->begin, nfa->nwords * 8);
-	for (; *path != '\0'; path++) {
-		size_t class = nfa->classes[(uint8_t)*path];
-
-		state = dfa->trans[state * nfa->nclasses + class];
-		nfa_move(nfa, class, a, b);
-		memcpy(a, b, nfa->nwords * 8);
-	}
-	nfa_accept(nfa, a, row);
-	got[0] = dfa->rows[dfa->accept[state] * nfa->nops + op];
-	got[1] = row[op];
-}
-
-static void
-test_property(void)
-{
-	struct given g;
-	struct nfa nfa;
-	struct dfa dfa;
-	char path[128];
-	uint32_t got[2], want, op;
-	size_t i, j, wrong = 0;
-
-	for (i = 0; i < 1500; i++) {
-		random_given(&g, &nfa);
-		if (dfa_build(&dfa, &nfa, IMG_MAX_STATES) != 0) {
-			wrong++;
-			nfa_free(&nfa);
-			continue;
-		}
-		for (j = 0; j < 100; j++) {
-			random_path(path, sizeof(path));
-			op = rnd(3);
-			want = naive_first(&g, &nfa, op, path);
-			both(&nfa, &dfa, op, path, got);
-			if ((got[0] == want && got[1] == want) || wrong++ > 3)
-				continue;
-			printf("# %s: want %u, dfa %u, nfa %u\n", path, want,
-			    got[0], got[1]);
-			printf("# first glob %s\n", g.glob[0]);
-		}
-		dfa_free(&dfa);
-		nfa_free(&nfa);
-	}
-	T(wrong == 0, "150000 paths: both automata agree with the simple way");
-}
-
 static const char many[] = "version: 1\nname: t\nfile_rules:\n"
 			   "- {name: a, paths: ['/w/*.c'], decision: audit}\n"
 			   "- {name: b, paths: ['/w/**'], decision: allow}\n"
 			   "command_rules:\n"
 			   "- {name: c, commands: [git], decision: allow}\n";
 
+/* A question of every kind. */
+static void
+ask_all(const struct image *im)
+{
+	static const uint8_t addr[16] = { 0xfd, 1 };
+	struct signal_action action;
+	struct command_action act;
+	struct env_limits limits;
+	struct redirect r;
+	struct verdict v;
+	bool tree;
+
+	(void)image_eval_file(im, FILE_OP_OPEN, "/w/x.c", 6, &v);
+	(void)strlen(image_file_redirect(im, &v, &tree));
+	(void)image_eval_unix(im, UNIX_OP_BIND, "@x", 2, &v);
+	(void)image_eval_network(im,
+	    &(struct net_query){ .host = "A.b", .addr = addr, .port = 80 }, &v);
+	(void)image_eval_signal(im,
+	    &(struct signal_query){ .signo = 9, .process = "x" }, &v, &action);
+	(void)image_eval_redirect(im, FAMILY_DNS, "x", &v, &r);
+	(void)image_eval_command(im,
+	    &(struct command_query){ .command = "/usr/bin/GIT.real" }, &v);
+	image_command_action(im, &v, &act);
+	image_env_limits(im, &v, &limits);
+	(void)image_eval_env(im, &v, "LD_PRELOAD", 10, &v);
+}
+
 /* Every byte of the image changed in turn: never a crash. */
 static void
 test_damage(void)
 {
 	struct p p;
-	struct image im;
-	struct verdict v;
+	struct image im = { 0 };
 	uint8_t *copy;
 	size_t i, accepted = 0;
 
@@ -269,9 +68,7 @@ test_damage(void)
 		if (image_verify(&im) == -1)
 			continue;
 		accepted++;
-		(void)image_eval_file(&im, FILE_OP_OPEN, "/w/x.c", 6, &v);
-		(void)image_eval_command(&im,
-		    &(struct command_query){ .command = "/usr/bin/GIT" }, &v);
+		ask_all(&im);
 	}
 	T(accepted < im.size, "%zu of %zu changes are within bounds", accepted,
 	    im.size);
@@ -302,6 +99,32 @@ test_seals(void)
 	    F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
 	T(image_map(&im, fd, &e) == -1, "a sealed nothing: %s", e.message);
 	close(fd);
+}
+
+/* The seeds of fz_image are images of today: t_policy_random -w makes them. */
+static void
+test_corpus(void)
+{
+	static const char *const names[] = { "good-empty", "good-all",
+		"good-mixed" };
+	static _Alignas(8) uint8_t data[1048576];
+	const char *srcdir = getenv("srcdir");
+	struct image im = { 0 };
+	char path[512];
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/regress/fuzz/corpus/image/%s",
+		    srcdir == NULL ? "." : srcdir, names[i]);
+		f = fopen(path, "rb");
+		im.base = data;
+		im.size = f == NULL ? 0 : fread(data, 1, sizeof(data), f);
+		if (f != NULL)
+			fclose(f);
+		T(im.size > 0 && image_verify(&im) == 0, "%s is an image",
+		    path);
+	}
 }
 
 /* Words that can occur in any order blow up a DFA: the fallback takes over. */
@@ -337,12 +160,107 @@ test_fallback(void)
 	p_free(&p);
 }
 
+static void
+glob_file(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "/srv/project-%zu/file-%zu.txt", i / 7, i);
+}
+
+static void
+glob_tree(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "/srv/%zu/%zu/**", i / 7, i);
+}
+
+static void
+glob_kind_of_file(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "/srv/%zu/%zu/*.c", i / 7, i);
+}
+
+static void
+glob_anywhere(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "**/name-%zu.c", i);
+}
+
+static void
+glob_words(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "/w/*%c%c*", (int)('a' + i), (int)('b' + i));
+}
+
+static void
+glob_tree_anywhere(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "**/dir-%zu/**", i);
+}
+
+/* One rule a glob, n of each kind. */
+static void
+build_globs(struct automaton *a, size_t n,
+    void (*const *make)(char *, size_t, size_t), size_t kinds)
+{
+	struct glob_owner owner = { 0, 1, true };
+	const char *what = "";
+	char glob[64];
+	size_t i;
+
+	memset(a, 0, sizeof(*a));
+	globs_init(&a->globs, 1, false);
+	for (i = 0; i < n * kinds; i++) {
+		owner.rule = (uint32_t)i;
+		make[i % kinds](glob, sizeof(glob), i / kinds);
+		if (glob_add(&a->globs, glob, GLOB_PATH, &owner, &what) == -1)
+			printf("# %s: %s\n", glob, what);
+	}
+	if (auto_build(a, &what) == -1)
+		printf("# %s\n", what);
+}
+
+/* How many DFA, and is anything simulated? */
+static void
+test_sizes(void)
+{
+	static void (*const file[])(char *, size_t, size_t) = { glob_file };
+	static void (*const tree[])(char *, size_t, size_t) = { glob_tree };
+	static void (*const anywhere[])(char *, size_t,
+	    size_t) = { glob_anywhere };
+	static void (*const words[])(char *, size_t, size_t) = { glob_words };
+	static void (*const many_kinds[])(char *, size_t, size_t) = { glob_file,
+		glob_tree, glob_kind_of_file, glob_anywhere };
+	static void (*const some_hard[])(char *, size_t, size_t) = { glob_file,
+		glob_tree_anywhere };
+	struct automaton a;
+
+	build_globs(&a, 10000, file, 1);
+	T(a.ndfas == 1 && !a.has_bits, "10000 files are one DFA");
+	auto_free(&a);
+	build_globs(&a, 10000, tree, 1);
+	T(a.ndfas == 1 && !a.has_bits, "10000 trees are one DFA");
+	auto_free(&a);
+	build_globs(&a, 4000, anywhere, 1);
+	T(a.ndfas == 1 && !a.has_bits, "4000 names anywhere are one DFA");
+	auto_free(&a);
+	build_globs(&a, 2500, many_kinds, 4);
+	T(a.ndfas == 2 && !a.has_bits, "2500 of each kind are two");
+	auto_free(&a);
+	build_globs(&a, 24, words, 1);
+	T(a.has_bits, "words in any order are simulated");
+	auto_free(&a);
+	build_globs(&a, 600, some_hard, 2);
+	T(a.has_bits && a.ndfas == 1 && a.bits.nfinal == a.globs.npatterns / 2,
+	    "of 600 files and 600 trees anywhere, only the trees are");
+	auto_free(&a);
+}
+
 int
 main(void)
 {
-	test_property();
 	test_damage();
 	test_seals();
+	test_corpus();
 	test_fallback();
+	test_sizes();
 	return done_testing();
 }

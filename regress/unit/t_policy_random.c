@@ -402,8 +402,44 @@ test_same(void)
 	T(differ == 0, "100 policies give the same bytes twice");
 }
 
+/* The corpus of fz_image, anew after a change of the format. */
+static int
+write_corpus(const char *dir)
+{
+	static const struct {
+		const char *name;
+		uint32_t seed; /* 0: a policy without rules */
+		enum auto_force force;
+	} files[] = { { "good-empty", 0, AUTO_BEST },
+		{ "good-all", 12, AUTO_BEST },
+		{ "good-mixed", 7, AUTO_MIXED } };
+	struct both b;
+	char path[512];
+	FILE *f;
+	size_t i;
+
+	for (i = 0; i < COUNT(files); i++) {
+		rnd_seed = files[i].seed;
+		memset(&b.policy, 0, sizeof(b.policy));
+		if (files[i].seed != 0)
+			rnd_policy(&b.policy);
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+		f = fopen(path, "wb");
+		if (f == NULL || !both_make(&b, files[i].force) ||
+		    fwrite(b.image.base, 1, b.image.size, f) != b.image.size ||
+		    fclose(f) == EOF) {
+			perror(path);
+			return 1;
+		}
+		both_free(&b);
+		rnd_policy_free(&b.policy);
+	}
+	return 0;
+}
+
+/* t_policy_random -w DIR writes the corpus of fz_image. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const char *const names[] = { "as policies are compiled",
 		"bit sets", "two automata", "all of them" };
@@ -412,6 +448,8 @@ main(void)
 	enum family f;
 	size_t plans;
 
+	if (argc == 3 && strcmp(argv[1], "-w") == 0)
+		return write_corpus(argv[2]);
 	for (force = 0; force < AUTO_FORCE_MAX; force++) {
 		wrong = 0;
 		asked = 0;

@@ -45,15 +45,26 @@ hardness(const struct globs *g, const struct pattern *p)
 	return n > 2 ? 2 : n;
 }
 
-/* Marks what is at least so hard; the others are in the first part. */
+/* Can it begin anywhere? */
+static bool
+is_floating(const struct globs *g, const struct pattern *p)
+{
+	return p->n > 0 && is_wide_loop(g, g->code[p->first]);
+}
+
+/* Marks what is at least so hard, for 0 what can begin anywhere too; the
+ * others are in the first part. */
 static size_t
 mark_hard(struct globs *g, unsigned least)
 {
+	const struct pattern *p;
 	size_t i, easy = 0;
 	bool hard;
 
 	for (i = 0; i < g->npatterns; i++) {
-		hard = hardness(g, &g->pattern[i]) >= least;
+		p = &g->pattern[i];
+		hard = least > 0 ? hardness(g, p) >= least :
+				   hardness(g, p) > 0 || is_floating(g, p);
 		g->pattern[i].part = hard ? PART_HARD : 0;
 		easy += !hard;
 	}
@@ -75,7 +86,7 @@ divide(struct globs *g)
 		p = &g->pattern[i];
 		if (p->part == PART_HARD)
 			continue;
-		p->part = p->n == 0 || !is_wide_loop(g, g->code[p->first]);
+		p->part = !is_floating(g, p);
 		first += p->part == 0;
 		second += p->part == 1;
 	}
@@ -156,8 +167,10 @@ build_best(struct automaton *a)
 	/* harder than anything is */
 	a->least = 3;
 	ret = try_dfas(a);
-	while (ret == 1 && a->least > 1 && mark_hard(g, --a->least) > 0)
-		ret = try_dfas(a);
+	while (ret == 1 && a->least > 0) {
+		if (mark_hard(g, --a->least) > 0)
+			ret = try_dfas(a);
+	}
 	for (i = 0; ret == 1 && i < g->npatterns; i++)
 		g->pattern[i].part = PART_HARD;
 	return ret == 1 ? 0 : ret;

@@ -8,7 +8,7 @@
 
 #include "automaton.h"
 
-#define GLOBS_MAX_ELEMS 4000000 /* of one automaton */
+#define GLOBS_MAX_ELEMS 1000000 /* of one automaton */
 
 int
 grow(void *array, size_t *cap, size_t need, size_t size)
