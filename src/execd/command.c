@@ -261,7 +261,7 @@ command_replace_spec(struct command *c, int fd, const struct precheck *pc)
 	if (spec_read(fd, &to) == -1)
 		return -1;
 	if (pc->decision == DECISION_REDIRECT)
-		record_redirected(c, &to);
+		record_redirected(c, &to, pc);
 	spec_free(&c->spec);
 	c->spec = to;
 	return 0;

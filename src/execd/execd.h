@@ -62,7 +62,8 @@ void command_free(struct command *);
 
 /* record.c: the events of commands. */
 void record_policy(const struct command *, const struct precheck *);
-void record_redirected(const struct command *, const struct spec *to);
+void record_redirected(const struct command *, const struct spec *to,
+    const struct precheck *);
 void record_started(const struct command *);
 void record_finished(const struct command *, uint64_t duration_us);
 void record_killed(const struct command *, uint32_t signo);

@@ -65,9 +65,12 @@ record_list(enum event_field field, const struct spec *spec)
 }
 
 void
-record_redirected(const struct command *c, const struct spec *to)
+record_redirected(const struct command *c, const struct spec *to,
+    const struct precheck *pc)
 {
 	record_begin(c, EV_COMMAND_REDIRECTED);
+	ev_policy_done(&execd.event, pc->said, pc->decision, pc->rule,
+	    pc->message);
 	ev_str(&execd.event, EVF_FROM_COMMAND, c->spec.file);
 	record_list(EVF_FROM_ARGS, &c->spec);
 	ev_str(&execd.event, EVF_TO_COMMAND, to->file);

@@ -49,6 +49,9 @@ put_denied(yajl_gen g, const struct command *cmd)
 	json_put_str(g, "blocked_target", cmd->body.command);
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
+	if (cmd->said == DECISION_APPROVE)
+		put_suggestion(g, "request_approval", NULL,
+		    "a human has to approve this command, and this version has no approvals yet");
 	if (cmd->message[0] != '\0')
 		snprintf(reason, sizeof(reason), "the rule says: %s",
 		    cmd->message);
@@ -166,6 +169,28 @@ put_failed(yajl_gen g, const struct command *cmd)
 	yajl_gen_array_close(g);
 }
 
+/* What ran in the place of what was asked for. */
+static void
+put_redirected(yajl_gen g, const struct event_set *set)
+{
+	const struct event_info *info;
+	size_t i;
+
+	for (i = 0; set != NULL && i < set->n; i++) {
+		info = &set->line[i].info;
+		if (info->to_command == NULL)
+			continue;
+		json_key(g, "substitutions");
+		yajl_gen_array_open(g);
+		put_suggestion(g, "redirected", info->to_command,
+		    info->message != NULL && info->message[0] != '\0' ?
+			info->message :
+			"the policy runs this command instead");
+		yajl_gen_array_close(g);
+		return;
+	}
+}
+
 void
 guidance_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
 {
@@ -179,4 +204,5 @@ guidance_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
 		put_failed(g, cmd);
 	else
 		json_put_str(g, "status", "ok");
+	put_redirected(g, set);
 }

@@ -166,6 +166,7 @@ struct command {
 	uint64_t user_ms;
 	uint64_t system_ms;
 	uint64_t maxrss_kb;
+	enum decision said; /* of a rule that did not let it start */
 	char rule[AGENTSH_NAME_MAX + 1];
 	char message[AGENTSH_TEXT_MAX + 1];
 };
@@ -178,6 +179,7 @@ struct event_info {
 	char *domain;
 	char *operation;
 	char *effective;
+	char *to_command; /* of a redirect */
 	char *rule;
 	char *message;
 	enum json_bool blocked;
