@@ -279,6 +279,18 @@ word_params(struct parser *p)
 	return true;
 }
 
+/* What may hide the end of a here document: \ at a line's end, and commands. */
+static bool
+has_expansion(const char *line, const char *end)
+{
+	for (; line < end; line++) {
+		if (*line == '\\' || *line == '`' ||
+		    (*line == '$' && (line[1] == '(' || line[1] == '{')))
+			return true;
+	}
+	return false;
+}
+
 /* The lines of the here documents that the line before began. */
 static void
 heredocs_skip(struct parser *p)
@@ -302,8 +314,7 @@ heredocs_skip(struct parser *p)
 		if ((size_t)(end - line) == h->len &&
 		    memcmp(line, h->text, h->len) == 0)
 			i++;
-		else if (!h->quoted &&
-		    memchr(line, '\\', (size_t)(end - line)) != NULL) {
+		else if (!h->quoted && has_expansion(line, end)) {
 			parse_stop(p, "a here document");
 			return;
 		}
