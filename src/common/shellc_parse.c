@@ -149,7 +149,7 @@ word_first(struct parser *p, const char *text)
 		return;
 	}
 	if (p->cmd.time && text[0] == '-') {
-		if (strcmp(text, "-p") != 0)
+		if (strcmp(text, "-p") != 0 || (p->env->shells & SH_Z) != 0)
 			p->cmd.unknown = true;
 		else if (p->cmd.skip > 0) {
 			p->cmd.skip++;
