@@ -141,8 +141,9 @@ answers_intern(struct maker *m, size_t at, uint32_t *number)
 		start = nfa->answerat + *number;
 		len = start[1] - start[0];
 		if (len == n &&
-		    memcmp(nfa->answer + start[0], nfa->answer + at,
-			n * sizeof(struct answer)) == 0) {
+		    (n == 0 ||
+			memcmp(nfa->answer + start[0], nfa->answer + at,
+			    n * sizeof(struct answer)) == 0)) {
 			nfa->nanswers = at;
 			return 0;
 		}
@@ -275,8 +276,9 @@ node_equal(const struct nfa *nfa, uint32_t id, const struct node *node,
 
 	return other->loop == node->loop && other->answers == node->answers &&
 	    n == nedges &&
-	    memcmp(nfa->edge + other->edge, nfa->edge + node->edge,
-		n * sizeof(*nfa->edge)) == 0;
+	    (n == 0 ||
+		memcmp(nfa->edge + other->edge, nfa->edge + node->edge,
+		    n * sizeof(*nfa->edge)) == 0);
 }
 
 /* The node of the graph for one of the tree, whose children have theirs. */
