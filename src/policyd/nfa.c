@@ -10,7 +10,8 @@
 
 #include "automaton.h"
 
-#define NARROW 4 /* classes; an edge with more is wide */
+/* An edge with more classes is wide, and so is one with an eighth of all. */
+#define NARROW 4
 
 struct tree_node {
 	uint32_t child;
@@ -229,7 +230,9 @@ edges_make(struct maker *m, uint32_t t, size_t *n)
 static bool
 is_wide(const struct globs *g, uint32_t set)
 {
-	return g->memberat[set + 1] - g->memberat[set] > NARROW;
+	uint32_t n = g->memberat[set + 1] - g->memberat[set];
+
+	return n > NARROW && n > g->nclasses / 8;
 }
 
 /* What follows from the edges and the answers of a new node. */
