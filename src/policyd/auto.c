@@ -10,6 +10,13 @@
 
 enum auto_force auto_force = AUTO_BEST;
 
+/* One DFA up to here; two, or one where two make no sense, up to there. */
+static const struct dfa_limits limits_small = { 131072, 65536 };
+static const struct dfa_limits limits_large = { 4194304, 2097152 };
+/* of tests */
+static const struct dfa_limits limits_tight = { 80, 30 };
+static const struct dfa_limits limits_tighter = { 120, 40 };
+
 /* Is it an element that many bytes can go on in? */
 static bool
 is_wide_loop(const struct globs *g, uint16_t code)
@@ -110,23 +117,25 @@ try_dfa(struct automaton *a, unsigned part, const struct dfa_limits *limits)
 static int
 try_dfas(struct automaton *a)
 {
-	static const struct dfa_limits small = { 131072, 65536 };
-	static const struct dfa_limits large = { 4194304, 2097152 };
+	bool tight = auto_force == AUTO_TIGHT;
+	const struct dfa_limits *small = tight ? &limits_tight : &limits_small;
+	const struct dfa_limits *large = tight ? &limits_tighter :
+						 &limits_large;
 	int ret;
 
 	a->ndfas = 1;
-	ret = try_dfa(a, 0, &small);
+	ret = try_dfa(a, 0, small);
 	if (ret != 1)
 		return ret;
 	if (divide(&a->globs)) {
 		a->ndfas = 2;
-		ret = try_dfa(a, 0, &large);
+		ret = try_dfa(a, 0, large);
 		if (ret == 0)
-			ret = try_dfa(a, 1, &large);
+			ret = try_dfa(a, 1, large);
 	} else {
 		/* back into the first, where divide() may have moved it */
 		mark_hard(&a->globs, a->least);
-		ret = try_dfa(a, 0, &large);
+		ret = try_dfa(a, 0, large);
 	}
 	if (ret == 1) {
 		dfa_free(&a->dfa[0]);
@@ -138,7 +147,6 @@ try_dfas(struct automaton *a)
 static int
 build_for_test(struct automaton *a)
 {
-	static const struct dfa_limits large = { 4194304, 2097152 };
 	struct globs *g = &a->globs;
 	size_t i;
 	int ret = 0;
@@ -151,7 +159,7 @@ build_for_test(struct automaton *a)
 			    (auto_force == AUTO_TWO ? 2 : 3));
 	}
 	for (i = 0; ret == 0 && i < 2 && auto_force != AUTO_BITS; i++) {
-		ret = try_dfa(a, (unsigned)i, &large);
+		ret = try_dfa(a, (unsigned)i, &limits_large);
 		a->ndfas++;
 	}
 	return ret;
@@ -186,7 +194,10 @@ auto_build(struct automaton *a, const char **what)
 	*what = "out of memory";
 	if (globs_classify(g) == -1)
 		return -1;
-	ret = auto_force == AUTO_BEST ? build_best(a) : build_for_test(a);
+	if (auto_force == AUTO_BEST || auto_force == AUTO_TIGHT)
+		ret = build_best(a);
+	else
+		ret = build_for_test(a);
 	if (ret != 0)
 		return -1;
 	for (i = 0; i < g->npatterns; i++)

@@ -235,6 +235,7 @@ enum auto_force {
 	AUTO_BITS,  /* no DFA */
 	AUTO_TWO,   /* two DFA */
 	AUTO_MIXED, /* all of them */
+	AUTO_TIGHT, /* the best within very low limits */
 	AUTO_FORCE_MAX
 };
 
