@@ -75,10 +75,10 @@ static int
 tree_add(struct maker *m, uint32_t id)
 {
 	const struct pattern *p = &m->globs->pattern[id];
-	uint32_t at = 0, child, i;
+	uint32_t at = 0, child, i, n = p->n - (m->part == PART_HITS);
 	uint16_t code;
 
-	for (i = 0; i < p->n; i++) {
+	for (i = 0; i < n; i++) {
 		code = m->globs->code[p->first + i];
 		child = m->tree[at].child;
 		while (child != 0 && m->tree[child].code != code)
