@@ -209,7 +209,8 @@ domain_normal(const char *text, const char **what)
 	*what = "an empty name";
 	if (len == 0)
 		return NULL;
-	*what = "no name has a colon: addresses belong into cidrs, ports into ports";
+	*what =
+	    "no name has a colon: addresses belong into cidrs, ports into ports";
 	if (strchr(lower, ':') != NULL)
 		return NULL;
 	if (normalise(&d, lower) == -1) {
