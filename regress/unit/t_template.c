@@ -51,14 +51,15 @@ expanded(void)
 	const char *v[TEMPLATE_MAX] = {
 		[TEMPLATE_PATH] = "/a\033[1m{{.Rule}}",
 		[TEMPLATE_RULE] = "r",
+		[TEMPLATE_PORT] = "",
 	};
 	char dst[128] = "";
 	size_t n;
 
 	n = template_expand(dst, sizeof(dst),
-	    "<{{.Path}}> by {{ .Rule }}, {{.Host}}{{.Nope}} {{.", v);
+	    "<{{.Path}}> by {{ .Rule }}, {{.Port}}{{.Host}}{{.Nope}} {{.", v);
 	CHECK_INT(n, strlen(dst));
-	CHECK_STR(dst, "</a\\033[1m{{.Rule}}> by r, {{.Nope}} {{.");
+	CHECK_STR(dst, "</a\\033[1m{{.Rule}}> by r, {{.Host}}{{.Nope}} {{.");
 	CHECK_INT(template_expand(dst, sizeof(dst), "", v), 0);
 	CHECK_STR(dst, "");
 	CHECK_INT(template_expand(NULL, 0, "{{.Rule}}ab", v), 3);

@@ -153,9 +153,8 @@ template_expand(char *dst, size_t size, const char *text,
 		put(&o, text, (size_t)(begin - text));
 		if (end == NULL)
 			end = begin + strlen(begin);
-		if (f < TEMPLATE_MAX) {
-			vis_str(value, sizeof(value),
-			    values[f] == NULL ? "" : values[f]);
+		if (f < TEMPLATE_MAX && values[f] != NULL) {
+			vis_str(value, sizeof(value), values[f]);
 			put(&o, value, strlen(value));
 		} else {
 			put(&o, begin, (size_t)(end - begin));

@@ -18,6 +18,7 @@
 
 #include "execd.h"
 #include "log.h"
+#include "template.h"
 
 #define COMMAND_GRACE_MS 2000 /* from SIGTERM to the end of a timed out tree */
 
@@ -232,6 +233,25 @@ command_new(const struct msg_exec_start *m, uint32_t request)
 	return c;
 }
 
+/* The rule's message, about this command. */
+static void
+command_message(const struct command *c, const struct verdict *v, char *dst,
+    size_t size)
+{
+	char args[AGENTSH_TEXT_MAX] = "";
+	const char *values[TEMPLATE_MAX] = {
+		[TEMPLATE_COMMAND] = c->spec.file,
+		[TEMPLATE_ARGS] = args,
+		[TEMPLATE_RULE] = v->rule_name,
+	};
+	size_t i, len = 0;
+
+	for (i = 1; i < c->spec.argc && len < sizeof(args); i++)
+		len += (size_t)snprintf(args + len, sizeof(args) - len, "%s%s",
+		    i == 1 ? "" : " ", c->spec.argv[i]);
+	(void)template_expand(dst, size, v->message, values);
+}
+
 /* The verdict on the command as the client gave it; DENY on any failure. */
 static bool
 command_may_run(struct command *c)
@@ -241,13 +261,15 @@ command_may_run(struct command *c)
 		.rule = UINT32_MAX,
 		.rule_name = "",
 		.message = "" };
-
+	char message[AGENTSH_TEXT_MAX + 1];
 	struct command_query q = { c->spec.file,
 		(const char *const *)c->spec.argv + 1, 0, 0 };
 
 	q.argc = c->spec.argc == 0 ? 0 : c->spec.argc - 1;
 	if (image_eval_command(&execd.image, &q, &v) == -1)
 		v.decision = DECISION_DENY;
+	command_message(c, &v, message, sizeof(message));
+	v.message = message;
 	record_policy(c, &v);
 	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)
 		return true;
