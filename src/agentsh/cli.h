@@ -19,6 +19,7 @@
 
 enum {
 	EXIT_USAGE = 2,
+	EXIT_INTERNAL = 70,
 	EXIT_TIMEOUT = 124,
 	EXIT_DENIED = 126,
 	EXIT_NOSTART = 127
@@ -42,10 +43,12 @@ enum {
 #include "cmd.def"
 #undef CMD
 	C_ALL = (1U << CMD_MAX) - 1,
+	/* those that ask a policy what it would decide */
+	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
-	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_COMPLETION_BASH |
-		C_HELP)
+	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK |
+		C_COMPLETION_BASH | C_HELP)
 };
 
 enum opt_id {
@@ -55,6 +58,8 @@ enum opt_id {
 	OPT_MAX
 };
 /* clang-format on */
+
+struct jsonout;
 
 struct args {
 	enum cmd_id cmd; /* CMD_MAX while only options for all are taken */
@@ -143,6 +148,29 @@ int output_get(const struct args *, struct call *, const char *sid,
 struct warnings;
 void policy_warnings(const struct warnings *);
 
+/* policy_find.c: the file of a name, in path, or the word itself; NULL after a
+ * message. */
+const char *policy_find(const char *word, char path[PATH_MAX]);
+
+/* policy_ask.c: what policy test, explain and diff share */
+struct policy_try;
+struct try_query;
+struct try_answer;
+/* Words and options; the words of a command to be tried are left alone. */
+int policy_ask_args(struct args *);
+/* NULL after a message. */
+struct policy_try *policy_ask_open(const struct args *, const char *word);
+/* The query of the words after the policy: 0, or the exit status. */
+int policy_ask_query(const struct args *, const struct policy_try *,
+    struct try_query *);
+/* Members of the object that is open. */
+void policy_ask_json(struct jsonout *, const struct try_answer *);
+void policy_ask_print(const struct try_answer *);
+/* Text that may not be UTF-8: then made safe to print. */
+void policy_ask_text(struct jsonout *, const char *key, const char *);
+/* Prints the whole; the exit status. */
+int policy_ask_end(struct jsonout *);
+
 /* cmd_*.c */
 int cmd_exec(struct args *);
 int cmd_session_create(struct args *);
@@ -154,6 +182,9 @@ int cmd_output(struct args *);
 int cmd_kill(struct args *);
 int cmd_policy_validate(struct args *);
 int cmd_policy_show(struct args *);
+int cmd_policy_test(struct args *);
+int cmd_policy_explain(struct args *);
+int cmd_policy_diff(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

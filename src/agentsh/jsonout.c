@@ -111,6 +111,14 @@ jo_str(struct jsonout *o, const char *key, const char *s)
 }
 
 void
+jo_num(struct jsonout *o, const char *key, size_t n)
+{
+	put_key(o, key);
+	if (!o->bad)
+		check(o, yajl_gen_integer(o->g, (long long)n));
+}
+
+void
 jo_bool(struct jsonout *o, const char *key, bool on)
 {
 	put_key(o, key);

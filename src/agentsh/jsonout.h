@@ -20,6 +20,7 @@ void jo_open_array(struct jsonout *, const char *key);
 void jo_close_array(struct jsonout *);
 void jo_str(struct jsonout *, const char *key, const char *);
 void jo_strn(struct jsonout *, const char *key, const char *, size_t len);
+void jo_num(struct jsonout *, const char *key, size_t);
 void jo_bool(struct jsonout *, const char *key, bool);
 /* NULL, after a message, when something was not UTF-8. */
 const char *jo_text(struct jsonout *, size_t *len);

@@ -272,11 +272,13 @@ command_replace_spec(struct command *c, int fd, const struct precheck *pc)
 static int
 command_decide(struct command *c)
 {
+	struct precheck_how how = {
+		.opaque = (enum shellc_opaque)execd.p.conf.shellc_opaque
+	};
 	struct precheck pc;
 	int fd = -1, err = 0;
 
-	precheck_command(&execd.image, &c->spec,
-	    (enum shellc_opaque)execd.p.conf.shellc_opaque, &pc);
+	precheck_command(&execd.image, &c->spec, &how, &pc);
 	if (pc.decision != DECISION_DENY) {
 		fd = precheck_spec(&execd.image, &c->spec, &pc);
 		err = errno;

@@ -262,6 +262,12 @@ command_rule(const struct naive *nv, const struct rule *r, size_t number,
 		return NAIVE_DEPTH;
 	if (part->args_patterns.n == 0)
 		return NAIVE_MATCHES;
+	/* for the stricter answer, whatever the arguments are */
+	if (q->args_unknown)
+		return r->decision == DECISION_ALLOW ||
+			r->decision == DECISION_AUDIT ?
+		    NAIVE_ARGS :
+		    NAIVE_MATCHES;
 	text = join(q);
 	if (text == NULL)
 		return NAIVE_FAILED;

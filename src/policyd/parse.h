@@ -64,6 +64,7 @@ void parse_warn(struct parser *, const struct ynode *at, const char *, ...)
 /* Holds the whole document against schema.def. 0 or -1. */
 int schema_check(struct parser *);
 const char *schema_name(enum schema_key);
+enum schema_state schema_state(enum schema_key);
 /* The value of a key of a mapping that was checked, or NULL. */
 const struct ynode *schema_value(const struct ynode *map, enum schema_key);
 /* The value of a word that was checked; v NULL: otherwise. */

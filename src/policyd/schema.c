@@ -85,6 +85,12 @@ schema_name(enum schema_key key)
 	return schema[key].name;
 }
 
+enum schema_state
+schema_state(enum schema_key key)
+{
+	return schema[key].state;
+}
+
 const struct ynode *
 schema_value(const struct ynode *map, enum schema_key key)
 {

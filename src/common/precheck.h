@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the policy says of a command before it starts, and the command that
- * starts then: another one after a redirect, with an environment by rule.
+ * starts then: another one after a redirect, with an environment by rule. For
+ * execd, and for who wants to know what it would say.
  */
 #ifndef PRECHECK_H
 #define PRECHECK_H
 
 #include "conf.h"
 #include "image.h"
+#include "shellc.h"
 #include "spec.h"
+
+struct precheck_how {
+	enum shellc_opaque opaque;
+	uint32_t depth; /* of the command itself; 0: the session starts it */
+	/* told of each command that is asked for, with the verdict on it; may
+	 * be NULL */
+	void (*asked)(void *arg, const struct command_query *,
+	    const struct verdict *);
+	void *arg;
+};
 
 struct precheck {
 	/* DENY, ALLOW, AUDIT, or REDIRECT where the action was taken over */
@@ -17,6 +29,11 @@ struct precheck {
 	enum decision said;
 	char rule[AGENTSH_NAME_MAX + 1];
 	char message[AGENTSH_TEXT_MAX + 1]; /* its fields filled in */
+	/* what the words have inside, and where that is not plain, why */
+	enum shellc_kind kind;
+	const char *why; /* static, or NULL */
+	/* the command in them that the rule is about; "": the whole */
+	char about[AGENTSH_TEXT_MAX + 1];
 	struct command_action action;
 	struct verdict env; /* the rule whose environment lists hold */
 	/* names that the environment rules left out, for the record */
@@ -26,7 +43,7 @@ struct precheck {
 
 /* Decides. The preset is DENY, and stays it on any failure. */
 void precheck_command(const struct image *, const struct spec *,
-    enum shellc_opaque, struct precheck *);
+    const struct precheck_how *, struct precheck *);
 /*
  * The command to start, as a sealed memfd: -1 with errno, or with pc changed
  * to a denial where the environment is over the policy's limits. Names into

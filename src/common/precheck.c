@@ -21,6 +21,7 @@
 
 struct asked {
 	const struct image *im;
+	const struct precheck_how *how;
 	struct verdict v;	 /* the strictest so far */
 	const char *const *argv; /* of the command it is about */
 	size_t argc;
@@ -65,10 +66,14 @@ ask(struct asked *a, const char *const *argv, size_t argc, bool args_unknown,
 	struct command_query q = { .command = argv[0],
 		.argv = argv + 1,
 		.argc = argc - 1,
+		.depth = a->how->depth,
 		.args_unknown = args_unknown };
 
-	if (image_eval_command(a->im, &q, v) == 0)
+	if (image_eval_command(a->im, &q, v) == 0) {
+		if (a->how->asked != NULL)
+			a->how->asked(a->how->arg, &q, v);
 		return true;
+	}
 	deny(a, RULE_FAILED, "the rules could not be evaluated");
 	return false;
 }
@@ -93,7 +98,7 @@ ask_inner(struct asked *a, const char *const *argv, size_t argc,
 
 /* What the form of the script says, whatever its commands. */
 static void
-judge_kind(struct asked *a, const struct shellc *sc, enum shellc_opaque opaque)
+judge_kind(struct asked *a, const struct shellc *sc)
 {
 	switch (sc->kind) {
 	case SHELLC_NONE:
@@ -103,8 +108,8 @@ judge_kind(struct asked *a, const struct shellc *sc, enum shellc_opaque opaque)
 		/* what a shell starts later is not yet decided one by one, so
 		 * a script that cannot be read is denied where it could hide
 		 * something from a rule */
-		if (opaque == OPAQUE_DENY ||
-		    (opaque == OPAQUE_ENFORCE &&
+		if (a->how->opaque == OPAQUE_DENY ||
+		    (a->how->opaque == OPAQUE_ENFORCE &&
 			image_restricts_commands(a->im)))
 			deny(a, RULE_OPAQUE,
 			    "This shell script cannot be checked before it runs. Write plain commands, or put the script into a file.");
@@ -158,7 +163,7 @@ analyse(const struct image *im, const char *const *argv, size_t argc,
 /* What a wrapper or a shell in the words would start. */
 static void
 ask_inside(struct asked *a, const char *const *argv, size_t argc,
-    enum shellc_opaque opaque, struct shellc *sc)
+    struct shellc *sc)
 {
 	const struct shellc_cmd *c;
 	size_t i;
@@ -176,7 +181,19 @@ ask_inside(struct asked *a, const char *const *argv, size_t argc,
 			return;
 	}
 	if (a->v.decision != DECISION_DENY)
-		judge_kind(a, sc, opaque);
+		judge_kind(a, sc);
+}
+
+/* Words with a space between each, cut where they do not fit. */
+static void
+join(char *dst, size_t size, const char *const *argv, size_t argc)
+{
+	size_t i, n = 0;
+
+	dst[0] = '\0';
+	for (i = 0; i < argc && n < size; i++)
+		n += (size_t)snprintf(dst + n, size - n, "%s%s",
+		    i == 0 ? "" : " ", argv[i]);
 }
 
 /* The message of the rule with the command's own words in it. */
@@ -186,12 +203,9 @@ fill_message(const struct asked *a, const struct spec *spec,
 {
 	char args[AGENTSH_TEXT_MAX + 1];
 	const char *values[TEMPLATE_MAX] = { NULL };
-	size_t i, n = 0;
+	size_t i;
 
-	args[0] = '\0';
-	for (i = 1; i < a->argc && n < sizeof(args); i++)
-		n += (size_t)snprintf(args + n, sizeof(args) - n, "%s%s",
-		    i == 1 ? "" : " ", a->argv[i]);
+	join(args, sizeof(args), a->argv + 1, a->argc - 1);
 	values[TEMPLATE_COMMAND] = a->argv[0];
 	values[TEMPLATE_ARGS] = args;
 	values[TEMPLATE_RULE] = a->v.rule_name;
@@ -204,9 +218,9 @@ fill_message(const struct asked *a, const struct spec *spec,
 
 void
 precheck_command(const struct image *im, const struct spec *spec,
-    enum shellc_opaque opaque, struct precheck *pc)
+    const struct precheck_how *how, struct precheck *pc)
 {
-	struct asked a = { .im = im, .argc = spec->argc };
+	struct asked a = { .im = im, .how = how, .argc = spec->argc };
 	struct shellc sc = { 0 };
 	const char **argv;
 
@@ -222,7 +236,11 @@ precheck_command(const struct image *im, const struct spec *spec,
 	if (!ask(&a, argv, spec->argc, false, &a.v))
 		goto out;
 	pc->env = a.v;
-	ask_inside(&a, argv, spec->argc, opaque, &sc);
+	ask_inside(&a, argv, spec->argc, &sc);
+	pc->kind = sc.kind;
+	pc->why = sc.why;
+	if (a.argv != argv)
+		join(pc->about, sizeof(pc->about), a.argv, a.argc);
 out:
 	pc->said = a.v.decision;
 	pc->decision = DECISION_DENY;

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question to a policy, answered twice: by its image, as a session would
+ * be, and by its rules one after the other. Nothing is reported that the two do
+ * not agree on.
+ */
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event.h"
+#include "parse.h"
+#include "path.h"
+#include "policyfile.h"
+#include "precheck.h"
+#include "template.h"
+#include "try.h"
+
+/* One question in the making. */
+struct asking {
+	struct policy_try *t;
+	const struct try_query *q;
+	const struct try_watch *watch;
+	struct try_answer *a;
+	struct aerr *e;
+	enum try_result result;
+};
+
+static int
+load(struct policy_try *t, struct aerr *e)
+{
+	uint8_t *text = NULL;
+	size_t len = 0;
+	int fd, ret;
+
+	fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd == -1) {
+		snprintf(e->message, sizeof(e->message), "%.512s: %s", t->file,
+		    strerror(errno));
+		return -1;
+	}
+	ret = policy_read(fd, t->file, &text, &len, e);
+	close(fd);
+	if (ret == 0)
+		ret = policy_build(t->file, text, len, &t->vars, false,
+		    &t->policy, &t->compiled, e);
+	free(text);
+	return ret;
+}
+
+static void
+make_vars(struct policy_try *t)
+{
+	const char *home = t->opt.home != NULL ? t->opt.home : getenv("HOME");
+	const char *user = t->opt.user != NULL ? t->opt.user : getenv("USER");
+	struct passwd *pw = t->opt.user != NULL ? getpwnam(t->opt.user) : NULL;
+
+	if (pw != NULL && t->opt.home == NULL)
+		home = pw->pw_dir;
+	snprintf(t->uid, sizeof(t->uid), "%u",
+	    (unsigned)(pw != NULL ? pw->pw_uid : getuid()));
+	t->vars.project_root = t->opt.workspace != NULL ? t->opt.workspace :
+							  "/workspace";
+	t->vars.home = home != NULL && path_is_clean(home) ? home :
+							     "/nonexistent";
+	t->vars.user = user != NULL && user[0] != '\0' ? user : "nobody";
+	t->vars.uid = t->uid;
+}
+
+struct policy_try *
+try_open(const char *file, const struct try_options *opt, struct aerr *e)
+{
+	struct policy_try *t = calloc(1, sizeof(*t));
+
+	memset(e, 0, sizeof(*e));
+	snprintf(e->message, sizeof(e->message), "out of memory");
+	if (t == NULL)
+		return NULL;
+	t->opt = *opt;
+	make_vars(t);
+	t->file = strdup(file);
+	if (t->file == NULL || load(t, e) == -1) {
+		free(t->file);
+		free(t);
+		return NULL;
+	}
+	t->image.base = t->compiled.image.data;
+	t->image.size = t->compiled.image.len;
+	t->naive = naive_new(&t->policy, &t->vars);
+	if (t->naive == NULL || image_verify(&t->image) == -1 ||
+	    image_prepare(&t->image, e) == -1) {
+		try_close(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+try_close(struct policy_try *t)
+{
+	if (t == NULL)
+		return;
+	if (t->image.unprepare != NULL)
+		t->image.unprepare(&t->image);
+	naive_free(t->naive);
+	policy_free(&t->policy);
+	compiled_free(&t->compiled);
+	free(t->file);
+	free(t);
+}
+
+static void
+disagree(struct asking *k, const char *image, const char *rules)
+{
+	if (k->result != TRY_DONE)
+		return;
+	k->result = TRY_DISAGREES;
+	snprintf(k->e->message, sizeof(k->e->message),
+	    "the compiled policy says %s, its rules one by one %s", image,
+	    rules);
+}
+
+static void
+tell_rules(struct asking *k, const struct naive_query *nq, size_t winner)
+{
+	const struct rules *rules = &k->t->policy.family[nq->family];
+	struct try_rule row;
+	enum naive_why why;
+	size_t i;
+
+	for (i = 0; i < rules->n; i++) {
+		why = naive_rule(k->t->naive, nq, i);
+		row = (struct try_rule){ .name = rules->rule[i].name,
+			.number = i + 1,
+			.line = rules->rule[i].line,
+			.decision = rules->rule[i].decision,
+			.matches = why == NAIVE_MATCHES,
+			.why = naive_why_name(why) };
+		k->watch->rule(k->watch->arg, &row);
+		if (i == winner || why == NAIVE_MATCHES)
+			break;
+	}
+}
+
+/* The rules one by one must say what the image said (ret and v). */
+static void
+compare(struct asking *k, const struct naive_query *nq, const char *about,
+    int ret, const struct verdict *v)
+{
+	struct naive_answer na;
+	char want[320], have[320];
+	int nret;
+
+	if (k->t->unchecked)
+		return;
+	nret = naive_eval(k->t->naive, nq, &na);
+	if (k->watch != NULL) {
+		k->watch->about(k->watch->arg, about);
+		tell_rules(k, nq, na.rule);
+	}
+	if (nret == -1 && ret == -1)
+		return;
+	snprintf(want, sizeof(want), "%s by %.128s",
+	    nret == -1 ? "no answer" : decision_name(na.decision),
+	    na.rule_name);
+	snprintf(have, sizeof(have), "%s by %.128s",
+	    ret == -1 ? "no answer" : decision_name(v->decision), v->rule_name);
+	/* a redirect that none matches has a name in neither */
+	if (strcmp(want, have) != 0)
+		disagree(k, have, want);
+}
+
+static enum schema_key
+list_key(enum family family)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < RULEKINDS && rulekinds[i].family != family; i++)
+		continue;
+	return rulekinds[i].list;
+}
+
+/* Where the rule of a verdict is. */
+static void
+say_where(struct asking *k, enum family family, const struct verdict *v)
+{
+	const struct rules *rules = &k->t->policy.family[family];
+	const char *list = schema_name(list_key(family));
+	struct try_answer *a = k->a;
+
+	if (v->rule < rules->n)
+		snprintf(a->why, sizeof(a->why), "rule %u of %s, line %zu",
+		    v->rule + 1, list, rules->rule[v->rule].line);
+	else if (v->rule_name[0] == '\0')
+		snprintf(a->why, sizeof(a->why), "no rule of %s matches", list);
+	else if (v->decision == DECISION_DENY)
+		snprintf(a->why, sizeof(a->why),
+		    "no rule of %s matches, and the default is to deny", list);
+	else
+		snprintf(a->why, sizeof(a->why),
+		    "built in: no rule of %s but the last resort matches",
+		    list);
+}
+
+static void
+set_decision(struct asking *k, enum family family, const struct verdict *v)
+{
+	static const int sets[FAMILY_MAX] = { [FAMILY_FILE] = SET_FILE,
+		[FAMILY_COMMAND] = SET_COMMAND,
+		[FAMILY_NETWORK] = SET_NETWORK,
+		[FAMILY_UNIX] = SET_UNIX,
+		[FAMILY_SIGNAL] = SET_SIGNAL,
+		[FAMILY_DNS] = -1,
+		[FAMILY_CONNECT] = -1 };
+	struct try_answer *a = k->a;
+	enum schema_state state = schema_state(list_key(family));
+
+	a->decision = a->effective = v->decision;
+	snprintf(a->rule, sizeof(a->rule), "%s", v->rule_name);
+	say_where(k, family, v);
+	if (state == STATE_ENFORCED && sets[family] != -1)
+		state = schema_word_state((enum schema_set)sets[family],
+		    v->decision);
+	if (state == STATE_STRICTER) {
+		a->effective = DECISION_DENY;
+		snprintf(a->note, sizeof(a->note),
+		    "this build denies it: it cannot do what the rule says");
+	} else if (state != STATE_ENFORCED) {
+		snprintf(a->note, sizeof(a->note),
+		    "this build does not enforce such rules");
+	}
+}
+
+static void
+fill_message(struct asking *k, const char *message)
+{
+	const struct try_query *q = k->q;
+	const char *values[TEMPLATE_MAX] = { NULL };
+	char port[8], addr[INET6_ADDRSTRLEN] = "", sig[16];
+
+	snprintf(port, sizeof(port), "%u", q->port);
+	if (q->has_addr)
+		inet_ntop(AF_INET6, q->addr, addr, sizeof(addr));
+	if (strncmp(addr, "::ffff:", 7) == 0 && strchr(addr, '.') != NULL)
+		memmove(addr, addr + 7, strlen(addr + 7) + 1);
+	signal_text(sig, sizeof(sig), q->signo);
+	values[TEMPLATE_PATH] = q->object;
+	values[TEMPLATE_OPERATION] = try_op_name(q);
+	values[TEMPLATE_RULE] = k->a->rule;
+	values[TEMPLATE_HOST] = q->kind == TRY_DNS ? q->object : q->host;
+	values[TEMPLATE_PORT] = port;
+	values[TEMPLATE_ADDRESS] = addr;
+	values[TEMPLATE_SIGNAL] = sig;
+	values[TEMPLATE_USER] = k->t->vars.user;
+	template_expand(k->a->message, sizeof(k->a->message), message, values);
+}
+
+/* A verdict of all but commands. */
+static void
+conclude(struct asking *k, const struct naive_query *nq, int ret,
+    const struct verdict *v)
+{
+	char about[AGENTSH_TEXT_MAX];
+
+	try_text(about, sizeof(about), k->q);
+	compare(k, nq, about, ret, v);
+	set_decision(k, nq->family, v);
+	if (ret == -1)
+		snprintf(k->a->why, sizeof(k->a->why),
+		    "the rules could not be evaluated, which denies");
+	fill_message(k, v->message);
+}
+
+static void
+ask_file(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	size_t len = strlen(q->object);
+	struct naive_query nq = { .family = FAMILY_FILE,
+		.op = q->op,
+		.path = q->object,
+		.len = len };
+	struct verdict v;
+	bool tree;
+	int ret;
+
+	ret = image_eval_file(&k->t->image, (enum file_op)q->op, q->object, len,
+	    &v);
+	conclude(k, &nq, ret, &v);
+	if (v.decision == DECISION_REDIRECT)
+		snprintf(k->a->instead, sizeof(k->a->instead), "%s",
+		    image_file_redirect(&k->t->image, &v, &tree));
+}
+
+static void
+ask_unix(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	size_t len = strlen(q->object);
+	struct naive_query nq = { .family = FAMILY_UNIX,
+		.op = q->op,
+		.path = q->object,
+		.len = len };
+	struct verdict v;
+	int ret;
+
+	ret = image_eval_unix(&k->t->image, (enum unix_op)q->op, q->object, len,
+	    &v);
+	conclude(k, &nq, ret, &v);
+}
+
+static void
+ask_connect(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	struct net_query net = { q->host, q->has_addr ? q->addr : NULL,
+		q->port };
+	struct naive_query nq = { .family = FAMILY_NETWORK, .network = &net };
+	struct verdict v;
+	int ret;
+
+	ret = image_eval_network(&k->t->image, &net, &v);
+	conclude(k, &nq, ret, &v);
+}
+
+static void
+ask_signal(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	struct signal_query sq = { q->signo, q->relations, q->pid,
+		q->process == NULL ? "" : q->process };
+	struct naive_query nq = { .family = FAMILY_SIGNAL, .signal = &sq };
+	struct signal_action act = { 0 };
+	struct verdict v;
+	int ret;
+
+	ret = image_eval_signal(&k->t->image, &sq, &v, &act);
+	conclude(k, &nq, ret, &v);
+	if (v.decision == DECISION_REDIRECT)
+		signal_text(k->a->instead, sizeof(k->a->instead),
+		    act.redirect_signo);
+	if (!image_has_signal_rules(&k->t->image)) {
+		k->a->effective = DECISION_ALLOW;
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "without signal_rules signals within a session are not decided");
+	}
+}
+
+static void
+ask_redirect(struct asking *k, enum family family)
+{
+	struct naive_query nq = { .family = family, .subject = k->q->object };
+	char addr[INET6_ADDRSTRLEN] = "";
+	struct redirect r = { 0 };
+	struct verdict v;
+	int ret;
+
+	ret = image_eval_redirect(&k->t->image, family, k->q->object, &v, &r);
+	conclude(k, &nq, ret, &v);
+	if (v.decision != DECISION_REDIRECT)
+		return;
+	if (family == FAMILY_DNS)
+		inet_ntop(AF_INET6, r.addr, addr, sizeof(addr));
+	snprintf(k->a->instead, sizeof(k->a->instead), "%s",
+	    family == FAMILY_DNS     ? addr :
+		r.to_unix[0] != '\0' ? r.to_unix :
+				       r.to);
+}
+
+/* execd's pre-check asked for a command. */
+static void
+asked_cb(void *arg, const struct command_query *cq, const struct verdict *v)
+{
+	struct asking *k = arg;
+	struct naive_query nq = { .family = FAMILY_COMMAND, .command = cq };
+	char about[AGENTSH_TEXT_MAX];
+	size_t i, n;
+
+	n = (size_t)snprintf(about, sizeof(about), "exec %s", cq->command);
+	for (i = 0; i < cq->argc && n < sizeof(about); i++)
+		n += (size_t)snprintf(about + n, sizeof(about) - n, " %s",
+		    cq->argv[i]);
+	if (cq->args_unknown && n < sizeof(about))
+		snprintf(about + n, sizeof(about) - n,
+		    " (arguments not known for certain)");
+	compare(k, &nq, about, 0, v);
+}
+
+static void
+say_instead(struct try_answer *a, const struct precheck *pc,
+    const struct try_query *q)
+{
+	const struct command_action *act = &pc->action;
+	const struct image_words *lists[] = { &act->args, &act->append };
+	const char *s;
+	size_t n, i;
+	uint32_t k;
+	int w;
+
+	n = (size_t)snprintf(a->instead, sizeof(a->instead), "%s",
+	    act->command);
+	for (w = 1; !act->replaces_args && w < q->argc; w++) {
+		if (n < sizeof(a->instead))
+			n += (size_t)snprintf(a->instead + n,
+			    sizeof(a->instead) - n, " %s", q->argv[w]);
+	}
+	for (i = act->replaces_args ? 0 : 1; i < 2; i++) {
+		s = lists[i]->first;
+		for (k = 0; k < lists[i]->n && n < sizeof(a->instead); k++) {
+			n += (size_t)snprintf(a->instead + n,
+			    sizeof(a->instead) - n, " %s", s);
+			s = image_words_next(s);
+		}
+	}
+}
+
+static void
+precheck(struct asking *k, struct precheck *pc)
+{
+	struct precheck_how how = { .opaque = k->t->opt.opaque,
+		.depth = k->q->depth,
+		.asked = asked_cb,
+		.arg = k };
+	char user[256];
+	char *env[] = { user, NULL };
+	struct spec spec = { .file = k->q->argv[0],
+		.argv = k->q->argv,
+		.argc = (size_t)k->q->argc,
+		.env = env,
+		.nenv = 1 };
+
+	snprintf(user, sizeof(user), "USER=%s", k->t->vars.user);
+	precheck_command(&k->t->image, &spec, &how, pc);
+}
+
+static void
+ask_exec(struct asking *k)
+{
+	const struct rules *rules = &k->t->policy.family[FAMILY_COMMAND];
+	struct try_answer *a = k->a;
+	struct precheck pc;
+	struct verdict v = { .rule = UINT32_MAX };
+	uint32_t i;
+
+	precheck(k, &pc);
+	v.decision = pc.said;
+	v.rule_name = pc.rule;
+	for (i = 0; i < rules->n; i++) {
+		if (strcmp(rules->rule[i].name, pc.rule) == 0)
+			v.rule = i;
+	}
+	set_decision(k, FAMILY_COMMAND, &v);
+	a->effective = pc.decision;
+	if (v.rule == UINT32_MAX && strncmp(pc.rule, "shellc-", 7) == 0)
+		snprintf(a->why, sizeof(a->why),
+		    "the form of the command, not a rule");
+	snprintf(a->message, sizeof(a->message), "%s", pc.message);
+	snprintf(a->about, sizeof(a->about), "%s", pc.about);
+	a->shell = shellc_kind_name(pc.kind);
+	a->shell_why = pc.why;
+	if (pc.said == DECISION_REDIRECT)
+		say_instead(a, &pc, k->q);
+	precheck_free(&pc);
+}
+
+static void
+ask_env(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	struct try_answer *a = k->a;
+	struct precheck pc = { 0 };
+	struct naive_answer na;
+	struct verdict v;
+	int ret, nret;
+
+	pc.env.rule = UINT32_MAX;
+	if (q->argc > 0)
+		precheck(k, &pc);
+	ret = image_eval_env(&k->t->image, q->argc > 0 ? &pc.env : NULL,
+	    q->object, strlen(q->object), &v);
+	nret = naive_env(k->t->naive,
+	    pc.env.rule == UINT32_MAX ? SIZE_MAX : pc.env.rule, q->object, &na);
+	if (ret != nret ||
+	    (ret == 0 &&
+		(v.decision != na.decision ||
+		    strcmp(v.rule_name, na.rule_name) != 0)))
+		disagree(k, v.rule_name, na.rule_name);
+	a->decision = a->effective = v.decision;
+	snprintf(a->rule, sizeof(a->rule), "%s", v.rule_name);
+	snprintf(a->why, sizeof(a->why), "%s",
+	    pc.env.rule < k->t->policy.family[FAMILY_COMMAND].n &&
+		    k->t->policy.family[FAMILY_COMMAND]
+			.rule[pc.env.rule]
+			.command.env.given ?
+		"the lists of the command's rule" :
+		"env_policy");
+	precheck_free(&pc);
+}
+
+enum try_result
+try_ask(struct policy_try *t, const struct try_query *q, struct try_answer *a,
+    const struct try_watch *watch, struct aerr *e)
+{
+	struct asking k = { t, q, watch, a, e, TRY_DONE };
+
+	memset(a, 0, sizeof(*a));
+	switch (q->kind) {
+	case TRY_FILE:
+		ask_file(&k);
+		break;
+	case TRY_EXEC:
+		ask_exec(&k);
+		break;
+	case TRY_CONNECT:
+		ask_connect(&k);
+		break;
+	case TRY_UNIX:
+		ask_unix(&k);
+		break;
+	case TRY_SIGNAL:
+		ask_signal(&k);
+		break;
+	case TRY_DNS:
+	case TRY_CONNECT_REDIRECT:
+		ask_redirect(&k,
+		    q->kind == TRY_DNS ? FAMILY_DNS : FAMILY_CONNECT);
+		break;
+	case TRY_ENV:
+		ask_env(&k);
+		break;
+	case TRY_KIND_MAX:
+		break;
+	}
+	return k.result;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files behind common/policytry.h share.
+ */
+#ifndef TRY_H
+#define TRY_H
+
+#include "naive.h"
+#include "policytry.h"
+
+struct policy_try {
+	char *file;
+	struct try_options opt;
+	struct vars vars;
+	char uid[16];
+	struct policy policy;
+	struct compiled compiled;
+	struct image image;
+	struct naive *naive;
+	bool unchecked; /* the image alone answers: faster */
+};
+
+/* try_words.c */
+const char *try_op_name(const struct try_query *);
+/* The operation and its object in words. */
+void try_text(char *dst, size_t size, const struct try_query *);
+
+/*
+ * witness.c: texts that a glob or an expression is about, and neighbours of
+ * them that it may not be about.
+ */
+struct subjects {
+	char **v;
+	size_t n;
+	size_t cap;
+	bool failed; /* no memory */
+};
+
+void subjects_add(struct subjects *, const char *);
+void subjects_free(struct subjects *);
+/* Sorted, no two alike. */
+void subjects_sort(struct subjects *);
+void witness_glob(struct subjects *, const char *glob, enum glob_kind);
+void witness_regex(struct subjects *, const char *text);
+
+#endif
