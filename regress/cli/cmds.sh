@@ -85,6 +85,33 @@ check "a bad policy" rc_is 1
 check "where and what" err_has '^agentsh: .*bad.yaml:3:'
 tr -d '\n' <"$tmp/err" >"$tmp/line"
 check "safe to print" clean "$tmp/line"
+cat >"$tmp/warn.yaml" <<'END'
+version: 1
+name: w
+file_rules:
+  - {name: a, paths: ["${HOME}/x"], decision: allow}
+  - {name: b, paths: ["${HOME}/x"], decision: deny}
+END
+run policy validate "$tmp/warn.yaml"
+check "a policy with a warning" out_is 'ok\n'
+check "the warning" err_is "agentsh: warning: $tmp/warn.yaml:5:5: rule b is never reached: a on line 4 matches all that it does\n"
+run policy validate --strict "$tmp/warn.yaml"
+check "an error when strict" rc_is 1
+check "the same text" err_has 'warn.yaml:5:5: rule b is never reached'
+check "and no ok" out_is ''
+run policy validate --strict "$here/../../etc/policies/default.yaml"
+check "strict, without warnings" out_is 'ok\n'
+HOME=/home/x run policy show "$tmp/warn.yaml"
+check "show" out_is "# $tmp/warn.yaml\nversion: 1\nname: \"w\"\nfile_rules:\n  - name: \"a\"\n    paths:\n      - \"/home/x/x\"\n    decision: allow\n  - name: \"b\"\n    paths:\n      - \"/home/x/x\"\n    decision: deny\n"
+check "show warns" err_has 'rule b is never reached'
+run policy show "$tmp/bad.yaml"
+check "show of no policy" rc_is 1
+mkdir -p "$tmp/h/policies"
+cp "$tmp/warn.yaml" "$tmp/h/policies/named-one.yml"
+AGENTSH_HELPER_DIR=$tmp/h XDG_CONFIG_HOME=$tmp/none run policy show named-one
+check "show by name" out_has "^# $tmp/h/policies/named-one.yml"
+AGENTSH_HELPER_DIR=$tmp/h XDG_CONFIG_HOME=$tmp/none run policy show named-two
+check "show of a name that is none" err_is 'agentsh: policy named-two: there is no policy of this name\n'
 run policy validate "$tmp/none.yaml"
 check "no policy" err_has 'none.yaml: No such file'
 for o in "--server unix:///x policy validate" "policy validate --server unix:///x"; do

@@ -32,16 +32,17 @@
 #include "ring.h"
 #include "spec.h"
 
-static const char policy_text[] = "version: 1\n"
-				  "name: drive\n"
-				  "command_rules:\n"
-				  "  - name: no-forbidden\n"
-				  "    commands: [forbidden]\n"
-				  "    decision: deny\n"
-				  "    message: not that one\n"
-				  "  - name: all\n"
-				  "    commands: [\"*\"]\n"
-				  "    decision: allow\n";
+static const char policy_text[] =
+    "version: 1\n"
+    "name: drive\n"
+    "command_rules:\n"
+    "  - name: no-forbidden\n"
+    "    commands: [forbidden]\n"
+    "    decision: deny\n"
+    "    message: \"{{.Rule}} not {{.Command}} {{.Args}}\"\n"
+    "  - name: all\n"
+    "    commands: [\"*\"]\n"
+    "    decision: allow\n";
 
 struct drive d;
 

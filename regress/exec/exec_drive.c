@@ -49,7 +49,7 @@ failures(void)
 	struct request r = { 0 };
 	const char *none[] = { "no-such-program", NULL };
 	const char *dir[] = { "/usr", NULL };
-	const char *deny[] = { "forbidden", NULL };
+	const char *deny[] = { "forbidden", "a\033", "b c", NULL };
 	const char *ok[] = { "true", NULL };
 	const struct state *s;
 
@@ -64,7 +64,8 @@ failures(void)
 	CHECK_INT(s->error, EACCES);
 	s = drive_run(&r, deny);
 	CHECK(s->denied && !s->failed);
-	CHECK_STR(s->text, "no-forbidden: not that one");
+	CHECK_STR(s->text,
+	    "no-forbidden: no-forbidden not forbidden a\\033 b c");
 	r.cwd = "/no/such/directory";
 	s = drive_run(&r, ok);
 	CHECK_STR(s->text,

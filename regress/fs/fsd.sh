@@ -16,7 +16,7 @@ cat >"$T/policy.yaml" <<'P'
 version: 1
 name: test
 file_rules:
-  - {name: no-pem, paths: ["**/*.pem"], decision: deny, message: "no keys"}
+  - {name: no-pem, paths: ["**/*.pem"], decision: deny, message: "no {{.Operation}} of {{.Path}} for {{.User}} ({{.Rule}})"}
   - {name: no-read, paths: ["**/*.noread"], operations: [open, read], decision: deny}
   - {name: keep, paths: ["**/*.keep"], operations: [write, create, delete, rename], decision: deny}
   - {name: watch, paths: ["**/*.watch"], decision: audit}
@@ -66,7 +66,7 @@ no python3 -c "import ctypes,sys
 sys.exit(ctypes.CDLL(None).renameat2(-100,b\"a.txt\",-100,b\"k.keep\",2) and 1)"
 cat w.watch k.keep; cat nothing.pem 2>&1 | grep -c "No such file"'
 grep -q 'NOT REFUSED\|secret' "$T/out" && { cat "$T/out" >&2; fail "not refused"; }
-event 'file_stat cmd=c1 pid=[0-9]+ path=/workspace/k.pem operation=stat policy.decision=deny .*policy.rule=no-pem policy.message=no keys fields.blocked=1'
+event 'file_stat cmd=c1 pid=[0-9]+ path=/workspace/k.pem operation=stat policy.decision=deny .*policy.rule=no-pem policy.message=no stat of /workspace/k.pem for [a-z]+ \(no-pem\) fields.blocked=1'
 event 'file_open .*path=/workspace/n.noread operation=(open|read) policy.decision=deny'
 event 'file_rename .*path=/workspace/keys operation=rename policy.decision=deny .*because of /workspace/keys/deep/k.pem.*to_path=/workspace/other|file_rename .*path=/workspace/keys operation=rename policy.decision=deny .*to_path=/workspace/other .*because of /workspace/keys/deep/k.pem'
 event 'file_create .*path=/workspace/new.pem operation=create policy.decision=deny'

@@ -108,6 +108,75 @@ elif text is not None:
         words = re.findall(r'"([^"]*)"', row)
         if words and not re.search(rf"(^|[\s\"]){re.escape(words[0])}([\s\"]|$)", text):
             say(f"agentsh.1: no command {words[0]}")
+
+
+def macro(path, name):
+    """Arguments of each row of one macro."""
+    text = re.sub(r"/\*.*?\*/", "", read(path) or "", flags=re.S)
+    return [[a.strip().strip('"') for a in m.split(",")]
+            for m in re.findall(rf"^{name}\((.*)\)$", text, re.M)]
+
+
+def policy_page():
+    """agentsh-policy(5) against schema.def: order, words, what is enforced."""
+    name = "agentsh-policy.5"
+    text = page(name)
+    if text is None:
+        return
+    part = {}
+    for chunk in re.split(r"^\.Ss ", text, flags=re.M)[1:]:
+        title, _, body = chunk.partition("\n")
+        part[title] = body
+    lists = {"TOP": "Keys of the file", "FILE": "File rules", "COMMAND": "Command rules",
+             "NETWORK": "Network rules", "UNIX": "Unix socket rules",
+             "SIGNAL": "Signal rules", "DNS": "Redirects of names and connections",
+             "CONNECT": "Redirects of names and connections", "ENV": "Environment",
+             "LIMITS": "Limits"}
+    inside = {"DEFAULTS": "TOP", "METADATA": "TOP", "TRANSPARENT": "TOP",
+              "CONTEXT": "COMMAND", "INSTEAD": "COMMAND", "TARGET": "SIGNAL",
+              "TLS": "CONNECT"}
+    later, keys = {}, macro("src/policyd/schema.def", "KEY")
+    at = {}
+    for section, key, _, _, _, state in keys:
+        later.setdefault(key, set()).add(state)
+        if section in inside:
+            if not re.search(rf"\b{key}\b", part.get(lists[inside[section]], "")):
+                say(f"{name}: no {key} of {section}")
+        elif section in lists:
+            body = part.get(lists[section], "")
+            start = at.get(section)
+            if start is None and section == "CONNECT":
+                start = body.find("connect_redirects")
+            m = re.compile(rf"^\.It Cm {key}( |$)", re.M).search(body, start or 0)
+            if m is None:
+                say(f"{name}: {key} is missing or out of order in {lists[section]}")
+            else:
+                at[section] = m.end()
+    enforced, _, stricter = part.get("What this build enforces", "").partition("An empty list")
+    choices = macro("src/policyd/schema.def", "CHOICE")
+    # words of the sets that only kinds without rules here have
+    other = {"REGISTRY", "ANSWER", "CHAIN", "PACKAGE", "PROVIDER", "DIALECT", "DB_TLS",
+             "DATABASE", "CONNECTION"}
+    for which, word, _, state in choices:
+        if which not in other and not re.search(rf"\b{word}\b", text):
+            say(f"{name}: no word {word}")
+        if state == "STRICTER" and which in ("FILE", "COMMAND") and \
+                not re.search(rf"^\.Cm (.* )?{word}\b", stricter, re.M):
+            say(f"{name}: {word} is refused at run time, and the manual does not say so")
+    said = set(re.findall(r"\b\w+\b", " ".join(re.findall(r"^\.Cm (.*)", enforced, re.M))))
+    for section, key, _, _, _, state in keys:
+        if state == "LATER" and key not in said:
+            say(f"{name}: {key} is not enforced, and the manual does not say so")
+    for word in said & set(later) - {c[1] for c in choices}:
+        if "LATER" not in later[word] and not (
+                word == "unix_socket_rules" and
+                any(c[0] == "UNIX" and c[3] == "LATER" for c in choices)):
+            say(f"{name}: {word} is enforced, and the manual says that it is not")
+    in_order(name, ["{{." + unquote(r, 1) + "}}" for r in
+                    rows("src/common/template.def", "TEMPLATE")], r"^\.It Li {}( |$)")
+
+
+policy_page()
 sys.exit(bad)
 PY
 exit $bad

@@ -5,7 +5,7 @@
 # NAME.ok. Shipped policies must be policies without warnings. The normal form
 # of each is a policy with the same image (check.c).
 # With --update, or UPDATE=1, the texts are written anew: read them before you
-# commit them.
+# commit them. The examples of agentsh-policy(5) are policies.
 set -u
 [ "${1:-}" != --update ] || UPDATE=1
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -35,5 +35,19 @@ for f in "$src"/etc/policies/*.yaml; do
 	got=$("$check" "$f") && [ -z "$got" ] && continue
 	printf '%s\n' "$got"
 	failed=1
+done
+# the examples of the manual, too
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+awk -v dir="$tmp" '/^\.Bd/ { f = dir "/example" ++n; next } /^\.Ed/ { f = "" } f {
+	gsub(/\\e/, "\\")
+	print >f
+}' "$src/man/agentsh-policy.5"
+for f in "$tmp"/*; do
+	grep -q '^version:' "$f" || continue
+	if ! got=$("$check" "$f"); then
+		printf '%s\n' "$got"
+		failed=1
+	fi
 done
 exit $failed

@@ -196,6 +196,12 @@ glob_tree_anywhere(char *dst, size_t max, size_t i)
 	snprintf(dst, max, "**/dir-%zu/**", i);
 }
 
+static void
+glob_word_anywhere(char *dst, size_t max, size_t i)
+{
+	snprintf(dst, max, "**/*word-%zu*", i);
+}
+
 /* One rule a glob, n of each kind. */
 static void
 build_globs(struct automaton *a, size_t n,
@@ -229,8 +235,10 @@ test_sizes(void)
 	static void (*const words[])(char *, size_t, size_t) = { glob_words };
 	static void (*const many_kinds[])(char *, size_t, size_t) = { glob_file,
 		glob_tree, glob_kind_of_file, glob_anywhere };
-	static void (*const some_hard[])(char *, size_t, size_t) = { glob_file,
+	static void (*const trees[])(char *, size_t, size_t) = { glob_file,
 		glob_tree_anywhere };
+	static void (*const some_hard[])(char *, size_t, size_t) = { glob_file,
+		glob_word_anywhere };
 	struct automaton a;
 
 	build_globs(&a, 10000, file, 1);
@@ -248,9 +256,13 @@ test_sizes(void)
 	build_globs(&a, 24, words, 1);
 	T(a.has_bits, "words in any order are simulated");
 	auto_free(&a);
+	build_globs(&a, 600, trees, 2);
+	T(!a.has_bits && a.ndfas == 2 && auto_has_hits(&a),
+	    "600 files and 600 trees anywhere are two, one with hits");
+	auto_free(&a);
 	build_globs(&a, 600, some_hard, 2);
 	T(a.has_bits && a.ndfas == 1 && a.bits.nfinal == a.globs.npatterns / 2,
-	    "of 600 files and 600 trees anywhere, only the trees are");
+	    "of 600 files and 600 words anywhere, only the words are");
 	auto_free(&a);
 }
 

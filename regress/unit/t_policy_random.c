@@ -28,6 +28,8 @@ struct both {
 };
 
 static size_t asked, wrong, decided[FAMILY_MAX];
+/* of automata: by their number of DFA, and whether something is simulated */
+static size_t forms[IMG_MAX_DFAS + 1][2];
 
 static bool
 both_make(struct both *b, enum auto_force force)
@@ -322,6 +324,7 @@ check_plan(const struct both *b)
 static size_t
 run(enum auto_force force, size_t n)
 {
+	const struct img_head *h;
 	size_t i, k, plans = 0;
 	struct both b;
 
@@ -334,6 +337,11 @@ run(enum auto_force force, size_t n)
 				ask(&b);
 			check_plan(&b);
 			plans += b.out.plan.n;
+			h = (const struct img_head *)(const void *)b.image.base;
+			for (k = 0; k < IMG_AUTO_MAX; k++) {
+				forms[h->automaton[k].ndfas]
+				     [h->automaton[k].flags & IMG_NFA]++;
+			}
 		}
 		both_free(&b);
 		rnd_policy_free(&b.policy);
@@ -442,8 +450,9 @@ int
 main(int argc, char **argv)
 {
 	static const char *const names[] = { "as policies are compiled",
-		"bit sets", "two automata", "all of them" };
-	static const size_t n[] = { 1000, 300, 300, 400 };
+		"bit sets", "two automata", "all of them",
+		"what low limits lead to" };
+	static const size_t n[] = { 900, 300, 300, 300, 600 };
 	enum auto_force force;
 	enum family f;
 	size_t plans;
@@ -453,11 +462,20 @@ main(int argc, char **argv)
 	for (force = 0; force < AUTO_FORCE_MAX; force++) {
 		wrong = 0;
 		asked = 0;
+		memset(forms, 0, sizeof(forms));
 		plans = run(force, n[force]);
 		T(wrong == 0, "%s: %zu questions, %zu wrong", names[force],
 		    asked, wrong);
 		if (force == AUTO_BEST)
 			T(plans > 100, "%zu rows of mount plans", plans);
+		if (force == AUTO_TIGHT)
+			T(forms[1][0] > 0 && forms[2][0] > 0 &&
+				forms[1][1] > 0 && forms[2][1] > 0 &&
+				forms[0][1] > 0,
+			    "one DFA %zu, two %zu; simulated besides %zu, %zu; "
+			    "only %zu",
+			    forms[1][0], forms[2][0], forms[1][1], forms[2][1],
+			    forms[0][1]);
 	}
 	for (f = 0; f < FAMILY_MAX; f++)
 		T(decided[f] > 10000, "family %d: %zu decided by a rule", f,

@@ -39,7 +39,8 @@
 static const char *const stubs[] = { "a0", "b1", "c0", "d2", "e0", "rm", "env",
 	"nice", "nohup", "timeout", "setsid", "stdbuf", "xargs", "time",
 	"flock", "find", "ionice", "dash", "bash", "sh", "{a0", "if0",
-	"busybox", "mksh", "zsh", "echo", "-p", "eval", "printf", "X=1" };
+	"busybox", "mksh", "zsh", "echo", "-p", "eval", "printf", "X=1", "if",
+	"{", "}", "!" };
 
 static char dir[] = "/tmp/shellc.XXXXXX";
 static char bin[64], path_env[64], real_env[PATH_MAX];
@@ -128,8 +129,9 @@ gen_name(unsigned depth)
 		"test", "[", "if0", "cd", "pwd", "$X", "\"$1\"", "\"$@\"",
 		"set", "set --", "shift", "export", "readonly", "unset",
 		"printf", "eval", "eval", "trap", "read", "type", "command -v",
-		"wait", "printf -v", "X=", "X+=1", "X=1", "X='a b'", "IFS=0",
-		"{", "}", "a", "local" };
+		"wait", "printf -v", "'if'", "\\time", "\"{\"", "'!'", "\\}",
+		"X=", "X+=1", "X=1", "X='a b'", "IFS=0", "{", "}", "a",
+		"local" };
 	static const char *const wraps[] = { "env", "env -i PATH=$PATH",
 		"env X=1", "env -u Y", "nice", "nice -n 5", "nice -5", "nohup",
 		"timeout 5", "timeout -k 1 5", "timeout -s KILL 5", "setsid -w",
@@ -509,7 +511,7 @@ confine(void)
 }
 
 static int
-test(unsigned long scripts)
+test(unsigned long scripts, time_t seconds)
 {
 	static const char *const found[] = { "dash", "bash", "sh" };
 	const char *argv[] = { NULL, "-c", script, "n", "p1", "p 2", NULL };
@@ -521,7 +523,7 @@ test(unsigned long scripts)
 		return done_testing();
 	}
 	printf("# seed %llu\n", (unsigned long long)seed);
-	for (i = 0; i < scripts && bad < 20 && time(NULL) - began < SECONDS;
+	for (i = 0; i < scripts && bad < 20 && time(NULL) - began < seconds;
 	     i++) {
 		argv[0] = other_shell != NULL ? other_shell : found[i % 3];
 		gen_script();
@@ -564,7 +566,7 @@ main(int argc, char **argv)
 			return confine() == -1 ||
 			    judge(one, 6, true) == UINT_MAX;
 		}
-		return test(scripts);
+		return test(scripts, argc > 1 ? INT_MAX : SECONDS);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid)
 		status = 1;

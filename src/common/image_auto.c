@@ -112,7 +112,8 @@ static bool
 dfa_ok(const struct image *im, const struct img_auto *au,
     const struct img_dfa *a, uint32_t nrules)
 {
-	if (a->nstates == 0 || a->nstates > IMG_MAX_STATES ||
+	if (a->hits > 1 || (a->hits == 1 && (au->flags & IMG_LISTS) != 0) ||
+	    a->nstates == 0 || a->nstates > IMG_MAX_STATES ||
 	    a->start >= a->nstates || a->nlast > a->nstates ||
 	    a->nrows > a->nlast || a->shift > 8 ||
 	    UINT32_C(1) << a->shift < au->nclasses || a->naccept == 0 ||
@@ -244,6 +245,54 @@ dfa_run(const struct image *im, const struct img_dfa *a, const uint8_t *classes,
 	}
 }
 
+/* The first rule of all states on the way. accept: of the operation. */
+static uint32_t
+dfa_hits(const struct image *im, const struct img_auto *au,
+    const struct img_dfa *a, uint32_t opclass, const uint8_t *s, size_t len)
+{
+	const uint32_t *row = img_at(im, a->row);
+	const uint32_t *answer = img_at(im, a->answer);
+	const uint32_t *accept = img_at(im, a->accept);
+	const struct img_state *states = img_at(im, a->state), *st;
+	const struct img_edge *edge = img_at(im, a->edge), *e;
+	const uint8_t *runs = img_at(im, a->runs), *end = s + len;
+	uint32_t state = a->start, first = IMG_NONE, v;
+	size_t n;
+
+	for (;;) {
+		v = accept[(size_t)answer[state] * au->nopclasses + opclass];
+		first = v < first ? v : first;
+		if (s == end || (state >= a->nrows && state < a->nlast))
+			return first;
+		if (state < a->nrows) {
+			state = row[(state << a->shift) + au->classes[*s++]];
+			continue;
+		}
+		st = &states[state - a->nlast];
+		if (st->run != 0) {
+			n = run_length(s, (size_t)(end - s), runs + st->base,
+			    st->run);
+			s += n;
+			if (n == st->run) {
+				state = st->next;
+				continue;
+			}
+			if (s == end)
+				return first;
+		} else {
+			e = &edge[st->base + au->classes[*s]];
+			if (e->from == state) {
+				state = e->next;
+				s++;
+				continue;
+			}
+		}
+		state = st->row;
+		if (state < a->nrows)
+			state = row[(state << a->shift) + au->classes[*s++]];
+	}
+}
+
 /* One byte further: see imagefmt.h. */
 static void
 nfa_step(const struct image *im, const struct img_auto *a, uint32_t class,
@@ -330,7 +379,9 @@ img_first(const struct image *im, size_t which, uint32_t op, const char *s,
 	size_t i;
 
 	for (i = 0; i < a->ndfas; i++) {
-		v = dfa_answer(im, a, i, u, len)[opclass];
+		v = a->dfa[i].hits != 0 ?
+		    dfa_hits(im, a, &a->dfa[i], opclass, u, len) :
+		    dfa_answer(im, a, i, u, len)[opclass];
 		loads |= v & IMG_LOADS;
 		v &= ~IMG_LOADS;
 		first = v < first ? v : first;

@@ -23,7 +23,7 @@
 #define IMG_LOADS 0x80000000U  /* the built-in rule for the loader matches */
 #define IMG_COMMAND_OPS 1      /* commands know one operation: to be run */
 #define IMG_MAX_OPS 32	       /* of any automaton */
-#define IMG_MAX_DFAS 2	       /* of an automaton */
+#define IMG_MAX_DFAS 3	       /* of an automaton */
 #define IMG_RUN_PAD 8	       /* bytes behind the last run */
 
 enum {
@@ -154,7 +154,10 @@ struct img_edge {
  * (S & loop[class]), then S |= (S & skip) << 1; the rules are those of the
  * finals whose bit is in S and whose mask has the operation.
  *
- * An automaton may have two DFA and an NFA, each for some of the patterns.
+ * With hits, what counts is the first rule of all states that the subject leads
+ * through, not of the last one: so are patterns that end in ** kept apart.
+ *
+ * An automaton may have several DFA and an NFA, each for some of the patterns.
  */
 enum {
 	IMG_NFA = 1 << 0,
@@ -162,6 +165,7 @@ enum {
 };
 
 struct img_dfa {
+	uint32_t hits; /* 0 or 1 */
 	uint32_t start;
 	uint32_t nstates;
 	uint32_t nrows;

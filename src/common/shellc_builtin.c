@@ -228,6 +228,9 @@ bi_command(struct bi *b)
 	size_t i;
 	const char *s;
 
+	/* zsh's runs programs only */
+	if (b->env->shells == SH_Z)
+		b->how->program = true;
 	for (i = 1; i < b->w->n && b->w->argv[i][0] == '-'; i++) {
 		s = b->w->argv[i] + 1;
 		if (is_uncertain(b, i) || *s == '\0')

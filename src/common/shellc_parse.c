@@ -34,147 +34,6 @@ static const struct {
 };
 /* clang-format on */
 
-static bool
-cmd_is_empty(const struct parser *p)
-{
-	return !p->cmd.begun && !p->cmd.after;
-}
-
-static void
-cmd_start(struct parser *p)
-{
-	p->nwords = p->cmd.word0;
-	p->cmd = (struct cmd_state){ .word0 = p->nwords };
-	p->pipe = false;
-}
-
-static void
-push_word(struct parser *p, size_t off, uint8_t flags)
-{
-	size_t max;
-	void *w;
-
-	if (p->nwords == p->maxwords) {
-		max = p->maxwords == 0 ? 32 : p->maxwords * 2;
-		if (max > SHELLC_MEM_MAX / sizeof(*p->words)) {
-			p->c->err = E2BIG;
-			p->stopped = true;
-			return;
-		}
-		w = reallocarray(p->words, max, sizeof(*p->words));
-		if (w == NULL) {
-			p->c->err = ENOMEM;
-			p->stopped = true;
-			return;
-		}
-		p->words = w;
-		p->maxwords = max;
-	}
-	p->words[p->nwords].off = off;
-	p->words[p->nwords++].flags = flags;
-	p->cmd.begun = true;
-}
-
-/* The words of the command in memory that lasts. */
-static bool
-cmd_words(struct parser *p, struct sc_words *w)
-{
-	size_t i, n = p->nwords - p->cmd.word0, len;
-	const char **argv = sc_alloc(p->c, n + 1, sizeof(*argv));
-	uint8_t *flags = sc_alloc(p->c, n + 1, 1);
-	const char *text;
-	char *copy;
-
-	if (argv == NULL || flags == NULL)
-		return false;
-	for (i = 0; i < n; i++) {
-		text = p->bytes + p->words[p->cmd.word0 + i].off;
-		len = strlen(text) + 1;
-		copy = sc_alloc(p->c, len, 1);
-		if (copy == NULL)
-			return false;
-		memcpy(copy, text, len);
-		argv[i] = copy;
-		flags[i] = p->words[p->cmd.word0 + i].flags;
-	}
-	*w = (struct sc_words){ argv, flags, n };
-	return true;
-}
-
-/*
- * time CMD, where bash times the command itself and dash runs a program that
- * runs another: it is derived as both.
- */
-static void
-cmd_timed(struct parser *p, struct sc_words *w, bool more)
-{
-	struct sc_how alone = { .program = true, .alone = true, .more = more };
-	struct sc_how here = { .more = more };
-	struct sc_how program = { .program = true, .more = more };
-	size_t before;
-
-	sc_command(p->c, p->env, w, &alone);
-	w->argv += p->cmd.skip;
-	w->flags += p->cmd.skip;
-	w->n -= p->cmd.skip;
-	before = p->c->out->ncmds;
-	sc_command(p->c, p->env, w, &here);
-	if (w->n > 0 &&
-	    (before == p->c->out->ncmds ||
-		p->c->out->cmd[before].argv != w->argv))
-		sc_command(p->c, p->env, w, &program);
-}
-
-/*
- * The command is complete, or may have more words that were not read: what it
- * runs goes into the result.
- */
-static void
-cmd_end(struct parser *p, bool more)
-{
-	struct sc_how how = { .more = more };
-	struct sc_words w;
-	const char *name;
-
-	/* zsh runs a program of its own for redirections alone */
-	if (p->careful && p->cmd.redirected && p->nwords == p->cmd.word0)
-		sc_mark(p->c, SHELLC_OPAQUE, "redirections alone");
-	if (p->nwords > p->cmd.word0 && p->cmd.names) {
-		name = p->bytes + p->words[p->cmd.word0].off;
-		if (sc_variable(name, strlen(name)) != VAR_PLAIN)
-			sc_mark(p->c, SHELLC_BYPASS,
-			    "a variable that changes what runs");
-	} else if (p->cmd.unknown)
-		sc_mark(p->c, SHELLC_OPAQUE, "an expansion is the command");
-	else if (p->nwords > p->cmd.word0 && cmd_words(p, &w)) {
-		if (p->cmd.skip > 0)
-			cmd_timed(p, &w, more);
-		else
-			sc_command(p->c, p->env, &w, &how);
-	}
-	/* below is the text of a word that goes on after a $( */
-	if (p->nwords > p->cmd.word0)
-		p->nbytes = p->words[p->cmd.word0].off;
-	if (!cmd_is_empty(p))
-		p->need = false;
-	cmd_start(p);
-	if (p->c->err != 0)
-		p->stopped = true;
-}
-
-/* Reading stopped: the commands whose names were read are certain. */
-static void
-cmds_unfinished(struct parser *p)
-{
-	while (p->c->err == 0) {
-		cmd_end(p, true);
-		if (p->nframes == 0)
-			return;
-		if (p->frames[--p->nframes].type == FRAME_SUB)
-			p->cmd = p->frames[p->nframes].cmd;
-	}
-}
-
 static void
 frame_push(struct parser *p, enum frame_type type)
 {
@@ -264,7 +123,7 @@ word_reserved(struct parser *p, const char *text)
 		/* after a | it is a program to bash too */
 		if ((p->env->shells & (SH_D | SH_A)) == 0 && !p->pipe)
 			break;
-		push_word(p, p->word.off, p->word.flags);
+		cmd_push(p, p->word.off, p->word.flags);
 		p->nbytes++;
 		p->cmd.skip = 1;
 		break;
@@ -290,11 +149,11 @@ word_first(struct parser *p, const char *text)
 		return;
 	}
 	if (p->cmd.time && text[0] == '-') {
-		if (strcmp(text, "-p") != 0)
+		if (strcmp(text, "-p") != 0 || (p->env->shells & SH_Z) != 0)
 			p->cmd.unknown = true;
 		else if (p->cmd.skip > 0) {
 			p->cmd.skip++;
-			push_word(p, w->off, w->flags);
+			cmd_push(p, w->off, w->flags);
 			p->nbytes++;
 			return;
 		} else {
@@ -306,7 +165,7 @@ word_first(struct parser *p, const char *text)
 	if (eq == 0) {
 		if ((w->flags & (W_UNC | W_SPLIT)) != 0)
 			p->cmd.unknown = true;
-		push_word(p, w->off, w->flags);
+		cmd_push(p, w->off, w->flags);
 		p->nbytes++;
 		return;
 	}
@@ -386,7 +245,7 @@ word_end(struct parser *p)
 	} else if (p->nwords - p->cmd.word0 == p->cmd.skip && !p->cmd.names)
 		word_first(p, text);
 	else {
-		push_word(p, w->off, w->flags);
+		cmd_push(p, w->off, w->flags);
 		p->nbytes++;
 	}
 }
@@ -413,11 +272,23 @@ word_params(struct parser *p)
 		if (p->nwords == p->cmd.word0 &&
 		    (env->param_flags[i] & (W_UNC | W_SPLIT)) != 0)
 			p->cmd.unknown = true;
-		push_word(p, p->nbytes, env->param_flags[i] | W_QUOTED);
+		cmd_push(p, p->nbytes, env->param_flags[i] | W_QUOTED);
 		word_put(p, env->params[i], len);
 		p->nbytes++;
 	}
 	return true;
+}
+
+/* What may hide the end of a here document: \ at a line's end, and commands. */
+static bool
+has_expansion(const char *line, const char *end)
+{
+	for (; line < end; line++) {
+		if (*line == '\\' || *line == '`' ||
+		    (*line == '$' && (line[1] == '(' || line[1] == '{')))
+			return true;
+	}
+	return false;
 }
 
 /* The lines of the here documents that the line before began. */
@@ -443,8 +314,7 @@ heredocs_skip(struct parser *p)
 		if ((size_t)(end - line) == h->len &&
 		    memcmp(line, h->text, h->len) == 0)
 			i++;
-		else if (!h->quoted &&
-		    memchr(line, '\\', (size_t)(end - line)) != NULL) {
+		else if (!h->quoted && has_expansion(line, end)) {
 			parse_stop(p, "a here document");
 			return;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the shell analysis share: shellc.c (memory, shells, one
- * command), shellc_parse.c (scripts), shellc_word.c (quotes and expansions),
- * shellc_builtin.c, shellc_wrap.c. Nobody else includes it.
+ * command), shellc_parse.c (scripts), shellc_cmd.c, shellc_word.c (quotes and
+ * expansions), shellc_builtin.c, shellc_wrap.c. Nobody else includes it.
  */
 #ifndef SHELLC_PRIV_H
 #define SHELLC_PRIV_H
@@ -176,6 +176,16 @@ struct parser {
 	bool tabs; /* the next delimiter is of <<- */
 	bool stopped;
 };
+
+/* shellc_cmd.c */
+bool cmd_is_empty(const struct parser *);
+void cmd_start(struct parser *);
+/* One more word, whose text is at off. */
+void cmd_push(struct parser *, size_t off, uint8_t flags);
+/* It is complete, unless more: then words may follow that were not read. */
+void cmd_end(struct parser *, bool more);
+/* Reading stopped: what is open ends as it is. */
+void cmds_unfinished(struct parser *);
 
 /* shellc_word.c */
 enum lexed {

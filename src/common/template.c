@@ -69,11 +69,13 @@ next_field(const char *text, const char **begin, const char **end,
 static const char *
 near_field(const char *text)
 {
-	size_t i;
+	size_t i, len;
 
 	text += strspn(text, " .");
+	len = strcspn(text, " ");
 	for (i = 0; i < TEMPLATE_MAX; i++) {
-		if (strcasecmp(fields[i].name, text) == 0)
+		if (strlen(fields[i].name) == len &&
+		    strncasecmp(fields[i].name, text, len) == 0)
 			return fields[i].name;
 	}
 	return NULL;
@@ -151,9 +153,8 @@ template_expand(char *dst, size_t size, const char *text,
 		put(&o, text, (size_t)(begin - text));
 		if (end == NULL)
 			end = begin + strlen(begin);
-		if (f < TEMPLATE_MAX) {
-			vis_str(value, sizeof(value),
-			    values[f] == NULL ? "" : values[f]);
+		if (f < TEMPLATE_MAX && values[f] != NULL) {
+			vis_str(value, sizeof(value), values[f]);
 			put(&o, value, strlen(value));
 		} else {
 			put(&o, begin, (size_t)(end - begin));

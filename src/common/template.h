@@ -29,7 +29,7 @@ int template_check(const char *text, enum family, struct template_error *te);
 /*
  * text with its fields replaced, into dst, always terminated and cut at a
  * whole character where it does not fit; returns the bytes the whole would
- * need, without NUL. A value that is NULL is empty. What is no field stays.
+ * need, without NUL. A field whose value is NULL stays, and so does what is none.
  */
 size_t template_expand(char *dst, size_t size, const char *text,
     const char *const values[TEMPLATE_MAX]);

@@ -11,6 +11,7 @@
 
 #include "fsd.h"
 #include "log.h"
+#include "template.h"
 
 /* refusals of a kind remembered, so that a search of PATH is one event */
 #define RECORD_RECENT 4096
@@ -73,14 +74,21 @@ static void
 emit(const struct actor *a, enum event_type type, const struct ruling *r,
     const struct extra *x)
 {
+	const char *values[TEMPLATE_MAX] = {
+		[TEMPLATE_PATH] = r->path,
+		[TEMPLATE_OPERATION] = file_op_name(r->op),
+		[TEMPLATE_RULE] = r->rule,
+	};
+	char message[AGENTSH_TEXT_MAX + 1];
 	struct buf b;
 
+	(void)template_expand(message, sizeof(message), r->message, values);
 	buf_init(&b, EVENT_MAX);
 	ev_begin(&b, type, a->id, a->pid);
 	ev_str(&b, EVF_PATH, r->path);
 	ev_str(&b, EVF_OPERATION, file_op_name(r->op));
 	ev_policy(&b, r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
-	    r->rule, r->message);
+	    r->rule, message);
 	if (ruling_denies(r))
 		ev_u64(&b, EVF_BLOCKED, 1);
 	for (; x != NULL; x = x->next) {

@@ -89,8 +89,9 @@ list_intern(struct accepts *acc, size_t n, uint32_t *number)
 	     acc->lslot[h] != 0; h = (h + 1) & (acc->nlslots - 1)) {
 		*number = acc->lslot[h] - 1;
 		if (dfa->listat[*number + 1] - dfa->listat[*number] == n &&
-		    memcmp(dfa->list + dfa->listat[*number], acc->rule,
-			n * sizeof(*acc->rule)) == 0)
+		    (n == 0 ||
+			memcmp(dfa->list + dfa->listat[*number], acc->rule,
+			    n * sizeof(*acc->rule)) == 0))
 			return 0;
 	}
 	if (grow(&dfa->list, &acc->lcap, at + n + 1, sizeof(*dfa->list)) ==
@@ -98,7 +99,8 @@ list_intern(struct accepts *acc, size_t n, uint32_t *number)
 	    grow(&dfa->listat, &acc->latcap, dfa->nlists + 2,
 		sizeof(*dfa->listat)) == -1)
 		return -1;
-	memcpy(dfa->list + at, acc->rule, n * sizeof(*acc->rule));
+	if (n > 0)
+		memcpy(dfa->list + at, acc->rule, n * sizeof(*acc->rule));
 	*number = (uint32_t)dfa->nlists++;
 	dfa->listat[dfa->nlists] = (uint32_t)(at + n);
 	acc->lslot[h] = *number + 1;

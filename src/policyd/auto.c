@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One automaton from its patterns: a DFA of all of them where that is small;
- * else one of those that begin anywhere and one of those that begin at the
- * root; what makes even these large is stepped through as bit sets.
+ * else up to three, of patterns that do not multiply each other's states; what
+ * makes even these large is stepped through as bit sets.
  */
 #include <string.h>
 
 #include "automaton.h"
 
 enum auto_force auto_force = AUTO_BEST;
+
+/* One DFA up to here; two, or one where two make no sense, up to there. */
+static const struct dfa_limits limits_small = { 131072, 65536 };
+static const struct dfa_limits limits_large = { 4194304, 2097152 };
+/* of tests */
+static const struct dfa_limits limits_tight = { 80, 30 };
+static const struct dfa_limits limits_tighter = { 120, 40 };
 
 /* Is it an element that many bytes can go on in? */
 static bool
@@ -71,88 +78,117 @@ mark_hard(struct globs *g, unsigned least)
 	return easy;
 }
 
+/* Does it match whatever follows, wherever it begins? */
+static bool
+is_sticky(const struct globs *g, const struct pattern *p)
+{
+	uint16_t last = p->n > 0 ? g->code[p->first + p->n - 1] : 0;
+
+	return (last & ELEM_LOOP) != 0 && byteset_is_all(&g->set[last / 2]) &&
+	    !g->lists && p->rule != g->loader;
+}
+
 /*
  * Those that can begin anywhere go into the first part, those that begin at
  * the root into the second, where they make chains and trees: in one DFA every
- * place of these would meet every place of those. false: all are of one kind.
+ * place of these would meet every place of those. Of the former, those that
+ * end in ** go into a third: a state would have to remember which of them has
+ * matched. The number of parts that are not empty.
  */
-static bool
-divide(struct globs *g)
+static size_t
+divide(struct globs *g, size_t count[PART_HARD])
 {
-	size_t i, first = 0, second = 0;
 	struct pattern *p;
+	size_t i;
 
+	memset(count, 0, PART_HARD * sizeof(*count));
 	for (i = 0; i < g->npatterns; i++) {
 		p = &g->pattern[i];
 		if (p->part == PART_HARD)
 			continue;
 		p->part = !is_floating(g, p);
-		first += p->part == 0;
-		second += p->part == 1;
+		if (p->part == 0 && is_sticky(g, p))
+			p->part = PART_HITS;
+		count[p->part]++;
 	}
-	return first > 0 && second > 0;
+	return (size_t)(count[0] > 0) + (count[1] > 0) + (count[2] > 0);
 }
 
 static int
 try_dfa(struct automaton *a, unsigned part, const struct dfa_limits *limits)
 {
+	struct dfa *dfa = &a->dfa[a->ndfas];
 	struct nfa nfa;
 	int ret;
 
 	if (nfa_build(&nfa, &a->globs, part) == -1)
 		return -1;
-	ret = dfa_build(&a->dfa[part], &nfa, limits);
+	ret = dfa_build(dfa, &nfa, limits);
 	nfa_free(&nfa);
+	if (ret == 0) {
+		dfa->hits = part == PART_HITS;
+		a->ndfas++;
+	}
 	return ret;
 }
 
-/* One DFA while it is small, else two, or one within the limits. */
+/* One DFA while it is small, else one a part, or one within the limits. */
 static int
 try_dfas(struct automaton *a)
 {
-	static const struct dfa_limits small = { 131072, 65536 };
-	static const struct dfa_limits large = { 4194304, 2097152 };
+	bool tight = auto_force == AUTO_TIGHT;
+	const struct dfa_limits *small = tight ? &limits_tight : &limits_small;
+	const struct dfa_limits *large = tight ? &limits_tighter :
+						 &limits_large;
+	size_t count[PART_HARD], parts;
+	unsigned part;
 	int ret;
 
-	a->ndfas = 1;
-	ret = try_dfa(a, 0, &small);
+	ret = try_dfa(a, 0, small);
 	if (ret != 1)
 		return ret;
-	if (divide(&a->globs)) {
-		a->ndfas = 2;
-		ret = try_dfa(a, 0, &large);
-		if (ret == 0)
-			ret = try_dfa(a, 1, &large);
-	} else {
-		/* back into the first, where divide() may have moved it */
+	parts = divide(&a->globs, count);
+	if (parts == 1 && count[PART_HITS] == 0) {
+		/* back into the first, where divide() has moved it */
 		mark_hard(&a->globs, a->least);
-		ret = try_dfa(a, 0, &large);
+		return try_dfa(a, 0, large);
 	}
-	if (ret == 1) {
-		dfa_free(&a->dfa[0]);
-		a->ndfas = 0;
+	ret = 0;
+	for (part = 0; ret == 0 && part < PART_HARD; part++) {
+		if (count[part] > 0)
+			ret = try_dfa(a, part, large);
 	}
+	while (ret == 1 && a->ndfas > 0)
+		dfa_free(&a->dfa[--a->ndfas]);
 	return ret;
 }
 
+/* Every form of automaton, whatever is best. */
 static int
 build_for_test(struct automaton *a)
 {
-	static const struct dfa_limits large = { 4194304, 2097152 };
 	struct globs *g = &a->globs;
+	struct pattern *p;
 	size_t i;
 	int ret = 0;
 
 	for (i = 0; i < g->npatterns; i++) {
-		if (auto_force == AUTO_BITS)
-			g->pattern[i].part = PART_HARD;
+		p = &g->pattern[i];
+		if (auto_force == AUTO_BITS ||
+		    (auto_force == AUTO_MIXED && i % 3 == 2))
+			p->part = PART_HARD;
+		else if (auto_force == AUTO_MIXED && is_sticky(g, p))
+			p->part = PART_HITS;
 		else
-			g->pattern[i].part = (uint8_t)(i %
-			    (auto_force == AUTO_TWO ? 2 : 3));
+			p->part = (uint8_t)(i % 2);
 	}
-	for (i = 0; ret == 0 && i < 2 && auto_force != AUTO_BITS; i++) {
-		ret = try_dfa(a, (unsigned)i, &large);
-		a->ndfas++;
+	if (auto_force == AUTO_BITS)
+		return 0;
+	for (i = 0; ret == 0 && i < PART_HARD; i++) {
+		if (i != PART_HITS || auto_force == AUTO_MIXED)
+			ret = g->lists && i == PART_HITS ?
+			    0 :
+			    try_dfa(a, (unsigned)i, &limits_large);
 	}
 	return ret;
 }
@@ -166,6 +202,7 @@ build_best(struct automaton *a)
 
 	/* harder than anything is */
 	a->least = 3;
+	a->ndfas = 0;
 	ret = try_dfas(a);
 	while (ret == 1 && a->least > 0) {
 		if (mark_hard(g, --a->least) > 0)
@@ -186,12 +223,27 @@ auto_build(struct automaton *a, const char **what)
 	*what = "out of memory";
 	if (globs_classify(g) == -1)
 		return -1;
-	ret = auto_force == AUTO_BEST ? build_best(a) : build_for_test(a);
+	if (auto_force == AUTO_BEST || auto_force == AUTO_TIGHT)
+		ret = build_best(a);
+	else
+		ret = build_for_test(a);
 	if (ret != 0)
 		return -1;
 	for (i = 0; i < g->npatterns; i++)
 		a->has_bits = a->has_bits || g->pattern[i].part == PART_HARD;
 	return a->has_bits ? bits_build(&a->bits, g, what) : 0;
+}
+
+bool
+auto_has_hits(const struct automaton *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->ndfas; i++) {
+		if (a->dfa[i].hits)
+			return true;
+	}
+	return false;
 }
 
 void

@@ -30,7 +30,8 @@ struct pattern {
 	uint8_t part; /* the DFA it is in, or PART_HARD */
 };
 
-#define PART_HARD IMG_MAX_DFAS /* stepped through as bit sets */
+#define PART_HITS 2 /* ends in **, which is left out: see struct img_dfa */
+#define PART_HARD 3 /* stepped through as bit sets */
 
 /* All patterns of one automaton, in the order of their rules. */
 struct globs {
@@ -151,6 +152,7 @@ struct dfa_sparse {
 };
 
 struct dfa {
+	bool hits; /* of PART_HITS */
 	uint32_t nclasses;
 	uint32_t start;
 	uint32_t *row; /* nrows * nclasses */
@@ -235,6 +237,7 @@ enum auto_force {
 	AUTO_BITS,  /* no DFA */
 	AUTO_TWO,   /* two DFA */
 	AUTO_MIXED, /* all of them */
+	AUTO_TIGHT, /* the best within very low limits */
 	AUTO_FORCE_MAX
 };
 
@@ -242,6 +245,8 @@ extern enum auto_force auto_force;
 
 /* The patterns are in a->globs. 0, or -1 with *what set. */
 int auto_build(struct automaton *, const char **what);
+/* Does its answer depend on more than the last state? */
+bool auto_has_hits(const struct automaton *);
 void auto_free(struct automaton *);
 
 /* emit.c */

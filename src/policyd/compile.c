@@ -118,7 +118,7 @@ put_automata(struct compiler *c, bool scope_all, struct compiled *out)
 		if (ret == 0 && i == IMG_AUTO_FILE) {
 			out->fallback = a.has_bits;
 			/* without a whole DFA there is no proof */
-			if (!a.has_bits)
+			if (!a.has_bits && !auto_has_hits(&a))
 				plan_build(&out->plan, c->p, &a,
 				    c->vars->project_root, !scope_all);
 		}

@@ -301,6 +301,7 @@ put_dfa(struct buf *b, const struct emitter *e, uint32_t nlast,
 {
 	const struct dfa *dfa = e->dfa;
 
+	a->hits = dfa->hits;
 	a->start = number_of(e, dfa->start);
 	a->nstates = e->nstates;
 	a->nlast = nlast;

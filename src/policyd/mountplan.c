@@ -26,7 +26,7 @@ static const struct {
 #undef SYSDIR
 };
 
-#define PAIRS_MAX 262144 /* states looked at; a greater subtree is fsd's */
+#define PAIRS_MAX 65536 /* states looked at; a greater subtree is fsd's */
 
 /* A state of each DFA. */
 struct pair {

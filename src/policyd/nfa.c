@@ -10,7 +10,8 @@
 
 #include "automaton.h"
 
-#define NARROW 4 /* classes; an edge with more is wide */
+/* An edge with more classes is wide, and so is one with an eighth of all. */
+#define NARROW 4
 
 struct tree_node {
 	uint32_t child;
@@ -74,10 +75,10 @@ static int
 tree_add(struct maker *m, uint32_t id)
 {
 	const struct pattern *p = &m->globs->pattern[id];
-	uint32_t at = 0, child, i;
+	uint32_t at = 0, child, i, n = p->n - (m->part == PART_HITS);
 	uint16_t code;
 
-	for (i = 0; i < p->n; i++) {
+	for (i = 0; i < n; i++) {
 		code = m->globs->code[p->first + i];
 		child = m->tree[at].child;
 		while (child != 0 && m->tree[child].code != code)
@@ -141,8 +142,9 @@ answers_intern(struct maker *m, size_t at, uint32_t *number)
 		start = nfa->answerat + *number;
 		len = start[1] - start[0];
 		if (len == n &&
-		    memcmp(nfa->answer + start[0], nfa->answer + at,
-			n * sizeof(struct answer)) == 0) {
+		    (n == 0 ||
+			memcmp(nfa->answer + start[0], nfa->answer + at,
+			    n * sizeof(struct answer)) == 0)) {
 			nfa->nanswers = at;
 			return 0;
 		}
@@ -228,7 +230,9 @@ edges_make(struct maker *m, uint32_t t, size_t *n)
 static bool
 is_wide(const struct globs *g, uint32_t set)
 {
-	return g->memberat[set + 1] - g->memberat[set] > NARROW;
+	uint32_t n = g->memberat[set + 1] - g->memberat[set];
+
+	return n > NARROW && n > g->nclasses / 8;
 }
 
 /* What follows from the edges and the answers of a new node. */
@@ -275,8 +279,9 @@ node_equal(const struct nfa *nfa, uint32_t id, const struct node *node,
 
 	return other->loop == node->loop && other->answers == node->answers &&
 	    n == nedges &&
-	    memcmp(nfa->edge + other->edge, nfa->edge + node->edge,
-		n * sizeof(*nfa->edge)) == 0;
+	    (n == 0 ||
+		memcmp(nfa->edge + other->edge, nfa->edge + node->edge,
+		    n * sizeof(*nfa->edge)) == 0);
 }
 
 /* The node of the graph for one of the tree, whose children have theirs. */

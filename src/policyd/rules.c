@@ -75,17 +75,16 @@ parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
 	return r->name == NULL ? no_memory(p, v) : 0;
 }
 
-/* The text of a denial may name what was denied. */
+/* The text of a denial may name what was denied. The user is known already. */
 static int
 parse_message(struct parser *p, const struct ynode *v, enum family family,
     struct rule *r)
 {
+	const char *values[TEMPLATE_MAX] = { [TEMPLATE_USER] = p->vars->user };
 	const char *text = v == NULL ? "" : v->text;
+	char message[AGENTSH_TEXT_MAX + 1];
 	struct template_error te;
 
-	if (strlen(text) > AGENTSH_TEXT_MAX)
-		return parse_error(p, v, "message: longer than %d bytes",
-		    AGENTSH_TEXT_MAX);
 	if (template_check(text, family, &te) == -1) {
 		if (te.near == NULL)
 			return parse_error(p, v, "message: {{%s}}: %s",
@@ -94,7 +93,11 @@ parse_message(struct parser *p, const struct ynode *v, enum family family,
 		    "message: {{%s}}: %s, did you mean \"{{.%s}}\"?", te.field,
 		    te.what, te.near);
 	}
-	r->message = strdup(text);
+	if (template_expand(message, sizeof(message), text, values) >=
+	    sizeof(message))
+		return parse_error(p, v, "message: longer than %d bytes",
+		    AGENTSH_TEXT_MAX);
+	r->message = strdup(message);
 	return r->message == NULL ? no_memory(p, v) : 0;
 }
 

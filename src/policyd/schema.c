@@ -67,6 +67,8 @@ static const struct {
 };
 /* clang-format on */
 
+#define NOT_ENFORCED                                                           \
+	"not enforced by this build; allow_unenforced: true loads the rest"
 #define NCHOICES (sizeof(choices) / sizeof(choices[0]))
 
 /* A walk over the document: what was warned about already. */
@@ -227,9 +229,8 @@ check_choice(struct walk *w, const struct ynode *v, size_t key)
 		return unknown_choice(w, v, schema[key].name,
 		    (enum schema_set)schema[key].inside);
 	if (choices[i].state == STATE_LATER && !w->unenforced)
-		return parse_error(w->p, v,
-		    "%s: %s: not enforced by this build", schema[key].name,
-		    choices[i].word);
+		return parse_error(w->p, v, "%s: %s: " NOT_ENFORCED,
+		    schema[key].name, choices[i].word);
 	if (choices[i].state != STATE_LATER &&
 	    choices[i].state != STATE_STRICTER)
 		return 0;
@@ -353,8 +354,8 @@ check_state(struct walk *w, const struct ynode *v, size_t key)
 		if (says_nothing(v))
 			return 0;
 		if (!w->unenforced)
-			return parse_error(w->p, v->key,
-			    "%s: not enforced by this build", schema[key].name);
+			return parse_error(w->p, v->key, "%s: " NOT_ENFORCED,
+			    schema[key].name);
 		break;
 	case STATE_STRICTER:
 		break;
