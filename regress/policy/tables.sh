@@ -29,5 +29,5 @@ for policy in "$src"/etc/policies/*.yaml; do
 	    { echo "$name has no table"; failed=1; }
 done
 echo "$rows rows hold"
-[ "$rows" -ge 1000 ] || { echo "fewer than there were"; failed=1; }
+[ "$rows" -ge 6000 ] || { echo "fewer than there were"; failed=1; }
 exit $failed

@@ -32,6 +32,15 @@ escaped(char c)
 	return c == 'n' ? '\n' : c == 't' ? '\t' : c;
 }
 
+/* Does a backslash stand for what is behind it? */
+static bool
+is_escape(const char *p, char quote, bool dollar)
+{
+	if (*p != '\\' || p[1] == '\0' || (quote == '\'' && !dollar))
+		return false;
+	return quote != '"' || strchr("\"\\$`", p[1]) != NULL;
+}
+
 /* One word of *in, written to *out; 0, or -1: a quote that is not closed. */
 static int
 read_word(const char **in, char **out, bool *quoted)
@@ -53,8 +62,7 @@ read_word(const char **in, char **out, bool *quoted)
 		} else if (quote != '\0' && *p == quote) {
 			quote = '\0';
 			dollar = false;
-		} else if (*p == '\\' && (quote != '\'' || dollar) &&
-		    p[1] != '\0') {
+		} else if (is_escape(p, quote, dollar)) {
 			p++;
 			*o++ = dollar ? escaped(*p) : *p;
 			*quoted = true;
