@@ -49,6 +49,18 @@ backing_open(int parent_fd, const char *text, struct statx *stx)
 	return fd;
 }
 
+bool
+backing_is_mount(int parent_fd, const char *text)
+{
+	struct statx stx;
+
+	if (statx(parent_fd, text,
+		AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0,
+		&stx) == -1)
+		return false;
+	return (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 void
 backing_ident(struct ident *id, const struct statx *stx)
 {

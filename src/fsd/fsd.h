@@ -136,8 +136,6 @@ void node_init(size_t max_fds);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
-/* A directory of ours at that place, or NULL. */
-struct node *node_virtual(const char *path);
 /* The node of an object just opened as O_PATH (fd is taken): one lookup more
  * for the kernel. NULL on lack of memory. */
 struct node *node_enter(struct node *parent, const char *text, int fd,
@@ -165,6 +163,42 @@ int node_child_path(struct node *parent, const char *text,
 int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
     void *);
 
+/* Is n that directory, or beneath it? */
+bool node_is_beneath(struct node *n, const struct node *top);
+
+/* fixed.c: directories of ours */
+void fixed_ways_init(void);
+/* The one at that place, or NULL. */
+struct node *node_virtual(const char *path);
+
+/* claim.c: who works on which name */
+#define CLAIM_NAMES 2
+
+enum claim_kind {
+	CLAIM_LOOK,   /* finds out what the name means */
+	CLAIM_MAKE,   /* gives a meaning to a name that has none */
+	CLAIM_CHANGE, /* takes it away; nobody else has the name meanwhile */
+};
+
+struct claim_name {
+	struct node *parent; /* NULL: none */
+	const char *text;
+};
+
+/* Names, and directories beneath which nobody makes anything meanwhile. The
+ * claim and what it points to are the caller's, and stay until its end. */
+struct claim {
+	LIST_ENTRY(claim) entry;
+	enum claim_kind kind;
+	struct claim_name name[CLAIM_NAMES];
+	struct node *tree[CLAIM_NAMES];
+};
+
+/* Waits until nobody is in the way; the caller has no claim yet. */
+void claim_begin(struct claim *);
+void claim_one(struct claim *, enum claim_kind, struct node *, const char *);
+void claim_end(struct claim *);
+
 /* Bits of a mode that a command may set: never one by which a program would run
  * as the session's user when somebody else starts it outside. Of a directory
  * S_ISGID only says whose group new files get. */
@@ -174,6 +208,8 @@ int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
 /* backing.c: the host's files, by descriptors held */
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
+/* Is another file system mounted on that name? Asks neither of the two. */
+bool backing_is_mount(int parent_fd, const char *text);
 bool backing_same(const struct ident *, const struct statx *);
 void backing_ident(struct ident *, const struct statx *);
 /* Opens for I/O what an O_PATH descriptor means. */
@@ -237,7 +273,6 @@ int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
 int serve_start(int device_fd);
-extern pthread_rwlock_t tree_lock; /* write: names are changing */
 int reply_error(fuse_req_t, int error);
 
 /* op_name.c */

@@ -149,13 +149,14 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 {
 	struct node *parent = node_of(ino);
 	struct fuse_entry_param e;
+	struct claim c;
 	enum event_type event = EV_FILE_CREATE;
 	struct ruling r;
 	bool made = false;
 	int error = EACCES;
 
 	ruling_init(&r);
-	pthread_rwlock_rdlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_create(&r, parent, text, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_file(req, parent, text, mode, fi, &e, &made);
@@ -163,7 +164,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		event = EV_FILE_OPEN;
 		error = create_existing(req, parent, text, &r, fi, &e);
 	}
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;

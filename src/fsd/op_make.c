@@ -54,19 +54,20 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 {
 	struct node *parent = node_of(ino);
 	struct fuse_entry_param e;
+	struct claim c;
 	struct extra x = { EVF_TARGET, k->target, 0, NULL };
 	struct ruling r;
 	bool made = false;
 	int error;
 
 	ruling_init(&r);
-	pthread_rwlock_rdlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_child(&r, k->op, parent, text);
 	if (ruling_denies(&r))
 		error = EACCES;
 	else
 		error = make_entry(req, parent, text, k, &e, &made);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, k->event, &r)) {
 		reply_error(req, EACCES);
 		return;
@@ -182,19 +183,20 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	struct node *n = node_of(ino), *parent = node_of(newparent);
 	char old[AGENTSH_PATH_MAX + 1], path[AGENTSH_PATH_MAX + 1];
 	struct fuse_entry_param e;
+	struct claim c;
 	struct extra x = { EVF_TO_PATH, path, 0, NULL };
 	struct ruling r;
 	bool made = false;
 	int error = 0;
 
 	ruling_init(&r);
-	pthread_rwlock_wrlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
 	else if (!ruling_denies(&r))
 		error = link_entry(req, n, parent, text, &e, &made);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (node_path(n, old) == -1)
 		old[0] = '\0';
 	if (record_denied_pair(req, EV_FILE_LINK, &r, FILE_OP_LINK, old,
@@ -243,15 +245,16 @@ op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
     enum event_type event, int flags)
 {
 	struct node *parent = node_of(ino);
+	struct claim c;
 	struct ruling r;
 	int error = 0;
 
 	ruling_init(&r);
-	pthread_rwlock_wrlock(&tree_lock);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_child(&r, op, parent, text);
 	if (!ruling_denies(&r))
 		error = remove_entry(parent, text, flags);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;
