@@ -95,6 +95,31 @@ event 'dir_delete cmd=c2 .*path=/workspace/m '
 event 'file_write cmd=c2 .*path=/workspace/map .*bytes=4096'
 want "events without a command" "$(grep -c 'cmd= ' "$T/events")" 0
 
+# Changes of everything but contents are told apart, and not once too often.
+session 'echo text >five; touch five; touch -d @1000000000 five; touch five; chgrp $(id -g) five; truncate -s 3 five; : >five; : >five
+     python3 -c "
+import os
+fd = os.open(\"five\", os.O_RDWR)
+os.posix_fallocate(fd, 0, 10000)
+os.posix_fallocate(fd, 0, 5000)
+os.close(fd)
+for i in range(9):
+    os.setxattr(\"five\", \"user.k\", b\"v%d\" % i)
+os.setxattr(\"five\", \"user.l\", b\"v\")
+os.removexattr(\"five\", \"user.k\")"
+     touch -d @1 k.keep; setfattr -n user.k -v v k.keep 2>/dev/null || python3 -c "import os; os.setxattr(\"k.keep\", \"user.k\", b\"v\")"; true'
+five=" cmd=c1 pid=[0-9]* path=/workspace/five operation="
+event "file_utimes${five}write policy.decision=allow"
+want "changes of times" "$(grep -c "^file_utimes${five}" "$T/events")" 1
+event "file_chown${five}chown .*fields.group=$ALICE_UID"
+event "file_truncate${five}write .*fields.size=3"
+want "made empty by opening" "$(grep -c "^file_truncate${five}.*fields.size=0" "$T/events")" 1
+event "file_allocate${five}write .*fields.bytes=15000"
+want "attributes set" "$(grep "^xattr_set${five}" "$T/events" | sed 's/.*attribute=//' | tr '\n' ' ')" "user.k user.l "
+event "xattr_remove${five}write .*fields.attribute=user.k"
+event 'file_utimes .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
+event 'xattr_set .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
+
 # Names that come and go under load, with few descriptors.
 # shellcheck disable=SC3045
 ulimit -n 400

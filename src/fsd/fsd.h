@@ -105,6 +105,7 @@ struct handle {
 	int fd;			/* -1 in a listing */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
+	_Atomic uint64_t nallocated;
 	pthread_mutex_t lock;	 /* of the listing */
 	DIR *dir;		 /* of a host directory */
 	off_t dir_off;		 /* where dir stands */

@@ -75,10 +75,13 @@ void
 op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
     struct fuse_file_info *fi)
 {
+	struct handle *h = handle_of(fi);
 	int rc;
 
 	(void)ino;
-	rc = fallocate(handle_of(fi)->fd, mode, off, len);
+	rc = fallocate(h->fd, mode, off, len);
+	if (rc == 0)
+		atomic_fetch_add(&h->nallocated, (uint64_t)len);
 	reply_error(req, rc == -1 ? errno : 0);
 }
 

@@ -40,8 +40,30 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	return 0;
 }
 
+/* Does opening it with these flags make it empty? */
+static bool
+is_emptied(int path_fd, int flags)
+{
+	struct statx stx;
+
+	return (flags & O_TRUNC) != 0 && backing_stat(path_fd, &stx) == 0 &&
+	    stx.stx_size > 0;
+}
+
+static void
+record_open(fuse_req_t req, const struct ruling *r, bool emptied)
+{
+	struct extra x = { EVF_SIZE, NULL, 0, NULL };
+
+	record_done(req, EV_FILE_OPEN, r, NULL);
+	if (emptied)
+		record_done(req, EV_FILE_TRUNCATE, r, &x);
+}
+
+/* 0 or an error number. */
 static int
-open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi)
+open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
+    bool *emptied)
 {
 	int fd, path_fd, saved;
 
@@ -50,6 +72,7 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi)
 	path_fd = node_use(n);
 	if (path_fd == -1)
 		return errno;
+	*emptied = is_emptied(path_fd, fi->flags);
 	fd = backing_reopen(path_fd,
 	    fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC));
 	saved = errno;
@@ -62,6 +85,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
 	struct ruling r;
+	bool emptied = false;
 	int error;
 
 	ruling_init(&r);
@@ -70,12 +94,12 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_error(req, EACCES);
 		return;
 	}
-	error = open_node(req, n, fi);
+	error = open_node(req, n, fi, &emptied);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
 	}
-	record_done(req, EV_FILE_OPEN, &r, NULL);
+	record_open(req, &r, emptied);
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_free(handle_of(fi));
 }
@@ -114,7 +138,8 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 /* The name came to be meanwhile, and the caller did not ask for a new one. */
 static int
 create_existing(fuse_req_t req, struct node *parent, const char *text,
-    struct ruling *r, struct fuse_file_info *fi, struct fuse_entry_param *e)
+    struct ruling *r, struct fuse_file_info *fi, struct fuse_entry_param *e,
+    bool *emptied)
 {
 	int error;
 
@@ -126,7 +151,7 @@ create_existing(fuse_req_t req, struct node *parent, const char *text,
 	if (ruling_denies(r))
 		error = EACCES;
 	else
-		error = open_node(req, node_of(e->ino), fi);
+		error = open_node(req, node_of(e->ino), fi, emptied);
 	if (error != 0)
 		node_forget(node_of(e->ino), 1);
 	return error;
@@ -152,7 +177,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 	struct claim c;
 	enum event_type event = EV_FILE_CREATE;
 	struct ruling r;
-	bool made = false;
+	bool made = false, emptied = false;
 	int error = EACCES;
 
 	ruling_init(&r);
@@ -162,14 +187,17 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		error = create_file(req, parent, text, mode, fi, &e, &made);
 	if (error == EEXIST && !made && (fi->flags & O_EXCL) == 0) {
 		event = EV_FILE_OPEN;
-		error = create_existing(req, parent, text, &r, fi, &e);
+		error = create_existing(req, parent, text, &r, fi, &e,
+		    &emptied);
 	}
 	claim_end(&c);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;
 	}
-	if (error == 0 || made)
+	if (event == EV_FILE_OPEN && error == 0)
+		record_open(req, &r, emptied);
+	else if (error == 0 || made)
 		record_done(req, event, &r, NULL);
 	if (error != 0) {
 		reply_error(req, error);

@@ -136,17 +136,16 @@ op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 /* Asks for a write. Says true when it has answered with a refusal. */
 static bool
-is_refused(fuse_req_t req, struct node *n, const char *name)
+is_refused(fuse_req_t req, struct node *n, enum event_type event,
+    const char *name, struct ruling *r)
 {
-	struct ruling r;
-
 	if (n->view == VIEW_VIRTUAL) {
 		reply_error(req, EACCES);
 		return true;
 	}
-	ruling_init(&r);
-	ask_node(&r, FILE_OP_WRITE, n);
-	if (record_denied(req, EV_FILE_WRITE, &r)) {
+	ruling_init(r);
+	ask_node(r, FILE_OP_WRITE, n);
+	if (record_denied(req, event, r)) {
 		reply_error(req, EACCES);
 		return true;
 	}
@@ -162,10 +161,12 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
     size_t size, int flags)
 {
 	struct node *n = node_of(ino);
+	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
+	struct ruling r;
 	char path[32];
 	int rc, saved;
 
-	if (is_refused(req, n, name))
+	if (is_refused(req, n, EV_XATTR_SET, name, &r))
 		return;
 	if (use_path(n, path) == -1) {
 		reply_error(req, errno);
@@ -174,6 +175,8 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 	rc = setxattr(path, name, value, size, flags);
 	saved = errno;
 	node_done(n);
+	if (rc == 0)
+		record_done(req, EV_XATTR_SET, &r, &x);
 	reply_error(req, rc == -1 ? saved : 0);
 }
 
@@ -181,10 +184,12 @@ void
 op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct node *n = node_of(ino);
+	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
+	struct ruling r;
 	char path[32];
 	int rc, saved;
 
-	if (is_refused(req, n, name))
+	if (is_refused(req, n, EV_XATTR_REMOVE, name, &r))
 		return;
 	if (use_path(n, path) == -1) {
 		reply_error(req, errno);
@@ -193,5 +198,7 @@ op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	rc = removexattr(path, name);
 	saved = errno;
 	node_done(n);
+	if (rc == 0)
+		record_done(req, EV_XATTR_REMOVE, &r, &x);
 	reply_error(req, rc == -1 ? saved : 0);
 }
