@@ -41,6 +41,7 @@ session()
 	)
 	cp "$TEST_SRC/regress/fs/names.py" "$T/home/alice/w/dir/"
 	chown -R $ALICE_UID:$ALICE_UID "$T/home/alice/w"
+	echo hers >"$T/home/alice/w/hers" && chmod 644 "$T/home/alice/w/hers"
 	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
 	    "$T/home/alice/w" "$@" 9>"$T/events" >"$T/out" 2>&1
 }
@@ -94,6 +95,11 @@ event 'dir_create cmd=c2 .*path=/workspace/m '
 event 'dir_delete cmd=c2 .*path=/workspace/m '
 event 'file_write cmd=c2 .*path=/workspace/map .*bytes=4096'
 want "events without a command" "$(grep -c 'cmd= ' "$T/events")" 0
+
+# What one may not write gets no second name, whatever the host's setting.
+session 'ls -l /workspace/dir >/dev/null; ln hers mine && echo "NOT REFUSED"; ln -s hers fine; ln dir/f also; ls also' ||
+    { cat "$T/out" >&2; fail "links"; }
+grep 'NOT REFUSED' "$T/out" && fail "a link to another's file"
 
 # Changes of everything but contents are told apart, and not once too often.
 session 'echo text >five; touch five; touch -d @1000000000 five; touch five; chgrp $(id -g) five; truncate -s 3 five; : >five; : >five

@@ -141,6 +141,9 @@ struct node *node_workspace(void);
  * for the kernel. NULL on lack of memory. */
 struct node *node_enter(struct node *parent, const char *text, int fd,
     const struct statx *);
+/* The same of a file that has no name; text is only said of it. */
+struct node *node_enter_unnamed(struct node *parent, const char *text, int fd,
+    const struct statx *);
 /* One of the nodes that never move gets one lookup more. */
 void node_again(struct node *);
 void node_forget(struct node *, uint64_t n);
@@ -270,6 +273,12 @@ handle_of(const struct fuse_file_info *fi)
 }
 
 /* device.c: what libfuse reads and writes */
+enum device_form {
+	DEVICE_PLAIN,
+	DEVICE_STATX,	/* a getattr that wants the time of birth too */
+	DEVICE_TMPFILE, /* a create of a file without a name */
+};
+enum device_form device_form(void);
 int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
@@ -324,6 +333,7 @@ void op_releasedir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
 
 /* op_attr.c */
+int node_stat(struct node *, const struct handle *, struct statx *);
 int node_attr(struct node *, const struct handle *, struct stat *);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
@@ -331,7 +341,13 @@ void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
 void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
 
+/* op_statx.c */
+void reply_statx(fuse_req_t, struct node *, const struct handle *);
+
 /* op_xattr.c */
+/* The mode of something new: the caller's mask counts where the directory has
+ * no access list for what is made in it. */
+mode_t masked_mode(fuse_req_t, int dir_fd, mode_t);
 void op_getxattr(fuse_req_t, fuse_ino_t, const char *, size_t);
 void op_listxattr(fuse_req_t, fuse_ino_t, size_t);
 void op_setxattr(fuse_req_t, fuse_ino_t, const char *, const char *, size_t,

@@ -266,6 +266,25 @@ put_name(struct node *n, struct node *parent, const char *text)
 	return 0;
 }
 
+/* A name that nothing is found by, as of one that has lost its last. */
+static int
+put_gone(struct node *n, struct node *parent, const char *text)
+{
+	struct name *m;
+	size_t len = strlen(text);
+
+	m = calloc(1, sizeof(*m) + len + 1);
+	if (m == NULL)
+		return -1;
+	m->node = n;
+	m->parent = parent;
+	m->gone = true;
+	parent->holds++;
+	memcpy(m->text, text, len + 1);
+	LIST_INSERT_HEAD(&n->names, m, of_node);
+	return 0;
+}
+
 static struct node *
 find_node(enum view view, const struct ident *id)
 {
@@ -278,9 +297,9 @@ find_node(enum view view, const struct ident *id)
 	return NULL;
 }
 
-struct node *
-node_enter(struct node *parent, const char *text, int fd,
-    const struct statx *stx)
+static struct node *
+enter(struct node *parent, const char *text, int fd, const struct statx *stx,
+    int (*put)(struct node *, struct node *, const char *))
 {
 	struct node *n;
 	struct ident id;
@@ -300,7 +319,7 @@ node_enter(struct node *parent, const char *text, int fd,
 		LIST_INSERT_HEAD(&nodes.by_ident[hash_ident(n->view, &id)], n,
 		    by_ident);
 	}
-	if (put_name(n, parent, text) == -1) {
+	if (put(n, parent, text) == -1) {
 		condemn(n);
 		goto fail;
 	}
@@ -316,6 +335,20 @@ fail:
 	close(fd);
 	errno = ENOMEM;
 	return NULL;
+}
+
+struct node *
+node_enter(struct node *parent, const char *text, int fd,
+    const struct statx *stx)
+{
+	return enter(parent, text, fd, stx, put_name);
+}
+
+struct node *
+node_enter_unnamed(struct node *parent, const char *text, int fd,
+    const struct statx *stx)
+{
+	return enter(parent, text, fd, stx, put_gone);
 }
 
 void

@@ -15,12 +15,29 @@
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
 	    FUSE_SET_ATTR_MTIME_NOW)
 
+/* 0 or an error number; not of a directory of ours. */
+int
+node_stat(struct node *n, const struct handle *h, struct statx *stx)
+{
+	int fd, rc, saved;
+
+	if (h != NULL && h->fd != -1)
+		return backing_stat(h->fd, stx) == -1 ? errno : 0;
+	fd = node_use(n);
+	if (fd == -1)
+		return errno;
+	rc = backing_stat(fd, stx);
+	saved = errno;
+	node_done(n);
+	return rc == -1 ? saved : 0;
+}
+
 /* 0 or an error number. */
 int
 node_attr(struct node *n, const struct handle *h, struct stat *st)
 {
 	struct statx stx;
-	int fd, rc, saved;
+	int error;
 
 	if (n->view == VIEW_VIRTUAL) {
 		memset(st, 0, sizeof(*st));
@@ -29,21 +46,10 @@ node_attr(struct node *n, const struct handle *h, struct stat *st)
 		st->st_ino = backing_ino(UINT64_MAX, (uintptr_t)n->fixed);
 		return 0;
 	}
-	if (h != NULL && h->fd != -1) {
-		rc = backing_stat(h->fd, &stx);
-		saved = errno;
-	} else {
-		fd = node_use(n);
-		if (fd == -1)
-			return errno;
-		rc = backing_stat(fd, &stx);
-		saved = errno;
-		node_done(n);
-	}
-	if (rc == -1)
-		return saved;
-	backing_attr(st, &stx);
-	return 0;
+	error = node_stat(n, h, &stx);
+	if (error == 0)
+		backing_attr(st, &stx);
+	return error;
 }
 
 static void
@@ -65,6 +71,7 @@ void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
+	struct handle *h;
 	struct ruling r;
 
 	ruling_init(&r);
@@ -77,7 +84,11 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		}
 		record_done(req, EV_FILE_STAT, &r, NULL);
 	}
-	reply_attr(req, n, fi != NULL ? handle_of(fi) : NULL);
+	h = fi != NULL ? handle_of(fi) : NULL;
+	if (device_form() == DEVICE_STATX)
+		reply_statx(req, n, h);
+	else
+		reply_attr(req, n, h);
 }
 
 static int

@@ -19,15 +19,17 @@ struct making {
 };
 
 static int
-make_one(int pfd, const char *text, const struct making *k)
+make_one(fuse_req_t req, int pfd, const char *text, const struct making *k)
 {
+	mode_t mode = masked_mode(req, pfd, k->mode);
+
 	switch (k->mode & S_IFMT) {
 	case S_IFDIR:
-		return mkdirat(pfd, text, k->mode & MODE_DIR);
+		return mkdirat(pfd, text, mode & MODE_DIR);
 	case S_IFLNK:
 		return symlinkat(k->target, pfd, text);
 	default:
-		return mknodat(pfd, text, k->mode, 0);
+		return mknodat(pfd, text, mode, 0);
 	}
 }
 
@@ -42,7 +44,7 @@ make_entry(fuse_req_t req, struct node *parent, const char *text,
 	pfd = node_use(parent);
 	if (pfd == -1)
 		return errno;
-	rc = make_one(pfd, text, k);
+	rc = make_one(req, pfd, text, k);
 	saved = errno;
 	node_done(parent);
 	*made = rc == 0;
@@ -151,6 +153,23 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 	ask_use(r, n->type, parent->view, path, (size_t)len);
 }
 
+/* As the kernel does it where fs.protected_hardlinks is on: who may not write
+ * a file must not give it names that keep it, proc_sys_fs(5). */
+static bool
+may_get_name(int fd)
+{
+	struct statx stx;
+	const unsigned as_group = S_ISGID | S_IXGRP;
+
+	if (backing_stat(fd, &stx) == -1)
+		return false;
+	if (stx.stx_uid == fsd.uid || fsd.uid == 0)
+		return true;
+	return S_ISREG(stx.stx_mode) && (stx.stx_mode & S_ISUID) == 0 &&
+	    (stx.stx_mode & as_group) != as_group &&
+	    faccessat(fd, "", R_OK | W_OK, AT_EMPTY_PATH) == 0;
+}
+
 static int
 link_entry(fuse_req_t req, struct node *n, struct node *parent,
     const char *text, struct fuse_entry_param *e, bool *made)
@@ -163,7 +182,10 @@ link_entry(fuse_req_t req, struct node *n, struct node *parent,
 		return errno;
 	pfd = node_use(parent);
 	saved = errno;
-	if (pfd != -1) {
+	if (pfd != -1 && !may_get_name(fd)) {
+		saved = EPERM;
+		node_done(parent);
+	} else if (pfd != -1) {
 		backing_name(name, fd);
 		rc = linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW);
 		saved = errno;

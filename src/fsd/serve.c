@@ -40,6 +40,7 @@ static const unsigned wanted[] = {
 	FUSE_CAP_AUTO_INVAL_DATA,
 	FUSE_CAP_ASYNC_DIO,
 	FUSE_CAP_HANDLE_KILLPRIV,
+	FUSE_CAP_DONT_MASK,
 };
 
 static void
