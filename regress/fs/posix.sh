@@ -20,7 +20,7 @@ P
 
 # A file system with access lists, attributes and holes, unlike some /tmp.
 dir=$(mktemp -d /var/tmp/agentsh-posix.XXXXXX) || skip "no /var/tmp"
-trap 'rm -rf "$dir"; cleanup' EXIT
+trap 'keep_=$?; rm -rf "$dir"; (exit $keep_); cleanup' EXIT
 mkdir "$dir/in" "$dir/out"
 cp "$posix" "$dir/in/posix" && cp "$posix" "$dir/out/posix"
 chown -R $ALICE_UID:$ALICE_UID "$dir/in" "$dir/out" && chmod 755 "$dir"

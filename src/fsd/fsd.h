@@ -172,6 +172,8 @@ bool node_is_beneath(struct node *n, const struct node *top);
 
 /* fixed.c: directories of ours */
 void fixed_ways_init(void);
+/* An inode number for the one at that place. */
+uint64_t fixed_number(const char *path);
 /* The one at that place, or NULL. */
 struct node *node_virtual(const char *path);
 

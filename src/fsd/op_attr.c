@@ -43,7 +43,7 @@ node_attr(struct node *n, const struct handle *h, struct stat *st)
 		memset(st, 0, sizeof(*st));
 		st->st_mode = S_IFDIR | 0755;
 		st->st_nlink = 2;
-		st->st_ino = backing_ino(UINT64_MAX, (uintptr_t)n->fixed);
+		st->st_ino = backing_ino(UINT64_MAX, fixed_number(n->fixed));
 		return 0;
 	}
 	error = node_stat(n, h, &stx);
