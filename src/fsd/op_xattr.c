@@ -38,6 +38,8 @@ masked_mode(fuse_req_t req, int dir_fd, mode_t mode)
 {
 	char path[32];
 
+	if ((mode & fuse_req_ctx(req)->umask) == 0)
+		return mode;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
 	if (getxattr(path, XATTR_ACL_DEFAULT, NULL, 0) > 0)
 		return mode;
