@@ -590,6 +590,53 @@ queue_descriptors(void)
 	CHECK_INT(open_fds(), before);
 }
 
+static int drained; /* calls; each sends one more, up to three */
+
+static void
+on_drained(struct chan *ch)
+{
+	static const struct msg_sess_destroy m;
+	size_t before = seen.calls;
+
+	CHECK_INT(ch->nqueue, 0);
+	if (++drained > 3)
+		return;
+	/* more than the kernel takes, so that it is queued again */
+	do {
+		CHECK_INT(msg_send_sess_destroy(ch, 0, &m, NULL), 0);
+	} while (ch->nqueue == 0 && before == (size_t)seen.calls);
+}
+
+/* Who has much to say hears when the queue is empty, and may go on at once. */
+static void
+drained_and_on(void)
+{
+	struct msg_sess_destroy m = { 0, 0 };
+	struct chan *a, *b;
+	int r;
+
+	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
+	a->on_drained = on_drained;
+	drained = 0;
+	CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
+	CHECK_INT(chan_flush(a), 0);
+	CHECK_INT(drained, 0); /* nothing was queued */
+	while (a->nqueue < 1)
+		CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
+	CHECK_INT(chan_flush(a), 1);
+	CHECK_INT(drained, 0);
+	while (drained < 4) {
+		if (chan_step(b, 0) == 1)
+			continue;
+		/* what was sent from within counts as left */
+		r = chan_flush(a);
+		CHECK_INT(r, a->nqueue > 0);
+	}
+	CHECK_INT(drained, 4);
+	chan_free(a);
+	chan_free(b);
+}
+
 static void
 drain(void)
 {
@@ -638,6 +685,7 @@ main(void)
 	T_RUN(unsendable);
 	T_RUN(queue);
 	T_RUN(queue_descriptors);
+	T_RUN(drained_and_on);
 	T_RUN(drain);
 	return done_testing();
 }

@@ -215,6 +215,7 @@ int
 chan_flush(struct chan *ch)
 {
 	struct chan_out *out;
+	bool was_empty = STAILQ_EMPTY(&ch->queue);
 
 	if (ch->closed)
 		return -1;
@@ -231,7 +232,11 @@ chan_flush(struct chan *ch)
 		close_fds(out->fds, out->nfds);
 		free(out);
 	}
-	return 0;
+	if (!was_empty && ch->on_drained != NULL)
+		ch->on_drained(ch);
+	if (ch->closed)
+		return -1;
+	return STAILQ_EMPTY(&ch->queue) ? 0 : 1;
 }
 
 int

@@ -197,11 +197,13 @@ child_is_pidfd(int fd)
 struct child *
 child_adopt(enum role role, pid_t pid, int pidfd, struct sess *s)
 {
+	static uint64_t last_number;
 	struct child *c;
 
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		fatal("child");
+	c->number = ++last_number;
 	c->role = role;
 	c->pid = pid;
 	c->pidfd = pidfd;

@@ -29,6 +29,7 @@ struct cred {
 /* A process that we started, until it is reaped. */
 struct child {
 	TAILQ_ENTRY(child) entry;
+	uint64_t number; /* never used again; the list is in this order */
 	enum role role;
 	pid_t pid;
 	int pidfd;
@@ -58,7 +59,7 @@ enum sess_step {
 
 struct sess {
 	TAILQ_ENTRY(sess) entry;
-	uint64_t number; /* never used again */
+	uint64_t number; /* never used again; the list is in this order */
 	enum sess_state state;
 	enum sess_step step;
 	uint32_t request; /* of sessiond; 0 once answered */
