@@ -92,6 +92,20 @@ msg_name(uint32_t type)
 	return type < MSG_MAX ? msg_rows[type].name : "UNKNOWN";
 }
 
+const char *
+role_name(enum role r)
+{
+	/* clang-format off */
+	static const char *const names[ROLE_MAX] = {
+#define PROC(id, name, user, scope, title) [ROLE_##id] = name,
+#include "proc.def"
+#undef PROC
+	};
+	/* clang-format on */
+
+	return (size_t)r < ROLE_MAX ? names[r] : "unknown";
+}
+
 static uint64_t
 fnv(uint64_t h, const char *s)
 {
