@@ -53,6 +53,8 @@ privd_on_ask(struct chan *ch, struct imsg *im)
 static int
 client_on_row(struct chan *ch, struct imsg *im)
 {
+	static const char *const states[] = { " creating ", " ready ",
+		" stopping " };
 	struct msg_ctl_row m;
 	char due[64];
 
@@ -63,6 +65,8 @@ client_on_row(struct chan *ch, struct imsg *im)
 	snprintf(due, sizeof(due), d.processes ? " %8zu " : "s%zu ", d.rows);
 	if (d.processes ? d.rows > 0 && strstr(m.text, due) == NULL :
 			  strncmp(m.text, due, strlen(due)) != 0)
+		d.wrong++;
+	if (!d.processes && strstr(m.text, states[d.rows % 3]) == NULL)
 		d.wrong++;
 	d.rows++;
 	return 0;
@@ -221,6 +225,7 @@ fill(void)
 	}
 	for (i = 0; i < ROWS / 8; i++) {
 		sessions[i].number = i + 1;
+		sessions[i].state = (enum sess_state)(i % SESS_STATE_MAX);
 		snprintf(sessions[i].id, sizeof(sessions[i].id), "s%zu", i);
 		memset(sessions[i].workspace, 'w',
 		    sizeof(sessions[i].workspace) - 1);

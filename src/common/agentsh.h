@@ -120,6 +120,14 @@ enum sess_reason {
 	SESS_REASON_MAX
 };
 
+/* A session's state. That it is busy, only sessiond knows. */
+enum sess_state {
+	SESS_CREATING,
+	SESS_READY,
+	SESS_STOPPING,
+	SESS_STATE_MAX
+};
+
 /* How far the start of a command came before it failed (INIT_FAILED). */
 enum spawn_stage {
 	SPAWN_FORK,  /* no process */

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "ctl.h"
+#include "event.h"
 #include "log.h"
 #include "policyd.h"
 
@@ -252,15 +253,6 @@ ctl_on_process(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-static const char *
-state_name(uint32_t state)
-{
-	static const char *const names[] = { "creating", "ready", "busy",
-		"stopping", "stopped" };
-
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
-}
-
 int
 ctl_on_session(struct chan *ch, struct imsg *im)
 {
@@ -270,12 +262,12 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 	char text[8192];
 
 	(void)ch;
-	if (msg_get_ctl_session(im, &m) == -1)
+	if (msg_get_ctl_session(im, &m) == -1 || m.state >= SESS_STATE_MAX)
 		return -1;
 	if (c == NULL)
 		return 0;
 	snprintf(text, sizeof(text), "%s %u %s %" PRIu64 "s %s %s", m.id, m.uid,
-	    state_name(m.state), now > m.created ? now - m.created : 0,
+	    sess_state_name(m.state), now > m.created ? now - m.created : 0,
 	    m.policy, m.workspace);
 	ctl_row(c, text);
 	return 0;

@@ -41,14 +41,6 @@ struct child {
 	bool ready;	   /* has said SYS_READY */
 };
 
-enum sess_state {
-	SESS_CREATING,
-	SESS_READY,
-	SESS_BUSY, /* known to sessiond only */
-	SESS_STOPPING,
-	SESS_STOPPED
-};
-
 /* What a session under creation waits for. */
 enum sess_step {
 	STEP_WORKSPACE,

@@ -40,13 +40,13 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		    step_names[s->step]);
 		break;
 	case SESS_READY:
-	case SESS_BUSY:
 		sess_end(s, SESS_EXPIRED_LIFE, "%s", "");
 		break;
 	case SESS_STOPPING:
-	case SESS_STOPPED:
 		child_kill(s->fsd);
 		child_kill(s->execd);
+		break;
+	case SESS_STATE_MAX:
 		break;
 	}
 }
