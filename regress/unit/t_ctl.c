@@ -54,7 +54,7 @@ static int
 client_on_row(struct chan *ch, struct imsg *im)
 {
 	static const char *const states[] = { " creating ", " ready ",
-		" stopping " };
+		" stopping ", " stuck " };
 	struct msg_ctl_row m;
 	char due[64];
 
@@ -66,7 +66,7 @@ client_on_row(struct chan *ch, struct imsg *im)
 	if (d.processes ? d.rows > 0 && strstr(m.text, due) == NULL :
 			  strncmp(m.text, due, strlen(due)) != 0)
 		d.wrong++;
-	if (!d.processes && strstr(m.text, states[d.rows % 3]) == NULL)
+	if (!d.processes && strstr(m.text, states[d.rows % 4]) == NULL)
 		d.wrong++;
 	d.rows++;
 	return 0;

@@ -125,6 +125,7 @@ enum sess_state {
 	SESS_CREATING,
 	SESS_READY,
 	SESS_STOPPING,
+	SESS_STUCK, /* ended, but the kernel does not let a process go */
 	SESS_STATE_MAX
 };
 

@@ -75,6 +75,7 @@ sess_state_name(uint32_t state)
 		[SESS_CREATING] = "creating",
 		[SESS_READY] = "ready",
 		[SESS_STOPPING] = "stopping",
+		[SESS_STUCK] = "stuck",
 	};
 
 	return state < SESS_STATE_MAX ? names[state] : "unknown";

@@ -261,6 +261,18 @@ child_kill(struct child *c)
 }
 
 void
+child_give_up(struct child *c)
+{
+	if (c == NULL || c->stuck)
+		return;
+	c->stuck = true;
+	log_warnx("%s (pid %d) was killed and does not end: it waits in the"
+		  " kernel, most often for a file system whose server does not"
+		  " answer",
+	    proc_rows[c->role].file, (int)c->pid);
+}
+
+void
 child_sweep(void)
 {
 	struct child *c;
@@ -269,7 +281,7 @@ child_sweep(void)
 
 	/* a process may wait whose MAKE_CLONED was not read yet */
 	TAILQ_FOREACH(s, &privd.sessions, entry) {
-		if (s->maker != NULL)
+		if (s->maker != NULL && !s->maker->stuck)
 			return;
 	}
 	for (;;) {

@@ -211,6 +211,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.hostname = m.hostname;
 	r.plan = &maker.plan;
 	r.privd = ch;
+	r.fusectl = fusectl_open(maker.mode);
 	r.init_fd = imsg_take_fd(im, 0);
 	r.socket_fd = imsg_take_fd(im, 1);
 	if (make(ch, &r, &e) == -1) {
