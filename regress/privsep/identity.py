@@ -41,9 +41,8 @@ for role, name, user, scope in table(
     files[role] = name
 channels = collections.Counter()
 for a, b, scope in table("common/chan.def", r"^CHAN\((\w+),\s*(\w+),\s*(\w+)"):
-    # readconf is gone, and an operator is not there; of maker's channel the
-    # end of agentshd stays as long as the process that maker became
-    if scope != "OUTSIDE" and not {a, b} & {"READCONF"}:
+    # readconf and maker are gone, and an operator is not there
+    if scope != "OUTSIDE" and not {a, b} & {"READCONF", "MAKER"}:
         channels[files[a]] += 1
         channels[files[b]] += 1
 number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,

@@ -160,22 +160,48 @@ kill_cb(evutil_socket_t fd, short what, void *arg)
 	child_kill(arg);
 }
 
+void
+child_expect_end(struct child *c)
+{
+	static const struct timeval grace = { .tv_sec = 1 };
+
+	if (c->end != NULL)
+		return;
+	c->end = evtimer_new(privd.base, kill_cb, c);
+	if (c->end == NULL || evtimer_add(c->end, &grace) == -1)
+		child_kill(c);
+}
+
+/* Out of the loop, where nobody is inside of the channel. */
+static void
+hang_up_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd;
+	(void)what;
+	chan_free(c->ch);
+	c->ch = NULL;
+}
+
 static void
 child_chan_closed(struct chan *ch, const char *why)
 {
-	static const struct timeval grace = { .tv_sec = 1 };
+	static const struct timeval now = { 0 };
 	struct child *c = ch->arg;
 
 	log_debug("%s (pid %d): channel closed: %s", proc_rows[c->role].file,
 	    (int)c->pid, why);
-	/* init's end of it is its exec, of the one-shots their exit */
-	if ((R_HELPERS & (1U << c->role)) == 0)
-		return;
 	/* most often it is about to exit, and its status tells more than our
 	 * signal; but without channel nobody goes on */
-	c->end = evtimer_new(privd.base, kill_cb, c);
-	if (c->end == NULL || evtimer_add(c->end, &grace) == -1)
-		child_kill(c);
+	if (c->role != ROLE_INIT || !c->sess->rooted) {
+		child_expect_end(c);
+		return;
+	}
+	/* pid 1 has said all that there is to say, and goes on */
+	c->end = evtimer_new(privd.base, hang_up_cb, c);
+	if (c->end == NULL || evtimer_add(c->end, &now) == -1)
+		fatalx("cannot make a timer");
 }
 
 static int

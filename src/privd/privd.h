@@ -37,7 +37,7 @@ struct child {
 	struct chan *ch;   /* NULL for init once it runs */
 	struct sess *sess; /* NULL for a helper of the service */
 	struct event *ev;
-	struct event *end; /* kills it when its channel is over */
+	struct event *end; /* kills it, or frees its channel */
 	bool ready;	   /* has said SYS_READY */
 	bool stuck;	   /* killed, and nobody waits for it any more */
 };
@@ -172,6 +172,8 @@ bool child_is_pidfd(int fd);
 /* Takes a process that was cloned for us. */
 struct child *child_adopt(enum role, pid_t, int pidfd, struct sess *);
 void child_kill(struct child *);
+/* Nothing more is wanted of it: killed if it does not end by itself. */
+void child_expect_end(struct child *);
 /* Killed long ago: says that the service goes on without its end. */
 void child_give_up(struct child *);
 /* Reaps what no child structure knows: the litter of a maker that died. */

@@ -258,7 +258,7 @@ sess_on_policy_refused(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* Pid 1 takes over maker's channel; its own end comes with its exec. */
+/* Pid 1 takes over maker's channel, until its exec; maker has to end. */
 int
 sess_on_make_cloned(struct chan *ch, struct imsg *im)
 {
@@ -275,6 +275,7 @@ sess_on_make_cloned(struct chan *ch, struct imsg *im)
 	s->init->ch = ch;
 	ch->arg = s->init;
 	maker->ch = NULL;
+	child_expect_end(maker);
 	if (sess_is_ending(s))
 		child_kill(s->init);
 	return 0;
@@ -321,6 +322,7 @@ sess_on_make_done(struct chan *ch, struct imsg *im)
 	msg_send_fs_procfs(s->fsd->ch, 0, &m, im->fds);
 	s->rooted = true;
 	s->step = STEP_HELPERS;
+	chan_fail(ch, "all is said");
 	sess_helper_ready(s);
 	return 0;
 }
