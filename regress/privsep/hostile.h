@@ -63,9 +63,12 @@ void trial_run(const struct trial *, void (*fn)(const struct trial *));
 
 /* hostile_wire.c */
 void die(const char *what) __attribute__((noreturn));
-/* Every trial of this victim, peer and time. thin: those that are no row of
- * this channel in one size each, not in all sizes and numbers. */
-void trial_each(const struct trial *, bool thin,
+/*
+ * Every trial of this victim, peer and time. thin: what is no row of this
+ * channel in one or two of its sizes and counts, not in all. sizes: what is a
+ * row also in all sizes to 64, and around each power of two.
+ */
+void trial_each(const struct trial *, bool thin, bool sizes,
     void (*)(const struct trial *));
 /* Is it a row, in the state in which the victim is? */
 bool trial_is_legal(const struct trial *);

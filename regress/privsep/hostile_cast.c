@@ -495,7 +495,7 @@ sessiond_start(struct chan *ch)
 	cast.result = fopen(path, "we");
 	if (cast.result == NULL)
 		_exit(1);
-	trial_each(&t, true, sessiond_try);
+	trial_each(&t, true, t.when == WHEN_RUN, sessiond_try);
 	while (busy())
 		sessiond_step();
 	sessiond_normal();

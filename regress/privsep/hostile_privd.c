@@ -160,7 +160,7 @@ edge(const struct trial *t)
 {
 	if (t->peer != ROLE_MAKER && t->peer != ROLE_EXECD &&
 	    t->peer != ROLE_FSD) {
-		trial_each(t, true, try_service);
+		trial_each(t, true, false, try_service);
 		return;
 	}
 	write_cue("all ", t);
