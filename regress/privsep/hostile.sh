@@ -4,7 +4,7 @@
 # channel of chan.def, in both directions. In a build with sanitizers this is the
 # test under ASan and UBSan.
 # alone
-# timeout: 900
+# timeout: 1200
 . "${TEST_SRC:?}/regress/lib.sh"
 need_stage
 need_tool python3 xargs

@@ -55,6 +55,7 @@ enum {
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 #define DENY(call, error, reason) /* execd/filter.c */
+#define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 
 /* clang-format off */
