@@ -103,6 +103,7 @@ int cast_main(enum role, const char *self) __attribute__((noreturn));
 /* What one of the cast is to do; in the directory of the executables. */
 #define CAST_TRIAL "trial"     /* the name of a trial, or of a row of them */
 #define CAST_RESULT "result"   /* lines about trials that failed, then "done" */
+#define CAST_CLIENTS 6	       /* who connect, of root's agentshd */
 #define CAST_MAKER "maker.pid" /* a maker that stays alive */
 #define CAST_FAILED_MS                                                         \
 	4000 /* a session's helper that breaks the rules: the

@@ -10,7 +10,8 @@ need_stage
 need_tool python3 xargs
 hostile=$TEST_BUILD/regress/privsep/hostile
 [ -x "$hostile" ] || skip "regress/privsep/hostile is not built: run make check-programs"
-# the processes and the peer as some user, never as root
+# the processes and the peer as some user, never as root; hostile_service.sh has
+# root's agentshd
 run=
 if [ "$(id -u)" = 0 ]; then
 	need_root

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static struct {
 	struct trial trial;
 	bool on; /* there is one, and it is ours */
 	gid_t gid;
+	uint32_t mode;
 	int listen_fd;
 	char listen_path[100];
 	/* sessiond, who has sessions made */
@@ -121,6 +123,7 @@ on_hello(struct chan *ch, struct imsg *im)
 	if (msg_get_sys_hello(im, &m) == -1)
 		return -1;
 	cast.gid = m.gid;
+	cast.mode = m.run_mode;
 	read_cue(m.session_id);
 	if (cue(WHEN_START))
 		attack(ch, 0);
@@ -271,13 +274,23 @@ on_make_root(struct chan *ch, struct imsg *im)
 
 /* --- sessiond */
 
-/* An accepted connection of our own user to the API's socket. */
+/* An accepted connection to the API's socket: of our own user, or, as root's
+ * sessiond, for whom no session may be made, of another: hostile_privd.c. */
 static int
 own_client(void)
 {
+	struct pollfd pfd = { .fd = cast.listen_fd, .events = POLLIN };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, client;
 
+	if (cast.mode == MODE_SERVICE) {
+		fd = -1;
+		while (fd == -1 && poll(&pfd, 1, WAIT_MS) == 1)
+			fd = accept4(cast.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd == -1)
+			die("nobody connects");
+		return fd;
+	}
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", cast.listen_path);
 	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client == -1 ||
