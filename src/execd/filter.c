@@ -258,7 +258,7 @@ filter_denials(void)
 			rc = seccomp_rule_add(ctx,
 			    SCMP_ACT_ERRNO(denials[i].error), nr, 1,
 			    SCMP_CMP(denials[i].arg, SCMP_CMP_NE,
-				denials[i].value));
+				denials[i].value, 0));
 		else if (denials[i].mask == 0)
 			rc = seccomp_rule_add(ctx,
 			    SCMP_ACT_ERRNO(denials[i].error), nr, 0);
