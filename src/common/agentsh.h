@@ -121,6 +121,15 @@ enum sess_reason {
 	SESS_REASON_MAX
 };
 
+/* A session's state. That it is busy, only sessiond knows. */
+enum sess_state {
+	SESS_CREATING,
+	SESS_READY,
+	SESS_STOPPING,
+	SESS_STUCK, /* ended, but the kernel does not let a process go */
+	SESS_STATE_MAX
+};
+
 /* How far the start of a command came before it failed (INIT_FAILED). */
 enum spawn_stage {
 	SPAWN_FORK,  /* no process */

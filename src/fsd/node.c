@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fsd.h"
+#include "fnv.h"
 #include "log.h"
 
 #define NODE_BUCKETS 16384
@@ -101,10 +102,8 @@ hash_ident(enum view view, const struct ident *id)
 static size_t
 hash_name(const struct node *parent, const char *text)
 {
-	uint64_t h = (uint64_t)(uintptr_t)parent ^ 0xcbf29ce484222325U;
+	uint64_t h = fnv_str((uint64_t)(uintptr_t)parent ^ FNV_INIT, text);
 
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3U;
 	return (size_t)(h >> 24) % NAME_BUCKETS;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fsd.h"
+#include "fnv.h"
 #include "log.h"
 
 /* refusals of a kind remembered, so that a search of PATH is one event */
@@ -37,7 +38,7 @@ mix(uint64_t h, const void *data, size_t len)
 	const unsigned char *p = data;
 
 	while (len-- > 0) {
-		h = (h ^ *p++) * 0x100000001b3U;
+		h = fnv_step(h, *p++);
 		h ^= h >> 29;
 	}
 	return h;
