@@ -44,7 +44,8 @@ enum {
 	C_ALL = (1U << CMD_MAX) - 1,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
-	    ~(C_SERVER | C_POLICY_VALIDATE | C_COMPLETION_BASH | C_HELP)
+	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_KEYGEN | C_POLICY_SIGN |
+		C_POLICY_VERIFY | C_COMPLETION_BASH | C_HELP)
 };
 
 enum opt_id {
@@ -148,6 +149,9 @@ int cmd_events(struct args *);
 int cmd_output(struct args *);
 int cmd_kill(struct args *);
 int cmd_policy_validate(struct args *);
+int cmd_policy_keygen(struct args *);
+int cmd_policy_sign(struct args *);
+int cmd_policy_verify(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

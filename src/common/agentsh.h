@@ -72,6 +72,8 @@ enum run_mode {
 enum dir_kind {
 	DIR_POLICY,	    /* policyd: policies of the operator or the user */
 	DIR_POLICY_DEFAULT, /* policyd: policies shipped with agentsh */
+	DIR_TRUST,	    /* policyd: keys whose signatures count */
+	DIR_MANIFEST,	    /* policyd: where policies.manifest_path is */
 	DIR_LOG,	    /* eventd: JSONL files */
 	DIR_SPOOL,	    /* sessiond: whole output of commands */
 	DIR_MAX

@@ -58,6 +58,7 @@ struct sess {
 	uint32_t request; /* of sessiond; 0 once answered */
 	char id[AGENTSH_ID_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
+	char warning[AGENTSH_TEXT_MAX + 1]; /* policyd's, for the event */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1]; /* as the session sees it */
 	char home[AGENTSH_PATH_MAX + 1];

@@ -233,6 +233,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
 	    privd.conf.idle_timeout_ms);
 	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
+	snprintf(s->warning, sizeof(s->warning), "%s", m.warning);
 	s->step = STEP_ROOT;
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
@@ -357,6 +358,7 @@ tell_eventd(struct sess *s)
 	mo.uid = s->uid;
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
 	snprintf(mo.policy, sizeof(mo.policy), "%s", s->policy);
+	snprintf(mo.warning, sizeof(mo.warning), "%s", s->warning);
 	snprintf(mo.workspace, sizeof(mo.workspace), "%s", s->workspace);
 	if (msg_send_event_open(ch, 0, &mo, NULL) == -1)
 		return -1;
