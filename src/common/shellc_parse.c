@@ -73,6 +73,7 @@ frame_pop(struct parser *p, enum frame_type type)
 static bool
 word_reserved(struct parser *p, const char *text)
 {
+	bool both;
 	size_t i;
 
 	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -119,9 +120,11 @@ word_reserved(struct parser *p, const char *text)
 	case RW_TIME:
 		if ((p->env->shells & (SH_B | SH_K | SH_Z)) == 0)
 			return false;
+		/* after a | it is a program to bash too, the second to zsh */
+		both = (p->env->shells & (SH_D | SH_A)) != 0 || p->pipe ||
+		    p->cmd.time;
 		p->cmd.time = true;
-		/* after a | it is a program to bash too */
-		if ((p->env->shells & (SH_D | SH_A)) == 0 && !p->pipe)
+		if (!both)
 			break;
 		cmd_push(p, p->word.off, p->word.flags);
 		p->nbytes++;
