@@ -262,7 +262,8 @@ word_params(struct parser *p)
 
 	if (strncmp(p->s + p->pos, "\"$@\"", 4) != 0 ||
 	    !is_delimiter(p->s[p->pos + 4]) || env->params_lost || p->careful ||
-	    p->cmd.redir != 0 || p->cmd.after || p->cmd.time || p->cmd.names)
+	    p->cmd.redir != 0 || p->cmd.after || p->cmd.time || p->cmd.names ||
+	    (env->nfixed == 0 && env->nparams > 0))
 		return false;
 	p->pos += 4;
 	p->cmd.begun = p->cmd.words_only = true;
