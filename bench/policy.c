@@ -267,7 +267,8 @@ bench_anywhere(size_t n, bool directories, double clock)
 	make_policy(&g, n);
 	for (i = 0; i < n; i++) {
 		if (directories)
-			snprintf(glob, sizeof(glob), "**%.12s/**", g.path[i]);
+			snprintf(glob, sizeof(glob), "**/%.2s%zu/**",
+			    g.path[i] + 1, i);
 		else
 			snprintf(glob, sizeof(glob), "/*%.2s*%.2s*/**",
 			    g.path[i] + 1, g.path[i] + 3);
