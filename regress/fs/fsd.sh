@@ -19,6 +19,8 @@ file_rules:
   - {name: no-pem, paths: ["**/*.pem"], decision: deny, message: "no {{.Operation}} of {{.Path}} for {{.User}} ({{.Rule}})"}
   - {name: no-read, paths: ["**/*.noread"], operations: [open, read], decision: deny}
   - {name: keep, paths: ["**/*.keep"], operations: [write, create, delete, rename], decision: deny}
+  - {name: mode, paths: ["**/*.nochmod"], operations: [chmod], decision: deny}
+  - {name: make, paths: ["**/*.keep/**"], operations: [create], decision: deny}
   - {name: watch, paths: ["**/*.watch"], decision: audit}
   - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"], decision: allow}
   - {name: host, paths: ["/**"], operations: [open, read, stat, list, readlink, access, write], decision: allow}
@@ -36,11 +38,14 @@ session()
 		echo secret >n.noread
 		echo keep >k.keep
 		echo watch >w.watch
+		echo mode >fixed.nochmod
+		mkdir nomake.keep
 		echo text >a.txt
 		echo f >dir/f
 	)
 	cp "$TEST_SRC/regress/fs/names.py" "$T/home/alice/w/dir/"
 	chown -R $ALICE_UID:$ALICE_UID "$T/home/alice/w"
+	echo hers >"$T/home/alice/w/hers" && chmod 644 "$T/home/alice/w/hers"
 	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
 	    "$T/home/alice/w" "$@" 9>"$T/events" >"$T/out" 2>&1
 }
@@ -94,6 +99,70 @@ event 'dir_create cmd=c2 .*path=/workspace/m '
 event 'dir_delete cmd=c2 .*path=/workspace/m '
 event 'file_write cmd=c2 .*path=/workspace/map .*bytes=4096'
 want "events without a command" "$(grep -c 'cmd= ' "$T/events")" 0
+
+# What one may not write gets no second name, whatever the host's setting.
+session 'ls -l /workspace/dir >/dev/null; ln hers mine && echo "NOT REFUSED"; ln -s hers fine; ln dir/f also; ls also' ||
+    { cat "$T/out" >&2; fail "links"; }
+grep 'NOT REFUSED' "$T/out" && fail "a link to another's file"
+
+# A file without a name is decided where it is made, and by the name it gets;
+# an access list as the mode is.
+session 'python3 -c "
+import os, struct
+def no(what, f, *a, **k):
+    try:
+        f(*a, **k)
+        print(\"NOT REFUSED:\", what)
+    except PermissionError:
+        pass
+fd = os.open(\".\", os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(fd, b\"unnamed\")
+me = \"/proc/self/fd/%d\" % fd
+no(\"denied name\", os.link, me, \"x.pem\", src_dir_fd=fd)
+no(\"unreadable name\", os.link, me, \"x.noread\", src_dir_fd=fd)
+os.link(me, \"named\", src_dir_fd=fd)
+no(\"in /etc\", os.open, \"/etc\", os.O_TMPFILE | os.O_RDWR, 0o600)
+no(\"in a directory that may only be read\", os.open, \"nomake.keep\", os.O_TMPFILE | os.O_RDWR, 0o600)
+acl = struct.pack(\"<I\", 2) + b\"\".join(struct.pack(\"<HHI\", t, p, i) for t, p, i in
+    [(1, 6, 2**32-1), (2, 4, 4321), (4, 4, 2**32-1), (16, 4, 2**32-1), (32, 0, 2**32-1)])
+os.setxattr(\"named\", \"system.posix_acl_access\", acl)
+no(\"access list\", os.setxattr, \"fixed.nochmod\", \"system.posix_acl_access\", acl)
+os.setxattr(\"fixed.nochmod\", \"user.a\", b\"v\")
+no(\"mode\", os.chmod, \"fixed.nochmod\", 0o600)
+no(\"access list of the host\", os.setxattr, \"/etc/passwd\", \"system.posix_acl_access\", acl)
+"; cat named' || { cat "$T/out" >&2; fail "files without a name"; }
+grep 'NOT REFUSED' "$T/out" && fail "not refused"
+grep -q '^unnamed$' "$T/out" || fail "the file that got its name"
+event 'file_create .*path=/workspace/#tmpfile operation=create policy.decision=allow'
+event 'file_link .*to_path=/workspace/named'
+event 'file_link .*path=/workspace/#tmpfile .*decision=deny .*to_path=/workspace/x.pem'
+event 'xattr_set .*path=/workspace/named operation=chmod .*attribute=system.posix_acl_access'
+event 'xattr_set .*path=/workspace/fixed.nochmod operation=chmod policy.decision=deny .*rule=mode'
+
+# Changes of everything but contents are told apart, and not once too often.
+session 'echo text >five; touch five; touch -d @1000000000 five; touch five; chgrp $(id -g) five; truncate -s 3 five; : >five; : >five
+     python3 -c "
+import os
+fd = os.open(\"five\", os.O_RDWR)
+os.posix_fallocate(fd, 0, 10000)
+os.posix_fallocate(fd, 0, 5000)
+os.close(fd)
+for i in range(9):
+    os.setxattr(\"five\", \"user.k\", b\"v%d\" % i)
+os.setxattr(\"five\", \"user.l\", b\"v\")
+os.removexattr(\"five\", \"user.k\")"
+     touch -d @1 k.keep; setfattr -n user.k -v v k.keep 2>/dev/null || python3 -c "import os; os.setxattr(\"k.keep\", \"user.k\", b\"v\")"; true'
+five=" cmd=c1 pid=[0-9]* path=/workspace/five operation="
+event "file_utimes${five}write policy.decision=allow"
+want "changes of times" "$(grep -c "^file_utimes${five}" "$T/events")" 1
+event "file_chown${five}chown .*fields.group=$ALICE_UID"
+event "file_truncate${five}write .*fields.size=3"
+want "made empty by opening" "$(grep -c "^file_truncate${five}.*fields.size=0" "$T/events")" 1
+event "file_allocate${five}write .*fields.bytes=15000"
+want "attributes set" "$(grep "^xattr_set${five}" "$T/events" | sed 's/.*attribute=//' | tr '\n' ' ')" "user.k user.l "
+event "xattr_remove${five}write .*fields.attribute=user.k"
+event 'file_utimes .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
+event 'xattr_set .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
 
 # Names that come and go under load, with few descriptors.
 # shellcheck disable=SC3045

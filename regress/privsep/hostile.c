@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hostile peer. Plays the far end of each channel of one real process (the
- * victim) up to some point, then breaks the rules there: every type, sizes
- * around the bounds, every number of descriptors, descriptors of a wrong kind.
+ * victim) up to some point, then breaks the rules there: every type, many
+ * sizes, every number of descriptors, descriptors of a wrong kind.
  * What is no row of msg.def must end the channel, and the victim by itself;
  * what is a row, filled with rubbish, must not make it crash. Each trial is a
- * new process.
+ * new process; what that leaves no time for, unit/t_gate_all tries of the same
+ * code within one. HOSTILE_ALL in the environment: more of what is no row.
  *
  *	hostile victim directory-of-helpers work-directory [peer]
  *
@@ -125,7 +126,7 @@ try_one(const struct trial *t)
 static void
 try_all(const struct trial *t)
 {
-	trial_each(t, getenv("HOSTILE_THIN") != NULL, try_one);
+	trial_each(t, getenv("HOSTILE_ALL") == NULL, true, try_one);
 }
 
 static void

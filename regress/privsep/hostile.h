@@ -63,9 +63,12 @@ void trial_run(const struct trial *, void (*fn)(const struct trial *));
 
 /* hostile_wire.c */
 void die(const char *what) __attribute__((noreturn));
-/* Every trial of this victim, peer and time. thin: those that are no row of
- * this channel in one size each, not in all sizes and numbers. */
-void trial_each(const struct trial *, bool thin,
+/*
+ * Every trial of this victim, peer and time. thin: what is no row of this
+ * channel in one or two of its sizes and counts, not in all. sizes: what is a
+ * row also in all sizes to 64, and around each power of two.
+ */
+void trial_each(const struct trial *, bool thin, bool sizes,
     void (*)(const struct trial *));
 /* Is it a row, in the state in which the victim is? */
 bool trial_is_legal(const struct trial *);
@@ -98,8 +101,10 @@ void victim_start_ctl(struct victim *);
 int cast_main(enum role, const char *self) __attribute__((noreturn));
 
 /* What one of the cast is to do; in the directory of the executables. */
-#define CAST_TRIAL "trial"   /* the name of a trial, or of a row of them */
-#define CAST_RESULT "result" /* lines about trials that failed, then "done" */
+#define CAST_TRIAL "trial"     /* the name of a trial, or of a row of them */
+#define CAST_RESULT "result"   /* lines about trials that failed, then "done" */
+#define CAST_CLIENTS 6	       /* who connect, of root's agentshd */
+#define CAST_MAKER "maker.pid" /* a maker that stays alive */
 #define CAST_FAILED_MS                                                         \
 	4000 /* a session's helper that breaks the rules: the
 			      * session must be over by then */

@@ -4,13 +4,14 @@
 # channel of chan.def, in both directions. In a build with sanitizers this is the
 # test under ASan and UBSan.
 # alone
-# timeout: 900
+# timeout: 1200
 . "${TEST_SRC:?}/regress/lib.sh"
 need_stage
 need_tool python3 xargs
 hostile=$TEST_BUILD/regress/privsep/hostile
 [ -x "$hostile" ] || skip "regress/privsep/hostile is not built: run make check-programs"
-# the processes and the peer as some user, never as root
+# the processes and the peer as some user, never as root; hostile_service.sh has
+# root's agentshd
 run=
 if [ "$(id -u)" = 0 ]; then
 	need_root

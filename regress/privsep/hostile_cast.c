@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static struct {
 	struct trial trial;
 	bool on; /* there is one, and it is ours */
 	gid_t gid;
+	uint32_t mode;
 	int listen_fd;
 	char listen_path[100];
 	/* sessiond, who has sessions made */
@@ -68,10 +70,20 @@ cue(enum when when)
 	return cast.on && cast.trial.when == when;
 }
 
+/* For ever, if nobody ends us. */
+static void __attribute__((noreturn)) stay(void)
+{
+	for (;;)
+		pause();
+}
+
 static void __attribute__((noreturn)) attack(struct chan *ch, uint32_t asked)
 {
 	trial_send(ch->fd, &cast.trial, asked);
 	is_closed(ch->fd);
+	/* not always: agentshd gives a second to end */
+	if (cast.role == ROLE_MAKER && cast.trial.type == UINT32_MAX)
+		stay();
 	_exit(1);
 }
 
@@ -111,6 +123,7 @@ on_hello(struct chan *ch, struct imsg *im)
 	if (msg_get_sys_hello(im, &m) == -1)
 		return -1;
 	cast.gid = m.gid;
+	cast.mode = m.run_mode;
 	read_cue(m.session_id);
 	if (cue(WHEN_START))
 		attack(ch, 0);
@@ -213,9 +226,24 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	msg_send_make_done(ch, 0, &done, &fd);
 	close(fd);
-	close(ch->fd);
-	for (;;)
-		pause();
+	/* nothing of the channel is left at agentshd, though it is open here */
+	if (!is_closed(ch->fd))
+		_exit(1);
+	stay();
+}
+
+/* The last maker that has done its part and stays. */
+static void
+note_pid(void)
+{
+	char path[4096];
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "%s/" CAST_MAKER, cast.dir);
+	fp = fopen(path, "we");
+	if (fp == NULL || fprintf(fp, "%d", (int)getpid()) < 0 ||
+	    fclose(fp) == EOF)
+		die(path);
 }
 
 static int
@@ -240,18 +268,29 @@ on_make_root(struct chan *ch, struct imsg *im)
 	msg_send_make_cloned(ch, 0, &m, &pidfd);
 	if (write(go_fd[1], "", 1) != 1)
 		die("pipe");
-	_exit(0);
+	note_pid();
+	stay();
 }
 
 /* --- sessiond */
 
-/* An accepted connection of our own user to the API's socket. */
+/* An accepted connection to the API's socket: of our own user, or, as root's
+ * sessiond, for whom no session may be made, of another: hostile_privd.c. */
 static int
 own_client(void)
 {
+	struct pollfd pfd = { .fd = cast.listen_fd, .events = POLLIN };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, client;
 
+	if (cast.mode == MODE_SERVICE) {
+		fd = -1;
+		while (fd == -1 && poll(&pfd, 1, WAIT_MS) == 1)
+			fd = accept4(cast.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd == -1)
+			die("nobody connects");
+		return fd;
+	}
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", cast.listen_path);
 	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client == -1 ||
@@ -398,6 +437,29 @@ busy(void)
 	return false;
 }
 
+/* The maker of the session that was made last, while the session is there. */
+static bool
+maker_is_gone(void)
+{
+	char path[4096], line[32] = "";
+	uint64_t since = now();
+	pid_t pid;
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "%s/" CAST_MAKER, cast.dir);
+	fp = fopen(path, "re");
+	if (fp == NULL || fgets(line, sizeof(line), fp) == NULL)
+		die(path);
+	fclose(fp);
+	pid = (pid_t)strtol(line, NULL, 10);
+	while (now() - since < CAST_FAILED_MS && !cast.normal_ended) {
+		if (pid > 0 && kill(pid, 0) == -1 && errno == ESRCH)
+			return true;
+		sessiond_step();
+	}
+	return false;
+}
+
 /* A session like any other must be made and ended still. */
 static void
 sessiond_normal(void)
@@ -408,6 +470,8 @@ sessiond_normal(void)
 	create("normal", NULL);
 	while (!cast.normal_created && now() - since < CAST_FAILED_MS)
 		sessiond_step();
+	if (cast.normal_created && !maker_is_gone())
+		fprintf(cast.result, "maker stays though it is done\n");
 	m.session = cast.normal;
 	if (cast.normal_created)
 		msg_send_sess_destroy(cast.ch, 0, &m, NULL);
@@ -444,7 +508,7 @@ sessiond_start(struct chan *ch)
 	cast.result = fopen(path, "we");
 	if (cast.result == NULL)
 		_exit(1);
-	trial_each(&t, true, sessiond_try);
+	trial_each(&t, true, t.when == WHEN_RUN, sessiond_try);
 	while (busy())
 		sessiond_step();
 	sessiond_normal();

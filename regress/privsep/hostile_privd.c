@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real agentshd, as an ordinary user's, with a cast of our own for its
- * helpers; one of them breaks the rules. A helper of the service takes the
+ * The real agentshd, an ordinary user's or root's (hostile.sh,
+ * hostile_service.sh), with a cast of our own for its helpers; one of them
+ * breaks the rules. A helper of the service takes the
  * service down with status 1, and leaves no process behind: standard error,
  * which all inherit, is a pipe whose end comes with the last of them. A helper
  * of a session takes down that session only: see sessiond in hostile_cast.c.
  */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +29,19 @@
 #define SESSIONS_MS 200000 /* for all sessions of a row of trials */
 #define GONE_MS 1000	   /* for the last process, after agentshd */
 
+static bool
+is_service(void)
+{
+	return geteuid() == 0;
+}
+
 static void
 exec_agentshd(int err_fd, bool config)
 {
 	char path[4096], home[4096], runtime[4096], state[4096], dir[4096];
 	char conf[4096];
 	char name[] = "agentshd", f[] = "-f";
-	char *argv[] = { name, config ? f : NULL, conf, NULL };
+	char *argv[] = { name, config || is_service() ? f : NULL, conf, NULL };
 	char *envp[] = { home, runtime, state, dir, NULL, NULL, NULL };
 	int null = open("/dev/null", O_RDWR);
 
@@ -155,15 +168,71 @@ read_result(const struct trial *first)
 	trials += n;
 }
 
+/* Sessions are for users, and root's sessiond is none: connections of one to
+ * the API's socket, each anew when the last was dropped. */
+static void
+be_client(uid_t uid)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX,
+		.sun_path = "/run/agentsh/api.sock" };
+	char c;
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setgroups(0, NULL) == -1 || setresgid(uid, uid, uid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		_exit(1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+			(void)!read(fd, &c, 1);
+		else
+			usleep(5000);
+		close(fd);
+	}
+}
+
+static void
+start_clients(void)
+{
+	const char *uid = getenv("HOSTILE_UID");
+	int i;
+
+	if (uid == NULL)
+		die("HOSTILE_UID");
+	for (i = 0; i < CAST_CLIENTS; i++) {
+		if (fork() == 0)
+			be_client((uid_t)strtoul(uid, NULL, 10));
+	}
+}
+
+/* The directory is root's, the result is sessiond's. */
+static void
+make_result(void)
+{
+	const struct passwd *pw = getpwnam("_agentsh");
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" CAST_RESULT, helper_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd == -1 || pw == NULL || fchown(fd, pw->pw_uid, pw->pw_gid) == -1)
+		die(path);
+	close(fd);
+}
+
 static void
 edge(const struct trial *t)
 {
 	if (t->peer != ROLE_MAKER && t->peer != ROLE_EXECD &&
 	    t->peer != ROLE_FSD) {
-		trial_each(t, true, try_service);
+		trial_each(t, true, false, try_service);
 		return;
 	}
 	write_cue("all ", t);
+	if (is_service())
+		make_result();
 	run_agentshd(t, SESSIONS_MS);
 	read_result(t);
 }
@@ -172,6 +241,9 @@ void
 privd_trials(enum role peer)
 {
 	struct trial t = { .victim = ROLE_PRIVD, .peer = peer, .wrong = -1 };
+
+	if (is_service())
+		start_clients();
 
 	for (t.when = WHEN_START; t.when < WHEN_MAX; t.when++) {
 		/* who is asked something, and what is not the same twice */

@@ -154,6 +154,42 @@ trial_send(int fd, const struct trial *t, uint32_t asked)
 		close(fds[i]);
 }
 
+/* The next size of many: 0 to 64, then around each power of two, up to what
+ * fits into no channel. */
+static size_t
+next_size(size_t size)
+{
+	size_t power = 128;
+
+	if (size < 65)
+		return size + 1;
+	while (size > power)
+		power *= 2;
+	if (size == power)
+		return power + 1;
+	return size == power - 1 ? power : power - 1;
+}
+
+/* A row of this channel in many sizes, but those around its bounds, at the
+ * time when it may come: else it is refused for that, whatever its size. */
+static void
+each_size_of_row(struct trial *t, void (*fn)(const struct trial *))
+{
+	const struct msg_row *row = &msg_rows[t->type];
+
+	t->nfds = (int)strlen(row->fds);
+	t->fill = 0;
+	t->body = row->min;
+	if (!trial_is_legal(t))
+		return;
+	for (t->body = 1; t->body <= AGENTSH_MSG_MAX + 1;
+	     t->body = next_size(t->body)) {
+		if (t->body + 1 < row->min || t->body > row->max + 1 ||
+		    (t->body > row->min + 1 && t->body < row->max))
+			fn(t);
+	}
+}
+
 /* A row of this channel: all sizes around the bounds, all numbers of
  * descriptors, each descriptor of a wrong kind. */
 static void
@@ -228,7 +264,7 @@ each_of_other(struct trial *t, bool thin, void (*fn)(const struct trial *))
 }
 
 void
-trial_each(const struct trial *first, bool thin,
+trial_each(const struct trial *first, bool thin, bool sizes,
     void (*fn)(const struct trial *))
 {
 	struct trial t = *first;
@@ -239,9 +275,11 @@ trial_each(const struct trial *first, bool thin,
 		row = t.type != 0 && t.type < MSG_MAX ? &msg_rows[t.type] :
 							NULL;
 		if (row != NULL && (row->from >> t.peer & 1) == 1 &&
-		    (row->to >> t.victim & 1) == 1)
+		    (row->to >> t.victim & 1) == 1) {
 			each_of_row(&t, fn);
-		else
+			if (sizes)
+				each_size_of_row(&t, fn);
+		} else
 			each_of_other(&t, thin, fn);
 	}
 	t.type = UINT32_MAX;

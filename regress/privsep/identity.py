@@ -41,9 +41,8 @@ for role, name, user, scope in table(
     files[role] = name
 channels = collections.Counter()
 for a, b, scope in table("common/chan.def", r"^CHAN\((\w+),\s*(\w+),\s*(\w+)"):
-    # readconf is gone, and an operator is not there; of maker's channel the
-    # end of agentshd stays as long as the process that maker became
-    if scope != "OUTSIDE" and not {a, b} & {"READCONF"}:
+    # readconf and maker are gone, and an operator is not there
+    if scope != "OUTSIDE" and not {a, b} & {"READCONF", "MAKER"}:
         channels[files[a]] += 1
         channels[files[b]] += 1
 number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
@@ -145,6 +144,8 @@ def kind_of(pid, fd, who, known):
     m = re.fullmatch(r"(.*)/\d+/[^/]*", target)  # a directory a user
     if m and PLACES.get(m.group(1)) == "log":
         return "file:log"
+    if name == "abort" and stat.S_IMODE(st.st_mode) == 0o200:
+        return "file:abort"
     return "file " + target
 
 
@@ -158,6 +159,9 @@ def check_fds(pid, name):
     n = channels[name] + int(want.pop("keeper", 0) if name == "init" else 0)
     if n:
         want["channel"] = str(n)
+    # an ordinary user's agentshd cannot mount fusectl itself
+    if mode == "user" and not os.path.ismount("/sys/fs/fuse/connections"):
+        want.pop("file:abort", None)
     for kind in sorted(set(have) | set(want)):
         limit = want.get(kind, "0")
         if limit != "ANY" and have[kind] != int(limit):

@@ -6,131 +6,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "chan.h"
+#include "chan_t.h"
 #include "log.h"
-#include "t.h"
-
-static struct {
-	int calls;
-	int closes;
-	enum msg_type type;
-	uint32_t id;
-	void *arg;
-	int taken;  /* descriptor, or -1 */
-	int answer; /* what the handler returns */
-	char why[64];
-} seen;
-
-static int
-on_any(struct chan *ch, struct imsg *im)
-{
-	(void)ch;
-	seen.calls++;
-	seen.type = im->type;
-	seen.id = im->id;
-	seen.arg = im->arg;
-	if (seen.taken == -2)
-		seen.taken = imsg_take_fd(im, 0);
-	return seen.answer;
-}
-
-static void
-on_close(struct chan *ch, const char *why)
-{
-	(void)ch;
-	seen.closes++;
-	snprintf(seen.why, sizeof(seen.why), "%s", why);
-}
-
-/* clang-format off */
-static const struct handler handlers[] = {
-#define MSG(N, n, from, to, fds, st, fl, fields) { MSG_##N, on_any },
-#include "msg.def"
-#undef MSG
-	{ MSG_NONE, NULL },
-};
-/* clang-format on */
-
-static int
-open_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
-/* The end of role me whose far end, *far, is for raw bytes. */
-static struct chan *
-half(enum role me, enum role peer, enum msg_state state, int *far)
-{
-	struct chan *ch;
-	int fds[2];
-
-	CHECK(chan_pair(fds) == 0);
-	ch = chan_new(fds[0], me, peer, handlers, NULL);
-	ch->state = state;
-	ch->on_close = on_close;
-	*far = fds[1];
-	memset(&seen, 0, sizeof(seen));
-	seen.taken = -1;
-	return ch;
-}
-
-static void
-whole(enum role a, enum role b, struct chan **ca, struct chan **cb)
-{
-	int fd;
-
-	*ca = half(a, b, ST_ANY, &fd);
-	*cb = chan_new(fd, b, a, handlers, NULL);
-}
-
-static void
-raw(int fd, const void *data, size_t len, const int *fds, int nfds)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * 64)];
-	} control;
-	struct iovec iov = { (void *)(uintptr_t)data, len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cm;
-
-	if (nfds > 0) {
-		memset(&control, 0, sizeof(control));
-		mh.msg_control = control.bytes;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)nfds);
-		cm = CMSG_FIRSTHDR(&mh);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
-		memcpy(CMSG_DATA(cm), fds, sizeof(int) * (size_t)nfds);
-	}
-	CHECK(sendmsg(fd, &mh, MSG_NOSIGNAL) == (ssize_t)len);
-}
-
-static void
-raw_msg(int fd, uint32_t type, uint32_t flags, uint32_t id, uint32_t len,
-    size_t body, const int *fds, int nfds)
-{
-	uint8_t data[AGENTSH_MSG_MAX + 64];
-	uint32_t header[4] = { type, flags, id, len };
-
-	memset(data, 0, sizeof(data));
-	memcpy(data, header, sizeof(header));
-	raw(fd, data, sizeof(header) + body, fds, nfds);
-}
 
 /* One raw message that must end the channel without a handler's call. */
 static void
@@ -261,6 +144,30 @@ gate_refuses(void)
 	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
 	raw_msg(far, MSG_SESS_DESTROY, 0, 0, 29, 13, NULL, 0);
 	refused(ch, far, "size");
+}
+
+/* What the log says of a refusal names both ends' business. */
+static void
+refusal_is_named(void)
+{
+	char text[512] = "";
+	struct chan *ch;
+	int far, saved = dup(STDERR_FILENO);
+	int log = memfd_create("log", MFD_CLOEXEC);
+
+	fflush(stderr);
+	CHECK(dup2(log, STDERR_FILENO) == STDERR_FILENO);
+	ch = half(ROLE_PRIVD, ROLE_SESSIOND, ST_RUN, &far);
+	raw_msg(far, MSG_MAX, 0, 0, 16, 0, NULL, 0);
+	refused(ch, far, "unknown type");
+	fflush(stderr);
+	CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+	CHECK(pread(log, text, sizeof(text) - 1, 0) > 0);
+	CHECK(strstr(text, "message from sessiond refused: unknown type") !=
+	    NULL);
+	close(saved);
+	close(log);
+	CHECK_STR(role_name(ROLE_MAX), "unknown");
 }
 
 static void
@@ -525,91 +432,6 @@ unsendable(void)
 	close(far);
 }
 
-/* A peer that does not read: in order, bounded, then over; nothing leaks. */
-static void
-queue(void)
-{
-	struct msg_sess_destroy m = { 0, 0 };
-	struct chan *a, *b;
-	int i, n, before = open_fds();
-
-	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
-	for (n = 0; a->nqueue < 100; n++)
-		CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
-	CHECK_INT(chan_flush(a), 1);
-	for (i = 0; i < n; i++) {
-		while (chan_step(b, 0) == 0)
-			CHECK(chan_flush(a) != -1);
-	}
-	CHECK_INT(seen.calls, n);
-	CHECK_INT(chan_flush(a), 0);
-	CHECK_INT(a->nqueue, 0);
-	while (msg_send_sess_destroy(a, 0, &m, NULL) == 0)
-		continue;
-	CHECK_INT(a->nqueue, CHAN_MAX_QUEUE);
-	CHECK_INT(seen.closes, 1);
-	CHECK_STR(seen.why, "the peer does not read");
-	chan_free(a);
-	chan_free(b);
-	CHECK_INT(open_fds(), before);
-}
-
-/* A queued message owns copies: the sender may close its descriptor at once. */
-static void
-queue_descriptors(void)
-{
-	struct msg_policy_image m = {};
-	struct chan *a, *b;
-	int fd, i, n, before = open_fds();
-
-	whole(ROLE_PRIVD, ROLE_FSD, &a, &b);
-	b->state = ST_START;
-	for (n = 0; a->nqueue < 10; n++) {
-		fd = memfd_create("t", MFD_CLOEXEC);
-		CHECK_INT(msg_send_policy_image(a, 0, &m, &fd), 0);
-		close(fd);
-	}
-	for (i = 0; i < n; i++) {
-		memset(b->once, 0, sizeof(b->once));
-		while (chan_step(b, 0) == 0)
-			CHECK(chan_flush(a) != -1);
-	}
-	CHECK_INT(seen.calls, n);
-	chan_free(a);
-	chan_free(b);
-	CHECK_INT(open_fds(), before);
-	/* freed with a full queue */
-	whole(ROLE_PRIVD, ROLE_FSD, &a, &b);
-	while (a->nqueue < 10) {
-		fd = memfd_create("t", MFD_CLOEXEC);
-		CHECK_INT(msg_send_policy_image(a, 0, &m, &fd), 0);
-		close(fd);
-	}
-	chan_free(a);
-	chan_free(b);
-	CHECK_INT(open_fds(), before);
-}
-
-static void
-drain(void)
-{
-	struct msg_sess_destroy m = { 0, 0 };
-	struct chan *a, *b;
-
-	whole(ROLE_SESSIOND, ROLE_PRIVD, &a, &b);
-	while (a->nqueue < 1)
-		CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), 0);
-	CHECK_INT(chan_drain(a, 1), -1);
-	CHECK(!a->closed);
-	while (chan_step(b, 0) == 1)
-		continue;
-	CHECK_INT(chan_drain(a, 1000), 0);
-	chan_free(b);
-	CHECK_INT(msg_send_sess_destroy(a, 0, &m, NULL), -1);
-	CHECK_INT(seen.closes, 1);
-	chan_free(a);
-}
-
 int
 main(void)
 {
@@ -623,6 +445,7 @@ main(void)
 	T_RUN(descriptor_not_taken);
 	T_RUN(bad_headers);
 	T_RUN(gate_refuses);
+	T_RUN(refusal_is_named);
 	T_RUN(ids);
 	T_RUN(descriptor_counts);
 	T_RUN(descriptor_kinds);
@@ -636,8 +459,5 @@ main(void)
 	T_RUN(handler_says_no);
 	T_RUN(no_handler);
 	T_RUN(unsendable);
-	T_RUN(queue);
-	T_RUN(queue_descriptors);
-	T_RUN(drain);
 	return done_testing();
 }

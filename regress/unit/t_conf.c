@@ -35,7 +35,8 @@ test_good(void)
 	    "    max_request_size: 2MiB\n"
 	    "  unix_socket: {permissions: \"0660\"}\n"
 	    "logging: {level: debug}\nsessions:\n  real_paths: true\n"
-	    "  max_sessions: 7\npolicies:\naudit: {dir: /x/\"y\"}\n";
+	    "  max_sessions: 7\npolicies:\n  allowed: [default, b-2]\n"
+	    "  signing: {mode: enforce}\n  manifest_path: /m\naudit: {dir: /x/\"y\"}\n";
 	struct conf c, d;
 	struct aerr e;
 	char *printed = NULL;
@@ -53,6 +54,14 @@ test_good(void)
 	T(c.log_level == 2, "level");
 	T(c.real_paths == 1 && c.max_sessions == 7, "sessions");
 	T(strcmp(c.log_dir, "/x/\"y\"") == 0, "dir");
+	T(strcmp(c.policies_allowed, "default b-2") == 0, "allowed");
+	T(conf_names_have(c.policies_allowed, "b-2") &&
+		conf_names_have(c.policies_allowed, "default") &&
+		!conf_names_have(c.policies_allowed, "b") &&
+		!conf_names_have(c.policies_allowed, "-2") &&
+		!conf_names_have(c.policies_allowed, ""),
+	    "who is");
+	T(c.signing_mode == SIGNING_ENFORCE, "mode");
 	snprintf(c.log_dir, sizeof(c.log_dir), "/plain");
 	f = open_memstream(&printed, &len);
 	conf_print(f, &c);
@@ -107,6 +116,18 @@ main(void)
 	    "c:1:14: audit.dir: \"log\" is not an absolute path");
 	bad("policies: {default: a/b}\n",
 	    "c:1:21: policies.default: \"a/b\" is not the name of a policy");
+	bad("policies: {allowed: a}\n",
+	    "c:1:21: policies.allowed: must be a list, write [a, b]");
+	bad("policies: {allowed: [default, 'a b']}\n",
+	    "c:1:31: policies.allowed: \"a b\" is not the name of a policy");
+	bad("policies: {allowed: [a], default: b}\n",
+	    "c:1:1: policies.default: \"b\" is not in policies.allowed");
+	bad("policies: {manifest_path: /}\n",
+	    "c:1:27: policies.manifest_path: \"/\" is not an absolute path of a"
+	    " file");
+	bad("policies: {signing: {mode: on}}\n",
+	    "c:1:28: policies.signing.mode: \"on\" is not one of "
+	    "off|warn|enforce");
 	bad("a: 1\na: 2\n", "c:2:1: a: key given twice, first on line 1");
 	return done_testing();
 }

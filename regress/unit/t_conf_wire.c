@@ -78,6 +78,14 @@ ranges(void)
 	}
 }
 
+/* Nothing of an earlier value behind it. */
+static void
+set(char *s, const struct conf_row *row, const char *text)
+{
+	memset(s, 0, row->max + 1);
+	snprintf(s, row->max, "%s", text);
+}
+
 static void
 strings(void)
 {
@@ -94,7 +102,17 @@ strings(void)
 		s[row->max] = '\0';
 		CHECK_INT(passes(&c), row->form == FORM_NAME ? 0 : -1);
 		s[0] = '/';
+		CHECK_INT(passes(&c),
+		    row->form == FORM_PATH || row->form == FORM_FILE ? 0 : -1);
+		set(s, row, "a b");
+		CHECK_INT(passes(&c), row->form == FORM_NAMES ? 0 : -1);
+		set(s, row, "a  b");
+		CHECK_INT(passes(&c), -1);
+		set(s, row, "a ");
+		CHECK_INT(passes(&c), -1);
+		set(s, row, "/x/../y");
 		CHECK_INT(passes(&c), row->form == FORM_PATH ? 0 : -1);
+		conf_defaults(&c);
 		CHECK(strlen(row->text) <= row->max);
 	}
 }

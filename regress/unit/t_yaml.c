@@ -58,7 +58,7 @@ test_limits(void)
 
 	memset(text, ' ', sizeof(text));
 	T(ydoc_parse(&d, "f", (uint8_t *)text, sizeof(text), &e) == -1 &&
-		strcmp(e.message, "f:1:1: larger than 1048576 bytes") == 0,
+		strcmp(e.message, "f:1:1: larger than 4194304 bytes") == 0,
 	    "too large: %s", e.message);
 	memset(text, '[', 40);
 	T(ydoc_parse(&d, "f", (uint8_t *)text, 40, &e) == -1 &&
@@ -66,10 +66,11 @@ test_limits(void)
 		    0,
 	    "too deep: %s", e.message);
 	text[0] = '[';
-	for (i = 0; i < 70000; i++)
+	for (i = 0; i <= YDOC_MAX_NODES; i++)
 		memcpy(text + 1 + 2 * i, "a,", 2);
 	text[1 + 2 * i] = ']';
-	T(ydoc_parse(&d, "f", (uint8_t *)text, 2 + 2 * i, &e) == -1,
+	T(ydoc_parse(&d, "f", (uint8_t *)text, 2 + 2 * i, &e) == -1 &&
+		strstr(e.message, "more than 262144 values") != NULL,
 	    "too many values: %s", e.message);
 }
 

@@ -11,5 +11,8 @@
 int autostart(struct client_error *e);
 /* The path of agentshd, or -1 and why. */
 int agentshd_find(char *dst, size_t size, struct client_error *e);
+/* The same of a program beside agentshd's helpers. */
+int helper_find(const char *name, char *dst, size_t size,
+    struct client_error *e);
 
 #endif

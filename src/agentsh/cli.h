@@ -48,6 +48,7 @@ enum {
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
 	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK |
+		C_POLICY_KEYGEN | C_POLICY_SIGN | C_POLICY_VERIFY |
 		C_COMPLETION_BASH | C_HELP)
 };
 
@@ -185,6 +186,9 @@ int cmd_policy_show(struct args *);
 int cmd_policy_test(struct args *);
 int cmd_policy_explain(struct args *);
 int cmd_policy_diff(struct args *);
+int cmd_policy_keygen(struct args *);
+int cmd_policy_sign(struct args *);
+int cmd_policy_verify(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

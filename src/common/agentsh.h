@@ -72,6 +72,8 @@ enum run_mode {
 enum dir_kind {
 	DIR_POLICY,	    /* policyd: policies of the operator or the user */
 	DIR_POLICY_DEFAULT, /* policyd: policies shipped with agentsh */
+	DIR_TRUST,	    /* policyd: keys whose signatures count */
+	DIR_MANIFEST,	    /* policyd: where policies.manifest_path is */
 	DIR_LOG,	    /* eventd: JSONL files */
 	DIR_SPOOL,	    /* sessiond: whole output of commands */
 	DIR_MAX
@@ -160,6 +162,15 @@ enum sess_reason {
 	SESS_HELPER_DIED,
 	SESS_SHUTDOWN,
 	SESS_REASON_MAX
+};
+
+/* A session's state. That it is busy, only sessiond knows. */
+enum sess_state {
+	SESS_CREATING,
+	SESS_READY,
+	SESS_STOPPING,
+	SESS_STUCK, /* ended, but the kernel does not let a process go */
+	SESS_STATE_MAX
 };
 
 /* How far the start of a command came before it failed (INIT_FAILED). */

@@ -97,7 +97,7 @@ chan_fail(struct chan *ch, const char *why)
 	if (ch->closed)
 		return;
 	ch->closed = true;
-	log_trace(LOG_IPC, "channel to role %d is over: %s", (int)ch->peer,
+	log_trace(LOG_IPC, "channel to %s is over: %s", role_name(ch->peer),
 	    why);
 	chan_unwatch(ch);
 	/* the far end must notice even while we keep the number open */
@@ -198,8 +198,8 @@ chan_send(struct chan *ch, enum msg_type type, uint32_t id,
 	memcpy(data, header, MSG_HEADER_LEN);
 	if (body->len > 0)
 		memcpy(data + MSG_HEADER_LEN, body->data, body->len);
-	log_trace(LOG_IPC, "send %s id %u to role %d", msg_name(type), id,
-	    (int)ch->peer);
+	log_trace(LOG_IPC, "send %s id %u to %s", msg_name(type), id,
+	    role_name(ch->peer));
 	if (STAILQ_EMPTY(&ch->queue)) {
 		if (chan_write(ch->fd, data, len, fds, nfds) == 0)
 			return 0;
@@ -215,6 +215,7 @@ int
 chan_flush(struct chan *ch)
 {
 	struct chan_out *out;
+	bool was_empty = STAILQ_EMPTY(&ch->queue);
 
 	if (ch->closed)
 		return -1;
@@ -231,7 +232,11 @@ chan_flush(struct chan *ch)
 		close_fds(out->fds, out->nfds);
 		free(out);
 	}
-	return 0;
+	if (!was_empty && ch->on_drained != NULL)
+		ch->on_drained(ch);
+	if (ch->closed)
+		return -1;
+	return STAILQ_EMPTY(&ch->queue) ? 0 : 1;
 }
 
 int
@@ -417,12 +422,12 @@ chan_receive(struct chan *ch)
 	if (r == 1) {
 		why = chan_check(ch, &im, data, len);
 		if (why != NULL) {
-			log_warnx("message from role %d refused: %s",
-			    (int)ch->peer, why);
+			log_warnx("message from %s refused: %s",
+			    role_name(ch->peer), why);
 			r = -1;
 		} else {
-			log_trace(LOG_IPC, "recv %s id %u from role %d",
-			    msg_name(im.type), im.id, (int)ch->peer);
+			log_trace(LOG_IPC, "recv %s id %u from %s",
+			    msg_name(im.type), im.id, role_name(ch->peer));
 			buf_read_from(&im.body, data + MSG_HEADER_LEN,
 			    len - MSG_HEADER_LEN);
 			if (chan_dispatch(ch, &im) == -1) {

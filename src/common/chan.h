@@ -45,6 +45,9 @@ struct chan {
 	/* Called once when the channel is over, by EOF or violation. It must
 	 * not free the channel: whoever called into it is still there. */
 	void (*on_close)(struct chan *, const char *why);
+	/* Called when the last queued message was written: who has more to say
+	 * than the queue may hold goes on then. May send; must not free. */
+	void (*on_drained)(struct chan *);
 	void *arg; /* the owner's */
 
 	uint32_t next_id;

@@ -49,6 +49,42 @@ count_choices(const char *words)
 	return n;
 }
 
+/* Names with one space between two. */
+static bool
+names_are_valid(const char *text)
+{
+	char name[AGENTSH_NAME_MAX + 1];
+	size_t n;
+
+	if (text[0] == '\0')
+		return true;
+	for (;; text += n + 1) {
+		n = strcspn(text, " ");
+		if (n >= sizeof(name))
+			return false;
+		memcpy(name, text, n);
+		name[n] = '\0';
+		if (!policy_name_is_valid(name))
+			return false;
+		if (text[n] == '\0')
+			return true;
+	}
+}
+
+bool
+conf_names_have(const char *names, const char *name)
+{
+	size_t n, len = strlen(name);
+
+	for (;; names += n + 1) {
+		n = strcspn(names, " ");
+		if (n == len && strncmp(names, name, n) == 0)
+			return true;
+		if (names[n] == '\0')
+			return false;
+	}
+}
+
 const char *
 conf_form_error(enum conf_form form, const char *text)
 {
@@ -68,6 +104,15 @@ conf_form_error(enum conf_form form, const char *text)
 		if (policy_name_is_valid(text))
 			return NULL;
 		return "the name of a policy";
+	case FORM_NAMES:
+		if (names_are_valid(text))
+			return NULL;
+		return "a list of names of policies";
+	case FORM_FILE:
+		if (text[0] == '\0' ||
+		    (path_is_clean(text) && strcmp(text, "/") != 0))
+			return NULL;
+		return "an absolute path of a file";
 	}
 	return "of a known form";
 }
@@ -133,11 +178,32 @@ print_choice(FILE *f, const char *words, uint64_t n)
 }
 
 static void
+print_names(FILE *f, const char *text)
+{
+	size_t n;
+
+	fputc('[', f);
+	while ((n = strcspn(text, " ")) > 0) {
+		fprintf(f, "\"%.*s\"", (int)n, text);
+		text += n;
+		if (*text == '\0')
+			break;
+		fputs(", ", f);
+		text++;
+	}
+	fputc(']', f);
+}
+
+static void
 print_value(FILE *f, const struct conf *c, const struct conf_row *row)
 {
 	char safe[4 * AGENTSH_PATH_MAX + 1];
 	uint64_t v;
 
+	if (row->kind == CONF_STR && row->form == FORM_NAMES) {
+		print_names(f, conf_str(c, row));
+		return;
+	}
 	if (row->kind == CONF_STR) {
 		/* YAML's double quotes take the escapes of vis but for \ooo,
 		 * and the parser refuses control bytes in strings */

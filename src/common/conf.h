@@ -25,7 +25,9 @@ enum conf_kind {
 enum conf_form {
 	FORM_PATH,
 	FORM_ADDR,
-	FORM_NAME
+	FORM_NAME,
+	FORM_NAMES, /* in YAML a list; here with a space between two */
+	FORM_FILE
 };
 
 enum {
@@ -38,6 +40,12 @@ enum shellc_opaque {
 	OPAQUE_ENFORCE,
 	OPAQUE_ALLOW,
 	OPAQUE_DENY
+};
+
+enum {
+	SIGNING_OFF,
+	SIGNING_WARN,
+	SIGNING_ENFORCE
 };
 
 struct conf {
@@ -70,6 +78,8 @@ extern const size_t conf_nrows;
 
 /* NULL, or what a text of this form has to be. */
 const char *conf_form_error(enum conf_form, const char *text);
+/* Is the name one of a CONF_STR of names? */
+bool conf_names_have(const char *names, const char *name);
 void conf_defaults(struct conf *);
 void conf_put(struct buf *, const struct conf *);
 /* 0, or -1 when not exactly a configuration within its ranges. */

@@ -214,11 +214,44 @@ set_string(struct parser *p, const struct ynode *v, const struct conf_row *row,
 	return 0;
 }
 
+/* A list of names, which must not be a single text. */
+static int
+set_names(struct parser *p, const struct ynode *v, const struct conf_row *row,
+    char *out)
+{
+	const struct ynode *at;
+	size_t len = 0;
+	int n;
+
+	if (v->kind != YNODE_SEQ)
+		return ydoc_error(&p->doc, v, p->e,
+		    "%s: must be a list, write [a, b]", p->key);
+	out[0] = '\0';
+	for (at = v->first; at != NULL; at = at->next) {
+		if (at->kind != YNODE_SCALAR ||
+		    conf_form_error(FORM_NAME, at->text) != NULL)
+			return ydoc_error(&p->doc, at, p->e,
+			    "%s: \"%.64s\" is not %s", p->key,
+			    at->kind == YNODE_SCALAR ? at->text : "...",
+			    conf_form_error(FORM_NAME, ""));
+		n = snprintf(out + len, row->max + 1 - len, "%s%s",
+		    len > 0 ? " " : "", at->text);
+		if (n < 0 || (size_t)n > row->max - len)
+			return ydoc_error(&p->doc, at, p->e,
+			    "%s: longer than %" PRIu64 " bytes", p->key,
+			    row->max);
+		len += (size_t)n;
+	}
+	return 0;
+}
+
 static int
 set_value(struct parser *p, const struct ynode *v, const struct conf_row *row)
 {
 	void *at = (char *)p->conf + row->offset;
 
+	if (row->kind == CONF_STR && row->form == FORM_NAMES)
+		return set_names(p, v, row, at);
 	if (v->kind != YNODE_SCALAR)
 		return ydoc_error(&p->doc, v, p->e,
 		    "%s: must be a single value", p->key);
@@ -319,6 +352,11 @@ conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *c,
 		else
 			ret = walk(&p);
 	}
+	if (ret == 0 && c->policies_allowed[0] != '\0' &&
+	    !conf_names_have(c->policies_allowed, c->policy_default))
+		ret = ydoc_error(&p.doc, NULL, e,
+		    "policies.default: \"%s\" is not in policies.allowed",
+		    c->policy_default);
 	ydoc_free(&p.doc);
 	return ret;
 }

@@ -5,6 +5,10 @@
 #ifndef CTL_H
 #define CTL_H
 
+/* Rows of a list that privd sends for one CTL_ASK; the next ask goes on where
+ * they ended. No queue grows with the number of sessions. */
+#define CTL_PAGE_ROWS 64
+
 /* clang-format off */
 enum ctl_verb {
 #define CTLVERB(id, words, help) CTL_##id,

@@ -72,6 +72,19 @@ sess_reason_name(uint32_t reason)
 	return reason < SESS_REASON_MAX ? reason_names[reason] : "unknown";
 }
 
+const char *
+sess_state_name(uint32_t state)
+{
+	static const char *const names[SESS_STATE_MAX] = {
+		[SESS_CREATING] = "creating",
+		[SESS_READY] = "ready",
+		[SESS_STOPPING] = "stopping",
+		[SESS_STUCK] = "stuck",
+	};
+
+	return state < SESS_STATE_MAX ? names[state] : "unknown";
+}
+
 void
 ev_begin(struct buf *b, enum event_type type, const char *command_id,
     uint32_t pid)

@@ -109,5 +109,6 @@ int ev_get_field(struct buf *, enum event_field *, uint64_t *num,
 const char *decision_name(enum decision);
 const char *file_op_name(enum file_op);
 const char *sess_reason_name(uint32_t);
+const char *sess_state_name(uint32_t);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fnv.h"
 #include "msg.h"
 
 /* clang-format off */
@@ -92,31 +93,37 @@ msg_name(uint32_t type)
 	return type < MSG_MAX ? msg_rows[type].name : "UNKNOWN";
 }
 
-static uint64_t
-fnv(uint64_t h, const char *s)
+const char *
+role_name(enum role r)
 {
-	do {
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ULL;
-	} while (*s++ != '\0');
-	return h;
+	/* clang-format off */
+	static const char *const names[ROLE_MAX] = {
+#define PROC(id, name, user, scope, title) [ROLE_##id] = name,
+#include "proc.def"
+#undef PROC
+	};
+	/* clang-format on */
+
+	return (size_t)r < ROLE_MAX ? names[r] : "unknown";
 }
 
 uint64_t
 msg_table_hash(void)
 {
 	const struct msg_row *r;
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = FNV_INIT;
 	size_t i;
 
 	for (i = 1; i < MSG_MAX; i++) {
 		r = &msg_rows[i];
-		h = fnv(h, r->name);
-		h = fnv(h, r->fds);
-		h = fnv(h, r->fields);
-		h = (h ^ r->from) * 0x100000001b3ULL;
-		h = (h ^ r->to) * 0x100000001b3ULL;
-		h = (h ^ r->flags) * 0x100000001b3ULL;
-		h = (h ^ r->max) * 0x100000001b3ULL;
+		/* where it ends is a part of it */
+		h = fnv_step(fnv_str(h, r->name), 0);
+		h = fnv_step(fnv_str(h, r->fds), 0);
+		h = fnv_step(fnv_str(h, r->fields), 0);
+		h = fnv_step(h, r->from);
+		h = fnv_step(h, r->to);
+		h = fnv_step(h, r->flags);
+		h = fnv_step(h, r->max);
 	}
 	return h;
 }

@@ -6,7 +6,6 @@
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 
 #include "log.h"
 #include "proc.h"
+#include "start.h"
 
 #define PROC_MAX_HANDLERS 64
 
@@ -67,20 +67,13 @@ proc_on_sys_hello(struct chan *ch, struct imsg *im)
 	struct proc *p = ch->arg;
 	struct msg_sys_hello m;
 
-	if (msg_get_sys_hello(im, &m) == -1)
-		return -1;
-	if (m.table_hash != msg_table_hash())
-		fatalx(
-		    "agentshd and %s are of different builds: reinstall agentsh",
-		    proc_rows[p->role].file);
-	if (m.role != p->role || m.run_mode >= MODE_MAX)
+	if (start_hello(p->role, im, &m) == -1)
 		return -1;
 	p->mode = (enum run_mode)m.run_mode;
 	p->uid = m.uid;
 	p->gid = m.gid;
 	p->session = m.session;
 	memcpy(p->session_id, m.session_id, sizeof(p->session_id));
-	log_set_verbose((int)m.verbose);
 	start.hello = true;
 	return 0;
 }
@@ -201,43 +194,6 @@ join_handlers(const struct handler *h)
 	}
 }
 
-static void
-usage(enum role role)
-{
-	fprintf(stderr,
-	    "usage: %s [-dv] [-T area[,area]]\n"
-	    "%s is a part of agentsh that agentshd(8) starts; it does nothing"
-	    " by itself.\n",
-	    proc_rows[role].file, proc_rows[role].file);
-	exit(2);
-}
-
-static void
-parse_options(enum role role, int argc, char **argv)
-{
-	struct stat st;
-	int c;
-
-	while ((c = getopt(argc, argv, "dT:v")) != -1) {
-		switch (c) {
-		case 'd':
-			break; /* helpers never detach */
-		case 'T':
-			if (log_set_areas(optarg) == -1)
-				usage(role);
-			break;
-		case 'v':
-			log_set_verbose(log_get_verbose() + 1);
-			break;
-		default:
-			usage(role);
-		}
-	}
-	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
-		usage(role);
-}
-
 void
 proc_start(struct proc *p, enum role role, const struct handler *handlers,
     int argc, char **argv)
@@ -250,7 +206,7 @@ proc_start(struct proc *p, enum role role, const struct handler *handlers,
 	for (i = 0; i < DIR_MAX; i++)
 		p->dir_fd[i] = -1;
 	log_init(proc_rows[role].file);
-	parse_options(role, argc, argv);
+	start_options(role, argc, argv);
 	/* libc reads the time zone on first use: no file later */
 	setenv("TZ", "UTC0", 1);
 	tzset();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Confinement of our own processes. The tables are in sandbox.def; the kernel's
- * interfaces are landlock(7), seccomp(2), capabilities(7). Constants that are
- * younger than the headers of Debian 12 are given here.
+ * interfaces are landlock(7), seccomp(2), capabilities(7).
  */
 #include <sys/capability.h>
 #include <sys/ioctl.h>
@@ -12,27 +11,15 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <unistd.h>
 
+#include "landlock.h"
 #include "log.h"
 #include "sandbox.h"
 
 #define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
-
-/* Landlock rights of ABI 3 and later, linux/landlock.h. */
-#define LL_TRUNCATE (1ULL << 14)
-#define LL_IOCTL_DEV (1ULL << 15)
-#define LL_NET_ALL 3ULL	  /* bind and connect TCP, ABI 4 */
-#define LL_SCOPE_ALL 3ULL /* abstract sockets and signals, ABI 6 */
-
-struct ll_ruleset {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net;
-	uint64_t scoped;
-};
 
 #define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LL_WRITE                                                               \
@@ -55,6 +42,7 @@ enum {
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 #define DENY(call, error, reason) /* execd/filter.c */
+#define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 
 /* clang-format off */
@@ -102,16 +90,6 @@ static const struct {
 /* clang-format on */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-int
-sandbox_landlock_abi(void)
-{
-	long abi;
-
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
-	return abi < 0 ? 0 : (int)abi;
-}
 
 static void
 set_limits(enum role role)
@@ -169,46 +147,21 @@ landlock_access(enum role role)
 	fatalx("no LANDLOCK row for this process");
 }
 
-/* Every right on files that this ABI knows. */
-static uint64_t
-landlock_all(int abi)
-{
-	uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
-
-	if (abi >= 2)
-		all |= LANDLOCK_ACCESS_FS_REFER;
-	if (abi >= 3)
-		all |= LL_TRUNCATE;
-	if (abi >= 5)
-		all |= LL_IOCTL_DEV;
-	return all;
-}
-
 static void
 enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 {
-	struct landlock_path_beneath_attr rule;
-	struct ll_ruleset attr = { 0 };
-	size_t i, size;
-	int abi = sandbox_landlock_abi(), most = landlock_access(role);
+	uint64_t handled, allowed;
+	size_t i;
+	int abi = landlock_abi(), most = landlock_access(role);
 	int fd;
 
 	if (abi == 0)
 		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
 		       " landlock in the lsm= list is needed");
-	attr.handled_access_fs = landlock_all(abi);
+	handled = landlock_fs_all(abi);
 	if (most == ACCESS_WRITE)
-		attr.handled_access_fs &= ~(uint64_t)LL_READ;
-	size = sizeof(attr.handled_access_fs);
-	if (abi >= 4) {
-		attr.handled_access_net = LL_NET_ALL;
-		size = offsetof(struct ll_ruleset, scoped);
-	}
-	if (abi >= 6) {
-		attr.scoped = LL_SCOPE_ALL;
-		size = sizeof(attr);
-	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+		handled &= ~(uint64_t)LL_READ;
+	fd = landlock_ruleset(abi, handled, LL_NET_ALL, LL_SCOPE_ALL);
 	if (fd == -1)
 		fatal("landlock_create_ruleset");
 	for (i = 0; i < ndirs; i++) {
@@ -217,18 +170,16 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 		if (most == ACCESS_NONE ||
 		    (dirs[i].access == SANDBOX_RW && most == ACCESS_RO))
 			fatalx("more access than the LANDLOCK row allows");
-		rule.parent_fd = dirs[i].fd;
-		rule.allowed_access = LL_READ;
+		allowed = LL_READ;
 		if (dirs[i].access == SANDBOX_RW)
-			rule.allowed_access |= LL_WRITE;
-		rule.allowed_access &= attr.handled_access_fs;
-		if (rule.allowed_access == 0)
+			allowed |= LL_WRITE;
+		allowed &= handled;
+		if (allowed == 0)
 			continue; /* it is not restricted at all */
-		if (syscall(SYS_landlock_add_rule, fd,
-			LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1)
+		if (landlock_allow(fd, dirs[i].fd, allowed) == -1)
 			fatal("landlock_add_rule");
 	}
-	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+	if (landlock_enter(fd) == -1)
 		fatal("landlock_restrict_self");
 	close(fd);
 }

@@ -22,7 +22,5 @@ struct sandbox_dir {
 /* Which access a role may have is its LANDLOCK row; a directory that asks for
  * more is a programming error and fatal. Returns only when confined. */
 void sandbox_enter(enum role, const struct sandbox_dir *, size_t ndirs);
-/* The Landlock ABI of the kernel, 0 without Landlock. */
-int sandbox_landlock_abi(void);
 
 #endif

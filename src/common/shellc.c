@@ -285,6 +285,9 @@ shell_command(struct sc *c, struct sc_env *env, const struct sc_words *w,
 	inner.params = w->argv + s.at + 1;
 	inner.param_flags = w->flags + s.at + 1;
 	inner.nparams = w->n - s.at - 1;
+	while (inner.nfixed < inner.nparams &&
+	    (inner.param_flags[inner.nfixed] & W_SPLIT) == 0)
+		inner.nfixed++;
 	inner.params_lost = how->more;
 	sc_script(c, &inner, w->argv[s.at]);
 }

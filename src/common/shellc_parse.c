@@ -73,6 +73,7 @@ frame_pop(struct parser *p, enum frame_type type)
 static bool
 word_reserved(struct parser *p, const char *text)
 {
+	bool both;
 	size_t i;
 
 	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -119,9 +120,11 @@ word_reserved(struct parser *p, const char *text)
 	case RW_TIME:
 		if ((p->env->shells & (SH_B | SH_K | SH_Z)) == 0)
 			return false;
+		/* after a | it is a program to bash too, the second to zsh */
+		both = (p->env->shells & (SH_D | SH_A)) != 0 || p->pipe ||
+		    p->cmd.time;
 		p->cmd.time = true;
-		/* after a | it is a program to bash too */
-		if ((p->env->shells & (SH_D | SH_A)) == 0 && !p->pipe)
+		if (!both)
 			break;
 		cmd_push(p, p->word.off, p->word.flags);
 		p->nbytes++;
@@ -259,7 +262,8 @@ word_params(struct parser *p)
 
 	if (strncmp(p->s + p->pos, "\"$@\"", 4) != 0 ||
 	    !is_delimiter(p->s[p->pos + 4]) || env->params_lost || p->careful ||
-	    p->cmd.redir != 0 || p->cmd.after || p->cmd.time || p->cmd.names)
+	    p->cmd.redir != 0 || p->cmd.after || p->cmd.time || p->cmd.names ||
+	    (env->nfixed == 0 && env->nparams > 0))
 		return false;
 	p->pos += 4;
 	p->cmd.begun = p->cmd.words_only = true;

@@ -43,6 +43,7 @@ struct sc_env {
 	const char *const *params; /* $0 and on */
 	const uint8_t *param_flags;
 	size_t nparams;
+	size_t nfixed; /* of these each is one word, so its number is certain */
 };
 
 /* Words, and W_* of each; both are in the result's memory. */

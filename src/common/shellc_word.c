@@ -138,7 +138,8 @@ lex_param(struct parser *p, char digit, size_t end)
 {
 	size_t n = (size_t)(digit - '0');
 
-	if (!p->word.dq || p->env->params_lost)
+	if (!p->word.dq || p->env->params_lost ||
+	    (n >= p->env->nfixed && p->env->nfixed < p->env->nparams))
 		return false;
 	if (n < p->env->nparams) {
 		if ((p->env->param_flags[n] & (W_UNC | W_SPLIT)) != 0)

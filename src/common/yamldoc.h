@@ -11,9 +11,9 @@
 
 #include "agentsh.h"
 
-#define YDOC_MAX_BYTES 1048576
+#define YDOC_MAX_BYTES 4194304
 #define YDOC_MAX_DEPTH 32
-#define YDOC_MAX_NODES 65536
+#define YDOC_MAX_NODES 262144
 #define YDOC_MAX_KEYS 1024 /* of one mapping */
 
 enum ynode_kind {

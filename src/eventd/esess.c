@@ -439,6 +439,8 @@ esess_open(const struct msg_event_open *m)
 	ev_begin(&b, EV_SESSION_CREATED, NULL, 0);
 	ev_u64(&b, EVF_UID, m->uid);
 	ev_str(&b, EVF_POLICY, m->policy);
+	if (m->warning[0] != '\0')
+		ev_str(&b, EVF_WARNING, m->warning);
 	ev_str(&b, EVF_WORKSPACE, m->workspace);
 	log_own(s, &b);
 	buf_free(&b);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "eventd.h"
+#include "fnv.h"
 #include "log.h"
 
 /* More than a batch of the largest records, every byte escaped, can need. */
@@ -164,13 +165,11 @@ evlog_close(struct evlog *l)
 uint64_t
 evlog_hash(const char *command_id)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
-	const char *s;
+	uint64_t h;
 
 	if (command_id[0] == '\0')
 		return 0;
-	for (s = command_id; *s != '\0'; s++)
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ULL;
+	h = fnv_str(FNV_INIT, command_id);
 	return h == 0 ? 1 : h;
 }
 

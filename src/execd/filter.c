@@ -8,6 +8,7 @@
  * sees their arguments as 32 bits, and so does the filter.
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,19 +51,23 @@
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 
-/* mask 0: whatever the arguments */
+/* mask 0: whatever the arguments; not: any other value than this one */
 static const struct {
 	const char *name;
 	uint16_t error;
 	unsigned arg;
 	uint64_t mask;
 	uint64_t value;
+	bool not;
 } denials[] = {
-#define DENY(call, error, reason) { #call, error, 0, 0, 0 },
+#define DENY(call, error, reason) { #call, error, 0, 0, 0, false },
 #define DENY_IF(call, arg, mask, value, error, reason) \
-	{ #call, error, arg, (uint32_t)(mask), (uint32_t)(value) },
+	{ #call, error, arg, (uint32_t)(mask), (uint32_t)(value), false },
+#define DENY_NOT(call, arg, value, error, reason) \
+	{ #call, error, arg, UINT64_MAX, value, true },
 #include "sandbox.def"
 #undef DENY
+#undef DENY_NOT
 #undef DENY_IF
 };
 /* clang-format on */
@@ -249,7 +254,12 @@ filter_denials(void)
 		/* without a name it is ENOSYS already; negative: not here */
 		if (nr == __NR_SCMP_ERROR || nr < 0)
 			continue;
-		if (denials[i].mask == 0)
+		if (denials[i].not )
+			rc = seccomp_rule_add(ctx,
+			    SCMP_ACT_ERRNO(denials[i].error), nr, 1,
+			    SCMP_CMP(denials[i].arg, SCMP_CMP_NE,
+				denials[i].value, 0));
+		else if (denials[i].mask == 0)
 			rc = seccomp_rule_add(ctx,
 			    SCMP_ACT_ERRNO(denials[i].error), nr, 0);
 		else

@@ -18,13 +18,17 @@
 
 /* Whom the kernel names where it has no id, user_namespaces(7). */
 #define OVERFLOW_ID 65534
-/* devices whose inode numbers are told apart */
-#define BACKING_DEVS 256
+/* bits of an inode number that are shown as they are, and what is above them */
+#define INO_BITS 52
+#define DEV_NONE 4095ULL
+#define DEV_TRIES 64
 
 static struct {
 	pthread_mutex_t lock;
-	uint64_t dev[BACKING_DEVS];
-	size_t n;
+	bool any;
+	uint64_t first;
+	bool used[DEV_NONE];
+	uint64_t dev[DEV_NONE];
 } devs = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int
@@ -47,6 +51,18 @@ backing_open(int parent_fd, const char *text, struct statx *stx)
 		return -1;
 	}
 	return fd;
+}
+
+bool
+backing_is_mount(int parent_fd, const char *text)
+{
+	struct statx stx;
+
+	if (statx(parent_fd, text,
+		AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0,
+		&stx) == -1)
+		return false;
+	return (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 void
@@ -105,20 +121,56 @@ backing_is_remote(int fd)
 	return true;
 }
 
-/* The kernel shows one device for all of a FUSE file system: files of
- * different devices must not look like hard links of each other. */
+static uint64_t
+scramble(uint64_t x)
+{
+	x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15U;
+	x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9U;
+	return x ^ (x >> 32);
+}
+
+/* The device's place, the same in every session but for collisions; 0 is the
+ * first one's, and DEV_NONE when there are too many. */
+static uint64_t
+dev_place(uint64_t dev)
+{
+	uint64_t place = 0, i = 0;
+
+	pthread_mutex_lock(&devs.lock);
+	if (!devs.any) {
+		devs.any = true;
+		devs.first = dev;
+	}
+	if (dev != devs.first) {
+		for (i = 0; i < DEV_TRIES; i++) {
+			place = 1 + (scramble(dev) + i) % (DEV_NONE - 1);
+			if (!devs.used[place] || devs.dev[place] == dev)
+				break;
+		}
+		if (i < DEV_TRIES) {
+			devs.used[place] = true;
+			devs.dev[place] = dev;
+		}
+	}
+	pthread_mutex_unlock(&devs.lock);
+	return i < DEV_TRIES ? place : DEV_NONE;
+}
+
+/*
+ * The kernel shows one device for all of a FUSE file system: files of
+ * different devices must not look like hard links of each other. The upper
+ * bits are the device's place. A number that needs them itself is scrambled
+ * with its device, and marked by a place that no device has.
+ */
 uint64_t
 backing_ino(uint64_t dev, uint64_t ino)
 {
-	size_t i;
+	uint64_t place = dev_place(dev);
 
-	pthread_mutex_lock(&devs.lock);
-	for (i = 0; i < devs.n && devs.dev[i] != dev; i++)
-		;
-	if (i == devs.n && devs.n < BACKING_DEVS)
-		devs.dev[devs.n++] = dev;
-	pthread_mutex_unlock(&devs.lock);
-	return ino ^ ((uint64_t)i << 52);
+	if (place != DEV_NONE && ino >> INO_BITS == 0)
+		return place << INO_BITS | ino;
+	ino = scramble(ino + scramble(dev));
+	return DEV_NONE << INO_BITS | (ino & ((1ULL << INO_BITS) - 1));
 }
 
 static uint32_t

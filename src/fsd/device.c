@@ -2,7 +2,9 @@
 /*
  * The device, between the kernel and libfuse: reads and writes are passed on
  * as they are, but for the answer to INIT, where libfuse does not know yet all
- * that is wanted. What is read comes from the kernel.
+ * that is wanted, and for two requests that it does not know: each begins like
+ * one that it knows, becomes that, and is answered in its own form. What is
+ * read comes from the kernel.
  */
 #include <sys/uio.h>
 
@@ -12,6 +14,13 @@
 #include <linux/fuse.h>
 
 #include "fsd.h"
+
+/* linux/fuse.h, newer than some that this is built with */
+#define OP_TMPFILE 51
+#define OP_STATX 52
+
+/* of the request that this thread serves */
+static _Thread_local enum device_form form;
 
 /* The kernel offered it; only used before there are threads. */
 static bool has_killpriv;
@@ -27,9 +36,17 @@ device_read(int fd, void *data, size_t size, void *arg)
 
 	(void)arg;
 	n = read(fd, data, size);
-	if (init_answered || n < (ssize_t)sizeof(h))
+	form = DEVICE_PLAIN;
+	if (n < (ssize_t)sizeof(h))
 		return n;
 	memcpy(&h, data, sizeof(h));
+	if (h.opcode == OP_STATX || h.opcode == OP_TMPFILE) {
+		form = h.opcode == OP_STATX ? DEVICE_STATX : DEVICE_TMPFILE;
+		h.opcode = h.opcode == OP_STATX ? FUSE_GETATTR : FUSE_CREATE;
+		memcpy(data, &h, sizeof(h));
+	}
+	if (init_answered)
+		return n;
 	if (h.opcode != FUSE_INIT)
 		return n;
 	/* older kernels send less of it */
@@ -72,6 +89,12 @@ device_writev(int fd, struct iovec *iov, int count, void *arg)
 		patch_init(iov, count);
 	}
 	return writev(fd, iov, count);
+}
+
+enum device_form
+device_form(void)
+{
+	return form;
 }
 
 int

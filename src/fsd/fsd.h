@@ -105,6 +105,7 @@ struct handle {
 	int fd;			/* -1 in a listing */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
+	_Atomic uint64_t nallocated;
 	pthread_mutex_t lock;	 /* of the listing */
 	DIR *dir;		 /* of a host directory */
 	off_t dir_off;		 /* where dir stands */
@@ -136,11 +137,12 @@ void node_init(size_t max_fds);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
-/* A directory of ours at that place, or NULL. */
-struct node *node_virtual(const char *path);
 /* The node of an object just opened as O_PATH (fd is taken): one lookup more
  * for the kernel. NULL on lack of memory. */
 struct node *node_enter(struct node *parent, const char *text, int fd,
+    const struct statx *);
+/* The same of a file that has no name; text is only said of it. */
+struct node *node_enter_unnamed(struct node *parent, const char *text, int fd,
     const struct statx *);
 /* One of the nodes that never move gets one lookup more. */
 void node_again(struct node *);
@@ -165,6 +167,44 @@ int node_child_path(struct node *parent, const char *text,
 int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
     void *);
 
+/* Is n that directory, or beneath it? */
+bool node_is_beneath(struct node *n, const struct node *top);
+
+/* fixed.c: directories of ours */
+void fixed_ways_init(void);
+/* An inode number for the one at that place. */
+uint64_t fixed_number(const char *path);
+/* The one at that place, or NULL. */
+struct node *node_virtual(const char *path);
+
+/* claim.c: who works on which name */
+#define CLAIM_NAMES 2
+
+enum claim_kind {
+	CLAIM_LOOK,   /* finds out what the name means */
+	CLAIM_MAKE,   /* gives a meaning to a name that has none */
+	CLAIM_CHANGE, /* takes it away; nobody else has the name meanwhile */
+};
+
+struct claim_name {
+	struct node *parent; /* NULL: none */
+	const char *text;
+};
+
+/* Names, and directories beneath which nobody makes anything meanwhile. The
+ * claim and what it points to are the caller's, and stay until its end. */
+struct claim {
+	LIST_ENTRY(claim) entry;
+	enum claim_kind kind;
+	struct claim_name name[CLAIM_NAMES];
+	struct node *tree[CLAIM_NAMES];
+};
+
+/* Waits until nobody is in the way; the caller has no claim yet. */
+void claim_begin(struct claim *);
+void claim_one(struct claim *, enum claim_kind, struct node *, const char *);
+void claim_end(struct claim *);
+
 /* Bits of a mode that a command may set: never one by which a program would run
  * as the session's user when somebody else starts it outside. Of a directory
  * S_ISGID only says whose group new files get. */
@@ -174,6 +214,8 @@ int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
 /* backing.c: the host's files, by descriptors held */
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
+/* Is another file system mounted on that name? Asks neither of the two. */
+bool backing_is_mount(int parent_fd, const char *text);
 bool backing_same(const struct ident *, const struct statx *);
 void backing_ident(struct ident *, const struct statx *);
 /* Opens for I/O what an O_PATH descriptor means. */
@@ -233,11 +275,16 @@ handle_of(const struct fuse_file_info *fi)
 }
 
 /* device.c: what libfuse reads and writes */
+enum device_form {
+	DEVICE_PLAIN,
+	DEVICE_STATX,	/* a getattr that wants the time of birth too */
+	DEVICE_TMPFILE, /* a create of a file without a name */
+};
+enum device_form device_form(void);
 int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
 int serve_start(int device_fd);
-extern pthread_rwlock_t tree_lock; /* write: names are changing */
 int reply_error(fuse_req_t, int error);
 
 /* op_name.c */
@@ -288,6 +335,7 @@ void op_releasedir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
 
 /* op_attr.c */
+int node_stat(struct node *, const struct handle *, struct statx *);
 int node_attr(struct node *, const struct handle *, struct stat *);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
@@ -295,7 +343,13 @@ void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
 void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
 
+/* op_statx.c */
+void reply_statx(fuse_req_t, struct node *, const struct handle *);
+
 /* op_xattr.c */
+/* The mode of something new: the caller's mask counts where the directory has
+ * no access list for what is made in it. */
+mode_t masked_mode(fuse_req_t, int dir_fd, mode_t);
 void op_getxattr(fuse_req_t, fuse_ino_t, const char *, size_t);
 void op_listxattr(fuse_req_t, fuse_ino_t, size_t);
 void op_setxattr(fuse_req_t, fuse_ino_t, const char *, const char *, size_t,

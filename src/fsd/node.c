@@ -2,24 +2,28 @@
 /*
  * The nodes: every object that the kernel knows, keyed by view, device, inode
  * and birth time, with all names it was met under. One lock guards the whole
- * graph. A node has an O_PATH descriptor; the least recently used are closed
- * past a bound and opened again by a name, which must still mean the same
- * object. A node that has lost its last name keeps its descriptor.
+ * graph, and nothing is asked of the host under it, which may not answer. A
+ * node has an O_PATH descriptor; the least recently used are closed past a
+ * bound and opened again by a name, which must still mean the same object. A
+ * node that has lost its last name keeps its descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fsd.h"
+#include "fnv.h"
 #include "log.h"
-#include "path.h"
 
 #define NODE_BUCKETS 16384
 #define NAME_BUCKETS 16384
 /* nodes looked at for one that may lose its descriptor */
 #define NODE_SCAN 64
+/* a path cannot have more parts */
+#define DEPTH_MAX (AGENTSH_PATH_MAX / 2)
 
 LIST_HEAD(node_list, node);
 TAILQ_HEAD(node_queue, node);
@@ -32,25 +36,11 @@ static struct {
 	struct node_list dead;
 	size_t nfds;
 	size_t max_fds;
+	int closing[NODE_SCAN]; /* given up, but open */
+	size_t nclosing;
 } nodes = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct node root, workspace;
-
-/* clang-format off */
-static struct node virtuals[] = {
-#define ROOTMNT(path, kind, what) { .view = VIEW_VIRTUAL, .type = S_IFDIR, \
-	.fixed = path, .fd = -1, .holds = 1, .anchor = true },
-#include "rootmnt.def"
-#undef ROOTMNT
-};
-/* clang-format on */
-
-#define NVIRTUALS (sizeof(virtuals) / sizeof(virtuals[0]))
-
-/* Directories on the way to a workspace that shows at its own path beneath one
- * of those. */
-static struct node *ways;
-static size_t nways;
 
 static void
 fixed_init(struct node *n, enum view view, const char *path, int fd)
@@ -69,33 +59,6 @@ fixed_init(struct node *n, enum view view, const char *path, int fd)
 	n->anchor = true;
 }
 
-/* A workspace in a directory of ours is reached by more directories of ours:
- * the host's ones there are not shown. */
-static void
-ways_init(void)
-{
-	const char *end, *s;
-	size_t i;
-
-	for (i = 0; i < NVIRTUALS; i++) {
-		if (path_is_beneath(fsd.mount, virtuals[i].fixed))
-			break;
-	}
-	if (i == NVIRTUALS)
-		return;
-	ways = calloc(strlen(fsd.mount), sizeof(*ways));
-	if (ways == NULL)
-		fatal("calloc");
-	end = fsd.mount + strlen(virtuals[i].fixed) + 1;
-	for (s = strchr(end, '/'); s != NULL; s = strchr(s + 1, '/')) {
-		ways[nways] = virtuals[i];
-		ways[nways].fixed = strndup(fsd.mount, (size_t)(s - fsd.mount));
-		if (ways[nways].fixed == NULL)
-			fatal("strndup");
-		nways++;
-	}
-}
-
 void
 node_init(size_t max_fds)
 {
@@ -105,7 +68,7 @@ node_init(size_t max_fds)
 	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
 	/* the first device keeps its inode numbers as they are */
 	(void)backing_ino(workspace.id.dev, 0);
-	ways_init();
+	fixed_ways_init();
 }
 
 struct node *
@@ -126,22 +89,6 @@ node_workspace(void)
 	return &workspace;
 }
 
-struct node *
-node_virtual(const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < NVIRTUALS; i++) {
-		if (strcmp(virtuals[i].fixed, path) == 0)
-			return &virtuals[i];
-	}
-	for (i = 0; i < nways; i++) {
-		if (strcmp(ways[i].fixed, path) == 0)
-			return &ways[i];
-	}
-	return NULL;
-}
-
 static size_t
 hash_ident(enum view view, const struct ident *id)
 {
@@ -155,10 +102,8 @@ hash_ident(enum view view, const struct ident *id)
 static size_t
 hash_name(const struct node *parent, const char *text)
 {
-	uint64_t h = (uint64_t)(uintptr_t)parent ^ 0xcbf29ce484222325U;
+	uint64_t h = fnv_str((uint64_t)(uintptr_t)parent ^ FNV_INIT, text);
 
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3U;
 	return (size_t)(h >> 24) % NAME_BUCKETS;
 }
 
@@ -187,14 +132,13 @@ live_name(const struct node *n)
 	return NULL;
 }
 
+/* To be closed when the graph is unlocked. */
 static void
 drop_fd(struct node *n)
 {
-	if (n->fd == -1)
-		return;
 	TAILQ_REMOVE(&nodes.lru, n, lru);
 	nodes.nfds--;
-	close(n->fd);
+	nodes.closing[nodes.nclosing++] = n->fd;
 	n->fd = -1;
 }
 
@@ -208,7 +152,9 @@ set_fd(struct node *n, int fd)
 	TAILQ_INSERT_TAIL(&nodes.lru, n, lru);
 	nodes.nfds++;
 	old = TAILQ_FIRST(&nodes.lru);
-	for (i = 0; i < NODE_SCAN && nodes.nfds > nodes.max_fds; i++) {
+	for (i = 0; i < NODE_SCAN && nodes.nfds > nodes.max_fds &&
+	     nodes.nclosing < NODE_SCAN;
+	     i++) {
 		if (old == NULL || old == n)
 			break;
 		next = TAILQ_NEXT(old, lru);
@@ -245,18 +191,36 @@ free_name(struct name *m)
 	free(m);
 }
 
-/* Frees what nothing refers to any more; that may end parents as well. */
+/* Unlocks the graph, and frees what nothing refers to any more; that may end
+ * parents as well. The last descriptor of a removed file removes it. */
 static void
-bury(void)
+unlock_and_bury(void)
 {
+	struct node_list gone = LIST_HEAD_INITIALIZER(gone);
 	struct node *n;
 	struct name *m;
+	int closing[NODE_SCAN];
+	size_t nclosing = nodes.nclosing;
 
+	memcpy(closing, nodes.closing, nclosing * sizeof(*closing));
+	nodes.nclosing = 0;
 	while ((n = LIST_FIRST(&nodes.dead)) != NULL) {
 		LIST_REMOVE(n, by_ident);
 		while ((m = LIST_FIRST(&n->names)) != NULL)
 			free_name(m);
-		drop_fd(n);
+		if (n->fd != -1) {
+			TAILQ_REMOVE(&nodes.lru, n, lru);
+			nodes.nfds--;
+		}
+		LIST_INSERT_HEAD(&gone, n, by_ident);
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	while (nclosing > 0)
+		close(closing[--nclosing]);
+	while ((n = LIST_FIRST(&gone)) != NULL) {
+		LIST_REMOVE(n, by_ident);
+		if (n->fd != -1)
+			close(n->fd);
 		free(n);
 	}
 }
@@ -301,6 +265,25 @@ put_name(struct node *n, struct node *parent, const char *text)
 	return 0;
 }
 
+/* A name that nothing is found by, as of one that has lost its last. */
+static int
+put_gone(struct node *n, struct node *parent, const char *text)
+{
+	struct name *m;
+	size_t len = strlen(text);
+
+	m = calloc(1, sizeof(*m) + len + 1);
+	if (m == NULL)
+		return -1;
+	m->node = n;
+	m->parent = parent;
+	m->gone = true;
+	parent->holds++;
+	memcpy(m->text, text, len + 1);
+	LIST_INSERT_HEAD(&n->names, m, of_node);
+	return 0;
+}
+
 static struct node *
 find_node(enum view view, const struct ident *id)
 {
@@ -313,9 +296,9 @@ find_node(enum view view, const struct ident *id)
 	return NULL;
 }
 
-struct node *
-node_enter(struct node *parent, const char *text, int fd,
-    const struct statx *stx)
+static struct node *
+enter(struct node *parent, const char *text, int fd, const struct statx *stx,
+    int (*put)(struct node *, struct node *, const char *))
 {
 	struct node *n;
 	struct ident id;
@@ -335,7 +318,7 @@ node_enter(struct node *parent, const char *text, int fd,
 		LIST_INSERT_HEAD(&nodes.by_ident[hash_ident(n->view, &id)], n,
 		    by_ident);
 	}
-	if (put_name(n, parent, text) == -1) {
+	if (put(n, parent, text) == -1) {
 		condemn(n);
 		goto fail;
 	}
@@ -344,15 +327,27 @@ node_enter(struct node *parent, const char *text, int fd,
 		set_fd(n, fd);
 	else
 		close(fd);
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 	return n;
 fail:
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 	close(fd);
 	errno = ENOMEM;
 	return NULL;
+}
+
+struct node *
+node_enter(struct node *parent, const char *text, int fd,
+    const struct statx *stx)
+{
+	return enter(parent, text, fd, stx, put_name);
+}
+
+struct node *
+node_enter_unnamed(struct node *parent, const char *text, int fd,
+    const struct statx *stx)
+{
+	return enter(parent, text, fd, stx, put_gone);
 }
 
 void
@@ -369,8 +364,7 @@ node_forget(struct node *n, uint64_t count)
 	pthread_mutex_lock(&nodes.lock);
 	n->nlookup -= count < n->nlookup ? count : n->nlookup;
 	condemn(n);
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 }
 
 void
@@ -391,8 +385,7 @@ node_release(struct node *n, bool is_open)
 	if (is_open)
 		n->opens--;
 	condemn(n);
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 }
 
 struct node *
@@ -432,8 +425,7 @@ name_gone(struct node *parent, const char *text)
 	m = find_name(parent, text);
 	if (m != NULL)
 		end_name(m);
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 }
 
 void
@@ -442,8 +434,7 @@ name_add(struct node *n, struct node *parent, const char *text)
 	pthread_mutex_lock(&nodes.lock);
 	if (put_name(n, parent, text) == -1)
 		fatal("no memory for a name");
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
 }
 
 /* A node without its new name would be decided by the old one: no memory for
@@ -469,47 +460,93 @@ name_moved(struct node *from, const char *old, struct node *to, const char *new,
 	}
 	if (swapped != NULL && put_name(swapped, from, old) == -1)
 		fatal("no memory for a name");
-	bury();
-	pthread_mutex_unlock(&nodes.lock);
+	unlock_and_bury();
+}
+
+/* The node to be opened next on the way to n, and the name by which: the
+ * nearest one beneath an ancestor that has a descriptor. NULL: no way. */
+static struct name *
+way_to(struct node *n)
+{
+	struct name *m;
+	int i;
+
+	m = live_name(n);
+	for (i = 0; m != NULL && m->parent->fd == -1; i++) {
+		/* a directory that the host moved may be known by two names */
+		if (i == DEPTH_MAX)
+			return NULL;
+		m = live_name(m->parent);
+	}
+	return m;
 }
 
 /*
- * Opens the descriptor again, from the nearest ancestor that has one. The
- * graph stays locked: this is rare, and only path descriptors are opened.
+ * Opens one descriptor more on the way to n, and leaves the graph meanwhile.
+ * 0 also when another thread was faster, or the name has moved.
  */
 static int
-reopen(struct node *n)
+reopen_one(struct node *n)
 {
-	struct node *a;
+	struct node *a, *parent;
 	struct name *m;
 	struct statx stx;
-	int fd;
+	char text[NAME_MAX + 1];
+	int fd, error = 0, rc = 0;
 
-	while (n->fd == -1) {
-		m = live_name(n);
-		for (a = n; m != NULL && m->parent->fd == -1;) {
-			a = m->parent;
-			m = live_name(a);
-		}
-		if (m == NULL) {
-			errno = ESTALE;
-			return -1;
-		}
-		fd = backing_open(m->parent->fd, m->text, &stx);
-		if (fd == -1) {
-			if (errno == ENOENT || errno == ENOTDIR)
-				errno = ESTALE;
-			return -1;
-		}
-		if (!backing_same(&a->id, &stx)) {
-			close(fd);
-			errno = ESTALE;
-			return -1;
-		}
+	m = way_to(n);
+	if (m == NULL || strlen(m->text) > NAME_MAX) {
+		errno = ESTALE;
+		return -1;
+	}
+	a = m->node;
+	parent = m->parent;
+	memcpy(text, m->text, strlen(m->text) + 1);
+	a->holds++;
+	parent->holds++;
+	parent->users++; /* its descriptor stays */
+	pthread_mutex_unlock(&nodes.lock);
+	fd = backing_open(parent->fd, text, &stx);
+	if (fd == -1)
+		error = errno == ENOENT || errno == ENOTDIR ? ESTALE : errno;
+	else if (!backing_same(&a->id, &stx))
+		error = ESTALE;
+	pthread_mutex_lock(&nodes.lock);
+	parent->users--;
+	if (error == 0 && a->fd == -1) {
 		/* what is needed next must not be closed for this one */
 		n->users++;
 		set_fd(a, fd);
 		n->users--;
+		fd = -1;
+	} else if (error != 0 && a->fd == -1 &&
+	    (m = find_name(parent, text)) != NULL && m->node == a) {
+		rc = -1;
+	}
+	parent->holds--;
+	a->holds--;
+	condemn(parent);
+	condemn(a);
+	unlock_and_bury();
+	if (fd != -1)
+		close(fd);
+	pthread_mutex_lock(&nodes.lock);
+	errno = error;
+	return rc;
+}
+
+static int
+reopen(struct node *n)
+{
+	int i;
+
+	for (i = 0; n->fd == -1; i++) {
+		if (i == 2 * DEPTH_MAX) {
+			errno = ESTALE;
+			return -1;
+		}
+		if (reopen_one(n) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -517,7 +554,7 @@ reopen(struct node *n)
 int
 node_use(struct node *n)
 {
-	int fd = -1;
+	int fd = -1, saved;
 
 	if (n->view == VIEW_VIRTUAL) {
 		errno = EACCES;
@@ -532,7 +569,9 @@ node_use(struct node *n)
 			TAILQ_INSERT_TAIL(&nodes.lru, n, lru);
 		}
 	}
+	saved = errno;
 	pthread_mutex_unlock(&nodes.lock);
+	errno = saved;
 	return fd;
 }
 
@@ -545,6 +584,23 @@ node_done(struct node *n)
 	n->users--;
 	pthread_mutex_unlock(&nodes.lock);
 	errno = saved;
+}
+
+bool
+node_is_beneath(struct node *n, const struct node *top)
+{
+	struct name *m;
+	int i;
+
+	pthread_mutex_lock(&nodes.lock);
+	for (i = 0; n != top && n->fixed == NULL && i < DEPTH_MAX; i++) {
+		m = LIST_FIRST(&n->names);
+		if (m == NULL)
+			break;
+		n = m->parent;
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	return n == top;
 }
 
 /* Puts s before *start. -1 when it does not fit. */

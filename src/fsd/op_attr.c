@@ -15,35 +15,41 @@
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
 	    FUSE_SET_ATTR_MTIME_NOW)
 
+/* 0 or an error number; not of a directory of ours. */
+int
+node_stat(struct node *n, const struct handle *h, struct statx *stx)
+{
+	int fd, rc, saved;
+
+	if (h != NULL && h->fd != -1)
+		return backing_stat(h->fd, stx) == -1 ? errno : 0;
+	fd = node_use(n);
+	if (fd == -1)
+		return errno;
+	rc = backing_stat(fd, stx);
+	saved = errno;
+	node_done(n);
+	return rc == -1 ? saved : 0;
+}
+
 /* 0 or an error number. */
 int
 node_attr(struct node *n, const struct handle *h, struct stat *st)
 {
 	struct statx stx;
-	int fd, rc, saved;
+	int error;
 
 	if (n->view == VIEW_VIRTUAL) {
 		memset(st, 0, sizeof(*st));
 		st->st_mode = S_IFDIR | 0755;
 		st->st_nlink = 2;
-		st->st_ino = backing_ino(UINT64_MAX, (uintptr_t)n->fixed);
+		st->st_ino = backing_ino(UINT64_MAX, fixed_number(n->fixed));
 		return 0;
 	}
-	if (h != NULL && h->fd != -1) {
-		rc = backing_stat(h->fd, &stx);
-		saved = errno;
-	} else {
-		fd = node_use(n);
-		if (fd == -1)
-			return errno;
-		rc = backing_stat(fd, &stx);
-		saved = errno;
-		node_done(n);
-	}
-	if (rc == -1)
-		return saved;
-	backing_attr(st, &stx);
-	return 0;
+	error = node_stat(n, h, &stx);
+	if (error == 0)
+		backing_attr(st, &stx);
+	return error;
 }
 
 static void
@@ -65,6 +71,7 @@ void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
+	struct handle *h;
 	struct ruling r;
 
 	ruling_init(&r);
@@ -77,7 +84,11 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		}
 		record_done(req, EV_FILE_STAT, &r, NULL);
 	}
-	reply_attr(req, n, fi != NULL ? handle_of(fi) : NULL);
+	h = fi != NULL ? handle_of(fi) : NULL;
+	if (device_form() == DEVICE_STATX)
+		reply_statx(req, n, h);
+	else
+		reply_attr(req, n, h);
 }
 
 static int
@@ -152,13 +163,11 @@ static const struct change {
 	int what;
 	enum file_op op;
 	enum event_type event;
-	bool recorded;
 } changes[] = {
-	{ FUSE_SET_ATTR_MODE, FILE_OP_CHMOD, EV_FILE_CHMOD, true },
-	{ FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID, FILE_OP_CHOWN, EV_FILE_CHOWN,
-	    true },
-	{ FUSE_SET_ATTR_SIZE, FILE_OP_WRITE, EV_FILE_TRUNCATE, true },
-	{ SET_TIMES, FILE_OP_WRITE, EV_FILE_WRITE, false },
+	{ FUSE_SET_ATTR_MODE, FILE_OP_CHMOD, EV_FILE_CHMOD },
+	{ FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID, FILE_OP_CHOWN, EV_FILE_CHOWN },
+	{ FUSE_SET_ATTR_SIZE, FILE_OP_WRITE, EV_FILE_TRUNCATE },
+	{ SET_TIMES, FILE_OP_WRITE, EV_FILE_UTIMES },
 };
 
 #define NCHANGES (sizeof(changes) / sizeof(changes[0]))
@@ -183,28 +192,61 @@ changes_denied(fuse_req_t req, struct node *n, const struct stat *st, int what)
 	return false;
 }
 
+/* The new values that were given, chained in x. NULL when there are none. */
+static const struct extra *
+change_values(struct extra x[2], enum event_type event, const struct stat *st,
+    int what)
+{
+	const struct {
+		enum event_type event;
+		int bit;
+		enum event_field field;
+		uint64_t num;
+	} values[] = {
+		{ EV_FILE_CHMOD, FUSE_SET_ATTR_MODE, EVF_MODE,
+		    st->st_mode & 07777 },
+		{ EV_FILE_CHOWN, FUSE_SET_ATTR_UID, EVF_OWNER, st->st_uid },
+		{ EV_FILE_CHOWN, FUSE_SET_ATTR_GID, EVF_GROUP, st->st_gid },
+		{ EV_FILE_TRUNCATE, FUSE_SET_ATTR_SIZE, EVF_SIZE,
+		    (uint64_t)st->st_size },
+		{ EV_FILE_UTIMES, FUSE_SET_ATTR_ATIME, EVF_ATIME,
+		    (uint64_t)st->st_atim.tv_sec },
+		{ EV_FILE_UTIMES, FUSE_SET_ATTR_MTIME, EVF_MTIME,
+		    (uint64_t)st->st_mtim.tv_sec },
+	};
+	const struct extra *first = NULL;
+	size_t i, n = 0;
+
+	if ((what & FUSE_SET_ATTR_ATIME_NOW) != 0)
+		what &= ~FUSE_SET_ATTR_ATIME;
+	if ((what & FUSE_SET_ATTR_MTIME_NOW) != 0)
+		what &= ~FUSE_SET_ATTR_MTIME;
+	for (i = 0; i < sizeof(values) / sizeof(values[0]) && n < 2; i++) {
+		if (values[i].event != event || (what & values[i].bit) == 0)
+			continue;
+		x[n].field = values[i].field;
+		x[n].str = NULL;
+		x[n].num = values[i].num;
+		x[n].next = first;
+		first = &x[n++];
+	}
+	return first;
+}
+
 static void
 record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 {
 	struct ruling r;
-	struct extra x;
+	struct extra x[2];
 	size_t i;
 
 	for (i = 0; i < NCHANGES; i++) {
-		if ((what & changes[i].what) == 0 || !changes[i].recorded)
+		if ((what & changes[i].what) == 0)
 			continue;
 		ruling_init(&r);
 		ask_node(&r, changes[i].op, n);
-		x.field = EVF_MODE;
-		x.str = NULL;
-		x.next = NULL;
-		x.num = st->st_mode & 07777;
-		if (changes[i].event == EV_FILE_TRUNCATE) {
-			x.field = EVF_SIZE;
-			x.num = (uint64_t)st->st_size;
-		}
 		record_done(req, changes[i].event, &r,
-		    changes[i].event == EV_FILE_CHOWN ? NULL : &x);
+		    change_values(x, changes[i].event, st, what));
 	}
 }
 

@@ -3,6 +3,8 @@
  * Bytes of open files. The opening was decided; here they are moved and
  * counted, through the handle's own descriptor.
  */
+#include <sys/uio.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,6 +36,19 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	free(data);
 }
 
+/* The flags are those of the caller's descriptor at this moment; what a
+ * mapping wrote has its place, whatever they are. */
+static ssize_t
+write_some(int fd, const char *data, size_t size, off_t off,
+    const struct fuse_file_info *fi)
+{
+	struct iovec iov = { (void *)(uintptr_t)data, size };
+
+	if ((fi->flags & O_APPEND) != 0 && !fi->writepage)
+		return pwritev2(fd, &iov, 1, off, RWF_APPEND);
+	return pwrite(fd, data, size, off);
+}
+
 void
 op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
     off_t off, struct fuse_file_info *fi)
@@ -44,7 +59,8 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 
 	(void)ino;
 	while (done < size) {
-		n = pwrite(h->fd, data + done, size - done, off + (off_t)done);
+		n = write_some(h->fd, data + done, size - done,
+		    off + (off_t)done, fi);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && done == 0) {
@@ -75,10 +91,13 @@ void
 op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
     struct fuse_file_info *fi)
 {
+	struct handle *h = handle_of(fi);
 	int rc;
 
 	(void)ino;
-	rc = fallocate(handle_of(fi)->fd, mode, off, len);
+	rc = fallocate(h->fd, mode, off, len);
+	if (rc == 0)
+		atomic_fetch_add(&h->nallocated, (uint64_t)len);
 	reply_error(req, rc == -1 ? errno : 0);
 }
 

@@ -253,6 +253,26 @@ item_at(struct handle *h, off_t off, struct item *it)
 	return 1;
 }
 
+/* Looks up an entry on its way. Says false when that is left to later. */
+static bool
+list_enter(fuse_req_t req, struct handle *h, const struct item *it,
+    struct fuse_entry_param *e)
+{
+	struct claim c;
+	int error;
+
+	if (strcmp(it->text, ".") == 0 || strcmp(it->text, "..") == 0)
+		return false;
+	/* another file system may not answer, and a listing must not wait */
+	if (it->type == DT_DIR && h->dir != NULL &&
+	    backing_is_mount(dirfd(h->dir), it->text))
+		return false;
+	claim_one(&c, CLAIM_LOOK, h->node, it->text);
+	error = lookup_child(req, h->node, it->text, e, true);
+	claim_end(&c);
+	return error == 0;
+}
+
 /* Puts one entry; its size, more than left when it does not fit. */
 static size_t
 put_item(fuse_req_t req, struct handle *h, const struct item *it, char *buf,
@@ -273,8 +293,7 @@ put_item(fuse_req_t req, struct handle *h, const struct item *it, char *buf,
 	need = fuse_add_direntry_plus(req, NULL, 0, it->text, &e, it->next);
 	if (need > left)
 		return need;
-	if (strcmp(it->text, ".") != 0 && strcmp(it->text, "..") != 0 &&
-	    lookup_child(req, h->node, it->text, &e, true) != 0) {
+	if (!list_enter(req, h, it, &e)) {
 		/* listed, but not entered */
 		memset(&e, 0, sizeof(e));
 		e.attr = st;
@@ -295,7 +314,6 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 		reply_error(req, ENOMEM);
 		return;
 	}
-	pthread_rwlock_rdlock(&tree_lock);
 	pthread_mutex_lock(&h->lock);
 	while ((rc = item_at(h, off, &it)) == 1) {
 		n = put_item(req, h, &it, buf + used, size - used, plus);
@@ -307,7 +325,6 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 		h->dir_off = off;
 	}
 	pthread_mutex_unlock(&h->lock);
-	pthread_rwlock_unlock(&tree_lock);
 	if (rc == -1 && used == 0)
 		reply_error(req, errno);
 	else

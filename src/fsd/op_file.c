@@ -12,12 +12,15 @@
 #include "fsd.h"
 
 /* Flags that mean something to the kernel's side only, or nothing here: its
- * pages need not be aligned, and creation is our own step. */
+ * pages need not be aligned, creation is our own step, and each write says
+ * whether it appends. */
 #define OPEN_STRIP                                                             \
-	(O_CREAT | O_EXCL | O_DIRECT | O_NOFOLLOW | O_NOATIME | O_ASYNC |      \
-	    O_NONBLOCK)
+	(O_CREAT | O_EXCL | O_DIRECT | O_NOFOLLOW | O_ASYNC | O_NONBLOCK |     \
+	    O_APPEND)
 /* the kernel marks an open for execution so, linux/fs.h */
 #define OPEN_FMODE_EXEC 0x20
+/* what a file without a name is called where it is decided and recorded */
+#define UNNAMED "#tmpfile"
 
 /* Takes fd. 0, or an error number. */
 static int
@@ -40,18 +43,44 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	return 0;
 }
 
-static int
-open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi)
+/* Does opening it with these flags make it empty? */
+static bool
+is_emptied(int path_fd, int flags)
 {
-	int fd, path_fd, saved;
+	struct statx stx;
+
+	return (flags & O_TRUNC) != 0 && backing_stat(path_fd, &stx) == 0 &&
+	    stx.stx_size > 0;
+}
+
+static void
+record_open(fuse_req_t req, const struct ruling *r, bool emptied)
+{
+	struct extra x = { EVF_SIZE, NULL, 0, NULL };
+
+	record_done(req, EV_FILE_OPEN, r, NULL);
+	if (emptied)
+		record_done(req, EV_FILE_TRUNCATE, r, &x);
+}
+
+/* 0 or an error number. */
+static int
+open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
+    bool *emptied)
+{
+	int fd, flags, path_fd, saved;
 
 	if (n->type != S_IFREG)
 		return EACCES; /* no device or socket of the host */
 	path_fd = node_use(n);
 	if (path_fd == -1)
 		return errno;
-	fd = backing_reopen(path_fd,
-	    fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC));
+	*emptied = is_emptied(path_fd, fi->flags);
+	flags = fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC);
+	fd = backing_reopen(path_fd, flags);
+	/* of a file that may only grow, chattr(1) */
+	if (fd == -1 && errno == EPERM && (fi->flags & O_APPEND) != 0)
+		fd = backing_reopen(path_fd, flags | O_APPEND);
 	saved = errno;
 	node_done(n);
 	return fd == -1 ? saved : open_handle(req, n, fd, fi);
@@ -62,6 +91,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
 	struct ruling r;
+	bool emptied = false;
 	int error;
 
 	ruling_init(&r);
@@ -70,12 +100,12 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_error(req, EACCES);
 		return;
 	}
-	error = open_node(req, n, fi);
+	error = open_node(req, n, fi, &emptied);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
 	}
-	record_done(req, EV_FILE_OPEN, &r, NULL);
+	record_open(req, &r, emptied);
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_free(handle_of(fi));
 }
@@ -94,7 +124,7 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 	fd = openat(pfd, text,
 	    (fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC | O_TRUNC)) | O_CREAT |
 		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-	    mode & MODE_FILE);
+	    masked_mode(req, pfd, mode) & MODE_FILE);
 	saved = errno;
 	node_done(parent);
 	if (fd == -1)
@@ -114,7 +144,8 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 /* The name came to be meanwhile, and the caller did not ask for a new one. */
 static int
 create_existing(fuse_req_t req, struct node *parent, const char *text,
-    struct ruling *r, struct fuse_file_info *fi, struct fuse_entry_param *e)
+    struct ruling *r, struct fuse_file_info *fi, struct fuse_entry_param *e,
+    bool *emptied)
 {
 	int error;
 
@@ -126,7 +157,7 @@ create_existing(fuse_req_t req, struct node *parent, const char *text,
 	if (ruling_denies(r))
 		error = EACCES;
 	else
-		error = open_node(req, node_of(e->ino), fi);
+		error = open_node(req, node_of(e->ino), fi, emptied);
 	if (error != 0)
 		node_forget(node_of(e->ino), 1);
 	return error;
@@ -143,32 +174,112 @@ ask_create(struct ruling *r, struct node *parent, const char *text, int flags)
 	ask_child(r, FILE_OP_OPEN, parent, text);
 }
 
+/* Makes a file without a name and opens it. 0 or an error number. */
+static int
+create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
+    struct fuse_file_info *fi, struct fuse_entry_param *e)
+{
+	struct statx stx;
+	struct node *n;
+	int error, fd, path_fd, pfd, saved;
+
+	pfd = node_use(parent);
+	if (pfd == -1)
+		return errno;
+	fd = openat(pfd, ".",
+	    (fi->flags & (O_ACCMODE | O_EXCL)) | O_TMPFILE | O_CLOEXEC,
+	    masked_mode(req, pfd, mode) & MODE_FILE);
+	saved = errno;
+	node_done(parent);
+	if (fd == -1)
+		return saved;
+	path_fd = backing_reopen(fd, O_PATH);
+	if (path_fd == -1 || backing_stat(fd, &stx) == -1) {
+		error = errno;
+		if (path_fd != -1)
+			close(path_fd);
+		close(fd);
+		return error;
+	}
+	n = node_enter_unnamed(parent, UNNAMED, path_fd, &stx);
+	if (n == NULL) {
+		close(fd);
+		return ENOMEM;
+	}
+	memset(e, 0, sizeof(*e));
+	backing_attr(&e->attr, &stx);
+	entry_times(n, e);
+	error = open_handle(req, n, fd, fi);
+	if (error != 0)
+		node_forget(n, 1);
+	return error;
+}
+
+/* A file that gets a name later, or never, open(2): O_TMPFILE. */
+static void
+op_tmpfile(fuse_req_t req, struct node *parent, mode_t mode,
+    struct fuse_file_info *fi)
+{
+	struct fuse_entry_param e;
+	struct claim c;
+	struct ruling r;
+	int error = EACCES;
+
+	ruling_init(&r);
+	claim_one(&c, CLAIM_MAKE, parent, UNNAMED);
+	ask_create(&r, parent, UNNAMED, fi->flags);
+	if (!ruling_denies(&r))
+		error = create_unnamed(req, parent, mode, fi, &e);
+	claim_end(&c);
+	if (record_denied(req, EV_FILE_CREATE, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	record_done(req, EV_FILE_CREATE, &r, NULL);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		handle_free(handle_of(fi));
+		node_forget(node_of(e.ino), 1);
+	}
+}
+
 void
 op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
     struct fuse_file_info *fi)
 {
 	struct node *parent = node_of(ino);
 	struct fuse_entry_param e;
+	struct claim c;
 	enum event_type event = EV_FILE_CREATE;
 	struct ruling r;
-	bool made = false;
+	bool made = false, emptied = false;
 	int error = EACCES;
 
+	if (device_form() == DEVICE_TMPFILE) {
+		op_tmpfile(req, parent, mode, fi);
+		return;
+	}
 	ruling_init(&r);
-	pthread_rwlock_rdlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_create(&r, parent, text, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_file(req, parent, text, mode, fi, &e, &made);
 	if (error == EEXIST && !made && (fi->flags & O_EXCL) == 0) {
 		event = EV_FILE_OPEN;
-		error = create_existing(req, parent, text, &r, fi, &e);
+		error = create_existing(req, parent, text, &r, fi, &e,
+		    &emptied);
 	}
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;
 	}
-	if (error == 0 || made)
+	if (event == EV_FILE_OPEN && error == 0)
+		record_open(req, &r, emptied);
+	else if (error == 0 || made)
 		record_done(req, event, &r, NULL);
 	if (error != 0) {
 		reply_error(req, error);

@@ -19,15 +19,17 @@ struct making {
 };
 
 static int
-make_one(int pfd, const char *text, const struct making *k)
+make_one(fuse_req_t req, int pfd, const char *text, const struct making *k)
 {
+	mode_t mode = masked_mode(req, pfd, k->mode);
+
 	switch (k->mode & S_IFMT) {
 	case S_IFDIR:
-		return mkdirat(pfd, text, k->mode & MODE_DIR);
+		return mkdirat(pfd, text, mode & MODE_DIR);
 	case S_IFLNK:
 		return symlinkat(k->target, pfd, text);
 	default:
-		return mknodat(pfd, text, k->mode, 0);
+		return mknodat(pfd, text, mode, 0);
 	}
 }
 
@@ -42,7 +44,7 @@ make_entry(fuse_req_t req, struct node *parent, const char *text,
 	pfd = node_use(parent);
 	if (pfd == -1)
 		return errno;
-	rc = make_one(pfd, text, k);
+	rc = make_one(req, pfd, text, k);
 	saved = errno;
 	node_done(parent);
 	*made = rc == 0;
@@ -54,19 +56,20 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 {
 	struct node *parent = node_of(ino);
 	struct fuse_entry_param e;
+	struct claim c;
 	struct extra x = { EVF_TARGET, k->target, 0, NULL };
 	struct ruling r;
 	bool made = false;
 	int error;
 
 	ruling_init(&r);
-	pthread_rwlock_rdlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_child(&r, k->op, parent, text);
 	if (ruling_denies(&r))
 		error = EACCES;
 	else
 		error = make_entry(req, parent, text, k, &e, &made);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, k->event, &r)) {
 		reply_error(req, EACCES);
 		return;
@@ -150,6 +153,23 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 	ask_use(r, n->type, parent->view, path, (size_t)len);
 }
 
+/* As the kernel does it where fs.protected_hardlinks is on: who may not write
+ * a file must not give it names that keep it, proc_sys_fs(5). */
+static bool
+may_get_name(int fd)
+{
+	struct statx stx;
+	const unsigned as_group = S_ISGID | S_IXGRP;
+
+	if (backing_stat(fd, &stx) == -1)
+		return false;
+	if (stx.stx_uid == fsd.uid || fsd.uid == 0)
+		return true;
+	return S_ISREG(stx.stx_mode) && (stx.stx_mode & S_ISUID) == 0 &&
+	    (stx.stx_mode & as_group) != as_group &&
+	    faccessat(fd, "", R_OK | W_OK, AT_EMPTY_PATH) == 0;
+}
+
 static int
 link_entry(fuse_req_t req, struct node *n, struct node *parent,
     const char *text, struct fuse_entry_param *e, bool *made)
@@ -162,7 +182,10 @@ link_entry(fuse_req_t req, struct node *n, struct node *parent,
 		return errno;
 	pfd = node_use(parent);
 	saved = errno;
-	if (pfd != -1) {
+	if (pfd != -1 && !may_get_name(fd)) {
+		saved = EPERM;
+		node_done(parent);
+	} else if (pfd != -1) {
 		backing_name(name, fd);
 		rc = linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW);
 		saved = errno;
@@ -182,19 +205,20 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	struct node *n = node_of(ino), *parent = node_of(newparent);
 	char old[AGENTSH_PATH_MAX + 1], path[AGENTSH_PATH_MAX + 1];
 	struct fuse_entry_param e;
+	struct claim c;
 	struct extra x = { EVF_TO_PATH, path, 0, NULL };
 	struct ruling r;
 	bool made = false;
 	int error = 0;
 
 	ruling_init(&r);
-	pthread_rwlock_wrlock(&tree_lock);
+	claim_one(&c, CLAIM_MAKE, parent, text);
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
 	else if (!ruling_denies(&r))
 		error = link_entry(req, n, parent, text, &e, &made);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (node_path(n, old) == -1)
 		old[0] = '\0';
 	if (record_denied_pair(req, EV_FILE_LINK, &r, FILE_OP_LINK, old,
@@ -243,15 +267,16 @@ op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
     enum event_type event, int flags)
 {
 	struct node *parent = node_of(ino);
+	struct claim c;
 	struct ruling r;
 	int error = 0;
 
 	ruling_init(&r);
-	pthread_rwlock_wrlock(&tree_lock);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_child(&r, op, parent, text);
 	if (!ruling_denies(&r))
 		error = remove_entry(parent, text, flags);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;

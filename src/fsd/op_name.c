@@ -183,11 +183,12 @@ void
 op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 {
 	struct fuse_entry_param e;
+	struct claim c;
 	int error;
 
-	pthread_rwlock_rdlock(&tree_lock);
+	claim_one(&c, CLAIM_LOOK, node_of(parent), text);
 	error = lookup_child(req, node_of(parent), text, &e, false);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (error != 0)
 		reply_error(req, error);
 	else if (fuse_reply_entry(req, &e) == -ENOENT)

@@ -2,8 +2,8 @@
 /*
  * Renames. A new name must not give more, or take more away, than the policy
  * does: what is denied at either end is not moved, and neither is a directory
- * with such a thing beneath it. The names are locked from the first look to
- * the last, so that nothing slips in between.
+ * with such a thing beneath it. The names, and what is made beneath them, are
+ * claimed from the first look to the last, so that nothing slips in between.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,27 +47,21 @@ struct walk {
 };
 
 static int
-end_init(struct end *e, struct node *parent, const char *text)
+end_open(struct end *e)
 {
 	struct statx stx;
 	int fd, len;
 
-	memset(e, 0, sizeof(*e));
-	e->parent = parent;
-	e->text = text;
-	e->fd = -1;
-	e->pfd = -1;
-	len = node_child_path(parent, text, e->path);
+	len = node_child_path(e->parent, e->text, e->path);
 	if (len == -1)
 		return -1;
 	e->len = (size_t)len;
-	e->pfd = node_use(parent);
+	e->pfd = node_use(e->parent);
 	if (e->pfd == -1)
 		return -1;
-	e->node = node_by_name(parent, text);
 	if (e->node != NULL)
 		e->fd = node_use(e->node);
-	fd = backing_open(e->pfd, text, &stx);
+	fd = backing_open(e->pfd, e->text, &stx);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	close(fd);
@@ -76,12 +70,71 @@ end_init(struct end *e, struct node *parent, const char *text)
 }
 
 static void
+end_init(struct end *e, struct node *parent, const char *text)
+{
+	memset(e, 0, sizeof(*e));
+	e->parent = parent;
+	e->text = text;
+	e->fd = -1;
+	e->pfd = -1;
+}
+
+/* Looks up what the kernel knows by the name, before it is claimed. */
+static void
+end_aim(struct end *e, struct claim *c, size_t i)
+{
+	e->node = node_by_name(e->parent, e->text);
+	c->name[i].parent = e->parent;
+	c->name[i].text = e->text;
+	c->tree[i] = e->node != NULL && e->node->type == S_IFDIR ? e->node :
+								   NULL;
+}
+
+static void
+end_unaim(struct end *e)
+{
+	if (e->node != NULL)
+		node_release(e->node, false);
+	e->node = NULL;
+}
+
+/* Is it still the same, now that it is claimed? */
+static bool
+end_holds(const struct end *e)
+{
+	struct node *n;
+
+	n = node_by_name(e->parent, e->text);
+	if (n != NULL)
+		node_release(n, false);
+	return n == e->node;
+}
+
+/* What is claimed must be known, and what is known may change until it is
+ * claimed. */
+static void
+claim_ends(struct claim *c, struct end *from, struct end *to)
+{
+	for (;;) {
+		memset(c, 0, sizeof(*c));
+		c->kind = CLAIM_CHANGE;
+		end_aim(from, c, 0);
+		end_aim(to, c, 1);
+		claim_begin(c);
+		if (end_holds(from) && end_holds(to))
+			return;
+		claim_end(c);
+		end_unaim(from);
+		end_unaim(to);
+	}
+}
+
+static void
 end_done(struct end *e)
 {
 	if (e->fd != -1)
 		node_done(e->node);
-	if (e->node != NULL)
-		node_release(e->node, false);
+	end_unaim(e);
 	if (e->pfd != -1)
 		node_done(e->parent);
 }
@@ -239,6 +292,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
     const char *new, unsigned flags)
 {
 	struct end from, to;
+	struct claim c;
 	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
 	struct ruling r;
 	int error;
@@ -248,15 +302,17 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 		return;
 	}
 	ruling_init(&r);
-	pthread_rwlock_wrlock(&tree_lock);
-	error = end_init(&from, node_of(ino), old) == -1 ? errno : 0;
-	if (end_init(&to, node_of(newino), new) == -1 && error == 0)
+	end_init(&from, node_of(ino), old);
+	end_init(&to, node_of(newino), new);
+	claim_ends(&c, &from, &to);
+	error = end_open(&from) == -1 ? errno : 0;
+	if (end_open(&to) == -1 && error == 0)
 		error = errno;
 	if (error == 0)
 		error = rename_ends(&r, &from, &to, flags);
 	end_done(&to);
 	end_done(&from);
-	pthread_rwlock_unlock(&tree_lock);
+	claim_end(&c);
 	if (r.decision != DECISION_MAX &&
 	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
 		from.path, to.path)) {

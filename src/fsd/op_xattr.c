@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended attributes, of the "user." space only: the others are the host's
- * security labels, capabilities and access lists. The calls have no form for a
- * path descriptor; its entry in /proc leads to the object itself.
+ * Extended attributes, of the "user." space and access lists: the others are
+ * the host's security labels and capabilities. An access list is part of the
+ * mode, and decided as such. The calls have no form for a path descriptor; its
+ * entry in /proc leads to the object itself.
  */
 #include <sys/xattr.h>
 
@@ -14,6 +15,8 @@
 #include "fsd.h"
 
 #define XATTR_PREFIX "user."
+#define XATTR_ACL_ACCESS "system.posix_acl_access"
+#define XATTR_ACL_DEFAULT "system.posix_acl_default"
 #define XATTR_LIST_MAX 65536
 #define XATTR_VALUE_MAX 65536
 
@@ -21,6 +24,26 @@ static bool
 is_ours(const char *name)
 {
 	return strncmp(name, XATTR_PREFIX, sizeof(XATTR_PREFIX) - 1) == 0;
+}
+
+static bool
+is_acl(const char *name)
+{
+	return strcmp(name, XATTR_ACL_ACCESS) == 0 ||
+	    strcmp(name, XATTR_ACL_DEFAULT) == 0;
+}
+
+mode_t
+masked_mode(fuse_req_t req, int dir_fd, mode_t mode)
+{
+	char path[32];
+
+	if ((mode & fuse_req_ctx(req)->umask) == 0)
+		return mode;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
+	if (getxattr(path, XATTR_ACL_DEFAULT, NULL, 0) > 0)
+		return mode;
+	return mode & ~fuse_req_ctx(req)->umask;
 }
 
 /* The path by which a node's attributes are reached, until node_done. */
@@ -46,7 +69,7 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	int saved;
 
 	/* the kernel itself asks for capabilities at every write */
-	if (!is_ours(name) || n->view == VIEW_VIRTUAL) {
+	if ((!is_ours(name) && !is_acl(name)) || n->view == VIEW_VIRTUAL) {
 		reply_error(req, EOPNOTSUPP);
 		return;
 	}
@@ -84,7 +107,7 @@ keep_ours(char *list, size_t len)
 
 	while (at < len) {
 		one = strnlen(list + at, len - at - 1) + 1;
-		if (is_ours(list + at)) {
+		if (is_ours(list + at) || is_acl(list + at)) {
 			memmove(list + kept, list + at, one);
 			kept += one;
 		}
@@ -134,23 +157,32 @@ op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	free(names);
 }
 
-/* Asks for a write. Says true when it has answered with a refusal. */
-static bool
-is_refused(fuse_req_t req, struct node *n, const char *name)
+/* The mode follows an access list, and the kernel does not know. */
+static void
+changed(fuse_req_t req, fuse_ino_t ino, enum event_type event,
+    const struct ruling *r, const struct extra *x)
 {
-	struct ruling r;
+	record_done(req, event, r, x);
+	if (is_acl(x->str))
+		fuse_lowlevel_notify_inval_inode(fsd.session, ino, -1, 0);
+}
 
+/* Asks for a write, or a change of the mode. Says true when it has answered with a refusal. */
+static bool
+is_refused(fuse_req_t req, struct node *n, enum event_type event,
+    const char *name, struct ruling *r)
+{
 	if (n->view == VIEW_VIRTUAL) {
 		reply_error(req, EACCES);
 		return true;
 	}
-	ruling_init(&r);
-	ask_node(&r, FILE_OP_WRITE, n);
-	if (record_denied(req, EV_FILE_WRITE, &r)) {
+	ruling_init(r);
+	ask_node(r, is_acl(name) ? FILE_OP_CHMOD : FILE_OP_WRITE, n);
+	if (record_denied(req, event, r)) {
 		reply_error(req, EACCES);
 		return true;
 	}
-	if (!is_ours(name)) {
+	if (!is_ours(name) && !is_acl(name)) {
 		reply_error(req, EOPNOTSUPP);
 		return true;
 	}
@@ -162,10 +194,12 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
     size_t size, int flags)
 {
 	struct node *n = node_of(ino);
+	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
+	struct ruling r;
 	char path[32];
 	int rc, saved;
 
-	if (is_refused(req, n, name))
+	if (is_refused(req, n, EV_XATTR_SET, name, &r))
 		return;
 	if (use_path(n, path) == -1) {
 		reply_error(req, errno);
@@ -174,6 +208,8 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 	rc = setxattr(path, name, value, size, flags);
 	saved = errno;
 	node_done(n);
+	if (rc == 0)
+		changed(req, ino, EV_XATTR_SET, &r, &x);
 	reply_error(req, rc == -1 ? saved : 0);
 }
 
@@ -181,10 +217,12 @@ void
 op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct node *n = node_of(ino);
+	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
+	struct ruling r;
 	char path[32];
 	int rc, saved;
 
-	if (is_refused(req, n, name))
+	if (is_refused(req, n, EV_XATTR_REMOVE, name, &r))
 		return;
 	if (use_path(n, path) == -1) {
 		reply_error(req, errno);
@@ -193,5 +231,7 @@ op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	rc = removexattr(path, name);
 	saved = errno;
 	node_done(n);
+	if (rc == 0)
+		changed(req, ino, EV_XATTR_REMOVE, &r, &x);
 	reply_error(req, rc == -1 ? saved : 0);
 }

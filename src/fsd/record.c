@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fsd.h"
+#include "fnv.h"
 #include "log.h"
 #include "template.h"
 
@@ -38,15 +39,16 @@ mix(uint64_t h, const void *data, size_t len)
 	const unsigned char *p = data;
 
 	while (len-- > 0) {
-		h = (h ^ *p++) * 0x100000001b3U;
+		h = fnv_step(h, *p++);
 		h ^= h >> 29;
 	}
 	return h;
 }
 
-/* Was the same said a short time ago? */
+/* Was the same said a short time ago, but for numbers? */
 static bool
-is_repeat(const struct actor *a, enum event_type type, const struct ruling *r)
+is_repeat(const struct actor *a, enum event_type type, const struct ruling *r,
+    const struct extra *x)
 {
 	uint64_t h;
 	bool same;
@@ -55,6 +57,10 @@ is_repeat(const struct actor *a, enum event_type type, const struct ruling *r)
 	h = mix(h, &type, sizeof(type));
 	h = mix(h, &r->op, sizeof(r->op));
 	h = mix(h, r->path, strlen(r->path));
+	for (; x != NULL; x = x->next) {
+		if (x->str != NULL)
+			h = mix(h, x->str, strlen(x->str) + 1);
+	}
 	pthread_mutex_lock(&record.lock);
 	same = record.recent[h % RECORD_RECENT] == h;
 	record.recent[h % RECORD_RECENT] = h;
@@ -68,6 +74,14 @@ is_noise(enum event_type type)
 {
 	return type == EV_FILE_STAT || type == EV_FILE_ACCESS ||
 	    type == EV_SYMLINK_READ;
+}
+
+/* What programs do to a file again and again, and once tells as much. */
+static bool
+is_batched(enum event_type type)
+{
+	return type == EV_FILE_UTIMES || type == EV_XATTR_SET ||
+	    type == EV_XATTR_REMOVE;
 }
 
 static void
@@ -112,7 +126,7 @@ denied(fuse_req_t req, enum event_type type, const struct ruling *r,
 	if (!ruling_denies(r))
 		return false;
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
-	if (!is_noise(type) || !is_repeat(&a, type, r))
+	if (!is_noise(type) || !is_repeat(&a, type, r, x))
 		emit(&a, type, r, x);
 	return true;
 }
@@ -151,7 +165,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	    (r->view != VIEW_WORKSPACE || is_noise(type)))
 		return;
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
-	if (is_noise(type) && is_repeat(&a, type, r))
+	if ((is_noise(type) || is_batched(type)) && is_repeat(&a, type, r, x))
 		return;
 	emit(&a, type, r, x);
 }
@@ -183,4 +197,5 @@ record_bytes(struct handle *h)
 {
 	record_count(h, EV_FILE_READ, FILE_OP_READ, &h->nread);
 	record_count(h, EV_FILE_WRITE, FILE_OP_WRITE, &h->nwritten);
+	record_count(h, EV_FILE_ALLOCATE, FILE_OP_WRITE, &h->nallocated);
 }

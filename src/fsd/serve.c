@@ -3,6 +3,8 @@
  * The FUSE session: the table of operations and the threads that serve them.
  * Requests come from the kernel, on behalf of hostile processes; the device
  * was opened and mounted elsewhere. The end of the device is the end of us.
+ * There is always a thread that waits for the next request, up to a bound: what
+ * the host does not answer stalls those who asked for it, and not the session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +17,18 @@
 #include "fsd.h"
 #include "log.h"
 
-#define SERVE_THREADS 4
+#define SERVE_THREADS 4		 /* to begin with */
+#define SERVE_THREADS_MAX 64	 /* each may wait for a host that is slow */
+#define SERVE_IDLE_MAX 8	 /* more than these end */
+#define SERVE_BACKGROUND_MAX 256 /* reads ahead that may be on their way */
 #define SERVE_WRITE_MAX (1024 * 1024)
 
-pthread_rwlock_t tree_lock = PTHREAD_RWLOCK_INITIALIZER;
+static struct {
+	pthread_mutex_t lock;
+	unsigned threads;
+	unsigned idle; /* of these, waiting for a request */
+	bool warned;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* what the kernel offers is taken where it is here, and nothing else is */
 static const unsigned wanted[] = {
@@ -30,6 +40,7 @@ static const unsigned wanted[] = {
 	FUSE_CAP_AUTO_INVAL_DATA,
 	FUSE_CAP_ASYNC_DIO,
 	FUSE_CAP_HANDLE_KILLPRIV,
+	FUSE_CAP_DONT_MASK,
 };
 
 static void
@@ -45,6 +56,9 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	if (!image_audits_files(&fsd.image))
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = SERVE_WRITE_MAX;
+	/* a read ahead that hangs must not keep others from being asked for */
+	conn->max_background = SERVE_BACKGROUND_MAX;
+	conn->congestion_threshold = SERVE_BACKGROUND_MAX;
 	conn->time_gran = 1;
 	fsd.init_done = true;
 }
@@ -93,29 +107,107 @@ reply_error(fuse_req_t req, int error)
 	return fuse_reply_err(req, error);
 }
 
-/* One request. 0, or -1 when the device is at its end. */
+static void *serve_thread(void *);
+
+/* Starts one thread; it is counted already. 0 or an error number. */
 static int
-serve_one(struct fuse_buf *buf)
+start_thread(void)
+{
+	pthread_attr_t pa;
+	pthread_t t;
+	sigset_t all, old;
+	int rc;
+
+	/* signals are the main thread's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&pa);
+	pthread_attr_setdetachstate(&pa, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&pa, 512 * 1024);
+	rc = pthread_create(&t, &pa, serve_thread, NULL);
+	pthread_attr_destroy(&pa);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+/* A request came to this thread: somebody must wait for the next one, as this
+ * one may take long. */
+static void
+pool_busy(void)
+{
+	bool grow;
+	int rc;
+
+	pthread_mutex_lock(&pool.lock);
+	pool.idle--;
+	grow = pool.idle == 0 && pool.threads < SERVE_THREADS_MAX;
+	if (grow) {
+		pool.threads++;
+		pool.idle++;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (!grow)
+		return;
+	rc = start_thread();
+	if (rc == 0)
+		return;
+	pthread_mutex_lock(&pool.lock);
+	pool.threads--;
+	pool.idle--;
+	if (!pool.warned)
+		log_warnx("no more threads: %s", strerror(rc));
+	pool.warned = true;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+/* The request is answered. Says false when the thread is one too many. */
+static bool
+pool_idle(void)
+{
+	bool stay;
+
+	pthread_mutex_lock(&pool.lock);
+	stay = pool.idle < SERVE_IDLE_MAX;
+	if (stay)
+		pool.idle++;
+	else
+		pool.threads--;
+	pthread_mutex_unlock(&pool.lock);
+	return stay;
+}
+
+/* Waits for a request. 1, 0 when there was none, -1 at the device's end. */
+static int
+serve_wait(struct fuse_buf *buf)
 {
 	int n;
 
 	n = fuse_session_receive_buf(fsd.session, buf);
 	if (n == -EINTR || n == -EAGAIN)
 		return 0;
-	if (n <= 0)
-		return -1;
-	fuse_session_process_buf(fsd.session, buf);
-	return 0;
+	return n <= 0 ? -1 : 1;
 }
 
 static void *
 serve_thread(void *arg)
 {
 	struct fuse_buf buf = { 0 };
+	int rc = 0;
 
 	(void)arg;
-	while (!fuse_session_exited(fsd.session) && serve_one(&buf) == 0)
-		;
+	while (!fuse_session_exited(fsd.session)) {
+		rc = serve_wait(&buf);
+		if (rc == -1)
+			break;
+		if (rc == 0)
+			continue;
+		pool_busy();
+		fuse_session_process_buf(fsd.session, &buf);
+		if (!pool_idle()) {
+			free(buf.mem);
+			return NULL;
+		}
+	}
 	/* the session's root is gone, and so is all that we are for */
 	log_debug("the device is closed");
 	_exit(0);
@@ -124,21 +216,13 @@ serve_thread(void *arg)
 static int
 start_threads(void)
 {
-	pthread_attr_t pa;
-	pthread_t t;
-	sigset_t all, old;
 	int i, rc = 0;
 
-	/* signals are the main thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&pa);
-	pthread_attr_setdetachstate(&pa, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&pa, 512 * 1024);
+	/* nobody serves yet */
+	pool.threads = SERVE_THREADS;
+	pool.idle = SERVE_THREADS;
 	for (i = 0; i < SERVE_THREADS && rc == 0; i++)
-		rc = pthread_create(&t, &pa, serve_thread, NULL);
-	pthread_attr_destroy(&pa);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+		rc = start_thread();
 	errno = rc;
 	return rc == 0 ? 0 : -1;
 }
@@ -162,8 +246,11 @@ serve_start(int device_fd)
 	if (device_attach(fsd.session, device_fd) == -1)
 		return -1;
 	/* the kernel sent INIT at the mount, before anything else */
-	while (rc == 0 && !fsd.init_done)
-		rc = serve_one(&buf);
+	while (rc != -1 && !fsd.init_done) {
+		rc = serve_wait(&buf);
+		if (rc == 1)
+			fuse_session_process_buf(fsd.session, &buf);
+	}
 	free(buf.mem);
 	return rc == -1 ? -1 : start_threads();
 }

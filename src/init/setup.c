@@ -11,7 +11,6 @@
 
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 
@@ -22,31 +21,11 @@
 #include <unistd.h>
 
 #include "init.h"
+#include "landlock.h"
 #include "log.h"
 #include "path.h"
 
-#ifndef LANDLOCK_SCOPE_SIGNAL
-#define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
-#define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
-#endif
-
 #define SETUP_CAPS 64 /* the kernel's capabilities are 64 bits */
-
-/* landlock(7), with the members up to ABI 6 whatever the headers have. */
-struct setup_ruleset {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net;
-	uint64_t scoped;
-};
-
-static int
-setup_landlock_abi(void)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
-
-	return abi < 0 ? 0 : (int)abi;
-}
 
 /*
  * One more layer. Every layer forbids to move or link files between
@@ -55,30 +34,20 @@ setup_landlock_abi(void)
 static int
 setup_layer(uint64_t access_fs, uint64_t scoped, int abi)
 {
-	struct setup_ruleset rs = { .handled_access_fs = access_fs };
-	struct landlock_path_beneath_attr beneath = { 0 };
-	size_t size = sizeof(rs.handled_access_fs);
 	int fd, root = -1, r = -1;
 
 	if (abi >= 2)
-		rs.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-	if (abi >= 6) {
-		rs.scoped = scoped;
-		size = sizeof(rs);
-	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
+		access_fs |= LANDLOCK_ACCESS_FS_REFER;
+	fd = landlock_ruleset(abi, access_fs, 0, scoped);
 	if (fd == -1)
 		return -1;
 	if (abi >= 2) {
 		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		beneath.allowed_access = LANDLOCK_ACCESS_FS_REFER;
-		beneath.parent_fd = root;
 		if (root == -1 ||
-		    syscall(SYS_landlock_add_rule, fd,
-			LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == -1)
+		    landlock_allow(fd, root, LANDLOCK_ACCESS_FS_REFER) == -1)
 			goto fail;
 	}
-	r = (int)syscall(SYS_landlock_restrict_self, fd, 0);
+	r = landlock_enter(fd);
 fail:
 	if (root != -1)
 		close(root);
@@ -90,12 +59,12 @@ fail:
 static int
 setup_landlock(void)
 {
-	int abi = setup_landlock_abi();
+	int abi = landlock_abi();
 
 	if (abi > 0 &&
 	    setup_layer(LANDLOCK_ACCESS_FS_MAKE_CHAR |
 		    LANDLOCK_ACCESS_FS_MAKE_BLOCK,
-		LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, abi) == -1)
+		LL_SCOPE_ABSTRACT, abi) == -1)
 		fatal("Landlock");
 	return abi;
 }
@@ -103,7 +72,7 @@ setup_landlock(void)
 int
 setup_scope_signals(int abi)
 {
-	return abi < 6 ? 0 : setup_layer(0, LANDLOCK_SCOPE_SIGNAL, abi);
+	return abi < 6 ? 0 : setup_layer(0, LL_SCOPE_SIGNAL, abi);
 }
 
 /* As the session's user, in the session's own /tmp. */

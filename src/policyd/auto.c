@@ -8,6 +8,8 @@
 
 #include "automaton.h"
 
+#define HITS_MIN 32 /* rules that match for ever, before they are apart */
+
 enum auto_force auto_force = AUTO_BEST;
 
 /* One DFA up to here; two, or one where two make no sense, up to there. */
@@ -88,6 +90,25 @@ is_sticky(const struct globs *g, const struct pattern *p)
 	    !g->lists && p->rule != g->loader;
 }
 
+/* Are there too many rules for a state to remember which has matched? It
+ * costs a step more a byte to look at every state for that. */
+static bool
+has_many_hits(const struct globs *g)
+{
+	uint32_t last = IMG_NONE;
+	size_t i, n = 0;
+
+	for (i = 0; i < g->npatterns; i++) {
+		if (g->pattern[i].part == PART_HARD ||
+		    !is_floating(g, &g->pattern[i]) ||
+		    !is_sticky(g, &g->pattern[i]))
+			continue;
+		n += g->pattern[i].rule != last;
+		last = g->pattern[i].rule;
+	}
+	return n > (auto_force == AUTO_TIGHT ? 1 : HITS_MIN);
+}
+
 /*
  * Those that can begin anywhere go into the first part, those that begin at
  * the root into the second, where they make chains and trees: in one DFA every
@@ -98,6 +119,7 @@ is_sticky(const struct globs *g, const struct pattern *p)
 static size_t
 divide(struct globs *g, size_t count[PART_HARD])
 {
+	bool hits = has_many_hits(g);
 	struct pattern *p;
 	size_t i;
 
@@ -107,7 +129,7 @@ divide(struct globs *g, size_t count[PART_HARD])
 		if (p->part == PART_HARD)
 			continue;
 		p->part = !is_floating(g, p);
-		if (p->part == 0 && is_sticky(g, p))
+		if (p->part == 0 && hits && is_sticky(g, p))
 			p->part = PART_HITS;
 		count[p->part]++;
 	}

@@ -39,7 +39,7 @@ policy_read(int fd, const char *name, uint8_t **text, size_t *len,
 	if (!S_ISREG(st.st_mode))
 		return file_error(e, name, "not a regular file");
 	if (st.st_size > YDOC_MAX_BYTES)
-		return file_error(e, name, "larger than 1 MiB");
+		return file_error(e, name, "larger than 4 MiB");
 	/* one more, to notice that it grew */
 	p = malloc(YDOC_MAX_BYTES + 1);
 	if (p == NULL)

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "ctl.h"
+#include "event.h"
 #include "log.h"
 #include "policyd.h"
 
@@ -27,6 +28,9 @@ struct client {
 	struct chan *ch; /* NULL: free */
 	bool hello;
 	uint32_t request; /* the question that waits, or 0 */
+	uint32_t verb;	  /* of it */
+	uint64_t after;	  /* rows up to this one were asked for */
+	bool paused;	  /* the next ones when these are written */
 };
 
 static struct {
@@ -35,6 +39,8 @@ static struct {
 	struct event *ev;
 	struct client client[CTL_MAX_CLIENTS];
 } ctl;
+
+static void client_on_drained(struct chan *);
 
 static const struct handler ctl_handlers[] = {
 	{ MSG_CTL_HELLO, ctl_on_hello },
@@ -122,6 +128,7 @@ accept_cb(evutil_socket_t listen_fd, short what, void *arg)
 		return;
 	}
 	c->ch->on_close = client_on_close;
+	c->ch->on_drained = client_on_drained;
 	if (chan_watch(c->ch, ctl.base) == -1) {
 		chan_free(c->ch);
 		memset(c, 0, sizeof(*c));
@@ -171,13 +178,37 @@ ctl_end(struct client *c, uint32_t status, const char *text)
 	msg_send_ctl_end(c->ch, id, &r, NULL);
 }
 
+static void
+ctl_ask(struct client *c)
+{
+	struct msg_ctl_ask ask = { .verb = c->verb, .after = c->after };
+	uint32_t id;
+
+	c->paused = false;
+	id = chan_request(ctl.p->privd, c);
+	if (id == 0) {
+		ctl_end(c, 1, "too many questions at one time");
+		return;
+	}
+	msg_send_ctl_ask(ctl.p->privd, id, &ask, NULL);
+}
+
+/* Only what an operator reads is asked for: one who does not read costs a
+ * page, not the service's memory. */
+static void
+client_on_drained(struct chan *ch)
+{
+	struct client *c = ch->arg;
+
+	if (c->paused)
+		ctl_ask(c);
+}
+
 int
 ctl_on_request(struct chan *ch, struct imsg *im)
 {
 	struct client *c = ch->arg;
 	struct msg_ctl_request m;
-	struct msg_ctl_ask ask = { 0 };
-	uint32_t id;
 
 	/* one question at a time */
 	if (msg_get_ctl_request(im, &m) == -1 || !c->hello || c->request != 0)
@@ -187,13 +218,9 @@ ctl_on_request(struct chan *ch, struct imsg *im)
 		ctl_end(c, 1, "unknown request");
 		return 0;
 	}
-	id = chan_request(ctl.p->privd, c);
-	if (id == 0) {
-		ctl_end(c, 1, "too many questions at one time");
-		return 0;
-	}
-	ask.verb = m.verb;
-	msg_send_ctl_ask(ctl.p->privd, id, &ask, NULL);
+	c->verb = m.verb;
+	c->after = 0;
+	ctl_ask(c);
 	return 0;
 }
 
@@ -226,15 +253,6 @@ ctl_on_process(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-static const char *
-state_name(uint32_t state)
-{
-	static const char *const names[] = { "creating", "ready", "busy",
-		"stopping", "stopped" };
-
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
-}
-
 int
 ctl_on_session(struct chan *ch, struct imsg *im)
 {
@@ -244,12 +262,12 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 	char text[8192];
 
 	(void)ch;
-	if (msg_get_ctl_session(im, &m) == -1)
+	if (msg_get_ctl_session(im, &m) == -1 || m.state >= SESS_STATE_MAX)
 		return -1;
 	if (c == NULL)
 		return 0;
 	snprintf(text, sizeof(text), "%s %u %s %" PRIu64 "s %s %s", m.id, m.uid,
-	    state_name(m.state), now > m.created ? now - m.created : 0,
+	    sess_state_name(m.state), now > m.created ? now - m.created : 0,
 	    m.policy, m.workspace);
 	ctl_row(c, text);
 	return 0;
@@ -258,13 +276,25 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 int
 ctl_on_done(struct chan *ch, struct imsg *im)
 {
+	struct client *c = im->arg;
 	struct msg_ctl_done m;
 
 	(void)ch;
 	if (msg_get_ctl_done(im, &m) == -1)
 		return -1;
-	if (im->arg != NULL)
-		ctl_end(im->arg, m.status,
+	if (c == NULL)
+		return 0;
+	/* a list that does not advance would never end */
+	if (m.next != 0 && m.next <= c->after)
+		return -1;
+	if (m.status != 0 || m.next == 0) {
+		ctl_end(c, m.status,
 		    m.status == 0 ? "" : "agentshd could not do it");
+		return 0;
+	}
+	c->after = m.next;
+	c->paused = true;
+	if (c->ch->nqueue == 0)
+		ctl_ask(c);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "policyd.h"
 #include "policyfile.h"
+#include "trust.h"
 
 #define CACHE_SIZE 8
 
@@ -31,10 +32,10 @@ load_error(struct aerr *e, const char *name, const char *what)
 	return -1;
 }
 
-/* The open file, its name in file; -1 with e filled. */
+/* The open file, its name in file and its place in dir; -1 with e filled. */
 static int
 find_policy(const struct proc *p, const char *name, char *file, size_t size,
-    struct aerr *e)
+    int *dir, struct aerr *e)
 {
 	static const enum dir_kind dirs[] = { DIR_POLICY, DIR_POLICY_DEFAULT };
 	static const char *const suffixes[] = { "yaml", "yml" };
@@ -42,11 +43,12 @@ find_policy(const struct proc *p, const char *name, char *file, size_t size,
 	int fd;
 
 	for (d = 0; d < sizeof(dirs) / sizeof(dirs[0]); d++) {
-		if (p->dir_fd[dirs[d]] == -1)
+		*dir = p->dir_fd[dirs[d]];
+		if (*dir == -1)
 			continue;
 		for (s = 0; s < sizeof(suffixes) / sizeof(suffixes[0]); s++) {
 			snprintf(file, size, "%s.%s", name, suffixes[s]);
-			fd = openat(p->dir_fd[dirs[d]], file,
+			fd = openat(*dir, file,
 			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
 				O_NOCTTY);
 			if (fd != -1)
@@ -154,12 +156,12 @@ cache_put(const char *name, uint8_t *text, size_t len, const struct vars *vars,
 /* The text of the file of a policy, which the caller frees. */
 static int
 read_policy(const struct proc *p, const char *name, char *file, size_t size,
-    uint8_t **text, size_t *len, struct aerr *e)
+    int *dir, uint8_t **text, size_t *len, struct aerr *e)
 {
 	uint8_t *fit;
 	int fd, ret;
 
-	fd = find_policy(p, name, file, size, e);
+	fd = find_policy(p, name, file, size, dir, e);
 	if (fd == -1)
 		return -1;
 	ret = policy_read(fd, file, text, len, e);
@@ -212,10 +214,11 @@ int
 load_policy(const struct proc *p, const char *name, const struct vars *vars,
     struct loaded *out, struct aerr *e)
 {
-	char file[AGENTSH_NAME_MAX + 8];
+	char file[AGENTSH_NAME_MAX + 8], warning[sizeof(out->warning)] = "";
 	const struct loaded *known;
 	uint8_t *text = NULL;
 	size_t len = 0;
+	int dir;
 
 	memset(out, 0, sizeof(*out));
 	out->fd = -1;
@@ -224,11 +227,19 @@ load_policy(const struct proc *p, const char *name, const struct vars *vars,
 		    "a name has letters, digits, _ and - only");
 	if (!path_is_clean(vars->project_root))
 		return load_error(e, name, "the workspace is no clean path");
-	if (read_policy(p, name, file, sizeof(file), &text, &len, e) == -1)
+	if (trust_allows(p, name, e) == -1 ||
+	    read_policy(p, name, file, sizeof(file), &dir, &text, &len, e) ==
+		-1)
 		return -1;
+	/* these bytes, and no others, are compiled below */
+	if (trust_check(p, dir, name, file, text, len, warning, e) == -1) {
+		free(text);
+		return -1;
+	}
 	known = cache_find(name, text, len, vars);
 	if (known != NULL) {
 		*out = *known;
+		memcpy(out->warning, warning, sizeof(warning));
 		free(text);
 		return 0;
 	}
@@ -237,5 +248,6 @@ load_policy(const struct proc *p, const char *name, const struct vars *vars,
 		return -1;
 	}
 	cache_put(name, text, len, vars, out);
+	memcpy(out->warning, warning, sizeof(warning));
 	return 0;
 }

@@ -329,7 +329,10 @@ graph_make(struct maker *m)
 	m->final = calloc(m->ntree, sizeof(*m->final));
 	m->slot = calloc(m->nslots, sizeof(*m->slot));
 	m->aslot = calloc(m->naslots, sizeof(*m->aslot));
-	if (m->final == NULL || m->slot == NULL || m->aslot == NULL)
+	/* an array that stays empty is still one to point into */
+	if (m->final == NULL || m->slot == NULL || m->aslot == NULL ||
+	    grow(&m->nfa->answer, &m->acap, 1, sizeof(struct answer)) == -1 ||
+	    grow(&m->nfa->edge, &m->nfa->ecap, 1, sizeof(struct edge)) == -1)
 		return -1;
 	/* the empty list is number 0 */
 	if (answers_make(m, 0, &none) == -1)

@@ -63,7 +63,8 @@ struct command_part {
 	struct env_rules env;
 };
 
-/* An address as 16 bytes, IPv4 as ::ffff:a.b.c.d; bits count from there. */
+/* An address as 16 bytes, IPv4 as ::ffff:a.b.c.d; bits count from there. With
+ * less than 96 bits it is about IPv6 only: ::/0 matches no IPv4 address. */
 struct cidr {
 	uint8_t addr[16];
 	uint32_t bits; /* 0 to 128; 96 more than written for IPv4 */

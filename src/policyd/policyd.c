@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "policyd.h"
 #include "sandbox.h"
+#include "trust.h"
 
 static int policyd_on_compile(struct chan *, struct imsg *);
 
@@ -68,6 +69,7 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 	r.session_timeout_ms = l.session_timeout_ms;
 	r.idle_timeout_ms = l.idle_timeout_ms;
 	snprintf(r.name, sizeof(r.name), "%s", m.name);
+	snprintf(r.warning, sizeof(r.warning), "%s", l.warning);
 	r.plan = plan.data;
 	r.plan_len = plan.len;
 	if (plan.bad) {
@@ -84,17 +86,21 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 int
 main(int argc, char **argv)
 {
-	struct sandbox_dir dirs[2];
+	static const enum dir_kind kinds[] = { DIR_POLICY, DIR_POLICY_DEFAULT,
+		DIR_TRUST, DIR_MANIFEST };
+	struct sandbox_dir dirs[sizeof(kinds) / sizeof(kinds[0])];
+	size_t i, ndirs = sizeof(kinds) / sizeof(kinds[0]);
 
 	proc_start(&policyd.p, ROLE_POLICYD, policyd_handlers, argc, argv);
 	policyd.base = event_base_new();
 	if (policyd.base == NULL)
 		fatalx("no event loop");
-	dirs[0].fd = policyd.p.dir_fd[DIR_POLICY];
-	dirs[0].access = SANDBOX_RO;
-	dirs[1].fd = policyd.p.dir_fd[DIR_POLICY_DEFAULT];
-	dirs[1].access = SANDBOX_RO;
-	sandbox_enter(ROLE_POLICYD, dirs, 2);
+	trust_start(&policyd.p);
+	for (i = 0; i < ndirs; i++) {
+		dirs[i].fd = policyd.p.dir_fd[kinds[i]];
+		dirs[i].access = SANDBOX_RO;
+	}
+	sandbox_enter(ROLE_POLICYD, dirs, ndirs);
 	ctl_listen(&policyd.p, policyd.base);
 	proc_watch(&policyd.p, policyd.base);
 	proc_ready(&policyd.p, "policies, operator socket");

@@ -18,6 +18,7 @@ struct loaded {
 	uint64_t command_timeout_ms;
 	uint64_t session_timeout_ms;
 	uint64_t idle_timeout_ms;
+	char warning[AGENTSH_TEXT_MAX]; /* of trust_check; "": none */
 };
 
 struct vars;

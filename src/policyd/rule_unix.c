@@ -18,13 +18,9 @@ static int
 unix_glob(struct parser *p, const struct ynode *v, char **out)
 {
 	const char *what = "";
-	enum glob_kind kind = GLOB_PATH;
 
 	*out = vars_expand(p->vars, v->text, &what);
-	if (*out != NULL && (*out)[0] == '@')
-		/* any bytes, and * stops at a slash as in paths */
-		kind = GLOB_COMMAND;
-	if (*out != NULL && glob_check(*out, kind, &what) == 0)
+	if (*out != NULL && glob_check(*out, GLOB_SOCKET, &what) == 0)
 		return 0;
 	if (*out != NULL &&
 	    strcmp(what, "a path begins with / or with **") == 0)

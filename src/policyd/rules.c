@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
 #include "parse.h"
 #include "template.h"
 
@@ -44,12 +45,46 @@ no_memory(struct parser *p, const struct ynode *at)
 	return parse_error(p, at, "out of memory");
 }
 
+/* The names that were seen: a rule's number + 1 in each slot, 0 for none. */
+struct names {
+	uint32_t *slot;
+	size_t mask;
+};
+
+static int
+names_make(struct names *names, size_t n)
+{
+	size_t size = 4;
+
+	while (size < 2 * n)
+		size *= 2;
+	names->mask = size - 1;
+	names->slot = calloc(size, sizeof(*names->slot));
+	return names->slot == NULL ? -1 : 0;
+}
+
+/* Adds r; NULL, or the earlier rule of its name. */
+static const struct rule *
+names_add(struct names *names, const struct rules *rules, const struct rule *r)
+{
+	size_t h = fnv_str(FNV_INIT, r->name) & names->mask;
+	const struct rule *other;
+
+	for (; names->slot[h] != 0; h = (h + 1) & names->mask) {
+		other = &rules->rule[names->slot[h] - 1];
+		if (strcmp(other->name, r->name) == 0)
+			return other;
+	}
+	names->slot[h] = (uint32_t)(r - rules->rule) + 1;
+	return NULL;
+}
+
 static int
 parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
-    struct rule *r)
+    struct names *names, struct rule *r)
 {
+	const struct rule *twin;
 	const unsigned char *c;
-	size_t i;
 
 	if (v->text[0] == '\0')
 		return parse_error(p, v, "name: is empty");
@@ -64,15 +99,15 @@ parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
 	if (strcmp(v->text, RULE_LOADER) == 0)
 		return parse_error(p, v,
 		    "name: %s is the name of a built-in rule", RULE_LOADER);
-	/* r itself is already counted */
-	for (i = 0; i + 1 < rules->n; i++) {
-		if (strcmp(rules->rule[i].name, v->text) == 0)
-			return parse_error(p, v,
-			    "name: rule %s is given twice, first on line %zu",
-			    v->text, rules->rule[i].line);
-	}
 	r->name = strdup(v->text);
-	return r->name == NULL ? no_memory(p, v) : 0;
+	if (r->name == NULL)
+		return no_memory(p, v);
+	twin = names_add(names, rules, r);
+	if (twin == NULL)
+		return 0;
+	return parse_error(p, v,
+	    "name: rule %s is given twice, first on line %zu", v->text,
+	    twin->line);
 }
 
 /* The text of a denial may name what was denied. The user is known already. */
@@ -164,8 +199,10 @@ rules_parse(struct parser *p, const struct rulekind *kind,
     const struct ynode *list)
 {
 	struct rules *rules = &p->policy->family[kind->family];
+	struct names names;
 	const struct ynode *v;
 	struct rule *r;
+	int ret = 0;
 
 	if (list == NULL || list->n == 0)
 		return 0;
@@ -175,17 +212,19 @@ rules_parse(struct parser *p, const struct rulekind *kind,
 		return parse_error(p, list, "%s: more than %d rules",
 		    list->key->text, IMG_MAX_RULES - 1);
 	rules->rule = calloc(list->n, sizeof(*rules->rule));
-	if (rules->rule == NULL)
+	if (rules->rule == NULL || names_make(&names, list->n) == -1)
 		return no_memory(p, list);
-	for (v = list->first; v != NULL; v = v->next) {
+	for (v = list->first; v != NULL && ret == 0; v = v->next) {
 		r = &rules->rule[rules->n++];
 		r->line = v->line;
 		r->ops = 1;
-		if (parse_name(p, schema_value(v, kind->name), rules, r) ==
-			-1 ||
+		if (parse_name(p, schema_value(v, kind->name), rules, &names,
+			r) == -1 ||
 		    kind->parse(p, v, r) == -1)
-			return -1;
-		warn_hidden(p, kind, rules, v);
+			ret = -1;
+		else
+			warn_hidden(p, kind, rules, v);
 	}
-	return 0;
+	free(names.slot);
+	return ret;
 }

@@ -160,22 +160,48 @@ kill_cb(evutil_socket_t fd, short what, void *arg)
 	child_kill(arg);
 }
 
+void
+child_expect_end(struct child *c)
+{
+	static const struct timeval grace = { .tv_sec = 1 };
+
+	if (c->end != NULL)
+		return;
+	c->end = evtimer_new(privd.base, kill_cb, c);
+	if (c->end == NULL || evtimer_add(c->end, &grace) == -1)
+		child_kill(c);
+}
+
+/* Out of the loop, where nobody is inside of the channel. */
+static void
+hang_up_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd;
+	(void)what;
+	chan_free(c->ch);
+	c->ch = NULL;
+}
+
 static void
 child_chan_closed(struct chan *ch, const char *why)
 {
-	static const struct timeval grace = { .tv_sec = 1 };
+	static const struct timeval now = { 0 };
 	struct child *c = ch->arg;
 
 	log_debug("%s (pid %d): channel closed: %s", proc_rows[c->role].file,
 	    (int)c->pid, why);
-	/* init's end of it is its exec, of the one-shots their exit */
-	if ((R_HELPERS & (1U << c->role)) == 0)
-		return;
 	/* most often it is about to exit, and its status tells more than our
 	 * signal; but without channel nobody goes on */
-	c->end = evtimer_new(privd.base, kill_cb, c);
-	if (c->end == NULL || evtimer_add(c->end, &grace) == -1)
-		child_kill(c);
+	if (c->role != ROLE_INIT || !c->sess->rooted) {
+		child_expect_end(c);
+		return;
+	}
+	/* pid 1 has said all that there is to say, and goes on */
+	c->end = evtimer_new(privd.base, hang_up_cb, c);
+	if (c->end == NULL || evtimer_add(c->end, &now) == -1)
+		fatalx("cannot make a timer");
 }
 
 static int
@@ -197,11 +223,13 @@ child_is_pidfd(int fd)
 struct child *
 child_adopt(enum role role, pid_t pid, int pidfd, struct sess *s)
 {
+	static uint64_t last_number;
 	struct child *c;
 
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		fatal("child");
+	c->number = ++last_number;
 	c->role = role;
 	c->pid = pid;
 	c->pidfd = pidfd;
@@ -259,6 +287,18 @@ child_kill(struct child *c)
 }
 
 void
+child_give_up(struct child *c)
+{
+	if (c == NULL || c->stuck)
+		return;
+	c->stuck = true;
+	log_warnx("%s (pid %d) was killed and does not end: it waits in the"
+		  " kernel, most often for a file system whose server does not"
+		  " answer",
+	    proc_rows[c->role].file, (int)c->pid);
+}
+
+void
 child_sweep(void)
 {
 	struct child *c;
@@ -267,7 +307,7 @@ child_sweep(void)
 
 	/* a process may wait whose MAKE_CLONED was not read yet */
 	TAILQ_FOREACH(s, &privd.sessions, entry) {
-		if (s->maker != NULL)
+		if (s->maker != NULL && !s->maker->stuck)
 			return;
 	}
 	for (;;) {

@@ -24,24 +24,40 @@ send_process(struct chan *ch, uint32_t id, enum role role, pid_t pid, uid_t uid,
 	msg_send_ctl_process(ch, id, &m, NULL);
 }
 
-static void
-show_processes(struct chan *ch, uint32_t id)
+/* One page of the list: those after this number. Returns the number that the
+ * next page is after, or 0: there is none. */
+static uint64_t
+show_processes(struct chan *ch, uint32_t id, uint64_t after)
 {
 	const struct child *c;
+	size_t n = 0;
 
-	send_process(ch, id, ROLE_PRIVD, getpid(), privd.uid, 0);
-	TAILQ_FOREACH(c, &privd.children, entry)
+	if (after == 0)
+		send_process(ch, id, ROLE_PRIVD, getpid(), privd.uid, 0);
+	TAILQ_FOREACH(c, &privd.children, entry) {
+		if (c->number <= after)
+			continue;
+		if (n++ == CTL_PAGE_ROWS)
+			return after;
 		send_process(ch, id, c->role, c->pid, c->uid,
 		    c->sess != NULL ? c->sess->number : 0);
+		after = c->number;
+	}
+	return 0;
 }
 
-static void
-show_sessions(struct chan *ch, uint32_t id)
+static uint64_t
+show_sessions(struct chan *ch, uint32_t id, uint64_t after)
 {
 	const struct sess *s;
 	struct msg_ctl_session m;
+	size_t n = 0;
 
 	TAILQ_FOREACH(s, &privd.sessions, entry) {
+		if (s->number <= after)
+			continue;
+		if (n++ == CTL_PAGE_ROWS)
+			return after;
 		m.session = s->number;
 		m.uid = s->uid;
 		m.state = s->state;
@@ -50,7 +66,9 @@ show_sessions(struct chan *ch, uint32_t id)
 		snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
 		snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 		msg_send_ctl_session(ch, id, &m, NULL);
+		after = s->number;
 	}
+	return 0;
 }
 
 static void
@@ -78,10 +96,10 @@ ctl_on_ask(struct chan *ch, struct imsg *im)
 		return -1;
 	switch (m.verb) {
 	case CTL_SHOW_PROCESSES:
-		show_processes(ch, im->id);
+		done.next = show_processes(ch, im->id, m.after);
 		break;
 	case CTL_SHOW_SESSIONS:
-		show_sessions(ch, im->id);
+		done.next = show_sessions(ch, im->id, m.after);
 		break;
 	case CTL_LOG_VERBOSE:
 		set_verbose(2);

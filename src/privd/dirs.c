@@ -183,6 +183,43 @@ policies_open(const char *path)
 	return fd;
 }
 
+/* What decides which policies count: it must be there, and be ours. */
+static int
+trusted_open(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		fatal("%s", path);
+	if (fstat(fd, &st) == -1)
+		fatal("%s", path);
+	if (st.st_uid != privd.uid)
+		fatalx("%s belongs to uid %u and must belong to uid %u: chown,"
+		       " or name another directory in the configuration",
+		    path, (unsigned)st.st_uid, (unsigned)privd.uid);
+	if ((st.st_mode & 022) != 0)
+		fatalx("%s can be written by others: chmod go-w", path);
+	return fd;
+}
+
+static void
+trust_open(const struct conf *c)
+{
+	char dir[AGENTSH_PATH_MAX], *slash;
+
+	if (c->signing_mode != SIGNING_OFF)
+		privd.dir_fd[DIR_TRUST] = trusted_open(c->trust_store);
+	if (c->manifest_path[0] == '\0')
+		return;
+	put_path(dir, sizeof(dir), "%s", c->manifest_path);
+	slash = strrchr(dir, '/');
+	/* of /file it is the root */
+	slash[slash == dir ? 1 : 0] = '\0';
+	privd.dir_fd[DIR_MANIFEST] = trusted_open(dir);
+}
+
 /* One agentshd for these sockets: the lock lives as long as we do. */
 static void
 take_lock(void)
@@ -224,6 +261,9 @@ places_fill(struct conf *c)
 	if (c->policy_dir[0] == '\0')
 		put_path(c->policy_dir, sizeof(c->policy_dir), "%s/policies",
 		    dir);
+	if (c->trust_store[0] == '\0')
+		put_path(c->trust_store, sizeof(c->trust_store), "%s/keys",
+		    dir);
 	if (c->log_dir[0] == '\0' && privd.mode == MODE_SERVICE)
 		put_path(c->log_dir, sizeof(c->log_dir), "%s", AGENTSH_LOGDIR);
 	else if (c->log_dir[0] == '\0')
@@ -253,6 +293,7 @@ dirs_open_policies(void)
 	privd.dir_fd[DIR_POLICY] = policies_open(privd.conf.policy_dir);
 	privd.dir_fd[DIR_POLICY_DEFAULT] =
 	    policies_open(privd.paths.policy_default);
+	trust_open(&privd.conf);
 }
 
 void

@@ -45,6 +45,8 @@ static const struct {
 	{ ROLE_SESSIOND, DIR_SPOOL },
 	{ ROLE_POLICYD, DIR_POLICY },
 	{ ROLE_POLICYD, DIR_POLICY_DEFAULT },
+	{ ROLE_POLICYD, DIR_TRUST },
+	{ ROLE_POLICYD, DIR_MANIFEST },
 	{ ROLE_EVENTD, DIR_LOG },
 };
 /* clang-format on */

@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "maker.h"
+#include "start.h"
 
 static struct {
 	enum run_mode mode;
@@ -41,42 +42,13 @@ static const struct handler maker_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
-static void
-usage(void)
-{
-	fprintf(stderr,
-	    "usage: maker [-dv] [-T area[,area]]\n"
-	    "maker is a part of agentsh that agentshd(8) starts; it does"
-	    " nothing by itself.\n");
-	exit(2);
-}
-
 int
 main(int argc, char **argv)
 {
-	struct stat st;
 	struct chan *ch;
-	int c;
 
 	log_init("maker");
-	while ((c = getopt(argc, argv, "dT:v")) != -1) {
-		switch (c) {
-		case 'd':
-			break;
-		case 'T':
-			if (log_set_areas(optarg) == -1)
-				usage();
-			break;
-		case 'v':
-			log_set_verbose(log_get_verbose() + 1);
-			break;
-		default:
-			usage();
-		}
-	}
-	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
-		usage();
+	start_options(ROLE_MAKER, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -103,15 +75,9 @@ maker_on_sys_hello(struct chan *ch, struct imsg *im)
 	struct msg_sys_hello m;
 
 	(void)ch;
-	if (msg_get_sys_hello(im, &m) == -1)
-		return -1;
-	if (m.table_hash != msg_table_hash())
-		fatalx("agentshd and maker are of different builds: reinstall"
-		       " agentsh");
-	if (m.role != ROLE_MAKER || m.run_mode >= MODE_MAX)
+	if (start_hello(ROLE_MAKER, im, &m) == -1)
 		return -1;
 	maker.mode = (enum run_mode)m.run_mode;
-	log_set_verbose((int)m.verbose);
 	maker.hello = true;
 	return 0;
 }
@@ -211,6 +177,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.hostname = m.hostname;
 	r.plan = &maker.plan;
 	r.privd = ch;
+	r.fusectl = fusectl_open(maker.mode);
 	r.init_fd = imsg_take_fd(im, 0);
 	r.socket_fd = imsg_take_fd(im, 1);
 	if (make(ch, &r, &e) == -1) {

@@ -32,6 +32,7 @@ struct root {
 	const char *hostname;
 	const struct plan *plan;
 	struct chan *privd;
+	int fusectl;   /* directory of FUSE connections, or -1 */
 	int init_fd;   /* the program that becomes pid 1 */
 	int socket_fd; /* its channel to execd */
 };
@@ -65,6 +66,13 @@ int ns_make_net(struct aerr *);
 pid_t ns_clone(int *pidfd, int go_fd[2]);
 int ns_write_maps(pid_t, enum run_mode, const struct account *, bool map_root,
     struct aerr *);
+
+/* fusectl.c: how privd can end a session's FUSE connection, where it can */
+/* The directory of all connections, or -1. */
+int fusectl_open(enum run_mode);
+/* Opens what ends the connection of a mount, if there is such a thing, and
+ * hands it to privd. -1 when privd is gone. */
+int fusectl_hand_over(struct chan *privd, int fusectl, int mnt);
 
 /* root.c: in pid 1. Returns only on failure. */
 int root_enter(const struct root *, struct aerr *);

@@ -25,6 +25,7 @@
 
 #define START_TIMEOUT_S 10 /* for every helper to be ready */
 #define STOP_TIMEOUT_S 3   /* for a helper to end by itself */
+#define KILL_TIMEOUT_S 2   /* for one that was killed */
 
 struct privd privd;
 
@@ -41,6 +42,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_POLICY_REFUSED, sess_on_policy_refused },
 	{ MSG_MAKE_OPENED, sess_on_make_opened },
 	{ MSG_MAKE_CLONED, sess_on_make_cloned },
+	{ MSG_MAKE_ABORT, sess_on_make_abort },
 	{ MSG_MAKE_DEVICE, sess_on_make_device },
 	{ MSG_MAKE_DONE, sess_on_make_done },
 	{ MSG_MAKE_FAILED, sess_on_make_failed },
@@ -165,39 +167,67 @@ helpers_end(void)
 	}
 }
 
+/* Nothing that could still end is left. */
+static bool
+all_ended(void)
+{
+	const struct child *c;
+
+	TAILQ_FOREACH(c, &privd.children, entry) {
+		if (!c->stuck)
+			return false;
+	}
+	return true;
+}
+
 static void
 stop_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval tv = { .tv_sec = STOP_TIMEOUT_S };
 	static bool ended;
+	const struct sess *s;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (!TAILQ_EMPTY(&privd.sessions))
-		return;
+	TAILQ_FOREACH(s, &privd.sessions, entry) {
+		if (s->state != SESS_STUCK)
+			return;
+	}
 	if (!ended) {
 		ended = true;
 		helpers_end();
 		evtimer_add(stop_timer, &tv);
 	}
-	if (TAILQ_EMPTY(&privd.children))
+	if (all_ended())
 		event_base_loopbreak(privd.base);
 }
 
 static void
 stop_timer_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval tv = { .tv_sec = KILL_TIMEOUT_S };
+	static bool killed;
 	struct child *c;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
 	TAILQ_FOREACH(c, &privd.children, entry) {
+		if (c->stuck)
+			continue;
+		if (killed) {
+			child_give_up(c);
+			continue;
+		}
 		log_warnx("%s (pid %d) does not end: killed",
 		    proc_rows[c->role].file, (int)c->pid);
 		child_kill(c);
 	}
+	if (!killed)
+		evtimer_add(stop_timer, &tv);
+	killed = true;
+	privd_stop_step();
 }
 
 void

@@ -29,6 +29,7 @@ struct cred {
 /* A process that we started, until it is reaped. */
 struct child {
 	TAILQ_ENTRY(child) entry;
+	uint64_t number; /* never used again; the list is in this order */
 	enum role role;
 	pid_t pid;
 	int pidfd;
@@ -36,16 +37,9 @@ struct child {
 	struct chan *ch;   /* NULL for init once it runs */
 	struct sess *sess; /* NULL for a helper of the service */
 	struct event *ev;
-	struct event *end; /* kills it when its channel is over */
+	struct event *end; /* kills it, or frees its channel */
 	bool ready;	   /* has said SYS_READY */
-};
-
-enum sess_state {
-	SESS_CREATING,
-	SESS_READY,
-	SESS_BUSY, /* known to sessiond only */
-	SESS_STOPPING,
-	SESS_STOPPED
+	bool stuck;	   /* killed, and nobody waits for it any more */
 };
 
 /* What a session under creation waits for. */
@@ -58,12 +52,13 @@ enum sess_step {
 
 struct sess {
 	TAILQ_ENTRY(sess) entry;
-	uint64_t number; /* never used again */
+	uint64_t number; /* never used again; the list is in this order */
 	enum sess_state state;
 	enum sess_step step;
 	uint32_t request; /* of sessiond; 0 once answered */
 	char id[AGENTSH_ID_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
+	char warning[AGENTSH_TEXT_MAX + 1]; /* policyd's, for the event */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1]; /* as the session sees it */
 	char home[AGENTSH_PATH_MAX + 1];
@@ -81,6 +76,7 @@ struct sess {
 	int workspace_fd;
 	int client_sock;       /* sessiond's end of its channel to execd */
 	int init_sock;	       /* init's end of its channel to execd */
+	int abort_fd;	       /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
 	struct child *init;
@@ -88,6 +84,7 @@ struct sess {
 	struct child *fsd;
 	bool rooted; /* MAKE_DONE was heard */
 	bool logged; /* eventd knows it */
+	bool late;   /* its processes were all killed, and are waited for */
 
 	struct event *timer; /* for its creation, then its life, then its end */
 	struct aerr error;   /* why it could not be made */
@@ -178,6 +175,10 @@ bool child_is_pidfd(int fd);
 /* Takes a process that was cloned for us. */
 struct child *child_adopt(enum role, pid_t, int pidfd, struct sess *);
 void child_kill(struct child *);
+/* Nothing more is wanted of it: killed if it does not end by itself. */
+void child_expect_end(struct child *);
+/* Killed long ago: says that the service goes on without its end. */
+void child_give_up(struct child *);
 /* Reaps what no child structure knows: the litter of a maker that died. */
 void child_sweep(void);
 
@@ -216,6 +217,7 @@ int sess_make_start(struct sess *);
 void sess_helper_ready(struct sess *);
 int sess_on_make_opened(struct chan *, struct imsg *);
 int sess_on_make_cloned(struct chan *, struct imsg *);
+int sess_on_make_abort(struct chan *, struct imsg *);
 int sess_on_make_device(struct chan *, struct imsg *);
 int sess_on_make_done(struct chan *, struct imsg *);
 int sess_on_make_failed(struct chan *, struct imsg *);
@@ -231,8 +233,8 @@ void sess_fail(struct sess *, int http, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void sess_child_died(struct sess *, struct child *, const char *how);
 void sess_timer(struct sess *, uint64_t ms);
-/* Answers what is to be answered and forgets it; no process is left. */
-void sess_finish(struct sess *);
+/* Is its end under way? */
+bool sess_is_ending(const struct sess *);
 
 /* ctl.c */
 int ctl_on_ask(struct chan *, struct imsg *);

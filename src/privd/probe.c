@@ -19,7 +19,7 @@
 #include "log.h"
 #include "privd.h"
 #include "proc.h"
-#include "sandbox.h"
+#include "landlock.h"
 
 static void
 probe_fuse(void)
@@ -43,7 +43,7 @@ probe_fuse(void)
 static void
 probe_landlock(void)
 {
-	if (sandbox_landlock_abi() < 1)
+	if (landlock_abi() < 1)
 		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
 		       " \"landlock\" in the lsm= boot parameter");
 }

@@ -5,8 +5,6 @@
  * the file's first byte. A compromise yields a wrong configuration, within the
  * ranges that privd checks again.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 #include "log.h"
 #include "proc.h"
 #include "sandbox.h"
+#include "start.h"
 #include "yamldoc.h"
 
 #define ANSWER_WAIT_MS 5000
@@ -37,29 +36,14 @@ static const struct handler readconf_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
-static void __attribute__((noreturn)) usage(void)
-{
-	fprintf(stderr,
-	    "usage: readconf [-dv] [-T area[,area]]\n"
-	    "readconf is a part of agentsh that agentshd(8) starts; it does"
-	    " nothing by itself.\n");
-	exit(2);
-}
-
 static int
 readconf_on_sys_hello(struct chan *ch, struct imsg *im)
 {
 	struct msg_sys_hello m;
 
 	(void)ch;
-	if (msg_get_sys_hello(im, &m) == -1)
+	if (start_hello(ROLE_READCONF, im, &m) == -1)
 		return -1;
-	if (m.table_hash != msg_table_hash())
-		fatalx("agentshd and readconf are of different builds: "
-		       "reinstall agentsh");
-	if (m.role != ROLE_READCONF || m.run_mode >= MODE_MAX)
-		return -1;
-	log_set_verbose((int)m.verbose);
 	readconf.hello = true;
 	return 0;
 }
@@ -121,31 +105,12 @@ main(int argc, char **argv)
 {
 	static struct conf conf;
 	struct chan *ch;
-	struct stat st;
 	struct aerr e = { 0 };
 	uint8_t *text;
 	size_t len;
-	int c;
 
 	log_init("readconf");
-	while ((c = getopt(argc, argv, "dT:v")) != -1) {
-		switch (c) {
-		case 'd':
-			break;
-		case 'T':
-			if (log_set_areas(optarg) == -1)
-				usage();
-			break;
-		case 'v':
-			log_set_verbose(log_get_verbose() + 1);
-			break;
-		default:
-			usage();
-		}
-	}
-	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
-		usage();
+	start_options(ROLE_READCONF, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	ch = chan_new(AGENTSH_PARENT_FD, ROLE_READCONF, ROLE_PRIVD,
 	    readconf_handlers, NULL);

@@ -359,7 +359,8 @@ assemble(const struct root *r, struct aerr *e)
 	root = mount_fuse(h.fuse, e);
 	if (root == -1)
 		return -1;
-	if (msg_send_make_device(r->privd, 0, &m, &h.fuse) == -1)
+	if (fusectl_hand_over(r->privd, r->fusectl, root) == -1 ||
+	    msg_send_make_device(r->privd, 0, &m, &h.fuse) == -1)
 		return make_error(e, "hand over the FUSE device");
 	/* fsd's death must end the file system */
 	close(h.fuse);

@@ -17,8 +17,12 @@
 #include "privd.h"
 #include "proc.h"
 
-/* Pid 1 may wait for fsd in the kernel, where only fsd's end wakes it. */
+/* Pid 1 may wait for fsd in the kernel, where only the end of fsd, or of the
+ * FUSE connection when fsd itself cannot end, wakes it. */
 #define KILL_HELPERS_MS 1000
+/* A process that waits for somebody else's file system may never end: after
+ * so long the service goes on without. */
+#define GIVE_UP_MS 4000
 
 static const char *const step_names[] = {
 	[STEP_WORKSPACE] = "opening the workspace",
@@ -26,6 +30,43 @@ static const char *const step_names[] = {
 	[STEP_ROOT] = "making the root",
 	[STEP_HELPERS] = "starting execd and fsd",
 };
+
+static void announce(const struct sess *);
+
+bool
+sess_is_ending(const struct sess *s)
+{
+	return s->state == SESS_STOPPING || s->state == SESS_STUCK;
+}
+
+static void
+abort_fuse(struct sess *s)
+{
+	if (s->abort_fd == -1)
+		return;
+	/* it fails when the connection is gone already */
+	if (write(s->abort_fd, "1", 1) == -1)
+		log_debug("session %s: no FUSE connection to abort", s->id);
+	close(s->abort_fd);
+	s->abort_fd = -1;
+}
+
+/* Whoever has to know is told now; it keeps its name and its place among the
+ * sessions until the last of its processes is gone. */
+static void
+give_up(struct sess *s)
+{
+	child_give_up(s->maker);
+	child_give_up(s->init);
+	child_give_up(s->fsd);
+	child_give_up(s->execd);
+	s->state = SESS_STUCK;
+	if (s->detail[0] == '\0')
+		snprintf(s->detail, sizeof(s->detail),
+		    "not all of its processes");
+	announce(s);
+	privd_stop_step();
+}
 
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
@@ -40,13 +81,21 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		    step_names[s->step]);
 		break;
 	case SESS_READY:
-	case SESS_BUSY:
 		sess_end(s, SESS_EXPIRED_LIFE, "%s", "");
 		break;
 	case SESS_STOPPING:
-	case SESS_STOPPED:
+		if (s->late) {
+			give_up(s);
+			break;
+		}
+		s->late = true;
 		child_kill(s->fsd);
 		child_kill(s->execd);
+		abort_fuse(s);
+		sess_timer(s, GIVE_UP_MS);
+		break;
+	case SESS_STUCK:
+	case SESS_STATE_MAX:
 		break;
 	}
 }
@@ -70,6 +119,44 @@ sess_timer(struct sess *s, uint64_t ms)
 }
 
 static void
+close_if_open(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
+
+/* Forgets it, when no process is left. */
+static void
+finish(struct sess *s)
+{
+	size_t i, j;
+
+	if (s->maker != NULL || s->init != NULL || s->fsd != NULL ||
+	    s->execd != NULL)
+		return;
+	/* it is gone for good before anybody hears so */
+	TAILQ_REMOVE(&privd.sessions, s, entry);
+	privd.nsessions--;
+	if (s->state == SESS_STUCK)
+		log_info("session %s: the last of its processes ended", s->id);
+	else
+		announce(s);
+	close_if_open(s->workspace_fd);
+	close_if_open(s->client_sock);
+	close_if_open(s->init_sock);
+	close_if_open(s->abort_fd);
+	for (i = 0; i < ROLE_MAX; i++) {
+		for (j = 0; j < 3; j++)
+			close_if_open(s->ring[i][j]);
+	}
+	if (s->timer != NULL)
+		event_free(s->timer);
+	free(s->groups);
+	free(s);
+	privd_stop_step();
+}
+
+static void
 stop(struct sess *s)
 {
 	s->state = SESS_STOPPING;
@@ -83,9 +170,7 @@ stop(struct sess *s)
 		child_kill(s->execd);
 	}
 	sess_timer(s, KILL_HELPERS_MS);
-	if (s->maker == NULL && s->init == NULL && s->fsd == NULL &&
-	    s->execd == NULL)
-		sess_finish(s);
+	finish(s);
 }
 
 void
@@ -93,7 +178,7 @@ sess_end(struct sess *s, enum sess_reason reason, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (s->state == SESS_STOPPING)
+	if (sess_is_ending(s))
 		return;
 	s->reason = reason;
 	va_start(ap, fmt);
@@ -144,14 +229,12 @@ sess_child_died(struct sess *s, struct child *c, const char *how)
 {
 	bool lost = forget(s, c);
 
-	if (s->state == SESS_STOPPING) {
+	if (sess_is_ending(s)) {
 		if (c->role == ROLE_INIT) {
 			child_kill(s->fsd);
 			child_kill(s->execd);
 		}
-		if (s->maker == NULL && s->init == NULL && s->fsd == NULL &&
-		    s->execd == NULL)
-			sess_finish(s);
+		finish(s);
 		return;
 	}
 	if (!lost)
@@ -203,17 +286,8 @@ tell_failure(const struct sess *s)
 }
 
 static void
-close_if_open(int fd)
+announce(const struct sess *s)
 {
-	if (fd != -1)
-		close(fd);
-}
-
-void
-sess_finish(struct sess *s)
-{
-	size_t i, j;
-
 	if (s->request != 0)
 		log_info("session %s of uid %u: not made: %s", s->id,
 		    (unsigned)s->uid, s->error.message);
@@ -221,21 +295,6 @@ sess_finish(struct sess *s)
 		log_info("session %s of uid %u: ended: %s%s%s", s->id,
 		    (unsigned)s->uid, sess_reason_name(s->reason),
 		    s->detail[0] != '\0' ? ": " : "", s->detail);
-	/* it is gone for good before anybody hears so */
-	TAILQ_REMOVE(&privd.sessions, s, entry);
-	privd.nsessions--;
 	tell_end(s);
 	tell_failure(s);
-	close_if_open(s->workspace_fd);
-	close_if_open(s->client_sock);
-	close_if_open(s->init_sock);
-	for (i = 0; i < ROLE_MAX; i++) {
-		for (j = 0; j < 3; j++)
-			close_if_open(s->ring[i][j]);
-	}
-	if (s->timer != NULL)
-		event_free(s->timer);
-	free(s->groups);
-	free(s);
-	privd_stop_step();
 }

@@ -128,7 +128,7 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 	if (msg_get_make_opened(im, &m) == -1 ||
 	    m.groups_len % sizeof(gid_t) != 0)
 		return -1;
-	if (s->state == SESS_STOPPING)
+	if (sess_is_ending(s))
 		return 0;
 	if (s->step != STEP_WORKSPACE)
 		return -1;
@@ -233,6 +233,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
 	    privd.conf.idle_timeout_ms);
 	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
+	snprintf(s->warning, sizeof(s->warning), "%s", m.warning);
 	s->step = STEP_ROOT;
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
@@ -258,7 +259,7 @@ sess_on_policy_refused(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* Pid 1 takes over maker's channel; its own end comes with its exec. */
+/* Pid 1 takes over maker's channel, until its exec; maker has to end. */
 int
 sess_on_make_cloned(struct chan *ch, struct imsg *im)
 {
@@ -275,8 +276,23 @@ sess_on_make_cloned(struct chan *ch, struct imsg *im)
 	s->init->ch = ch;
 	ch->arg = s->init;
 	maker->ch = NULL;
-	if (s->state == SESS_STOPPING)
+	child_expect_end(maker);
+	if (sess_is_ending(s))
 		child_kill(s->init);
+	return 0;
+}
+
+/* What is written into it ends the session's file system, whoever holds it. */
+int
+sess_on_make_abort(struct chan *ch, struct imsg *im)
+{
+	struct sess *s = sess_of(ch);
+
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init == NULL || s->abort_fd != -1)
+		return -1;
+	s->abort_fd = imsg_take_fd(im, 0);
 	return 0;
 }
 
@@ -286,7 +302,7 @@ sess_on_make_device(struct chan *ch, struct imsg *im)
 	static const struct msg_fs_device m;
 	struct sess *s = sess_of(ch);
 
-	if (s->state == SESS_STOPPING || s->fsd == NULL)
+	if (sess_is_ending(s) || s->fsd == NULL)
 		return 0;
 	if (s->step != STEP_ROOT || s->init == NULL)
 		return -1;
@@ -300,13 +316,14 @@ sess_on_make_done(struct chan *ch, struct imsg *im)
 	static const struct msg_fs_procfs m;
 	struct sess *s = sess_of(ch);
 
-	if (s->state == SESS_STOPPING || s->fsd == NULL)
+	if (sess_is_ending(s) || s->fsd == NULL)
 		return 0;
 	if (s->step != STEP_ROOT || s->init == NULL)
 		return -1;
 	msg_send_fs_procfs(s->fsd->ch, 0, &m, im->fds);
 	s->rooted = true;
 	s->step = STEP_HELPERS;
+	chan_fail(ch, "all is said");
 	sess_helper_ready(s);
 	return 0;
 }
@@ -341,6 +358,7 @@ tell_eventd(struct sess *s)
 	mo.uid = s->uid;
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
 	snprintf(mo.policy, sizeof(mo.policy), "%s", s->policy);
+	snprintf(mo.warning, sizeof(mo.warning), "%s", s->warning);
 	snprintf(mo.workspace, sizeof(mo.workspace), "%s", s->workspace);
 	if (msg_send_event_open(ch, 0, &mo, NULL) == -1)
 		return -1;

@@ -108,6 +108,8 @@ is_over_share(uid_t uid)
 static int
 check_wanted(const struct wanted *w, struct aerr *e)
 {
+	const struct sess *other;
+
 	if (privd.stopping)
 		return aerr_set(e, 503, "stopping", "agentshd is stopping");
 	if (!session_id_is_valid(w->id))
@@ -121,7 +123,12 @@ check_wanted(const struct wanted *w, struct aerr *e)
 		    "the workspace must be an absolute path");
 	if ((w->flags & ~(uint32_t)SESS_REAL_PATHS) != 0)
 		return aerr_set(e, 400, "invalid_flags", "unknown flags");
-	if (sess_by_id(w->uid, w->id) != NULL)
+	other = sess_by_id(w->uid, w->id);
+	if (other != NULL && other->state == SESS_STUCK)
+		return aerr_set(e, 409, "exists",
+		    "a session of this name has ended, but not all of its"
+		    " processes");
+	if (other != NULL)
 		return aerr_set(e, 409, "exists", "session already exists");
 	if (privd.nsessions >= privd.conf.max_sessions)
 		return aerr_set(e, 400, "limit",
@@ -158,7 +165,7 @@ sess_new(const struct wanted *w)
 	s->uid = w->uid;
 	s->gid = w->gid;
 	s->created = (uint64_t)time(NULL);
-	s->workspace_fd = s->client_sock = s->init_sock = -1;
+	s->workspace_fd = s->client_sock = s->init_sock = s->abort_fd = -1;
 	for (i = 0; i < ROLE_MAX; i++)
 		s->ring[i][0] = s->ring[i][1] = s->ring[i][2] = -1;
 	TAILQ_INSERT_TAIL(&privd.sessions, s, entry);
@@ -263,7 +270,7 @@ sess_on_event_broken(struct chan *ch, struct imsg *im)
 	if (msg_get_event_broken(im, &m) == -1)
 		return -1;
 	s = sess_by_number(m.session);
-	if (s != NULL && s->state != SESS_STOPPING)
+	if (s != NULL)
 		sess_end(s, SESS_HELPER_DIED, "event log: %s", m.detail);
 	return 0;
 }

@@ -50,11 +50,9 @@ api_ready(struct request *rq)
 static const char *
 session_state_name(const struct session *s)
 {
-	if (s->state == SESS_CREATING)
-		return "creating";
-	if (s->state == SESS_STOPPING)
-		return "stopping";
-	return s->nrunning > 0 ? "busy" : "ready";
+	if (s->state == SESS_READY && s->nrunning > 0)
+		return "busy";
+	return sess_state_name(s->state);
 }
 
 static void

@@ -50,12 +50,6 @@ struct request {
 	void *arg;
 };
 
-enum sess_state {
-	SESS_CREATING,
-	SESS_READY,
-	SESS_STOPPING
-};
-
 struct session {
 	TAILQ_ENTRY(session) entry;
 	enum sess_state state;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directories of ours that nothing of the host is in: what is mounted over
+ * them, and the way to a workspace beneath one. They never move, and never go.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fsd.h"
+#include "log.h"
+#include "path.h"
+
+/* clang-format off */
+static struct node virtuals[] = {
+#define ROOTMNT(path, kind, what) { .view = VIEW_VIRTUAL, .type = S_IFDIR, \
+	.fixed = path, .fd = -1, .holds = 1, .anchor = true },
+#include "rootmnt.def"
+#undef ROOTMNT
+};
+/* clang-format on */
+
+#define NVIRTUALS (sizeof(virtuals) / sizeof(virtuals[0]))
+
+/* Directories on the way to a workspace that shows at its own path beneath one
+ * of those. */
+static struct node *ways;
+static size_t nways;
+
+/* A workspace in a directory of ours is reached by more directories of ours:
+ * the host's ones there are not shown. */
+void
+fixed_ways_init(void)
+{
+	const char *end, *s;
+	size_t i;
+
+	for (i = 0; i < NVIRTUALS; i++) {
+		if (path_is_beneath(fsd.mount, virtuals[i].fixed))
+			break;
+	}
+	if (i == NVIRTUALS)
+		return;
+	ways = calloc(strlen(fsd.mount), sizeof(*ways));
+	if (ways == NULL)
+		fatal("calloc");
+	end = fsd.mount + strlen(virtuals[i].fixed) + 1;
+	for (s = strchr(end, '/'); s != NULL; s = strchr(s + 1, '/')) {
+		ways[nways] = virtuals[i];
+		ways[nways].fixed = strndup(fsd.mount, (size_t)(s - fsd.mount));
+		if (ways[nways].fixed == NULL)
+			fatal("strndup");
+		nways++;
+	}
+}
+
+uint64_t
+fixed_number(const char *path)
+{
+	uint64_t h = 0xcbf29ce484222325U;
+
+	for (; *path != '\0'; path++)
+		h = (h ^ (unsigned char)*path) * 0x100000001b3U;
+	return h >> 16; /* a number of the usual size */
+}
+
+struct node *
+node_virtual(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < NVIRTUALS; i++) {
+		if (strcmp(virtuals[i].fixed, path) == 0)
+			return &virtuals[i];
+	}
+	for (i = 0; i < nways; i++) {
+		if (strcmp(ways[i].fixed, path) == 0)
+			return &ways[i];
+	}
+	return NULL;
+}
