@@ -224,6 +224,21 @@ for c in "test $tmp/bad.yaml open a" "explain $tmp/bad.yaml open a" "diff $P $tm
 	check "no policy: $c" rc_is 2
 	check "says what: $c" err_has 'bad.yaml:1:1: name: missing'
 done
+run completion bash
+cp "$tmp/out" "$tmp/completion"
+# complete WORD ...: what is offered for the last of the words
+complete_words() {
+	bash -c '. "$1"; shift; COMP_WORDS=(agentsh "$@"); COMP_CWORD=$#; _agentsh; echo "${COMPREPLY[*]}"' \
+	    - "$tmp/completion" "$@" >"$tmp/out"
+}
+complete_words policy t
+check "completion of a command" out_is 'test\n'
+complete_words policy explain default unix-c
+check "completion of an operation" out_is 'unix-connect\n'
+complete_words policy test default ex
+check "and of another kind" out_is 'exec\n'
+complete_words policy diff default ex
+check "not where there is none" out_is '\n'
 printf 'version: 1\nname: h\ncommand_rules:\n  - {name: r, message: "{{.Command}}", decision: deny}\n' >"$tmp/h.yaml"
 esc=$(printf 'x\033[2J')
 run policy explain "$tmp/h.yaml" exec "$esc"

@@ -111,4 +111,25 @@ for policy in default agent-default agent-strict agent-observe ci-strict dev-saf
 	run_in "$id" cat secret.pem >/dev/null && fail "$policy: a key was read"
 	say "$policy: all done"
 done
+# The default policy for a workspace at its own path beneath a directory of the
+# system: it can be written, its credentials cannot be read, and what is beside
+# it is the system's.
+if [ "$ME" = alice ]; then
+	mount -t tmpfs -o mode=0755,nosuid,nodev test /opt || fail "tmpfs on /opt"
+	mkdir -m 0777 /opt/beside
+	mkdir -m 0755 /opt/work
+	say TOPSECRET >/opt/work/a.pem
+	say public >/opt/beside/b.pem
+	chown -R alice:alice /opt/work
+	policy=default id=s-real
+	new_session "$id" /opt/work '"real_paths":true'
+	direct /opt/work pwd
+	direct x sh -c 'echo x >f && cat /opt/work/f'
+	want "the file" "$(cat /opt/work/f)" x
+	run_in "$id" cat a.pem >"$T/step.out" && fail "a key was read"
+	want "a key beneath /opt" "$(jq -r .guidance.policy_rule "$T/exec.json")" deny-private-keys
+	direct public cat /opt/beside/b.pem
+	run_in "$id" touch /opt/beside/x >"$T/step.out" && fail "the system was changed"
+	[ ! -e /opt/beside/x ] || fail "the system was changed"
+fi
 [ -z "$skipped" ] || say "left out, not installed:$skipped"

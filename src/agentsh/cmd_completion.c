@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agentsh completion bash: first and second words of the commands.
+ * agentsh completion bash: first and second words of the commands, and the
+ * operations that policies can be asked about.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/policytry.h"
 #include "cli.h"
+
+/* After the policy. */
+static void
+put_operations(void)
+{
+	const char *name;
+	size_t i;
+
+	fputs("\t4) case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n"
+	      "\t   'policy test'|'policy explain') words='",
+	    stdout);
+	for (i = 0; (name = try_operation(i)) != NULL; i++)
+		printf("%s ", name);
+	fputs("' ;;\n\t   esac ;;\n", stdout);
+}
 
 int
 cmd_completion(struct args *a)
@@ -33,7 +50,9 @@ cmd_completion(struct args *a)
 			printf("\t   %.*s) words+=' %s' ;;&\n", (int)n, w,
 			    w + n + 1);
 	}
-	fputs("\t   esac ;;\n\tesac\n"
+	fputs("\t   esac ;;\n", stdout);
+	put_operations();
+	fputs("\tesac\n"
 	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
 	      "\"${COMP_WORDS[COMP_CWORD]}\")\n}\n"
 	      "complete -o default -F _agentsh agentsh\n",

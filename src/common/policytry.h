@@ -26,11 +26,11 @@ struct policy_try *try_open(const char *file, const struct try_options *,
 void try_close(struct policy_try *);
 
 enum try_kind {
-	TRY_FILE,
+	TRY_FILE, /* these two have several operations each */
+	TRY_UNIX,
 	TRY_EXEC,
 	TRY_CONNECT,
 	TRY_CONNECT_REDIRECT,
-	TRY_UNIX,
 	TRY_SIGNAL,
 	TRY_DNS,
 	TRY_ENV,
@@ -60,6 +60,8 @@ struct try_query {
  * with e->message. */
 int try_option(struct try_query *, const char *name, const char *value,
     struct aerr *e);
+/* The name of each operation there is, from 0 on; NULL behind the last. */
+const char *try_operation(size_t);
 int try_words(const struct policy_try *, struct try_query *, int argc,
     char **argv, struct aerr *e);
 

@@ -259,6 +259,18 @@ parse_object(const struct policy_try *t, struct try_query *q, const char *word,
 	return 0;
 }
 
+const char *
+try_operation(size_t i)
+{
+	if (i < FILE_OP_MAX)
+		return file_op_name((enum file_op)i);
+	i -= FILE_OP_MAX;
+	if (i < UNIX_OP_MAX)
+		return unix_names[i];
+	i = i - UNIX_OP_MAX + TRY_EXEC;
+	return i < TRY_KIND_MAX ? kind_names[i] : NULL;
+}
+
 static int
 find_operation(struct try_query *q, const char *word)
 {
