@@ -41,7 +41,8 @@ void subjects_free(struct subjects *);
 /* Sorted, no two alike. */
 void subjects_sort(struct subjects *);
 void witness_glob(struct subjects *, const char *glob, enum glob_kind);
-/* The directory before whatever is variable in a glob of paths, if any. */
+/* The directory before whatever is variable in a glob of paths, if any, and
+ * there are not too many yet; none twice. */
 void witness_root(struct subjects *, const char *glob);
 /* What a glob that begins with ** is about beneath each of these. */
 void witness_beneath(struct subjects *, const char *glob,

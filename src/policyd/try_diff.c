@@ -103,7 +103,6 @@ diff_paths(struct diff *d, enum family family)
 			witness_root(&roots, r->globs[i]);
 		}
 	}
-	subjects_sort(&roots);
 	at = 0;
 	while ((r = next_rule(d, family, &at)) != NULL) {
 		for (i = 0; i < r->nglobs; i++)

@@ -14,6 +14,7 @@
 
 #define ALTERNATIVES_MAX 256
 #define TEXT_MAX 512
+#define ROOTS_MAX 64 /* each is tried with each glob that begins anywhere */
 
 /* Brackets that group alternatives: {a,b} of globs, (a|b) of expressions. */
 struct grouping {
@@ -301,7 +302,7 @@ witness_root(struct subjects *s, const char *glob)
 {
 	struct subjects alt = { 0 };
 	char *text, *end;
-	size_t i;
+	size_t i, k;
 
 	alternatives(&alt, glob, &braces);
 	for (i = 0; i < alt.n; i++) {
@@ -311,7 +312,10 @@ witness_root(struct subjects *s, const char *glob)
 		if (end == NULL || end == text)
 			continue;
 		*end = '\0';
-		add(s, GLOB_PATH, text);
+		for (k = 0; k < s->n && strcmp(s->v[k], text) != 0; k++)
+			continue;
+		if (k == s->n && k < ROOTS_MAX)
+			add(s, GLOB_PATH, text);
 	}
 	s->failed = s->failed || alt.failed;
 	subjects_free(&alt);
