@@ -185,7 +185,8 @@ test_default(void)
 	    "allow workspace-certificates");
 	file(&p, FILE_OP_RENAME, "/workspace/a.pem", "deny deny-private-keys");
 	file(&p, FILE_OP_READ, "/workspace/id_rsa", "deny deny-private-keys");
-	file(&p, FILE_OP_READ, "/root/.ssh/config", "deny deny-private-keys");
+	file(&p, FILE_OP_READ, "/root/.ssh/config",
+	    "deny deny-private-keys-elsewhere");
 	file(&p, FILE_OP_READ, "/etc/shadow", "deny deny-system-secrets");
 	file(&p, FILE_OP_READ, "/etc/passwd", "allow system-config-read");
 	file(&p, FILE_OP_READ, "/etc/ssl/certs/x.pem",

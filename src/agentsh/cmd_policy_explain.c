@@ -58,7 +58,7 @@ rule_cb(void *arg, const struct try_rule *r)
 		vis_str(safe, sizeof(safe), r->name);
 		printf("%4zu %s (line %zu, %s): %s%s\n", r->number, safe,
 		    r->line, decision_name(r->decision),
-		    r->matches ? "" : "another ", r->why);
+		    r->differs ? "not its " : "", r->why);
 		return;
 	}
 	jo_open(x->json, NULL);
@@ -67,7 +67,7 @@ rule_cb(void *arg, const struct try_rule *r)
 	jo_num(x->json, "line", r->line);
 	jo_str(x->json, "decision", decision_name(r->decision));
 	jo_bool(x->json, "matches", r->matches);
-	if (!r->matches)
+	if (r->differs)
 		jo_str(x->json, "differs", r->why);
 	jo_close(x->json);
 }

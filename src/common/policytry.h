@@ -85,7 +85,8 @@ struct try_rule {
 	size_t line;
 	enum decision decision;
 	bool matches;
-	const char *why; /* what does not match */
+	bool differs;	 /* why is what does not match, such as "path" */
+	const char *why; /* in words */
 };
 
 /* Told of each thing that is asked for, and of the rules looked at for it. */

@@ -141,6 +141,7 @@ tell_rules(struct asking *k, const struct naive_query *nq, size_t winner)
 			.line = rules->rule[i].line,
 			.decision = rules->rule[i].decision,
 			.matches = why == NAIVE_MATCHES,
+			.differs = why != NAIVE_MATCHES && why != NAIVE_FAILED,
 			.why = naive_why_name(why) };
 		k->watch->rule(k->watch->arg, &row);
 		if (i == winner || why == NAIVE_MATCHES)
@@ -237,6 +238,18 @@ set_decision(struct asking *k, enum family family, const struct verdict *v)
 	}
 }
 
+/* IPv4 as people write it. */
+static void
+addr_text(char dst[INET6_ADDRSTRLEN], const uint8_t *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, addr + 12, dst, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, addr, dst, INET6_ADDRSTRLEN);
+}
+
 static void
 fill_message(struct asking *k, const char *message)
 {
@@ -246,9 +259,7 @@ fill_message(struct asking *k, const char *message)
 
 	snprintf(port, sizeof(port), "%u", q->port);
 	if (q->has_addr)
-		inet_ntop(AF_INET6, q->addr, addr, sizeof(addr));
-	if (strncmp(addr, "::ffff:", 7) == 0 && strchr(addr, '.') != NULL)
-		memmove(addr, addr + 7, strlen(addr + 7) + 1);
+		addr_text(addr, q->addr);
 	signal_text(sig, sizeof(sig), q->signo);
 	values[TEMPLATE_PATH] = q->object;
 	values[TEMPLATE_OPERATION] = try_op_name(q);
@@ -366,7 +377,7 @@ ask_redirect(struct asking *k, enum family family)
 	if (v.decision != DECISION_REDIRECT)
 		return;
 	if (family == FAMILY_DNS)
-		inet_ntop(AF_INET6, r.addr, addr, sizeof(addr));
+		addr_text(addr, r.addr);
 	snprintf(k->a->instead, sizeof(k->a->instead), "%s",
 	    family == FAMILY_DNS     ? addr :
 		r.to_unix[0] != '\0' ? r.to_unix :

@@ -41,6 +41,11 @@ void subjects_free(struct subjects *);
 /* Sorted, no two alike. */
 void subjects_sort(struct subjects *);
 void witness_glob(struct subjects *, const char *glob, enum glob_kind);
+/* The directory before whatever is variable in a glob of paths, if any. */
+void witness_root(struct subjects *, const char *glob);
+/* What a glob that begins with ** is about beneath each of these. */
+void witness_beneath(struct subjects *, const char *glob,
+    const struct subjects *roots);
 void witness_regex(struct subjects *, const char *text);
 
 #endif

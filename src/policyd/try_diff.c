@@ -93,14 +93,24 @@ diff_paths(struct diff *d, enum family family)
 {
 	enum glob_kind kind = family == FAMILY_FILE ? GLOB_PATH : GLOB_SOCKET;
 	uint32_t nops = family == FAMILY_FILE ? FILE_OP_MAX : UNIX_OP_MAX;
-	struct subjects s = { 0 };
+	struct subjects s = { 0 }, roots = { 0 };
 	const struct rule *r;
 	size_t at = 0, i;
 
 	while ((r = next_rule(d, family, &at)) != NULL) {
-		for (i = 0; i < r->nglobs; i++)
+		for (i = 0; i < r->nglobs; i++) {
 			witness_glob(&s, r->globs[i], kind);
+			witness_root(&roots, r->globs[i]);
+		}
 	}
+	subjects_sort(&roots);
+	at = 0;
+	while ((r = next_rule(d, family, &at)) != NULL) {
+		for (i = 0; i < r->nglobs; i++)
+			witness_beneath(&s, r->globs[i], &roots);
+	}
+	s.failed = s.failed || roots.failed;
+	subjects_free(&roots);
 	for (i = 0; i < sizeof(usual_paths) / sizeof(usual_paths[0]); i++)
 		subjects_add(&s, usual_paths[i]);
 	subjects_sort(&s);

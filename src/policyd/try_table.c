@@ -4,8 +4,8 @@
  *
  *	[--OPTION VALUE ...] OPERATION OBJECT [WORD ...] -> DECISION [RULE]
  *
- * Words as a shell reads them: blanks between, '...', "...", \c. # begins a
- * comment.
+ * Words as a shell reads them: blanks between, '...', "...", $'...', \c. #
+ * begins a comment.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,23 +25,46 @@ struct row {
 	char *text; /* what the words point into */
 };
 
+/* Behind a backslash in $'...'. */
+static char
+escaped(char c)
+{
+	return c == 'n' ? '\n' : c == 't' ? '\t' : c;
+}
+
+/* Does a backslash stand for what is behind it? */
+static bool
+is_escape(const char *p, char quote, bool dollar)
+{
+	if (*p != '\\' || p[1] == '\0' || (quote == '\'' && !dollar))
+		return false;
+	return quote != '"' || strchr("\"\\$`", p[1]) != NULL;
+}
+
 /* One word of *in, written to *out; 0, or -1: a quote that is not closed. */
 static int
 read_word(const char **in, char **out, bool *quoted)
 {
 	const char *p = *in;
 	char *o = *out, quote = '\0';
+	bool dollar = false;
 
 	for (; *p != '\0'; p++) {
 		if (quote == '\0' && isblank((unsigned char)*p))
 			break;
+		if (quote == '\0' && p[0] == '$' && p[1] == '\'') {
+			dollar = true;
+			continue;
+		}
 		if (quote == '\0' && (*p == '\'' || *p == '"')) {
 			quote = *p;
 			*quoted = true;
 		} else if (quote != '\0' && *p == quote) {
 			quote = '\0';
-		} else if (*p == '\\' && quote != '\'' && p[1] != '\0') {
-			*o++ = *++p;
+			dollar = false;
+		} else if (is_escape(p, quote, dollar)) {
+			p++;
+			*o++ = dollar ? escaped(*p) : *p;
 			*quoted = true;
 		} else {
 			*o++ = *p;

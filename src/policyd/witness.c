@@ -296,6 +296,49 @@ witness_glob(struct subjects *s, const char *glob, enum glob_kind kind)
 	subjects_free(&alt);
 }
 
+void
+witness_root(struct subjects *s, const char *glob)
+{
+	struct subjects alt = { 0 };
+	char *text, *end;
+	size_t i;
+
+	alternatives(&alt, glob, &braces);
+	for (i = 0; i < alt.n; i++) {
+		text = alt.v[i];
+		text[strcspn(text, "*?[\\")] = '\0';
+		end = strrchr(text, '/');
+		if (end == NULL || end == text)
+			continue;
+		*end = '\0';
+		add(s, GLOB_PATH, text);
+	}
+	s->failed = s->failed || alt.failed;
+	subjects_free(&alt);
+}
+
+void
+witness_beneath(struct subjects *s, const char *glob,
+    const struct subjects *roots)
+{
+	struct subjects alt = { 0 };
+	char one[TEXT_MAX], text[TEXT_MAX];
+	size_t i, k;
+
+	if (strncmp(glob, "**/", 3) != 0)
+		return;
+	alternatives(&alt, glob, &braces);
+	for (i = 0; i < alt.n; i++) {
+		fill(one, sizeof(one), alt.v[i] + 3, GLOB_PATH, &fillings[1]);
+		for (k = 0; k < roots->n; k++) {
+			snprintf(text, sizeof(text), "%s/%s", roots->v[k], one);
+			add(s, GLOB_PATH, text);
+		}
+	}
+	s->failed = s->failed || alt.failed;
+	subjects_free(&alt);
+}
+
 /* What an escape of an expression can stand for. */
 static const char *
 of_escape(char c, char one[2])

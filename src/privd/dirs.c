@@ -288,6 +288,15 @@ open_or_die(const char *path, int flags)
 }
 
 void
+dirs_open_policies(void)
+{
+	privd.dir_fd[DIR_POLICY] = policies_open(privd.conf.policy_dir);
+	privd.dir_fd[DIR_POLICY_DEFAULT] =
+	    policies_open(privd.paths.policy_default);
+	trust_open(&privd.conf);
+}
+
+void
 dirs_open(void)
 {
 	const struct cred *front = &privd.user[ROLE_SESSIOND];
@@ -304,10 +313,7 @@ dirs_open(void)
 	    front->gid);
 	privd.dir_fd[DIR_LOG] = dir_open(c->log_dir, service ? 0750 : 0700,
 	    log->uid, log->gid);
-	privd.dir_fd[DIR_POLICY] = policies_open(c->policy_dir);
-	privd.dir_fd[DIR_POLICY_DEFAULT] =
-	    policies_open(privd.paths.policy_default);
-	trust_open(c);
+	dirs_open_policies();
 	put_path(path, sizeof(path), "%s/%s", privd.paths.helpers,
 	    proc_rows[ROLE_INIT].file);
 	privd.init_fd = open_or_die(path, 0);

@@ -177,8 +177,8 @@ conf_load(const char *path, bool required)
 	close(fd);
 }
 
-static void
-hand_over(struct child *c)
+void
+helper_hand_over(struct child *c)
 {
 	struct msg_sys_dir md = { 0 };
 	static const struct msg_sys_listen ml;
@@ -242,7 +242,7 @@ helpers_start(void)
 	for (r = 0; r < ROLE_MAX; r++) {
 		if (privd.helper[r] == NULL)
 			continue;
-		hand_over(privd.helper[r]);
+		helper_hand_over(privd.helper[r]);
 		msg_send_sys_start(privd.helper[r]->ch, 0, &ms, NULL);
 	}
 }
@@ -287,6 +287,8 @@ helper_died(struct child *c, const char *how)
 		snprintf(reader.how, sizeof(reader.how), "%s", how);
 		return;
 	}
+	if (policy_check_ended(c, how))
+		return;
 	privd.helper[c->role] = NULL;
 	if (privd.stopping)
 		return;

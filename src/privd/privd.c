@@ -306,10 +306,13 @@ make_events(void)
 	}
 }
 
-/* -n: says whether the configuration is good; -nv prints it. */
+/* -n: says whether the configuration, and the policy that it makes the default,
+ * are good; -nv prints it. */
 static void
 check_only(const struct options *o)
 {
+	dirs_open_policies();
+	policy_check();
 	if (o->verbose > 0)
 		conf_print(stdout, &privd.conf);
 	else

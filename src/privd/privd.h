@@ -160,6 +160,8 @@ void paths_find(const char *config);
 void places_fill(struct conf *);
 /* Makes and opens directories, takes the lock. */
 void dirs_open(void);
+/* Of these those that policyd reads; nothing is made. */
+void dirs_open_policies(void);
 int dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
 /* socket.c */
@@ -187,8 +189,15 @@ void helpers_start(void);
 int helper_greet(struct child *, uint64_t session, const char *session_id,
     uid_t uid, gid_t gid);
 int helper_chan(struct child *, enum role peer, int fd);
+/* Its directories and its socket. */
+void helper_hand_over(struct child *);
 int helper_on_sys_ready(struct chan *, struct imsg *);
 void helper_died(struct child *, const char *how);
+
+/* checkpolicy.c: the default policy is good, or the end of the program. */
+void policy_check(void);
+/* Was it policyd of that check? */
+bool policy_check_ended(const struct child *, const char *how);
 
 /* peer.c: who is at the far end; -1 with e filled */
 int peer_unix(int fd, uid_t *, gid_t *, struct aerr *);

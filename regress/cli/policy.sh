@@ -1,0 +1,233 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# agentsh policy test, explain, diff: answers, their forms and the statuses.
+# shellcheck disable=SC2016
+. "$(dirname "$0")/_lib.sh"
+command -v jq >/dev/null || { echo "1..0 # SKIP no jq"; exit 77; }
+unset XDG_CONFIG_HOME
+export HOME="$tmp/home" USER=me
+mkdir "$HOME"
+cat >"$tmp/p.yaml" <<'E'
+version: 1
+name: p
+allow_unenforced: true
+file_rules:
+  - name: keys
+    paths: ["**/*.pem"]
+    operations: [open]
+    decision: deny
+    message: "No {{.Operation}} of {{.Path}}, {{.User}} ({{.Rule}})."
+  - name: trash
+    paths: ["${PROJECT_ROOT}/**"]
+    operations: [delete]
+    decision: soft_delete
+  - name: away
+    paths: ["${HOME}/x"]
+    decision: redirect
+    redirect_to: /workspace/away
+  - name: work
+    paths: ["${PROJECT_ROOT}/**"]
+    decision: allow
+command_rules:
+  - name: no-wipe
+    commands: [rm]
+    args_patterns: ["-r"]
+    decision: deny
+    message: "Not {{.Command}} {{.Args}}."
+  - name: instead
+    commands: [old]
+    decision: redirect
+    redirect_to: {command: new, args_append: [-n]}
+  - name: deep
+    commands: [deep]
+    context: [nested]
+    decision: deny
+  - name: tools
+    commands: [rm, sh, old, deep, timeout]
+    decision: allow
+network_rules:
+  - name: net
+    domains: ["*.x.test"]
+    decision: allow
+    message: "{{.Host}} {{.Port}} {{.Address}}"
+signal_rules:
+  - name: term
+    signals: [TERM]
+    target: {type: children}
+    decision: audit
+dns_redirects:
+  - name: dns
+    match: '^r\.'
+    resolve_to: 10.0.0.9
+env_policy:
+  allow: [PATH]
+E
+P=$tmp/p.yaml
+
+run policy test "$P" open a.pem
+check "a denial" out_is 'decision: deny\nrule: keys\nwhy: rule 1 of file_rules, line 5\nmessage: No open of /workspace/a.pem, me (keys).\n'
+check "status of an answer" rc_is 0
+run policy test "$P" write a.pem --exit-code
+check "allowed" out_is 'decision: allow\nrule: work\nwhy: rule 4 of file_rules, line 18\n'
+check "status of what is allowed" rc_is 0
+run policy test --exit-code "$P" open a.pem
+check "status of what is denied" rc_is 1
+run policy test --exit-code "$P" delete a
+check "what this build denies" out_is 'decision: soft_delete\neffective: deny\nrule: trash\nwhy: rule 2 of file_rules, line 10\nnote: this build denies it: it cannot do what the rule says\n'
+check "status of that" rc_is 1
+run policy test "$P" write /srv/x
+check "a default" out_is 'decision: deny\nrule: default-deny-files\nwhy: no rule of file_rules matches, and the default is to deny\n'
+run policy test "$P" read /usr/x
+check "what is built in" out_has '^why: built in'
+run policy test "$P" read /home/u/x --home /home/u
+check "another home, and where it leads" out_has '^instead: /workspace/away$'
+run policy test "$P" open a.pem --user you
+check "another user" out_has ', you (keys)'
+run policy test "$P" write /srv/w/a --real-paths --workspace /srv/w
+check "real paths" out_has '^rule: work$'
+run policy test "$P" write a --real-paths --workspace /srv/w
+check "a relative path with them" out_has '^rule: work$'
+run policy test "$P" write /workspace/a --real-paths --workspace /srv/w
+check "and not at /workspace" out_has '^rule: default-deny-files$'
+
+run policy test "$P" exec rm -r --json
+check "the command's own options" out_is 'decision: deny\nrule: no-wipe\nwhy: rule 1 of command_rules, line 22\nmessage: Not rm -r --json.\n'
+run policy test "$P" exec sh -c 'timeout 3 rm -r a'
+check "a command inside" out_has '^command: rm -r a$'
+run policy test "$P" exec sh -c 'for i in a; do $i; done'
+check "a script that cannot be read" out_has '^rule: shellc-opaque-script$'
+check "why" out_has '^shell: opaque, '
+run policy test "$P" --opaque allow exec sh -c 'for i in a; do $i; done'
+check "where they are allowed" out_has '^rule: tools$'
+run policy test "$P" exec old a b
+check "a redirect" out_has '^instead: new a b -n$'
+run policy test "$P" exec deep
+check "at the top" out_has '^rule: tools$'
+run policy test "$P" exec --depth 1 deep
+check "beneath" out_has '^rule: deep$'
+run policy test "$P" connect a.x.test:80 --address 10.1.2.3
+check "a connection" out_has '^message: a.x.test 80 10.1.2.3$'
+check "has no network yet" out_has '^effective: deny$'
+run policy test "$P" connect b.test
+check "none" out_has '^rule: default-deny-network$'
+run policy test "$P" signal TERM --target self,children
+check "a signal" out_has '^rule: term$'
+check "is not enforced" out_has '^note: this build does not enforce such rules$'
+run policy test "$P" dns r.test
+check "a name" out_has '^instead: 10.0.0.9$'
+run policy test "$P" env PATH
+check "a variable" out_has '^rule: allow$'
+run policy test "$P" env X sh
+check "another" out_has '^rule: default-deny$'
+
+run policy test --json "$P" exec sh -c 'rm -r a'
+check "JSON" [ "$(jq -r '[.decision, .effective, .rule, .command, .shell, .message] | join("|")' "$tmp/out")" = \
+    'deny|deny|no-wipe|rm -r a|derived|Not rm -r a.' ]
+
+run policy explain "$P" write a
+check "explain" out_is 'write /workspace/a\n   1 keys (line 5, deny): not its operation\n   2 trash (line 10, soft_delete): not its operation\n   3 away (line 14, redirect): not its path\n   4 work (line 18, allow): matches\n\ndecision: allow\nrule: work\nwhy: rule 4 of file_rules, line 18\n'
+run policy explain "$P" exec sh -c 'rm a; rm -r b'
+check "explain: each command" [ "$(grep -c '^exec ' "$tmp/out")" = 3 ]
+check "explain: arguments" out_has '1 no-wipe (line 22, deny): not its arguments'
+run policy explain --json "$P" exec rm a
+check "explain as JSON" [ "$(jq -c '[.considered[].rules[] | [.number, .matches, .differs]]' "$tmp/out")" = \
+    '[[1,false,"arguments"],[2,false,"command"],[3,false,"command"],[4,true,null]]' ]
+run policy explain --exit-code "$P" write /x
+check "explain: status" rc_is 1
+
+cat >"$tmp/t.tbl" <<'E'
+# comment
+open a.pem        -> deny keys
+write 'a b'       -> allow    # comment
+--depth 1 exec deep -> deny deep
+
+exec sh -c "rm -r x" -> deny no-wipe
+exec rm $'-r\n' -> deny no-wipe
+E
+run policy test --table "$tmp/t.tbl" "$P"
+check "a table" out_is '5 passed, 0 failed\n'
+check "its status" rc_is 0
+cat >"$tmp/t.tbl" <<'E'
+open a.pem -> allow
+open a.pem -> deny trash
+open a.pem deny
+open a.pem -> denied
+nonsense x -> deny
+write 'a -> deny
+--depth x exec a -> deny
+write a -> allow work more
+E
+run policy test --table "$tmp/t.tbl" "$P"
+sed "s|^$tmp/||" "$tmp/out" >"$tmp/out2"
+mv "$tmp/out2" "$tmp/out"
+check "a table that does not hold" out_is 't.tbl:1: deny by keys, not allow
+t.tbl:2: deny by keys, not deny by trash
+t.tbl:3: a row ends with -> DECISION [RULE]
+t.tbl:4: no such decision
+t.tbl:5: nonsense: not an operation
+t.tbl:6: a quote that is not closed
+t.tbl:7: x: not a number of this kind
+t.tbl:8: a row ends with -> DECISION [RULE]
+0 passed, 8 failed\n'
+check "the status of that" rc_is 1
+run policy test --table "$tmp/t.tbl" --json "$P"
+check "as JSON" [ "$(jq -c '[.passed, .failed, .failures[0].line]' "$tmp/out")" = '[0,8,1]' ]
+echo '# nothing' >"$tmp/t.tbl"
+run policy test --table "$tmp/t.tbl" "$P"
+check "an empty table is none" rc_is 2
+run policy test --table "$tmp/none" "$P"
+check "no table" rc_is 2
+
+run policy diff "$P" "$P"
+check "no difference" out_has '^0 of [1-9][0-9]* decisions differ$'
+check "status of none" rc_is 0
+# differs OLD NEW LINE: a policy in which OLD is NEW gives that line
+differs() {
+	sed "s/$1/$2/" "$P" >"$tmp/q.yaml"
+	run policy diff "$P" "$tmp/q.yaml"
+	[ "$rc" -eq 1 ] && out_has "$3"
+}
+check "a glob" differs '\*\.pem' '*.pex' '^	open /.*\.pem$'
+check "operations" differs '\[open\]' '[write]' '^	write /.*\.pem$'
+check "a decision" differs 'decision: soft_delete' 'decision: allow' '^soft_delete by trash -> allow by trash: '
+check "where a redirect leads" differs 'workspace\/away' 'workspace\/other' '^redirect by away -> redirect by away: '
+check "arguments" differs '"-r"' '"-f"' '^	exec r[mM] .*-r'
+check "depth" differs '\[nested\]' '[direct]' '^	exec --depth 1 deep$'
+check "a command" differs ', timeout\]' ']' '^	exec timeout$'
+check "a domain" differs '\*\.x' '*.y' '^	connect w\.x\.test:443$'
+check "a signal" differs '\[TERM\]' '[INT]' '^	signal SIGINT --target children$'
+check "a name" differs "'^r" "'^s" '^	dns s\.'
+check "a variable" differs '\[PATH\]' '[PATHS]' '^	env PATH$'
+run policy diff --json "$P" "$tmp/q.yaml"
+check "difference as JSON" [ "$(jq -c '.differ == ([.changes[].operations | length] | add)' "$tmp/out")" = true ]
+
+for a in "test" "test $P" "test $P open" "test $P fly x" "test $P open a b" \
+    "test $P open a --depth x" "test $P open a --workspace /x" "test $P open a --opaque x" \
+    "test $P signal x" "test $P signal TERM --target x" "test $P connect x:0" \
+    "test $P connect x:65536" "test $P env A=B" "test $P open a --home x" \
+    "test $P --table x open" "test --table x $P --exit-code" "explain $P" \
+    "explain $P open" "diff $P" "diff $P $P $P" "test $P open a --table x" \
+    "explain --table x $P open a" "diff $P $P --depth 1" "test $P open a --server unix:///x"; do
+	# shellcheck disable=SC2086 # the words of a command
+	run policy $a
+	check "wrong use: $a" rc_is 2
+	check "nothing printed: $a" out_is ''
+done
+run policy test nosuchname open a
+check "no such policy" err_is 'agentsh: policy nosuchname: there is no policy of this name\n'
+check "status of that" rc_is 2
+echo 'version: 1' >"$tmp/bad.yaml"
+for c in "test $tmp/bad.yaml open a" "explain $tmp/bad.yaml open a" "diff $P $tmp/bad.yaml" \
+    "diff $tmp/bad.yaml $P"; do
+	# shellcheck disable=SC2086 # the words of a command
+	run policy $c
+	check "no policy: $c" rc_is 2
+	check "says what: $c" err_has 'bad.yaml:1:1: name: missing'
+done
+printf 'version: 1\nname: h\ncommand_rules:\n  - {name: r, message: "{{.Command}}", decision: deny}\n' >"$tmp/h.yaml"
+esc=$(printf 'x\033[2J')
+run policy explain "$tmp/h.yaml" exec "$esc"
+check "hostile names are printed" out_has '033\[2J'
+tr -d '\n' <"$tmp/out" >"$tmp/line"
+check "safe to print" clean "$tmp/line"
+finish
