@@ -88,6 +88,15 @@ as_alice()
 	as alice agentshd "$@"
 }
 
+# a user's policies can be written after the start, also where they had no place
+start_user_server alice "policies.dir: $T/home/alice/.config/agentsh/policies"
+as alice sh -c 'printf "version: 1\nname: mine\n" >~/.config/agentsh/policies/mine.yaml' ||
+    fail "no place for policies"
+API_USER=alice
+new_session p "$(new_workspace alice)" '"policy":"mine"'
+unset API_USER
+stop_server
+
 chmod 0600 /dev/fuse
 refused "chmod 0666 /dev/fuse" as_alice
 chmod 0666 /dev/fuse
