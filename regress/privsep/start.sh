@@ -67,6 +67,8 @@ run_agentshd()
 	env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
 }
 
+run_agentshd -n -T ipc,fs 2>/dev/null
+want "an area of the log that there is not" $? 2
 say "nonsense: 1" >"$T/bad.yaml"
 chmod 0644 "$T/bad.yaml"
 refused "bad.yaml:1" run_agentshd -n -f "$T/bad.yaml"
