@@ -114,7 +114,8 @@ check_wanted(const struct wanted *w, struct aerr *e)
 		return aerr_set(e, 503, "stopping", "agentshd is stopping");
 	if (!session_id_is_valid(w->id))
 		return aerr_set(e, 400, "invalid_id",
-		    "a session id is 1 to 128 of A-Z a-z 0-9 . _ -");
+		    "a session id is 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
+		    " digit first");
 	if (w->policy[0] != '\0' && !policy_name_is_valid(w->policy))
 		return aerr_set(e, 400, "invalid_policy",
 		    "a policy name is 1 to 128 of A-Z a-z 0-9 _ -");
