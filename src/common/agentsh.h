@@ -27,6 +27,9 @@
 #define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
 #define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */
 
+/* HOME of the commands of every session, made by its init. */
+#define AGENTSH_SESSION_HOME "/tmp/home"
+
 /*
  * The unprivileged id outside that a session's uid 0 stands for in service
  * mode. It lies in the range that systemd's UIDS-GIDS document leaves unused,
