@@ -17,7 +17,9 @@
 
 #define JSON_FIELDS_MAX 64 /* rows of a table */
 #define JSON_DEPTH_MAX 32
-#define JSON_WORDS_MAX AGENTSH_WORDS_MAX /* strings of an array or object */
+/* Strings of an array: more than a spec takes, which has an answer of its own. */
+#define JSON_WORDS_MAX (2 * AGENTSH_WORDS_MAX)
+#define JSON_PAIRS_MAX 4096 /* names of an object of strings */
 
 struct json_bytes {
 	char *data; /* terminated; NULL when the field was not there */
