@@ -33,6 +33,13 @@ run session list
 check "a server that dies" err_is 'agentsh:   config:3: bad\\033[2J key\nagentsh: agentshd did not start: it ended with status 1; try `agentsh server -d`\n'
 run exec -- ls
 check "status of that" rc_is 1
+log=$tmp/state/agentsh/agentshd.log
+check "a log" [ -s "$log" ]
+head -c 1100000 /dev/zero | tr '\0' x >"$log"
+run session list
+check "a long log begins anew" [ "$(wc -c <"$log")" -lt 1000 ]
+check "what it says then" err_has 'config:3: bad'
+check "the old one is kept" [ "$(wc -c <"$log.old")" -eq 1100000 ]
 own=$tmp/run/agentsh
 [ "$(id -u)" != 0 ] || own=/run/agentsh
 cat >"$tmp/script.py" <<'END'
@@ -53,6 +60,7 @@ check "started" out_is '[]\n'
 check "for both" grep -q '\[\]' "$tmp/out2"
 check "only once" [ "$(wc -l <"$tmp/starts")" -eq 1 ]
 kill "$(cat "$tmp/pid")"
+rm "$own/api.sock"
 mode=755 # which root may have
 [ "$(id -u)" != 0 ] || mode=757
 chmod $mode "$own"
