@@ -67,6 +67,8 @@ run_agentshd()
 	env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
 }
 
+run_agentshd -n -T ipc,fs 2>/dev/null
+want "an area of the log that there is not" $? 2
 say "nonsense: 1" >"$T/bad.yaml"
 chmod 0644 "$T/bad.yaml"
 refused "bad.yaml:1" run_agentshd -n -f "$T/bad.yaml"
@@ -87,6 +89,15 @@ as_alice()
 {
 	as alice agentshd "$@"
 }
+
+# a user's policies can be written after the start, also where they had no place
+start_user_server alice "policies.dir: $T/home/alice/.config/agentsh/policies"
+as alice sh -c 'printf "version: 1\nname: mine\n" >~/.config/agentsh/policies/mine.yaml' ||
+    fail "no place for policies"
+API_USER=alice
+new_session p "$(new_workspace alice)" '"policy":"mine"'
+unset API_USER
+stop_server
 
 chmod 0600 /dev/fuse
 refused "chmod 0666 /dev/fuse" as_alice

@@ -19,8 +19,6 @@
 #include "log.h"
 #include "sandbox.h"
 
-#define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
-
 #define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LL_WRITE                                                               \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |       \

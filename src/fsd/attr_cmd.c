@@ -169,12 +169,14 @@ await_keeper(uint32_t pid, struct actor *a)
 	struct timespec until;
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	/* a step of the clock must not hold it up */
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ATTR_WAIT_MS / 1000;
 	while (rc != ETIMEDOUT) {
 		if (find_keeper(pid, a))
 			return true;
-		rc = pthread_cond_timedwait(&attr.added, &attr.lock, &until);
+		rc = pthread_cond_clockwait(&attr.added, &attr.lock,
+		    CLOCK_MONOTONIC, &until);
 	}
 	return find_keeper(pid, a);
 }

@@ -264,7 +264,7 @@ void attr_actor(uint32_t tid, struct actor *);
 /* handle.c: what is open */
 struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
-/* Records its bytes for the last time; one that a sync still sees has not. */
+/* Records the bytes that no sync has recorded, and frees it. */
 void handle_done(struct handle *);
 /* Records the bytes of all handles that a command opened. */
 void handle_sync(uint64_t command);

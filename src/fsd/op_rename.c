@@ -147,6 +147,14 @@ walk_refuse(struct walk *w, const char *rule, const char *message)
 	memcpy(w->r->path, w->old, sizeof(w->r->path));
 }
 
+/* What cannot be looked at is not moved. */
+static void
+walk_refuse_dir(struct walk *w)
+{
+	walk_refuse(w, "rename-unreadable",
+	    "a directory beneath it cannot be read");
+}
+
 /* Opens the directory text beneath at, and goes into it. */
 static void
 walk_enter(struct walk *w, int at, const char *text)
@@ -161,11 +169,9 @@ walk_enter(struct walk *w, int at, const char *text)
 	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
 	if (w->dir[w->depth] == NULL) {
-		/* what cannot be looked at is not moved */
 		if (fd != -1)
 			close(fd);
-		walk_refuse(w, "rename-unreadable",
-		    "a directory beneath it cannot be read");
+		walk_refuse_dir(w);
 		return;
 	}
 	w->old_len[w->depth] = strlen(w->old);
@@ -227,8 +233,11 @@ ask_beneath(struct ruling *r, const struct end *from, const struct end *to)
 	memcpy(w->new, to->path, to->len + 1);
 	walk_enter(w, from->pfd, from->text);
 	while (w->depth > 0 && !ruling_denies(r)) {
+		errno = 0;
 		de = readdir(w->dir[w->depth - 1]);
-		if (de == NULL)
+		if (de == NULL && errno != 0)
+			walk_refuse_dir(w);
+		else if (de == NULL)
 			closedir(w->dir[--w->depth]);
 		else if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0)

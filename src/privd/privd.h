@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <stdarg.h>
+
 #include "agentsh.h"
 #include "chan.h"
 #include "conf.h"
@@ -200,8 +202,13 @@ int sess_on_create_tcp(struct chan *, struct imsg *);
 int sess_on_destroy(struct chan *, struct imsg *);
 int sess_on_event_broken(struct chan *, struct imsg *);
 struct sess *sess_by_number(uint64_t);
+/* Tells sessiond why there will be no session; always 0, for handlers. */
+int sess_answer_failed(struct chan *, uint32_t request, const struct aerr *);
+/* Always -1. */
 int aerr_set(struct aerr *, int http, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+int aerr_vset(struct aerr *, int http, const char *code, const char *fmt,
+    va_list) __attribute__((format(printf, 4, 0)));
 
 /* sess_make.c */
 int sess_make_start(struct sess *);

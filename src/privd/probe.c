@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "landlock.h"
 #include "log.h"
 #include "privd.h"
 #include "proc.h"
-#include "landlock.h"
 
 static void
 probe_fuse(void)

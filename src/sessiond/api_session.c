@@ -293,7 +293,8 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 			http_error_code(rq, 500, "internal", "out of memory");
 		return 0;
 	}
-	log_info("session %s of uid %u: ready", s->id, s->uid);
+	/* agentshd has told the log */
+	log_debug("session %s of uid %u: ready", s->id, s->uid);
 	session_reply(rq, 201, s);
 	return 0;
 }
@@ -335,7 +336,7 @@ sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 		return -1;
 	if ((s = session_by_number(m.session)) == NULL)
 		return -1;
-	log_info("session %s of uid %u: ended: %s", s->id, s->uid,
+	log_debug("session %s of uid %u: ended: %s", s->id, s->uid,
 	    sess_reason_name(m.reason));
 	session_ended(s,
 	    m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));
