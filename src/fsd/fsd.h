@@ -138,7 +138,7 @@ struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
 /* The node of an object just opened as O_PATH (fd is taken): one lookup more
- * for the kernel. NULL on lack of memory. */
+ * for the kernel. NULL with errno on lack of memory or descriptors. */
 struct node *node_enter(struct node *parent, const char *text, int fd,
     const struct statx *);
 /* The same of a file that has no name; text is only said of it. */
@@ -262,6 +262,8 @@ void attr_forget(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
 
 /* handle.c: what is open */
+void handle_init(size_t max);
+/* NULL with errno. */
 struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
 /* Records its bytes for the last time; one that a sync still sees has not. */

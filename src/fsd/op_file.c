@@ -27,11 +27,13 @@ static int
 open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 {
 	struct handle *h;
+	int saved;
 
 	h = handle_new(req, n, fd);
 	if (h == NULL) {
+		saved = errno;
 		close(fd);
-		return ENOMEM;
+		return saved;
 	}
 	fi->fh = (uintptr_t)h;
 	/* what is read from a cache is not counted: in the workspace every
@@ -203,8 +205,9 @@ create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
 	}
 	n = node_enter_unnamed(parent, UNNAMED, path_fd, &stx);
 	if (n == NULL) {
+		error = errno;
 		close(fd);
-		return ENOMEM;
+		return error;
 	}
 	memset(e, 0, sizeof(*e));
 	backing_attr(&e->attr, &stx);

@@ -112,7 +112,7 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
 
 	n = node_enter(parent, text, fd, stx);
 	if (n == NULL)
-		return ENOMEM;
+		return errno;
 	if (node_has_aliases(n)) {
 		ruling_init(r);
 		ask_node(r, FILE_OP_STAT, n);
