@@ -238,6 +238,12 @@ void ask_child(struct ruling *, enum file_op, struct node *parent,
 void ask_open(struct ruling *, struct node *, int flags);
 /* Would an object of this type be readable and writable at that path? */
 void ask_use(struct ruling *, mode_t type, enum view, const char *, size_t);
+/* May an object of this type come to be at that path? */
+void ask_made(struct ruling *, mode_t type, enum view, const char *, size_t);
+/* A further name, or another one, must not allow what those it has deny. */
+void ask_second_name(struct ruling *, struct node *, const char *path);
+void ask_other_name(struct ruling *, mode_t type, enum view, const char *old,
+    const char *new);
 void refuse(struct ruling *, const char *rule, const char *message);
 void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
     const char *message);

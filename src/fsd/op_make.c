@@ -142,7 +142,7 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 	}
 	ask_node(r, FILE_OP_LINK, n);
 	ask_path(r, FILE_OP_LINK, parent->view, path, (size_t)len);
-	ask_path(r, FILE_OP_CREATE, parent->view, path, (size_t)len);
+	ask_made(r, n->type, parent->view, path, (size_t)len);
 	if (n->type == S_IFLNK) {
 		ask_node(r, FILE_OP_READLINK, n);
 	} else {
@@ -151,6 +151,7 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 		ask_node(r, FILE_OP_WRITE, n);
 	}
 	ask_use(r, n->type, parent->view, path, (size_t)len);
+	ask_second_name(r, n, path);
 }
 
 /* As the kernel does it where fs.protected_hardlinks is on: who may not write
