@@ -182,8 +182,7 @@ struct node *node_virtual(const char *path);
 
 enum claim_kind {
 	CLAIM_LOOK,   /* finds out what the name means */
-	CLAIM_MAKE,   /* gives a meaning to a name that has none */
-	CLAIM_CHANGE, /* takes it away; nobody else has the name meanwhile */
+	CLAIM_CHANGE, /* gives it a meaning, or takes it away */
 };
 
 struct claim_name {

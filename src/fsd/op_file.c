@@ -229,7 +229,7 @@ op_tmpfile(fuse_req_t req, struct node *parent, mode_t mode,
 	int error = EACCES;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, UNNAMED);
+	claim_one(&c, CLAIM_CHANGE, parent, UNNAMED);
 	ask_create(&r, parent, UNNAMED, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_unnamed(req, parent, mode, fi, &e);
@@ -266,7 +266,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		return;
 	}
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_create(&r, parent, text, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_file(req, parent, text, mode, fi, &e, &made);

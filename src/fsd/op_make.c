@@ -63,7 +63,7 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	int error;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_child(&r, k->op, parent, text);
 	if (ruling_denies(&r))
 		error = EACCES;
@@ -213,7 +213,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	int error = 0;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
