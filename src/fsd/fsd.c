@@ -184,6 +184,7 @@ main(int argc, char **argv)
 		fatal("event_base_new");
 	fsd.close_fails = backing_is_remote(fsd.work_fd);
 	confine();
+	backing_init();
 	node_init(nfds / NODE_FDS_PART);
 	handle_init(nfds / HANDLE_FDS_PART);
 	proc_watch(&fsd.proc, fsd.base);

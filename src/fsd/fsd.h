@@ -211,6 +211,8 @@ void claim_end(struct claim *);
 #define MODE_DIR (S_ISVTX | S_ISGID | 0777)
 
 /* backing.c: the host's files, by descriptors held */
+/* Once the descriptors are there, before there are threads. */
+void backing_init(void);
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
 /* Is another file system mounted on that name? Asks neither of the two. */
@@ -221,6 +223,8 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
+/* Is that directory, below the workspace, still there? */
+bool backing_is_at(int dir_fd, const char *below);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
 void backing_attr(struct stat *, const struct statx *);
@@ -297,6 +301,9 @@ int reply_error(fuse_req_t, int error);
 /* op_name.c */
 int lookup_child(fuse_req_t, struct node *parent, const char *text,
     struct fuse_entry_param *, bool quiet);
+/* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
+ * is not where its path says, by which it is decided. */
+int node_use_at(struct node *);
 void entry_times(const struct node *, struct fuse_entry_param *);
 void op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void op_forget(fuse_req_t, fuse_ino_t, uint64_t);

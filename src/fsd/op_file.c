@@ -120,7 +120,7 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 {
 	int fd, pfd, error, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = openat(pfd, text,
@@ -185,7 +185,7 @@ create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
 	struct node *n;
 	int error, fd, path_fd, pfd, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = openat(pfd, ".",

@@ -41,7 +41,7 @@ make_entry(fuse_req_t req, struct node *parent, const char *text,
 {
 	int pfd, rc, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	rc = make_one(req, pfd, text, k);
@@ -181,7 +181,7 @@ link_entry(fuse_req_t req, struct node *n, struct node *parent,
 	fd = node_use(n);
 	if (fd == -1)
 		return errno;
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	saved = errno;
 	if (pfd != -1 && !may_get_name(fd)) {
 		saved = EPERM;
@@ -247,7 +247,7 @@ remove_entry(struct node *parent, const char *text, int flags)
 	n = node_by_name(parent, text);
 	if (n != NULL)
 		fd = node_use(n);
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	saved = errno;
 	if (pfd != -1) {
 		rc = unlinkat(pfd, text, flags);

@@ -56,7 +56,7 @@ end_open(struct end *e)
 	if (len == -1)
 		return -1;
 	e->len = (size_t)len;
-	e->pfd = node_use(e->parent);
+	e->pfd = node_use_at(e->parent);
 	if (e->pfd == -1)
 		return -1;
 	if (e->node != NULL)
