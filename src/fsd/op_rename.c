@@ -56,7 +56,7 @@ end_open(struct end *e)
 	if (len == -1)
 		return -1;
 	e->len = (size_t)len;
-	e->pfd = node_use(e->parent);
+	e->pfd = node_use_at(e->parent);
 	if (e->pfd == -1)
 		return -1;
 	if (e->node != NULL)
@@ -211,6 +211,8 @@ walk_entry(struct walk *w, const struct dirent *de)
 	}
 	ask_use(w->r, st.st_mode, w->view, w->old, strlen(w->old));
 	ask_use(w->r, st.st_mode, w->view, w->new, strlen(w->new));
+	ask_made(w->r, st.st_mode, w->view, w->new, strlen(w->new));
+	ask_other_name(w->r, st.st_mode, w->view, w->old, w->new);
 	if (S_ISDIR(st.st_mode) && !ruling_denies(w->r))
 		walk_enter(w, fd, de->d_name);
 }
@@ -256,8 +258,8 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 
 	ask_path(r, FILE_OP_RENAME, fv, from->path, from->len);
 	ask_path(r, FILE_OP_RENAME, tv, to->path, to->len);
-	ask_path(r, from->type == S_IFDIR ? FILE_OP_MKDIR : FILE_OP_CREATE, tv,
-	    to->path, to->len);
+	ask_made(r, from->type, tv, to->path, to->len);
+	ask_other_name(r, from->type, fv, from->path, to->path);
 	ask_use(r, from->type, fv, from->path, from->len);
 	ask_use(r, from->type, tv, to->path, to->len);
 	/* other names of the object bind it as well */
