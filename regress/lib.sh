@@ -239,10 +239,11 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-# wait_for SECONDS command...: until the command succeeds.
+# wait_for SECONDS command...: until the command succeeds; on a slow machine
+# the seconds are so many times more.
 wait_for()
 {
-	limit_=$(($(date +%s) + $1))
+	limit_=$(($(date +%s) + $1 * ${TEST_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$limit_" ] || return 1
