@@ -174,7 +174,7 @@ used()
 	want "no capability" "$(run_in one 'grep ^CapBnd /proc/self/status | cut -f2')" 0000000000000000
 	want "another's home" "$(run_in one 'ls -d /root/* /home/*/.bashrc 2>/dev/null')" ""
 	want "by agentsh" "$(runuser -u dev -- sh -c 'cd ~/ws && agentsh exec one -- cat f')" text
-	want "denied by policy" "$(runuser -u dev -- sh -c 'cd ~/ws && agentsh exec one -- sudo id 2>&1')" \
+	want "denied by policy" "$(runuser -u dev -- sh -c 'cd ~/ws && agentsh exec one -- sudo id 2>&1 | head -n 1')" \
 	    "agentsh: command denied by policy (rule=deny-privileges)"
 	journal | grep -q 'session one of uid 1000: ready' || die "not in the journal"
 	api GET /api/v1/sessions/one/events | sed '$d' | jq -e '[.events[]? // .[]?] | length > 0' ||
