@@ -110,7 +110,7 @@ left()
 		[ ! -e "$c" ] || say "fuse connection $c"
 	done
 	grep -h agentsh /proc/self/mountinfo /proc/1/mountinfo
-	find /sys/fs/cgroup -name '*agentsh*' ! -name agentsh-vm.service
+	find /sys/fs/cgroup -name '*agentsh*'
 	find /run -name '*agentsh*' ! -path '/run/systemd/*' ! -path '/run/udev/*'
 	lsns -nro TYPE,NS,PID -t user
 }

@@ -104,7 +104,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_re
     fstrim.timer dpkg-db-backup.timer getty.target systemd-timesyncd.service; do
 	ln -sf /dev/null "$units/$unit"
 done
-cat >"$units/agentsh-vm.service" <<'UNIT'
+cat >"$units/vm-tests.service" <<'UNIT'
 [Unit]
 Description=the tests of agentsh
 After=basic.target systemd-user-sessions.service dbus.service
@@ -118,7 +118,7 @@ TTYPath=/dev/ttyS0
 WantedBy=multi-user.target
 UNIT
 mkdir -p "$units/multi-user.target.wants"
-ln -sf ../agentsh-vm.service "$units/multi-user.target.wants/agentsh-vm.service"
+ln -sf ../vm-tests.service "$units/multi-user.target.wants/vm-tests.service"
 cat >"$root/job.sh" <<'JOB'
 mkdir -p /job/out
 cd /job && tar -xf /dev/vdb && sh ./job.sh
