@@ -99,7 +99,7 @@ new_session a1 "$(new_workspace alice)"
 # a command that makes events for ever ends its session, and no other
 API_USER=bob
 api POST /api/v1/sessions/b1/exec '{"command":"sh","args":["-c",
-    "while :; do : >a; rm a; done"], "timeout":"60s","include_events":"none"}' >"$T/flood.json"
+    "while :; do : >a; rm a; done"], "timeout":"'$((60 * ${TEST_SLOW:-1}))'s","include_events":"none"}' >"$T/flood.json"
 want "outcome" "$(jq -r .result.error.code "$T/flood.json")" E_SESSION_ENDED
 want_in "reason" "$(cat "$T/flood.json")" audit.max_session_size
 [ "$(stat -c %s "$T/var/log/$BOB_UID/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"

@@ -247,6 +247,7 @@ privd_stop(int status)
 	if (privd.stopping)
 		return;
 	privd.stopping = true;
+	notify_manager("STOPPING=1");
 	for (s = TAILQ_FIRST(&privd.sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, entry);
 		sess_end(s, SESS_SHUTDOWN, "%s", "");

@@ -146,6 +146,11 @@ void probe_userns_refused(int error) __attribute__((noreturn));
 /* The user namespace in which an ordinary user's agentshd is privileged. */
 void outer_enter(void);
 
+/* notify.c */
+/* A line of sd_notify(3), such as READY=1, to the service manager; nothing where
+ * none listens. */
+void notify_manager(const char *line);
+
 /* lockdown.c */
 /* Fatal, with its name, when a capability is missing that we keep. */
 void lockdown_check(void);
