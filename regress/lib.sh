@@ -25,12 +25,16 @@ say()
 	printf '%s\n' "$*"
 }
 
+# Ends the test, also from within $(...), where a caller that expects a failure
+# must not take it for the one it expects.
 fail()
 {
 	say "FAILED: $*" >&2
 	[ -z "${T:-}" ] || [ ! -s "$T/server.log" ] ||
 	    { say "--- last lines of the server's log" >&2; tail -n 30 "$T/server.log" >&2; }
 	say "FAILED: $*" >&2
+	read -r me_ _ </proc/self/stat
+	[ "$me_" = $$ ] || kill -TERM $$
 	exit 1
 }
 
@@ -239,10 +243,11 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-# wait_for SECONDS command...: until the command succeeds.
+# wait_for SECONDS command...: until the command succeeds; on a slow machine
+# the seconds are so many times more.
 wait_for()
 {
-	limit_=$(($(date +%s) + $1))
+	limit_=$(($(date +%s) + $1 * ${TEST_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$limit_" ] || return 1
@@ -357,8 +362,8 @@ server_answers()
 {
 	kill -0 "$SERVER_PID" 2>/dev/null || return 0 # stop waiting
 	case $SERVER_USER in
-	root | self) curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health ;;
-	*) as "$SERVER_USER" curl -sf --max-time 5 --unix-socket "$API_SOCK" http://localhost/health ;;
+	root | self) curl -sf --max-time $((5 * ${TEST_SLOW:-1})) --unix-socket "$API_SOCK" http://localhost/health ;;
+	*) as "$SERVER_USER" curl -sf --max-time $((5 * ${TEST_SLOW:-1})) --unix-socket "$API_SOCK" http://localhost/health ;;
 	esac
 }
 
@@ -395,10 +400,10 @@ api()
 		set -- -H 'Content-Type: application/json' --data-binary "$json_" "$@"
 	fi
 	if [ -n "${API_USER:-}" ]; then
-		as "$API_USER" curl -sS --max-time 120 -o - -w '\n%{http_code}' \
+		as "$API_USER" curl -sS --max-time $((120 * ${TEST_SLOW:-1})) -o - -w '\n%{http_code}' \
 		    --unix-socket "$API_SOCK" -X "$method_" "$@" "http://localhost$path_" >"$T/answer"
 	else
-		curl -sS --max-time 120 -o - -w '\n%{http_code}' \
+		curl -sS --max-time $((120 * ${TEST_SLOW:-1})) -o - -w '\n%{http_code}' \
 		    --unix-socket "$API_SOCK" -X "$method_" "$@" "http://localhost$path_" >"$T/answer"
 	fi || { say 000 >"$T/status"; return 1; }
 	tail -n 1 "$T/answer" >"$T/status"

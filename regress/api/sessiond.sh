@@ -29,6 +29,8 @@ code_of()
 want "code: same id" "$(code_of "{\"id\":\"s1\",\"workspace\":\"$ws\"}")" "409 exists"
 want "code: policy" "$(code_of "{\"policy\":\"missing\",\"workspace\":\"$ws\"}")" "400 policy"
 want "code: no word" "$(code_of "{\"policy\":\"strange\",\"workspace\":\"$ws\"}")" "500 internal"
+want "code: made as another user" \
+    "$(code_of "{\"id\":\"other\",\"policy\":\"other\",\"workspace\":\"$ws\"}")" "403 forbidden"
 want "code: id" "$(code_of "{\"id\":\"a/b\",\"workspace\":\"$ws\"}")" "400 invalid_id"
 want "code: workspace" "$(code_of '{"workspace":"x"}')" "400 invalid_workspace"
 want "code: field" "$(code_of '{"workspac":"/"}')" "400 invalid_request"

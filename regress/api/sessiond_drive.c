@@ -105,6 +105,8 @@ drive_create(uint32_t rid, uint32_t uid, const char *id, const char *workspace,
 		    "policy \"missing\" does not exist");
 	if (strcmp(policy, "strange") == 0)
 		return drive_fail(rid, 500, "something strange");
+	if (strcmp(policy, "other") == 0)
+		m.uid++;
 	if (strcmp(policy, "slow") == 0)
 		usleep(300000);
 	if (chan_pair(fds) == -1)

@@ -3,7 +3,7 @@
 # What one user takes leaves something for the others: connections, sessions,
 # the disk of the event logs.
 . "${TEST_SRC:?}/regress/lib.sh"
-need_tool curl jq python3
+need_tool curl jq python3 pgrep
 need_root
 start_service "server.http.max_connections: 256" "sessions.max_user_sessions: 2" \
     "audit.max_session_size: 1MB"
@@ -37,10 +37,15 @@ while os.path.exists(sys.argv[2]):
             del held[i]
     time.sleep(0.05)
 PY
+sessiond=$(pgrep -x sessiond) || fail "sessiond is not found"
+is_full()
+{
+	kill -0 "$holder" && [ "$(ls "/proc/$sessiond/fd" | wc -l)" -ge 250 ]
+}
 touch "$T/more"
 as bob python3 "$T/hold.py" "$API_SOCK" "$T/more" &
 holder=$!
-sleep 1
+wait_for 20 is_full || fail "bob does not hold the connections: this test shows nothing"
 # a full queue refuses at once: a client tries again, and gets its turn
 alice_is_served()
 {
@@ -50,7 +55,7 @@ for i in 1 2 3; do
 	wait_for 20 alice_is_served || fail "alice is locked out (turn $i)"
 done
 rm "$T/more"
-wait $holder
+wait $holder || fail "bob's clients"
 
 # the same by TCP: who has the most there is found out too, and a client of
 # alice's that was there before, and is idle, keeps its connection
@@ -74,13 +79,13 @@ wait_for 10 test -s "$T/idle.out" || fail "alice's client by TCP is not served"
 touch "$T/more"
 as bob python3 "$T/hold.py" "$API_TCP" "$T/more" &
 holder=$!
-sleep 2
+wait_for 20 is_full || fail "bob does not hold the connections by TCP: this test shows nothing"
 wait_for 20 alice_is_served || fail "alice is locked out by TCP clients"
 touch "$T/full"
 wait $idle || fail "alice's idle client: $(tail -n 1 "$T/idle.out")"
 want "alice's idle client" "$(tr '\n' ' ' <"$T/idle.out")" "ok ok "
 rm "$T/more"
-wait $holder
+wait $holder || fail "bob's clients by TCP"
 
 API_USER=bob
 ws=$(new_workspace bob)
@@ -94,7 +99,7 @@ new_session a1 "$(new_workspace alice)"
 # a command that makes events for ever ends its session, and no other
 API_USER=bob
 api POST /api/v1/sessions/b1/exec '{"command":"sh","args":["-c",
-    "while :; do : >a; rm a; done"], "timeout":"60s","include_events":"none"}' >"$T/flood.json"
+    "while :; do : >a; rm a; done"], "timeout":"'$((60 * ${TEST_SLOW:-1}))'s","include_events":"none"}' >"$T/flood.json"
 want "outcome" "$(jq -r .result.error.code "$T/flood.json")" E_SESSION_ENDED
 want_in "reason" "$(cat "$T/flood.json")" audit.max_session_size
 [ "$(stat -c %s "$T/var/log/$BOB_UID/b1.jsonl")" -lt 8000000 ] || fail "the log is too large"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The other commands: requests they make, what they print; help from the table;
-# addresses; and a server that has to be started.
+# addresses.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/_lib.sh"
 
@@ -139,42 +139,4 @@ done
 run --server http://127.0.0.1:1 session list
 check "TCP refused" err_has 'cannot reach the server at http://127.0.0.1:1: Connection refused'
 
-unset AGENTSH_SERVER
-[ "$(id -u)" -ne 0 ] || [ ! -e /run/agentsh ] || { finish; exit; }
-export XDG_RUNTIME_DIR="$tmp/run" XDG_STATE_HOME="$tmp/state" AGENTSH_HELPER_DIR="$tmp/bin"
-mkdir "$tmp/bin" "$tmp/run"
-# root's helpers must be nobody else's to write
-chmod 755 "$tmp/bin"
-printf '#!/bin/sh\necho "config:3: bad\033[2J key" >&2\nexit 1\n' >"$tmp/bin/agentshd"
-chmod 755 "$tmp/bin/agentshd"
-AGENTSH_NO_AUTO=1 run session list
-check "no start when forbidden" err_has 'AGENTSH_NO_AUTO=1'
-AGENTSH_IN_SESSION=1 run session list
-check "no start in a session" err_is 'agentsh: agentsh cannot be used inside a session\n'
-run session list
-check "a server that dies" err_is 'agentsh:   config:3: bad\\033[2J key\nagentsh: agentshd did not start: it ended with status 1; try `agentsh server -d`\n'
-run exec -- ls
-check "status of that" rc_is 1
-[ "$(id -u)" -ne 0 ] || { finish; exit; }
-cat >"$tmp/script.py" <<'END'
-def reply(n, method, path, body):
-    return 200, "[]"
-END
-cat >"$tmp/bin/agentshd" <<END
-#!/bin/sh
-echo start >>"$tmp/starts"
-mkdir -m 700 -p "$tmp/run/agentsh"
-echo \$\$ >"$tmp/pid"
-exec python3 "$here/fake.py" "$tmp/run/agentsh/api.sock" "$tmp/script.py" "$tmp/log"
-END
-"$AGENTSH" session list --json >"$tmp/out2" 2>"$tmp/err2" &
-run session list --json
-wait $!
-check "started" out_is '[]\n'
-check "for both" grep -q '\[\]' "$tmp/out2"
-check "only once" [ "$(wc -l <"$tmp/starts")" -eq 1 ]
-kill "$(cat "$tmp/pid")"
-chmod 755 "$tmp/run/agentsh"
-run session list
-check "a directory that others can enter" err_has 'not a directory of yours'
 finish

@@ -40,7 +40,8 @@ def reply(n, method, path, body):
             "error": {"code": "E_POLICY_DENIED", "message": "command denied by policy", "policy_rule": "r0"}},
             "guidance": {"status": "blocked", "reason": "no \u001b[31mred\u0007", "policy_rule": "no-rm",
             "substitutions": [{"action": "use", "command": "trash f"}],
-            "suggestions": [{"action": "adjust_policy", "reason": "ask\u009b2J"}]}})
+            "suggestions": [{"action": "adjust_policy", "reason": "ask\u009b2J"},
+            {"action": "inspect_events", "reason": "see", "command": "agentsh events s1"}, {"action": "wait"}]}})
     return ans(stdout="hi\n")
 END
 
@@ -68,7 +69,7 @@ check "bytes" out_is '\000\001\377\n'
 check "NUL in text" err_is 'e\000e'
 run exec s1 -- bad
 check "denial" rc_is 126
-check "denial text" err_is 'agentsh: no \\033[31mred\\007 (rule=no-rm)\nagentsh: try: trash f\nagentsh: hint: ask\\302\\2332J\n'
+check "denial text" err_is 'agentsh: no \\033[31mred\\007 (rule=no-rm)\nagentsh: try: trash f\nagentsh: hint: ask\\302\\2332J\nagentsh: hint: see: agentsh events s1\nagentsh: hint: wait\n'
 run exec big -- big
 check "large output" rc_is 0
 check "large output is whole" [ "$(wc -c <"$tmp/out")" -eq 3000000 ]

@@ -11,7 +11,6 @@ as "$ME" sh -c "cd $ws && echo TOPSECRET >deploy.pem && mkdir -p dir/sub && echo
     ln -s deploy.pem link && ln -s $ws/deploy.pem abslink && ln -s /workspace/deploy.pem wslink &&
     ln -s /etc/shadow shadow && echo fine >plain && mkdir keys && echo TOPSECRET >keys/id_rsa" ||
     fail "workspace"
-as "$ME" sh -c "cd $ws && ln deploy.pem old.pem.hard" 2>/dev/null
 API_USER=$ME
 new_session s "$ws"
 

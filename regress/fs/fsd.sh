@@ -21,6 +21,9 @@ file_rules:
   - {name: keep, paths: ["**/*.keep"], operations: [write, create, delete, rename], decision: deny}
   - {name: mode, paths: ["**/*.nochmod"], operations: [chmod], decision: deny}
   - {name: make, paths: ["**/*.keep/**"], operations: [create], decision: deny}
+  - {name: stay, paths: ["/workspace/stay/**"], operations: [delete, rmdir, chmod], decision: deny}
+  - {name: no-new, paths: ["/workspace/absent/**"], operations: [create], decision: deny}
+  - {name: no-link, paths: ["/workspace/nolink/**"], operations: [symlink], decision: deny}
   - {name: watch, paths: ["**/*.watch"], decision: audit}
   - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"], decision: allow}
   - {name: host, paths: ["/**"], operations: [open, read, stat, list, readlink, access, write], decision: allow}
@@ -39,7 +42,9 @@ session()
 		echo keep >k.keep
 		echo watch >w.watch
 		echo mode >fixed.nochmod
-		mkdir nomake.keep
+		mkdir nomake.keep nolink
+		mkdir -p stay/sub
+		echo stay >stay/f
 		echo text >a.txt
 		echo f >dir/f
 	)
@@ -78,6 +83,20 @@ event 'file_create .*path=/workspace/new.pem operation=create policy.decision=de
 event 'file_delete .*path=/workspace/k.keep operation=delete policy.decision=deny .*rule=keep'
 event 'file_open .*path=/workspace/w.watch operation=read policy.decision=audit policy.effective_decision=allow'
 want "refused looks at k.pem" "$(grep -c 'file_stat .*path=/workspace/k.pem ' "$T/events")" 1
+
+# Another name must not allow what the first one does not: removal, changes of
+# the mode, making. Where both say the same, names may change.
+session 'exec 2>&1
+no() { "$@" && echo "NOT REFUSED: $*"; }
+no mv stay/f f; no ln stay/f f; no mv stay/sub sub; no mv stay other; no mv fixed.nochmod f; no ln fixed.nochmod f
+no python3 -c "import ctypes,sys
+sys.exit(ctypes.CDLL(None).renameat2(-100,b\"a.txt\",-100,b\"stay/f\",2) and 1)"
+mkdir new; echo x >new/x; no mv new absent; rm new/x; ln -s a.txt l; no mv l nolink/l; no ln -P l nolink/l; mv l new; no mv new nolink
+mv stay/f stay/sub/f && mv fixed.nochmod also.nochmod && mv a.txt new/ && mv new/a.txt dir/f && mv dir new/ && echo WORKS'
+grep -q 'NOT REFUSED' "$T/out" && { cat "$T/out" >&2; fail "not refused"; }
+want "names that change" "$(tail -n 1 "$T/out")" WORKS
+event 'file_rename .*path=/workspace/stay/f operation=rename policy.decision=deny .*rule=stay .*to_path=/workspace/f'
+event 'file_rename .*path=/workspace/new operation=rename policy.decision=deny .*rule=no-new'
 
 # What is done, with its bytes, by the right command.
 session 'printf 12345 >five; cat five >/dev/null; exec 3>log; echo a >&3; echo bc >&3' \

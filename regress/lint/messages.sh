@@ -15,7 +15,7 @@ dirs = {"PRIVD": "privd", "READCONF": "privd", "MAKER": "privd", "SESSIOND": "se
         "POLICYD": "policyd", "EVENTD": "eventd", "NETD": "netd", "EXECD": "execd",
         "FSD": "fsd", "INIT": "init", "CTL": "agentshctl"}
 masks = {"HELPERS": ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD"],
-         "PRODUCERS": ["SESSIOND", "EXECD", "FSD"]}
+         "PRODUCERS": ["EXECD", "FSD"]}
 
 
 def sources(d):

@@ -9,7 +9,7 @@ cd "${TEST_SRC:?}" || exit 1
 # SC1091, SC2034, SC2154: lib.sh is read by a path known at run time
 {
 	find regress -name '*.sh' -type f
-	for f in bootstrap .ci/run bench/run; do
+	for f in bootstrap .ci/run bench/run regress/vm/run; do
 		! head -n 1 "$f" 2>/dev/null | grep -q 'sh$' || echo "$f"
 	done
 } | LC_ALL=C sort | xargs shellcheck -S warning -e SC1091,SC2034,SC2154

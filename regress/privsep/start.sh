@@ -21,6 +21,23 @@ start_service
 refused "already running" env -i AGENTSH_HELPER_DIR="$T/stage" \
     AGENTSH_CONFIG="$T/etc/config.yaml" "$T/stage/agentshd"
 
+# what this kernel's Landlock lacks is said, and nothing is where it has all
+python3 - "$T/server.log" <<'PY' || fail "the log on Landlock"
+import ctypes
+import re
+import sys
+abi = ctypes.CDLL(None).syscall(444, None, 0, 1)
+want = [w for n, w in ((3, "truncation"), (4, "TCP"), (5, "ioctls on devices"),
+                       (6, "signals and abstract sockets")) if abi < n]
+log = open(sys.argv[1]).read()
+line = re.search(r"Landlock ABI (\d+)(.*)", log)
+if line is None or int(line.group(1)) != abi:
+    sys.exit(f"have ABI {abi}: {log}")
+have = re.sub(r" \([^)]*\)", "", line.group(2).partition(": ")[2])
+if have != ", ".join(want):
+    sys.exit(f"ABI {abi}: have {have}, want {want}")
+PY
+
 # whose session it is
 ws=$(new_workspace alice)
 API_USER=bob
@@ -67,6 +84,8 @@ run_agentshd()
 	env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
 }
 
+run_agentshd -n -T ipc,fs 2>/dev/null
+want "an area of the log that there is not" $? 2
 say "nonsense: 1" >"$T/bad.yaml"
 chmod 0644 "$T/bad.yaml"
 refused "bad.yaml:1" run_agentshd -n -f "$T/bad.yaml"
@@ -92,6 +111,36 @@ want "-n of a user" "$(as alice agentshd -n -f "$T/etc/alice.yaml" 2>&1)" "confi
 [ ! -e "$T/alice/lib" ] || fail "-n made a directory"
 pgrep -x policyd >/dev/null && fail "-n left policyd running"
 
+# a service manager is told when the sockets are served, and of the end
+for name in "$T/notify" "@agentsh-test-$$"; do
+	python3 - "$name" "$T/stage/agentshd" "$T/etc/config.yaml" "$API_SOCK" <<'PY' || fail "NOTIFY_SOCKET"
+import os
+import socket
+import subprocess
+import sys
+
+name, agentshd, config, api = sys.argv[1:]
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("\0" + name[1:] if name[0] == "@" else name)
+manager.settimeout(100)
+p = subprocess.Popen([agentshd, "-d", "-f", config], stderr=subprocess.DEVNULL,
+                     env={"NOTIFY_SOCKET": name, "AGENTSH_HELPER_DIR": os.path.dirname(agentshd)})
+try:
+    first = manager.recv(4096)
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(100)
+    client.connect(api)
+    client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = client.recv(4096)
+    p.terminate()
+    last = manager.recv(4096)
+    status = p.wait(100)
+finally:
+    p.kill()
+if (first, last, status) != (b"READY=1", b"STOPPING=1", 0) or b" 200 " not in answer:
+    sys.exit(f"told {first}, {last}, status {status}, {answer}")
+PY
+done
 chmod 0777 "$T/var/log"
 refused "can be written by others" run_agentshd -f "$T/etc/config.yaml"
 chmod 0700 "$T/var/log"
@@ -103,6 +152,15 @@ as_alice()
 {
 	as alice agentshd "$@"
 }
+
+# a user's policies can be written after the start, also where they had no place
+start_user_server alice "policies.dir: $T/home/alice/.config/agentsh/policies"
+as alice sh -c 'printf "version: 1\nname: mine\n" >~/.config/agentsh/policies/mine.yaml' ||
+    fail "no place for policies"
+API_USER=alice
+new_session p "$(new_workspace alice)" '"policy":"mine"'
+unset API_USER
+stop_server
 
 chmod 0600 /dev/fuse
 refused "chmod 0666 /dev/fuse" as_alice

@@ -42,6 +42,34 @@ static const struct json_field event_fields[] = {
 
 #define NEVENT (sizeof(event_fields) / sizeof(event_fields[0]))
 
+/* An array of so many strings is taken, and one of one more is not. */
+static void
+array_limit(void)
+{
+	static const char begin[] = "{\"name\":\"a\",\"args\":[";
+	static char text[sizeof(begin) + 3 * (JSON_WORDS_MAX + 1) + 2];
+	struct body b = { 0 };
+	char err[256];
+	size_t i, n, len;
+
+	for (n = JSON_WORDS_MAX; n <= JSON_WORDS_MAX + 1; n++) {
+		len = sizeof(begin) - 1;
+		memcpy(text, begin, len);
+		for (i = 0; i < n; i++, len += 3)
+			memcpy(text + len, "\"\",", 3);
+		memcpy(text + len - 1, "]}", 2);
+		CHECK_INT(json_decode(fields, NFIELDS, text, len + 1, &b, err,
+			      sizeof(err)),
+		    n == JSON_WORDS_MAX ? 0 : -1);
+		CHECK_STR(err,
+		    n == JSON_WORDS_MAX ?
+			"" :
+			"field \"args\" has too many strings");
+		json_release(fields, NFIELDS, &b);
+		memset(&b, 0, sizeof(b));
+	}
+}
+
 static void
 accepted(void)
 {
@@ -297,6 +325,7 @@ main(void)
 {
 	T_RUN(accepted);
 	T_RUN(many);
+	T_RUN(array_limit);
 	T_RUN(refused);
 	T_RUN(depth);
 	T_RUN(scanned);

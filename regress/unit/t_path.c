@@ -140,6 +140,9 @@ names(void)
 	CHECK(!session_id_is_valid("."));
 	CHECK(!session_id_is_valid(".."));
 	CHECK(!session_id_is_valid("../x"));
+	CHECK(!session_id_is_valid(".a"));
+	CHECK(!session_id_is_valid("-a"));
+	CHECK(!session_id_is_valid("_a"));
 	CHECK(!session_id_is_valid("a/b"));
 	CHECK(session_id_is_valid("a.b_c-D9"));
 	CHECK(!policy_name_is_valid(""));

@@ -34,7 +34,8 @@ round_trip(void)
 			in.row[i].kind = i % 2 == 0 ? MOUNT_NATIVE_RO :
 						      MOUNT_HIDDEN;
 			snprintf(in.row[i].path, sizeof(in.row[i].path),
-			    "/dir/%zu", i);
+			    in.row[i].kind == MOUNT_NATIVE_RO ? "/usr" :
+								"/dir");
 		}
 		buf_init(&b, AGENTSH_PLAN_MAX);
 		plan_put(&b, &in);
@@ -76,6 +77,13 @@ malformed(void)
 
 	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/usr", ""), 0);
 	CHECK_INT(decode(1, MOUNT_HIDDEN, "/usr", ""), 0);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/lib64", ""), 0);
+	CHECK_INT(decode(1, MOUNT_HIDDEN, "/opt", ""), 0);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/opt", ""), -1);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/run", ""), -1);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/proc", ""), -1);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/usr/local", ""), -1);
+	CHECK_INT(decode(1, MOUNT_NATIVE_RO, "/home", ""), -1);
 	CHECK_INT(decode(1, MOUNT_FSD, "/usr", ""), -1);
 	CHECK_INT(decode(1, MOUNT_MAX, "/usr", ""), -1);
 	CHECK_INT(decode(1, 255, "/usr", ""), -1);

@@ -94,6 +94,10 @@ test_units(void)
 	T(units_duration("1.5s", &v) == 0 && v == 1500, "1.5s");
 	T(units_duration("100ms", &v) == 0 && v == 100, "100ms");
 	T(units_duration("1us", &v) == 0 && v == 1, "1us rounds up");
+	T(units_duration("0.5ns", &v) == 0 && v == 1, "0.5ns is not none");
+	T(units_duration("0.0000000001s", &v) == 0 && v == 1, "nor 0.1ns");
+	T(units_duration("0.000s", &v) == 0 && v == 0, "0.000s");
+	T(units_duration("1.0000000001ms", &v) == 0 && v == 2, "1ms and more");
 	T(units_duration("0", &v) == 0 && v == 0, "0");
 	T(units_duration("5", &v) == -1, "5 has no unit");
 	T(units_duration("1d", &v) == -1, "1d");

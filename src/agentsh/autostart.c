@@ -24,6 +24,7 @@
 
 #define START_MS 10000
 #define TAIL_BYTES 4096
+#define LOG_MAX 1048576 /* bytes; a longer log begins anew with a new server */
 
 static void
 nap(void)
@@ -78,6 +79,25 @@ open_state(const char *dir, const char *name, int flags)
 		return -1;
 	}
 	return open(path, flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* The log, of which one that is too long is kept under another name. */
+static int
+open_log(const char *dir)
+{
+	char path[PATH_MAX], old[PATH_MAX + 8];
+	struct stat st;
+	int fd;
+
+	fd = open_state(dir, "agentshd.log", O_RDWR | O_APPEND);
+	if (fd == -1 || fstat(fd, &st) == -1 || st.st_size <= LOG_MAX)
+		return fd;
+	snprintf(path, sizeof(path), "%s/agentshd.log", dir);
+	snprintf(old, sizeof(old), "%s.old", path);
+	if (rename(path, old) == -1)
+		return fd;
+	close(fd);
+	return open_state(dir, "agentshd.log", O_RDWR | O_APPEND);
 }
 
 /* Whoever holds it starts the server; we then find that one. */
@@ -264,21 +284,25 @@ autostart(struct client_error *e)
 	    agentshd_find(path, sizeof(path), e) == -1)
 		return -1;
 	if (state_dir(dir, sizeof(dir)) == -1 ||
-	    (lock_fd = open_state(dir, "autostart.lock", O_RDWR)) == -1 ||
-	    (log_fd = open_state(dir, "agentshd.log", O_RDWR | O_APPEND)) ==
-		-1) {
-		snprintf(e->text, sizeof(e->text),
-		    "no server runs, and its log in %.300s cannot be written: %s",
-		    dir, strerror(errno));
-		goto out;
-	}
+	    (lock_fd = open_state(dir, "autostart.lock", O_RDWR)) == -1)
+		goto fail;
 	if (lock_wait(lock_fd, now_ms() + START_MS + 2000) == -1) {
 		snprintf(e->text, sizeof(e->text),
 		    "another agentsh is starting the server and does not end: %s",
 		    strerror(errno));
 		goto out;
 	}
-	r = is_up(&s) ? 0 : start(&s, path, log_fd, e);
+	if (is_up(&s))
+		r = 0;
+	else if ((log_fd = open_log(dir)) == -1)
+		goto fail;
+	else
+		r = start(&s, path, log_fd, e);
+	goto out;
+fail:
+	snprintf(e->text, sizeof(e->text),
+	    "no server runs, and its log in %.300s cannot be written: %s", dir,
+	    strerror(errno));
 out:
 	if (lock_fd != -1)
 		close(lock_fd);

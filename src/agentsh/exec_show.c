@@ -10,24 +10,27 @@
 
 #include "cli.h"
 
+/* What to type where there is something, and why. */
 static void
 say_list(const struct jval *list, const char *label)
 {
 	const struct jval *v;
-	const char *text;
+	const char *reason, *command;
 
 	if (list == NULL || list->type != J_ARRAY)
 		return;
 	for (v = list->child; v != NULL; v = v->next) {
-		text = strcmp(label, "try") == 0 ? NULL : jv_str(v, "reason");
-		if (text == NULL)
-			text = jv_str(v, "command");
-		if (text == NULL)
-			text = jv_str(v, "reason");
-		if (text == NULL)
-			text = jv_str(v, "action");
-		if (text != NULL)
-			say("%s: %s", label, text);
+		reason = jv_str(v, "reason");
+		if (reason == NULL)
+			reason = jv_str(v, "action");
+		command = jv_str(v, "command");
+		if (command != NULL && strcmp(label, "try") == 0)
+			say("%s: %s", label, command);
+		else if (command != NULL && reason != NULL)
+			say("%s: %s: %s", label, reason, command);
+		else if (command != NULL || reason != NULL)
+			say("%s: %s", label,
+			    command != NULL ? command : reason);
 	}
 }
 

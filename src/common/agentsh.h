@@ -27,6 +27,9 @@
 #define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
 #define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */
 
+/* HOME of the commands of every session, made by its init. */
+#define AGENTSH_SESSION_HOME "/tmp/home"
+
 /*
  * The unprivileged id outside that a session's uid 0 stands for in service
  * mode. It lies in the range that systemd's UIDS-GIDS document leaves unused,
@@ -49,7 +52,7 @@ enum {
 	/* every long-running child of privd that starts by the same steps */
 	R_HELPERS = R_SESSIOND | R_POLICYD | R_EVENTD | R_NETD | R_EXECD | R_FSD,
 	/* who writes events, each into a ring of its own */
-	R_PRODUCERS = R_SESSIOND | R_EXECD | R_FSD
+	R_PRODUCERS = R_EXECD | R_FSD
 };
 /* clang-format on */
 

@@ -15,8 +15,7 @@
 struct buf {
 	uint8_t *data;
 	size_t len; /* bytes in use */
-	size_t
-	    cap; /* bytes allocated; 0 for a buffer that reads foreign memory */
+	size_t cap; /* bytes allocated; 0: it reads memory of others */
 	size_t max; /* bytes allowed */
 	size_t pos; /* next byte to get */
 	bool bad;

@@ -20,7 +20,8 @@ chan_read_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* a handler may free the channel only after it was closed */
+	/* no handler frees the channel it was called for: who has to does so
+	 * out of the loop */
 	for (i = 0; i < CHAN_BATCH; i++) {
 		if (chan_step(ch, 0) != 1)
 			return;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "event.h"
+#include "utf8.h"
 
 /* Arrays leave room behind them for the fields that follow. */
 #define EVENT_STRV_ROOM (EVENT_MAX / 2)
@@ -127,12 +128,8 @@ ev_str(struct buf *b, enum event_field field, const char *s)
 {
 	size_t len = strnlen(s, EVENT_STR_MAX + 1);
 
-	if (len > EVENT_STR_MAX) {
-		len = EVENT_STR_MAX;
-		/* not within a UTF-8 sequence */
-		while (len > EVENT_STR_MAX - 4 && (s[len] & 0xc0) == 0x80)
-			len--;
-	}
+	if (len > EVENT_STR_MAX)
+		len = utf8_cut(s, EVENT_STR_MAX);
 	if (event_field_rows[field].type == FT_STRV &&
 	    (b->len + len > EVENT_STRV_ROOM ||
 		ev_count(b, field) >= EVENT_STRV_MAX))

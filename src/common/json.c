@@ -113,13 +113,13 @@ json_strndup(const unsigned char *s, size_t len)
 
 /* Appends to an array that is kept ended by NULL. */
 static int
-json_append(struct json_in *in, char ***v, size_t n, const unsigned char *s,
-    size_t len)
+json_append(struct json_in *in, char ***v, size_t n, size_t max,
+    const unsigned char *s, size_t len)
 {
 	char **bigger;
 	size_t room;
 
-	if (n >= JSON_WORDS_MAX * 2)
+	if (n >= max)
 		return json_fail(in, "field \"%s\" has too many strings",
 		    in->cur->key);
 	/* grows by doubling: at 0, 7, 15, 31 ... */
@@ -167,14 +167,15 @@ json_on_string(void *ctx, const unsigned char *s, size_t len)
 	dst = in->dst + in->cur->offset;
 	if (in->cur->type == JSON_LIST && in->inner) {
 		list = dst;
-		r = json_append(in, &list->v, list->n, s, len);
+		r = json_append(in, &list->v, list->n, JSON_WORDS_MAX, s, len);
 		list->n += (size_t)r;
 		return r;
 	}
 	if (in->cur->type == JSON_PAIRS && in->inner) {
 		/* the name was put by json_on_key */
 		pairs = dst;
-		r = json_append(in, &pairs->v, 2 * pairs->n + 1, s, len);
+		r = json_append(in, &pairs->v, 2 * pairs->n + 1,
+		    2 * JSON_PAIRS_MAX, s, len);
 		pairs->n += (size_t)r;
 		return r;
 	}
@@ -265,8 +266,8 @@ json_on_name(struct json_in *in, const unsigned char *s, size_t len)
 
 	if (json_check_string(in, s, len) == 0)
 		return 0;
-	/* quadratic, so only as many as an environment may have */
-	if (pairs->n >= 4096)
+	/* each is compared with all before it */
+	if (pairs->n >= JSON_PAIRS_MAX)
 		return json_fail(in, "field \"%s\" has too many names",
 		    in->cur->key);
 	for (i = 0; i < pairs->n; i++) {
@@ -275,7 +276,8 @@ json_on_name(struct json_in *in, const unsigned char *s, size_t len)
 			return json_fail(in, "field \"%s.%.*s\" is there twice",
 			    in->cur->key, (int)(len > 100 ? 100 : len), s);
 	}
-	return json_append(in, &pairs->v, 2 * pairs->n, s, len);
+	return json_append(in, &pairs->v, 2 * pairs->n, 2 * JSON_PAIRS_MAX, s,
+	    len);
 }
 
 static int

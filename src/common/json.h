@@ -17,7 +17,9 @@
 
 #define JSON_FIELDS_MAX 64 /* rows of a table */
 #define JSON_DEPTH_MAX 32
-#define JSON_WORDS_MAX AGENTSH_WORDS_MAX /* strings of an array or object */
+/* Strings of an array: more than a spec takes, which has an answer of its own. */
+#define JSON_WORDS_MAX (2 * AGENTSH_WORDS_MAX)
+#define JSON_PAIRS_MAX 4096 /* names of an object of strings */
 
 struct json_bytes {
 	char *data; /* terminated; NULL when the field was not there */
@@ -76,7 +78,8 @@ int json_scan(const struct json_field *, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen);
 void json_release(const struct json_field *, size_t nfields, void *dst);
 
-/* Encoding; NULL for lack of memory only in json_new. */
+/* Encoding. NULL on lack of memory; a string that there is no memory to clean
+ * or to encode becomes "". */
 yajl_gen json_new(void);
 void json_key(yajl_gen, const char *);
 void json_str(yajl_gen, const char *);

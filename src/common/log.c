@@ -24,10 +24,6 @@ static const struct {
 	enum log_area area;
 } log_areas[] = {
 	{ "ipc", LOG_IPC },
-	{ "exec", LOG_EXEC },
-	{ "policy", LOG_POLICY },
-	{ "fs", LOG_FS },
-	{ "net", LOG_NET },
 	{ "http", LOG_HTTP },
 };
 

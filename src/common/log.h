@@ -11,18 +11,14 @@
 
 enum log_area {
 	LOG_IPC = 1,
-	LOG_EXEC = 2,
-	LOG_POLICY = 4,
-	LOG_FS = 8,
-	LOG_NET = 16,
-	LOG_HTTP = 32
+	LOG_HTTP = 2
 };
 
 void log_init(const char *role);
 /* 0 warnings, 1 state changes (default), 2 debug. */
 void log_set_verbose(int);
 int log_get_verbose(void);
-/* "ipc,exec": 0, or -1 on an unknown name. */
+/* "ipc,http": 0, or -1 on an unknown name. */
 int log_set_areas(const char *);
 
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));

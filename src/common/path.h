@@ -17,7 +17,7 @@ int path_join(char *dst, size_t size, const char *base, const char *rel);
 /* Is path the directory itself or beneath it? Both clean. */
 bool path_is_beneath(const char *path, const char *dir);
 const char *path_basename(const char *);
-/* [A-Za-z0-9][A-Za-z0-9._-]{0,127}, and not a name of dots only. */
+/* [A-Za-z0-9][A-Za-z0-9._-]{0,127} */
 bool session_id_is_valid(const char *);
 /* The name of a session: ID, or UID:ID for one of that user. *uid is left alone
  * when the name has none; *id points into name. 0, or -1 when it is neither. */

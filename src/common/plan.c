@@ -7,6 +7,28 @@
 #include "path.h"
 #include "plan.h"
 
+/* Whoever makes a plan, no other place of the host is ever mounted: there are
+ * sockets in some. */
+static bool
+may_be_native(const char *path)
+{
+	static const struct {
+		const char *path;
+		bool native;
+	} dirs[] = {
+#define SYSDIR(p, n, what) { p, n },
+#include "sysdir.def"
+#undef SYSDIR
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if (strcmp(dirs[i].path, path) == 0)
+			return dirs[i].native;
+	}
+	return false;
+}
+
 void
 plan_put(struct buf *b, const struct plan *plan)
 {
@@ -38,6 +60,8 @@ plan_get(struct buf *b, struct plan *plan)
 		if (b->bad ||
 		    (kind != MOUNT_NATIVE_RO && kind != MOUNT_HIDDEN) ||
 		    !path_is_clean(row->path) || row->path[1] == '\0')
+			return -1;
+		if (kind == MOUNT_NATIVE_RO && !may_be_native(row->path))
 			return -1;
 		row->kind = (enum mount_kind)kind;
 	}

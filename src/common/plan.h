@@ -23,7 +23,8 @@ struct plan {
 };
 
 void plan_put(struct buf *, const struct plan *);
-/* 0, or -1: malformed, a path that is not absolute and clean, a bad kind. */
+/* 0, or -1: malformed, a path that is not absolute and clean, a bad kind, a
+ * native mount of anything that sysdir.def does not have as such. */
 int plan_get(struct buf *, struct plan *);
 
 #endif

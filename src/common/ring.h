@@ -33,7 +33,8 @@ int ring_create(int fds[3]);
 /* Both sides: map. Takes the descriptors on success. 0, or -1 with errno. */
 int ring_map(struct ring *, const int fds[3], uint32_t size);
 void ring_unmap(struct ring *);
-/* Producer. 0, or -1 with EMSGSIZE (more than a quarter of the ring). */
+/* Producer; waits while the ring is full. 0, or -1 with errno: EMSGSIZE, more
+ * than a quarter of the ring; EPROTO, the consumer's position cannot be true. */
 int ring_put(struct ring *, const void *, size_t len);
 /* Consumer: 1 and a record of *len bytes in dst, 0 empty, -1 malformed. */
 int ring_get(struct ring *, void *dst, size_t max, size_t *len);

@@ -19,8 +19,6 @@
 #include "log.h"
 #include "sandbox.h"
 
-#define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
-
 #define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LL_WRITE                                                               \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |       \
@@ -40,6 +38,7 @@ enum {
 #define LANDLOCK(roles, access, reason)
 #define CALL(roles, call, reason)
 #define CALL_IF(roles, call, arg, mask, value, reason)
+#define CALL_SELF(roles, call, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 #define DENY(call, error, reason) /* execd/filter.c */
 #define DENY_NOT(call, arg, value, error, reason)
@@ -69,7 +68,10 @@ static const struct {
 #define LANDLOCK(roles, access, reason)
 };
 
-/* mask 0: no condition; error != 0: refused with it */
+/* mask 0: no condition; value OWN_PID: what getpid(2) says; error != 0: refused
+ * with it */
+#define PID_BITS 0xffffffff
+#define OWN_PID UINT64_MAX
 static const struct {
 	uint32_t roles;
 	const char *name;
@@ -80,10 +82,13 @@ static const struct {
 } calls[] = {
 #undef CALL
 #undef CALL_IF
+#undef CALL_SELF
 #undef CALL_ERRNO
 #define CALL(r, call, reason) { (uint32_t)(r), #call, 0, 0, 0, 0 },
 #define CALL_IF(r, call, arg, mask, value, reason) \
 	{ (uint32_t)(r), #call, arg, mask, value, 0 },
+#define CALL_SELF(r, call, reason) \
+	{ (uint32_t)(r), #call, 0, PID_BITS, OWN_PID, 0 },
 #define CALL_ERRNO(r, call, error, reason) { (uint32_t)(r), #call, 0, 0, 0, error },
 #include "sandbox.def"
 };
@@ -215,6 +220,7 @@ static void
 add_call(scmp_filter_ctx ctx, size_t i)
 {
 	uint32_t action = SCMP_ACT_ALLOW;
+	uint64_t value = calls[i].value;
 	int nr, rc;
 
 	nr = seccomp_syscall_resolve_name(calls[i].name);
@@ -222,12 +228,14 @@ add_call(scmp_filter_ctx ctx, size_t i)
 		return; /* unknown to this libseccomp or not on this machine */
 	if (calls[i].error != 0)
 		action = SCMP_ACT_ERRNO(calls[i].error);
+	if (value == OWN_PID)
+		value = (uint64_t)getpid();
 	if (calls[i].mask == 0)
 		rc = seccomp_rule_add(ctx, action, nr, 0);
 	else
 		rc = seccomp_rule_add(ctx, action, nr, 1,
 		    SCMP_CMP(calls[i].arg, SCMP_CMP_MASKED_EQ, calls[i].mask,
-			calls[i].value));
+			value));
 	if (rc != 0 && rc != -EEXIST) {
 		errno = -rc;
 		fatal("seccomp rule for %s", calls[i].name);

@@ -104,6 +104,13 @@ duration_part(const char **p, uint64_t *ns)
 			break;
 		v += (uint64_t)(*frac++ - '0') * scale;
 	}
+	/* less than a nanosecond is one: 0 would be no limit at all */
+	for (; frac != NULL && *frac >= '0' && *frac <= '9'; frac++) {
+		if (*frac != '0') {
+			v++;
+			break;
+		}
+	}
 	if (*ns > NS_MAX)
 		return -1;
 	*ns += v;

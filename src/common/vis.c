@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Safe printing. The refused code points are C1 controls, line and paragraph separators, and the bidirectional controls of UAX #9.
+ * Safe printing. The refused code points are C1 controls, what has no width or
+ * no look (zero-width characters, separators of lines, invisible operators, tags,
+ * interlinear marks), and the bidirectional controls of UAX #9.
  */
 #include <stdint.h>
 #include <stdio.h>

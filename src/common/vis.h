@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes bytes of unknown origin safe to print: control bytes, DEL, backslash,
- * bytes that are not UTF-8 and bidirectional controls become \ooo or \\.
+ * Makes bytes of unknown origin safe to print: control bytes, DEL, bytes that are
+ * not UTF-8, and characters that hide or turn around what stands beside them
+ * become \ooo, and a backslash is doubled.
  */
 #ifndef VIS_H
 #define VIS_H

@@ -195,8 +195,8 @@ batch_merge(const struct batch_item *from, struct batch_item *to, size_t a,
 	}
 }
 
-/* By time. Not qsort(3): it looks at the machine's memory, which the sandbox
- * does not allow, and is not stable. */
+/* By time, and equal times in the order they came in, which qsort(3) does not
+ * promise. */
 static struct batch_item *
 batch_sort(void)
 {

@@ -83,7 +83,7 @@ execd_setup_init(void)
 		fatalx("the seccomp filter of the commands cannot be made");
 	log_debug("filter of the commands: %zu instructions, %ld us", len,
 	    (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
-	snprintf(m.home, sizeof(m.home), "%s", EXECD_HOME);
+	snprintf(m.home, sizeof(m.home), "%s", AGENTSH_SESSION_HOME);
 	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m, &fd) == -1)
 		fatalx("init is gone");
 	close(fd);

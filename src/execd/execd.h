@@ -14,8 +14,6 @@
 #include "proc.h"
 #include "spec.h"
 
-#define EXECD_HOME "/tmp/home" /* of every session, made by init */
-
 struct command {
 	TAILQ_ENTRY(command) entry;
 	uint64_t number;

@@ -49,6 +49,7 @@
 #define LANDLOCK(roles, access, reason)
 #define CALL(roles, call, reason)
 #define CALL_IF(roles, call, arg, mask, value, reason)
+#define CALL_SELF(roles, call, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 
 /* mask 0: whatever the arguments; not: any other value than this one */

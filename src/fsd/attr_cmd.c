@@ -19,7 +19,6 @@
 
 #define ATTR_MAX 4096	  /* commands at one time */
 #define ATTR_CACHE 64	  /* each holds a descriptor */
-#define ATTR_DEPTH 256	  /* generations of processes */
 #define ATTR_WAIT_MS 1000 /* for word of a new keeper */
 
 struct command {
@@ -107,7 +106,19 @@ is_alive(int dir_fd)
 	return fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Thread group and parent of a process. 0, or -1. */
+/* A command must not get around its events by holding all descriptors. */
+static int
+open_held(int dir_fd, const char *name, int flags)
+{
+	int fd;
+
+	fd = openat(dir_fd, name, flags | O_CLOEXEC);
+	if (fd == -1 && errno == EMFILE)
+		fatal("whose operation it is cannot be found out");
+	return fd;
+}
+
+/* Thread group and parent of a process. 0, or -1 with errno. */
 static int
 read_status(int dir_fd, uint32_t *tgid, uint32_t *ppid)
 {
@@ -117,14 +128,17 @@ read_status(int dir_fd, uint32_t *tgid, uint32_t *ppid)
 	ssize_t n;
 	int fd;
 
-	fd = openat(dir_fd, "status", O_RDONLY | O_CLOEXEC);
+	fd = open_held(dir_fd, "status", O_RDONLY);
 	if (fd == -1)
 		return -1;
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
+	if (n == 0)
+		errno = ESRCH;
 	if (n <= 0)
 		return -1;
 	buf[n] = '\0';
+	errno = EINVAL;
 	/* a newline in the name is shown as \n, proc_pid_status(5) */
 	s = strstr(buf, "\nTgid:\t");
 	if (s == NULL || sscanf(s, "\nTgid:\t%u", &a) != 1)
@@ -134,7 +148,9 @@ read_status(int dir_fd, uint32_t *tgid, uint32_t *ppid)
 		return -1;
 	*tgid = a;
 	*ppid = b;
-	return 0;
+	/* one that is just being buried has no parent */
+	errno = ESRCH;
+	return b == 0 ? -1 : 0;
 }
 
 static int
@@ -143,8 +159,7 @@ open_process(uint32_t pid)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", pid);
-	return openat(attr.proc_fd, name,
-	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return open_held(attr.proc_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
 static bool
@@ -169,12 +184,14 @@ await_keeper(uint32_t pid, struct actor *a)
 	struct timespec until;
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	/* a step of the clock must not hold it up */
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ATTR_WAIT_MS / 1000;
 	while (rc != ETIMEDOUT) {
 		if (find_keeper(pid, a))
 			return true;
-		rc = pthread_cond_timedwait(&attr.added, &attr.lock, &until);
+		rc = pthread_cond_clockwait(&attr.added, &attr.lock,
+		    CLOCK_MONOTONIC, &until);
 	}
 	return find_keeper(pid, a);
 }
@@ -188,36 +205,49 @@ warn_once(void)
 	attr.warned = true;
 }
 
-/* Climbs from a process, whose directory is open, to its keeper. */
-static void
+/* Did that fail because the process is no more? */
+static bool
+is_gone(int error)
+{
+	return error == ENOENT || error == ESRCH;
+}
+
+/*
+ * Climbs from a process, whose directory is open, to its keeper, however many
+ * generations that is. Says false when a process on the way ended meanwhile:
+ * its children have another parent by now.
+ */
+static bool
 climb(int dir_fd, uint32_t tid, struct actor *a)
 {
-	uint32_t pid, parent;
-	int depth, fd = dir_fd, rc;
+	uint32_t pid = tid, parent = 0;
+	int error, fd = dir_fd, rc;
 
 	a->pid = tid;
-	pid = tid;
-	for (depth = 0; depth < ATTR_DEPTH && pid > 1; depth++) {
+	while (pid > 1) {
 		rc = fd == -1 ? -1 : read_status(fd, &pid, &parent);
-		if (rc == -1 && (errno == EACCES || errno == EPERM))
-			warn_once();
+		error = errno;
 		if (fd != -1 && fd != dir_fd)
 			close(fd);
-		if (rc == -1)
-			return;
-		if (depth == 0)
+		if (rc == -1 && is_gone(error))
+			return false;
+		if (rc == -1) {
+			errno = error;
+			warn_once();
+			return true;
+		}
+		if (fd == dir_fd)
 			a->pid = pid;
 		if (find_keeper(pid, a))
-			return;
+			return true;
 		if (parent == 1) {
 			(void)await_keeper(pid, a);
-			return;
+			return true;
 		}
 		pid = parent;
-		fd = pid > 1 ? open_process(pid) : -1;
+		fd = open_process(pid);
 	}
-	if (fd != -1 && fd != dir_fd)
-		close(fd);
+	return true;
 }
 
 void
@@ -240,8 +270,10 @@ attr_actor(uint32_t tid, struct actor *a)
 	fd = open_process(tid);
 	if (fd == -1)
 		goto out;
-	/* this may let go of the lock: the cache is written afterwards */
-	climb(fd, tid, a);
+	/* this may let go of the lock: the cache is written afterwards. It ends:
+	 * a process gets no other ancestors than those it had, only fewer */
+	while (!climb(fd, tid, a) && is_alive(fd))
+		;
 	if (c->tid != 0)
 		close(c->fd);
 	c->tid = tid;

@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,10 @@ static struct {
 	bool used[DEV_NONE];
 	uint64_t dev[DEV_NONE];
 } devs = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* where the workspace was at first, on the host */
+static char work[PATH_MAX];
+static ssize_t work_len = -1;
 
 int
 backing_stat(int fd, struct statx *stx)
@@ -101,6 +106,51 @@ backing_reopen(int path_fd, int flags)
 
 	backing_name(name, path_fd);
 	return openat(fsd.self_fd, name, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+/* Where the kernel says that a descriptor's object is now. -1: nowhere. */
+static ssize_t
+place_of(int fd, char place[PATH_MAX])
+{
+	char name[16];
+	ssize_t n;
+
+	backing_name(name, fd);
+	n = readlinkat(fsd.self_fd, name, place, PATH_MAX);
+	if (n <= 0 || n == PATH_MAX || place[0] == '(')
+		return -1;
+	return n == 1 ? 0 : n; /* "/" */
+}
+
+static bool
+is_below(const char *dir, size_t n, const char *top, size_t m,
+    const char *below)
+{
+	return n == m + strlen(below) && memcmp(dir, top, m) == 0 &&
+	    memcmp(dir + m, below, n - m) == 0;
+}
+
+void
+backing_init(void)
+{
+	work_len = place_of(fsd.work_fd, work);
+}
+
+bool
+backing_is_at(int dir_fd, const char *below)
+{
+	char dir[PATH_MAX], top[PATH_MAX];
+	ssize_t m, n;
+
+	n = place_of(dir_fd, dir);
+	if (n == -1)
+		return false;
+	if (work_len != -1 &&
+	    is_below(dir, (size_t)n, work, (size_t)work_len, below))
+		return true;
+	/* the workspace itself may have moved */
+	m = place_of(fsd.work_fd, top);
+	return m != -1 && is_below(dir, (size_t)n, top, (size_t)m, below);
 }
 
 bool

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who works on which name now. A change of the host's directory and that of
- * our graph are one step for everybody who means the same name, and a
+ * Who works on which name now: one at a time. What is done or seen in the
+ * host's directory and what becomes of it in our graph are one step for
+ * everybody who means the same name: one who has seen that there is nothing
+ * must not take the name from what somebody else has made since. And a
  * directory's new name is decided with nothing made beneath it meanwhile. No
  * lock is held for it: a host that does not answer keeps those from going on
  * who want the same name, and nobody else.
@@ -55,12 +57,10 @@ conflict(const struct claim *a, const struct claim *b)
 {
 	size_t i, k;
 
-	if (a->kind == CLAIM_CHANGE || b->kind == CLAIM_CHANGE) {
-		for (i = 0; i < CLAIM_NAMES; i++) {
-			for (k = 0; k < CLAIM_NAMES; k++) {
-				if (same_name(&a->name[i], &b->name[k]))
-					return true;
-			}
+	for (i = 0; i < CLAIM_NAMES; i++) {
+		for (k = 0; k < CLAIM_NAMES; k++) {
+			if (same_name(&a->name[i], &b->name[k]))
+				return true;
 		}
 	}
 	return makes_beneath(a, b) || makes_beneath(b, a);

@@ -196,3 +196,53 @@ ask_use(struct ruling *r, mode_t type, enum view view, const char *path,
 		break;
 	}
 }
+
+void
+ask_made(struct ruling *r, mode_t type, enum view view, const char *path,
+    size_t len)
+{
+	type &= S_IFMT;
+	ask_path(r, type == S_IFDIR ? FILE_OP_MKDIR : FILE_OP_CREATE, view,
+	    path, len);
+	if (type == S_IFLNK)
+		ask_path(r, FILE_OP_SYMLINK, view, path, len);
+	else if (type != S_IFDIR && type != S_IFREG)
+		ask_path(r, FILE_OP_MKNOD, view, path, len);
+}
+
+static bool
+is_denied(enum file_op op, enum view view, const char *path)
+{
+	struct ruling r;
+
+	ruling_init(&r);
+	ask_path(&r, op, view, path, strlen(path));
+	return ruling_denies(&r);
+}
+
+void
+ask_second_name(struct ruling *r, struct node *n, const char *path)
+{
+	static const enum file_op ops[] = { FILE_OP_CHMOD, FILE_OP_CHOWN };
+	size_t i;
+
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (!is_denied(ops[i], n->view, path))
+			ask_node(r, ops[i], n);
+	}
+}
+
+void
+ask_other_name(struct ruling *r, mode_t type, enum view view, const char *old,
+    const char *new)
+{
+	const enum file_op ops[] = { FILE_OP_CHMOD, FILE_OP_CHOWN,
+		FILE_OP_RENAME, FILE_OP_LINK,
+		(type & S_IFMT) == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE };
+	size_t i;
+
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (!is_denied(ops[i], view, new))
+			ask_path(r, ops[i], view, old, strlen(old));
+	}
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
 #include "fsd.h"
 #include "log.h"
 #include "path.h"
@@ -56,11 +57,7 @@ fixed_ways_init(void)
 uint64_t
 fixed_number(const char *path)
 {
-	uint64_t h = 0xcbf29ce484222325U;
-
-	for (; *path != '\0'; path++)
-		h = (h ^ (unsigned char)*path) * 0x100000001b3U;
-	return h >> 16; /* a number of the usual size */
+	return fnv_str(FNV_INIT, path) >> 16; /* a number of the usual size */
 }
 
 struct node *

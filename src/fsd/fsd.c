@@ -21,8 +21,10 @@
 #include "path.h"
 #include "sandbox.h"
 
-/* of all descriptors, the part that nodes may keep when they are idle */
+/* of all descriptors, the part that nodes may keep when they are idle, and that
+ * of open files: some are left for operations, whatever commands hold */
 #define NODE_FDS_PART 2
+#define HANDLE_FDS_PART 4
 #define FDS_MIN 256
 
 struct fsd fsd = { .root_fd = -1, .work_fd = -1, .self_fd = -1 };
@@ -182,7 +184,9 @@ main(int argc, char **argv)
 		fatal("event_base_new");
 	fsd.close_fails = backing_is_remote(fsd.work_fd);
 	confine();
+	backing_init();
 	node_init(nfds / NODE_FDS_PART);
+	handle_init(nfds / HANDLE_FDS_PART);
 	proc_watch(&fsd.proc, fsd.base);
 	event_base_dispatch(fsd.base);
 	return 1;

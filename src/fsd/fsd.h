@@ -138,7 +138,7 @@ struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
 /* The node of an object just opened as O_PATH (fd is taken): one lookup more
- * for the kernel. NULL on lack of memory. */
+ * for the kernel. NULL with errno on lack of memory or descriptors. */
 struct node *node_enter(struct node *parent, const char *text, int fd,
     const struct statx *);
 /* The same of a file that has no name; text is only said of it. */
@@ -182,8 +182,7 @@ struct node *node_virtual(const char *path);
 
 enum claim_kind {
 	CLAIM_LOOK,   /* finds out what the name means */
-	CLAIM_MAKE,   /* gives a meaning to a name that has none */
-	CLAIM_CHANGE, /* takes it away; nobody else has the name meanwhile */
+	CLAIM_CHANGE, /* gives it a meaning, or takes it away */
 };
 
 struct claim_name {
@@ -212,6 +211,8 @@ void claim_end(struct claim *);
 #define MODE_DIR (S_ISVTX | S_ISGID | 0777)
 
 /* backing.c: the host's files, by descriptors held */
+/* Once the descriptors are there, before there are threads. */
+void backing_init(void);
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
 /* Is another file system mounted on that name? Asks neither of the two. */
@@ -222,6 +223,8 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
+/* Is that directory, below the workspace, still there? */
+bool backing_is_at(int dir_fd, const char *below);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
 void backing_attr(struct stat *, const struct statx *);
@@ -238,6 +241,12 @@ void ask_child(struct ruling *, enum file_op, struct node *parent,
 void ask_open(struct ruling *, struct node *, int flags);
 /* Would an object of this type be readable and writable at that path? */
 void ask_use(struct ruling *, mode_t type, enum view, const char *, size_t);
+/* May an object of this type come to be at that path? */
+void ask_made(struct ruling *, mode_t type, enum view, const char *, size_t);
+/* A further name, or another one, must not allow what those it has deny. */
+void ask_second_name(struct ruling *, struct node *, const char *path);
+void ask_other_name(struct ruling *, mode_t type, enum view, const char *old,
+    const char *new);
 void refuse(struct ruling *, const char *rule, const char *message);
 void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
     const char *message);
@@ -262,9 +271,11 @@ void attr_forget(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
 
 /* handle.c: what is open */
+void handle_init(size_t max);
+/* NULL with errno. */
 struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
-/* Records its bytes for the last time; one that a sync still sees has not. */
+/* Records the bytes that no sync has recorded, and frees it. */
 void handle_done(struct handle *);
 /* Records the bytes of all handles that a command opened. */
 void handle_sync(uint64_t command);
@@ -290,6 +301,9 @@ int reply_error(fuse_req_t, int error);
 /* op_name.c */
 int lookup_child(fuse_req_t, struct node *parent, const char *text,
     struct fuse_entry_param *, bool quiet);
+/* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
+ * is not where its path says, by which it is decided. */
+int node_use_at(struct node *);
 void entry_times(const struct node *, struct fuse_entry_param *);
 void op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void op_forget(fuse_req_t, fuse_ino_t, uint64_t);

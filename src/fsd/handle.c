@@ -3,6 +3,7 @@
  * What is open. A handle holds its node and knows who opened it; a list of all
  * lets a command's bytes be recorded before the kernel releases its handles.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,16 +12,52 @@
 static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, handle) all;
+	size_t n;
+	size_t max;
 } handles = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void
+handle_init(size_t max)
+{
+	handles.max = max;
+}
+
+/* One more, if there may be. */
+static bool
+count(void)
+{
+	bool may;
+
+	pthread_mutex_lock(&handles.lock);
+	may = handles.n < handles.max;
+	handles.n += may;
+	pthread_mutex_unlock(&handles.lock);
+	return may;
+}
+
+static void
+uncount(void)
+{
+	pthread_mutex_lock(&handles.lock);
+	handles.n--;
+	pthread_mutex_unlock(&handles.lock);
+}
 
 struct handle *
 handle_new(fuse_req_t req, struct node *n, int fd)
 {
 	struct handle *h;
 
-	h = calloc(1, sizeof(*h));
-	if (h == NULL)
+	if (!count()) {
+		errno = EMFILE;
 		return NULL;
+	}
+	h = calloc(1, sizeof(*h));
+	if (h == NULL) {
+		uncount();
+		errno = ENOMEM;
+		return NULL;
+	}
 	h->node = n;
 	h->fd = fd;
 	pthread_mutex_init(&h->lock, NULL);
@@ -42,6 +79,7 @@ handle_free(struct handle *h)
 	pthread_mutex_unlock(&handles.lock);
 	if (h->fd != -1)
 		close(h->fd);
+	uncount();
 	node_release(h->node, true);
 	pthread_mutex_destroy(&h->lock);
 	free(h);

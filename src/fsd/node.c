@@ -5,7 +5,7 @@
  * graph, and nothing is asked of the host under it, which may not answer. A
  * node has an O_PATH descriptor; the least recently used are closed past a
  * bound and opened again by a name, which must still mean the same object. A
- * node that has lost its last name keeps its descriptor.
+ * node without a name keeps its descriptor; past another bound nothing enters.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,8 @@ static struct {
 	struct node_queue lru; /* the least recently used first */
 	struct node_list dead;
 	size_t nfds;
-	size_t max_fds;
+	size_t max_fds;		/* that are idle */
+	size_t end_fds;		/* of all */
 	int closing[NODE_SCAN]; /* given up, but open */
 	size_t nclosing;
 } nodes = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -64,6 +65,7 @@ node_init(size_t max_fds)
 {
 	TAILQ_INIT(&nodes.lru);
 	nodes.max_fds = max_fds;
+	nodes.end_fds = max_fds + max_fds / 4;
 	fixed_init(&root, VIEW_HOST, "/", fsd.root_fd);
 	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
 	/* the first device keeps its inode numbers as they are */
@@ -302,12 +304,14 @@ enter(struct node *parent, const char *text, int fd, const struct statx *stx,
 {
 	struct node *n;
 	struct ident id;
+	int error = ENOMEM;
 
 	backing_ident(&id, stx);
 	pthread_mutex_lock(&nodes.lock);
 	n = find_node(parent->view, &id);
 	if (n == NULL) {
-		n = calloc(1, sizeof(*n));
+		error = nodes.nfds < nodes.end_fds ? ENOMEM : EMFILE;
+		n = error == EMFILE ? NULL : calloc(1, sizeof(*n));
 		if (n == NULL)
 			goto fail;
 		n->id = id;
@@ -332,7 +336,7 @@ enter(struct node *parent, const char *text, int fd, const struct statx *stx,
 fail:
 	unlock_and_bury();
 	close(fd);
-	errno = ENOMEM;
+	errno = error;
 	return NULL;
 }
 

@@ -166,6 +166,7 @@ open_listing(fuse_req_t req, struct node *n, struct handle **out)
 {
 	struct handle *h;
 	DIR *dir = NULL;
+	int error;
 
 	if (n->view != VIEW_VIRTUAL) {
 		dir = open_dir(n);
@@ -174,9 +175,10 @@ open_listing(fuse_req_t req, struct node *n, struct handle **out)
 	}
 	h = handle_new(req, n, -1);
 	if (h == NULL) {
+		error = errno;
 		if (dir != NULL)
 			closedir(dir);
-		return ENOMEM;
+		return error;
 	}
 	h->dir = dir;
 	if (n->view == VIEW_VIRTUAL || n == node_of(FUSE_ROOT_ID)) {

@@ -27,11 +27,13 @@ static int
 open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 {
 	struct handle *h;
+	int saved;
 
 	h = handle_new(req, n, fd);
 	if (h == NULL) {
+		saved = errno;
 		close(fd);
-		return ENOMEM;
+		return saved;
 	}
 	fi->fh = (uintptr_t)h;
 	/* what is read from a cache is not counted: in the workspace every
@@ -118,7 +120,7 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 {
 	int fd, pfd, error, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = openat(pfd, text,
@@ -183,7 +185,7 @@ create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
 	struct node *n;
 	int error, fd, path_fd, pfd, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = openat(pfd, ".",
@@ -203,8 +205,9 @@ create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
 	}
 	n = node_enter_unnamed(parent, UNNAMED, path_fd, &stx);
 	if (n == NULL) {
+		error = errno;
 		close(fd);
-		return ENOMEM;
+		return error;
 	}
 	memset(e, 0, sizeof(*e));
 	backing_attr(&e->attr, &stx);
@@ -226,7 +229,7 @@ op_tmpfile(fuse_req_t req, struct node *parent, mode_t mode,
 	int error = EACCES;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, UNNAMED);
+	claim_one(&c, CLAIM_CHANGE, parent, UNNAMED);
 	ask_create(&r, parent, UNNAMED, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_unnamed(req, parent, mode, fi, &e);
@@ -263,7 +266,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		return;
 	}
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_create(&r, parent, text, fi->flags);
 	if (!ruling_denies(&r))
 		error = create_file(req, parent, text, mode, fi, &e, &made);

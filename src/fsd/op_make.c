@@ -41,7 +41,7 @@ make_entry(fuse_req_t req, struct node *parent, const char *text,
 {
 	int pfd, rc, saved;
 
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	rc = make_one(req, pfd, text, k);
@@ -63,7 +63,7 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	int error;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_child(&r, k->op, parent, text);
 	if (ruling_denies(&r))
 		error = EACCES;
@@ -142,7 +142,7 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 	}
 	ask_node(r, FILE_OP_LINK, n);
 	ask_path(r, FILE_OP_LINK, parent->view, path, (size_t)len);
-	ask_path(r, FILE_OP_CREATE, parent->view, path, (size_t)len);
+	ask_made(r, n->type, parent->view, path, (size_t)len);
 	if (n->type == S_IFLNK) {
 		ask_node(r, FILE_OP_READLINK, n);
 	} else {
@@ -151,6 +151,7 @@ ask_link(struct ruling *r, struct node *n, struct node *parent,
 		ask_node(r, FILE_OP_WRITE, n);
 	}
 	ask_use(r, n->type, parent->view, path, (size_t)len);
+	ask_second_name(r, n, path);
 }
 
 /* As the kernel does it where fs.protected_hardlinks is on: who may not write
@@ -180,7 +181,7 @@ link_entry(fuse_req_t req, struct node *n, struct node *parent,
 	fd = node_use(n);
 	if (fd == -1)
 		return errno;
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	saved = errno;
 	if (pfd != -1 && !may_get_name(fd)) {
 		saved = EPERM;
@@ -212,7 +213,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	int error = 0;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_MAKE, parent, text);
+	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
@@ -246,7 +247,7 @@ remove_entry(struct node *parent, const char *text, int flags)
 	n = node_by_name(parent, text);
 	if (n != NULL)
 		fd = node_use(n);
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	saved = errno;
 	if (pfd != -1) {
 		rc = unlinkat(pfd, text, flags);

@@ -29,6 +29,25 @@ entry_times(const struct node *n, struct fuse_entry_param *e)
 	e->entry_timeout = n->anchor ? TIME_ANCHOR : times[n->view];
 }
 
+/* Our commands' renames are known; another session, or somebody outside, may
+ * have moved the directory, and a process can still be in it. */
+int
+node_use_at(struct node *n)
+{
+	char path[AGENTSH_PATH_MAX + 1];
+	int fd;
+
+	fd = node_use(n);
+	if (fd == -1 || n->view != VIEW_WORKSPACE || n->fixed != NULL)
+		return fd;
+	if (node_path(n, path) != -1 &&
+	    backing_is_at(fd, path + strlen(fsd.mount)))
+		return fd;
+	node_done(n);
+	errno = ESTALE;
+	return -1;
+}
+
 /* A host object that may not be entered, whatever the policy says. */
 static bool
 is_barred(struct node *parent, int fd, const struct statx *stx,
@@ -112,7 +131,7 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
 
 	n = node_enter(parent, text, fd, stx);
 	if (n == NULL)
-		return ENOMEM;
+		return errno;
 	if (node_has_aliases(n)) {
 		ruling_init(r);
 		ask_node(r, FILE_OP_STAT, n);
@@ -158,7 +177,7 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 	}
 	if (parent->view == VIEW_VIRTUAL)
 		return ENOENT;
-	pfd = node_use(parent);
+	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = backing_open(pfd, text, &stx);

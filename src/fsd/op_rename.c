@@ -56,7 +56,7 @@ end_open(struct end *e)
 	if (len == -1)
 		return -1;
 	e->len = (size_t)len;
-	e->pfd = node_use(e->parent);
+	e->pfd = node_use_at(e->parent);
 	if (e->pfd == -1)
 		return -1;
 	if (e->node != NULL)
@@ -147,6 +147,14 @@ walk_refuse(struct walk *w, const char *rule, const char *message)
 	memcpy(w->r->path, w->old, sizeof(w->r->path));
 }
 
+/* What cannot be looked at is not moved. */
+static void
+walk_refuse_dir(struct walk *w)
+{
+	walk_refuse(w, "rename-unreadable",
+	    "a directory beneath it cannot be read");
+}
+
 /* Opens the directory text beneath at, and goes into it. */
 static void
 walk_enter(struct walk *w, int at, const char *text)
@@ -161,11 +169,9 @@ walk_enter(struct walk *w, int at, const char *text)
 	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
 	if (w->dir[w->depth] == NULL) {
-		/* what cannot be looked at is not moved */
 		if (fd != -1)
 			close(fd);
-		walk_refuse(w, "rename-unreadable",
-		    "a directory beneath it cannot be read");
+		walk_refuse_dir(w);
 		return;
 	}
 	w->old_len[w->depth] = strlen(w->old);
@@ -205,6 +211,8 @@ walk_entry(struct walk *w, const struct dirent *de)
 	}
 	ask_use(w->r, st.st_mode, w->view, w->old, strlen(w->old));
 	ask_use(w->r, st.st_mode, w->view, w->new, strlen(w->new));
+	ask_made(w->r, st.st_mode, w->view, w->new, strlen(w->new));
+	ask_other_name(w->r, st.st_mode, w->view, w->old, w->new);
 	if (S_ISDIR(st.st_mode) && !ruling_denies(w->r))
 		walk_enter(w, fd, de->d_name);
 }
@@ -227,8 +235,11 @@ ask_beneath(struct ruling *r, const struct end *from, const struct end *to)
 	memcpy(w->new, to->path, to->len + 1);
 	walk_enter(w, from->pfd, from->text);
 	while (w->depth > 0 && !ruling_denies(r)) {
+		errno = 0;
 		de = readdir(w->dir[w->depth - 1]);
-		if (de == NULL)
+		if (de == NULL && errno != 0)
+			walk_refuse_dir(w);
+		else if (de == NULL)
 			closedir(w->dir[--w->depth]);
 		else if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0)
@@ -247,8 +258,8 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 
 	ask_path(r, FILE_OP_RENAME, fv, from->path, from->len);
 	ask_path(r, FILE_OP_RENAME, tv, to->path, to->len);
-	ask_path(r, from->type == S_IFDIR ? FILE_OP_MKDIR : FILE_OP_CREATE, tv,
-	    to->path, to->len);
+	ask_made(r, from->type, tv, to->path, to->len);
+	ask_other_name(r, from->type, fv, from->path, to->path);
 	ask_use(r, from->type, fv, from->path, from->len);
 	ask_use(r, from->type, tv, to->path, to->len);
 	/* other names of the object bind it as well */

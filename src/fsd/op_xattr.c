@@ -167,7 +167,8 @@ changed(fuse_req_t req, fuse_ino_t ino, enum event_type event,
 		fuse_lowlevel_notify_inval_inode(fsd.session, ino, -1, 0);
 }
 
-/* Asks for a write, or a change of the mode. Says true when it has answered with a refusal. */
+/* Asks for a write, or a change of the mode. Says true when it has answered with
+ * a refusal. */
 static bool
 is_refused(fuse_req_t req, struct node *n, enum event_type event,
     const char *name, struct ruling *r)

@@ -3,9 +3,8 @@
  * Operators' questions, which policyd passes on: who runs, which sessions
  * there are, how much is logged.
  */
-#include <unistd.h>
-
 #include <stdio.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "log.h"

@@ -161,13 +161,19 @@ dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	return fd;
 }
 
-/* Policies are only read; there may be none of the operator's own. */
+/* Policies are only read; there may be none of the operator's own. A user's are
+ * often written while the server runs, which must have their place by then. */
 static int
-policies_open(const char *path)
+policies_open(const char *path, bool make)
 {
 	struct stat st;
 	int fd;
 
+	if (make) {
+		make_parents(path);
+		if (mkdir(path, 0700) == -1 && errno != EEXIST)
+			fatal("mkdir %s", path);
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1) {
 		if (errno != ENOENT)
@@ -288,11 +294,11 @@ open_or_die(const char *path, int flags)
 }
 
 void
-dirs_open_policies(void)
+dirs_open_policies(bool make)
 {
-	privd.dir_fd[DIR_POLICY] = policies_open(privd.conf.policy_dir);
+	privd.dir_fd[DIR_POLICY] = policies_open(privd.conf.policy_dir, make);
 	privd.dir_fd[DIR_POLICY_DEFAULT] =
-	    policies_open(privd.paths.policy_default);
+	    policies_open(privd.paths.policy_default, false);
 	trust_open(&privd.conf);
 }
 
@@ -313,7 +319,7 @@ dirs_open(void)
 	    front->gid);
 	privd.dir_fd[DIR_LOG] = dir_open(c->log_dir, service ? 0750 : 0700,
 	    log->uid, log->gid);
-	dirs_open_policies();
+	dirs_open_policies(!service);
 	put_path(path, sizeof(path), "%s/%s", privd.paths.helpers,
 	    proc_rows[ROLE_INIT].file);
 	privd.init_fd = open_or_die(path, 0);

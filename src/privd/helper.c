@@ -258,6 +258,7 @@ note_ready(void)
 	}
 	privd.serving = true;
 	log_info("ready: %s", privd.conf.api_socket);
+	notify_manager("READY=1");
 }
 
 int

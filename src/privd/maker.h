@@ -84,8 +84,8 @@ int mnt_new(const char *type, unsigned attr, const char *const *opts);
 int mnt_copy(int dirfd, const char *path, unsigned attr);
 /* Attaches at a path beneath root, which is resolved without symlinks. */
 int mnt_attach(int mnt, int root, const char *path);
-/* Makes what is attached at path read-only. */
-int mnt_set(int root, const char *path, unsigned attr, bool recursive);
+/* Adds attributes to what is attached at path, not to what is beneath it. */
+int mnt_set(int root, const char *path, unsigned attr);
 /* A directory beneath root by absolute path, without symlinks. */
 int mnt_lookup(int root, const char *path, int flags);
 

@@ -95,16 +95,15 @@ mnt_attach(int mnt, int root, const char *path)
 }
 
 int
-mnt_set(int root, const char *path, unsigned attr, bool recursive)
+mnt_set(int root, const char *path, unsigned attr)
 {
 	struct mount_attr ma = { .attr_set = attr };
-	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0U);
 	int fd, r, saved;
 
 	fd = mnt_lookup(root, path, O_PATH);
 	if (fd == -1)
 		return -1;
-	r = mount_setattr(fd, "", flags, &ma, sizeof(ma));
+	r = mount_setattr(fd, "", AT_EMPTY_PATH, &ma, sizeof(ma));
 	saved = errno;
 	close(fd);
 	errno = saved;

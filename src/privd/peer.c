@@ -10,18 +10,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "loopback.h"
 #include "privd.h"
+#include "sockdiag.h"
 
 static int
 sock_int(int fd, int opt)
@@ -70,28 +66,14 @@ peer_unix(int fd, uid_t *uid, gid_t *gid, struct aerr *e)
 	return 0;
 }
 
-struct diag_query {
-	struct nlmsghdr nlh;
-	struct inet_diag_req_v2 req;
-};
-
 /* The client's own socket: its local end is client_port. */
 static void
-fill_query(struct diag_query *q, int family, uint16_t client, uint16_t server)
+fill_id(struct inet_diag_sockid *id, int family, uint16_t client,
+    uint16_t server)
 {
-	struct inet_diag_sockid *id = &q->req.id;
-
-	memset(q, 0, sizeof(*q));
-	q->nlh.nlmsg_len = sizeof(*q);
-	q->nlh.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	q->nlh.nlmsg_flags = NLM_F_REQUEST;
-	q->req.sdiag_family = (uint8_t)family;
-	q->req.sdiag_protocol = IPPROTO_TCP;
-	q->req.idiag_states = ~0U;
+	memset(id, 0, sizeof(*id));
 	id->idiag_sport = htons(client);
 	id->idiag_dport = htons(server);
-	id->idiag_cookie[0] = INET_DIAG_NOCOOKIE;
-	id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	if (family == AF_INET) {
 		id->idiag_src[0] = htonl(INADDR_LOOPBACK);
 		id->idiag_dst[0] = htonl(INADDR_LOOPBACK);
@@ -101,40 +83,10 @@ fill_query(struct diag_query *q, int family, uint16_t client, uint16_t server)
 	}
 }
 
-static int
-query(int fd, const struct diag_query *q, uid_t *uid)
-{
-	union {
-		struct nlmsghdr nlh;
-		uint8_t bytes[8192];
-	} reply;
-	const struct inet_diag_msg *dm;
-	ssize_t n;
-
-	if (send(fd, q, sizeof(*q), 0) != (ssize_t)sizeof(*q))
-		return -1;
-	/* the answer is in the socket when send returns */
-	n = recv(fd, reply.bytes, sizeof(reply.bytes), MSG_DONTWAIT);
-	if (n < (ssize_t)NLMSG_LENGTH(sizeof(*dm)) ||
-	    reply.nlh.nlmsg_type != SOCK_DIAG_BY_FAMILY)
-		return -1;
-	dm = NLMSG_DATA(&reply.nlh);
-	/* a socket without inode has no process any more */
-	if (dm->idiag_family != q->req.sdiag_family || dm->idiag_inode == 0 ||
-	    dm->idiag_state != TCP_ESTABLISHED ||
-	    dm->id.idiag_sport != q->req.id.idiag_sport ||
-	    dm->id.idiag_dport != q->req.id.idiag_dport ||
-	    memcmp(dm->id.idiag_src, q->req.id.idiag_src,
-		sizeof(dm->id.idiag_src)) != 0)
-		return -1;
-	*uid = dm->idiag_uid;
-	return 0;
-}
-
 int
 peer_tcp(int family, uint16_t client_port, uid_t *uid, struct aerr *e)
 {
-	struct diag_query q;
+	struct inet_diag_sockid id;
 	uint16_t server;
 	int fd, r, own;
 
@@ -142,12 +94,12 @@ peer_tcp(int family, uint16_t client_port, uid_t *uid, struct aerr *e)
 	    own == AF_UNSPEC || own != family || client_port == 0)
 		return aerr_set(e, 403, "forbidden",
 		    "the client cannot be identified");
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	fd = sockdiag_open();
 	if (fd == -1)
 		return aerr_set(e, 500, "internal", "sock_diag: %s",
 		    strerror(errno));
-	fill_query(&q, family, client_port, server);
-	r = query(fd, &q, uid);
+	fill_id(&id, family, client_port, server);
+	r = sockdiag_owner(fd, family, &id, uid);
 	close(fd);
 	if (r == -1)
 		return aerr_set(e, 403, "forbidden",

@@ -247,6 +247,7 @@ privd_stop(int status)
 	if (privd.stopping)
 		return;
 	privd.stopping = true;
+	notify_manager("STOPPING=1");
 	for (s = TAILQ_FIRST(&privd.sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, entry);
 		sess_end(s, SESS_SHUTDOWN, "%s", "");
@@ -311,7 +312,7 @@ make_events(void)
 static void
 check_only(const struct options *o)
 {
-	dirs_open_policies();
+	dirs_open_policies(false);
 	policy_check();
 	if (o->verbose > 0)
 		conf_print(stdout, &privd.conf);

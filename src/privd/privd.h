@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <stdarg.h>
+
 #include "agentsh.h"
 #include "chan.h"
 #include "conf.h"
@@ -144,6 +146,11 @@ void probe_userns_refused(int error) __attribute__((noreturn));
 /* The user namespace in which an ordinary user's agentshd is privileged. */
 void outer_enter(void);
 
+/* notify.c */
+/* A line of sd_notify(3), such as READY=1, to the service manager; nothing where
+ * none listens. */
+void notify_manager(const char *line);
+
 /* lockdown.c */
 /* Fatal, with its name, when a capability is missing that we keep. */
 void lockdown_check(void);
@@ -160,8 +167,8 @@ void paths_find(const char *config);
 void places_fill(struct conf *);
 /* Makes and opens directories, takes the lock. */
 void dirs_open(void);
-/* Of these those that policyd reads; nothing is made. */
-void dirs_open_policies(void);
+/* Of these those that policyd reads; make: also the one for a user's own. */
+void dirs_open_policies(bool make);
 int dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
 /* socket.c */
@@ -209,8 +216,13 @@ int sess_on_create_tcp(struct chan *, struct imsg *);
 int sess_on_destroy(struct chan *, struct imsg *);
 int sess_on_event_broken(struct chan *, struct imsg *);
 struct sess *sess_by_number(uint64_t);
+/* Tells sessiond why there will be no session; always 0, for handlers. */
+int sess_answer_failed(struct chan *, uint32_t request, const struct aerr *);
+/* Always -1. */
 int aerr_set(struct aerr *, int http, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+int aerr_vset(struct aerr *, int http, const char *code, const char *fmt,
+    va_list) __attribute__((format(printf, 4, 0)));
 
 /* sess_make.c */
 int sess_make_start(struct sess *);

@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "landlock.h"
 #include "log.h"
 #include "privd.h"
 #include "proc.h"
-#include "landlock.h"
 
 static void
 probe_fuse(void)
@@ -40,12 +40,42 @@ probe_fuse(void)
 	fatal("/dev/fuse");
 }
 
+/* What each version of Landlock cannot do yet that sandbox.c and init ask for
+ * where it can. It is one layer of several: see SECURITY for what is left. */
+static const struct {
+	int abi; /* that has it */
+	const char *what;
+} landlock_since[] = {
+	{ 3, "truncation (Linux 6.2)" },
+	{ 4, "TCP (6.7)" },
+	{ 5, "ioctls on devices (6.10)" },
+	{ 6, "signals and abstract sockets (6.12)" },
+};
+
 static void
 probe_landlock(void)
 {
-	if (landlock_abi() < 1)
-		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
-		       " \"landlock\" in the lsm= boot parameter");
+	char missing[256] = "";
+	size_t i, len = 0;
+	int abi = landlock_abi();
+
+	/* the first version lets nobody move files between directories */
+	if (abi < 2)
+		fatalx("the kernel has no Landlock that will do: Linux 5.19 or"
+		       " later with \"landlock\" in the lsm= boot parameter");
+	for (i = 0; i < sizeof(landlock_since) / sizeof(landlock_since[0]);
+	     i++) {
+		if (abi >= landlock_since[i].abi)
+			continue;
+		snprintf(missing + len, sizeof(missing) - len, "%s%s",
+		    len == 0 ? "" : ", ", landlock_since[i].what);
+		len = strlen(missing);
+	}
+	if (len > 0)
+		log_info("Landlock ABI %d of this kernel does not restrict: %s",
+		    abi, missing);
+	else
+		log_info("Landlock ABI %d", abi);
 }
 
 static void

@@ -164,9 +164,9 @@ dev_mount(int root, struct devs *d, struct aerr *e)
 		return make_error(e, "mount /dev");
 	if (dev_fill(mnt, d, e) == -1)
 		return -1;
-	/* not recursive: pts, shm and the nodes stay writable */
-	if (mnt_set(root, "/dev", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
-		false) == -1)
+	/* of this mount alone: the nodes are devices, and pts and shm, which
+	 * come now, are to be written in */
+	if (mnt_set(root, "/dev", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV) == -1)
 		return make_error(e, "make /dev read-only");
 	close(mnt);
 	return dev_mount_beneath(root, e);

@@ -291,7 +291,8 @@ enter(int root, struct aerr *e)
 }
 
 /* A workspace at its own path beneath a private directory would be covered by
- * it: a copy of fsd's view of it is put on top. */
+ * it: a copy of fsd's view of it, to be put on top. -2: there is no need; -1 with
+ * e filled. */
 static int
 workspace_copy(int root, const char *mount, struct aerr *e)
 {

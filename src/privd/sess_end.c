@@ -198,10 +198,8 @@ sess_fail(struct sess *s, int http, const char *code, const char *fmt, ...)
 
 	if (s->state != SESS_CREATING)
 		return;
-	s->error.http = http;
-	snprintf(s->error.code, sizeof(s->error.code), "%s", code);
 	va_start(ap, fmt);
-	vsnprintf(s->error.message, sizeof(s->error.message), fmt, ap);
+	aerr_vset(&s->error, http, code, fmt, ap);
 	va_end(ap);
 	stop(s);
 }
@@ -272,20 +270,6 @@ tell_end(const struct sess *s)
 }
 
 static void
-tell_failure(const struct sess *s)
-{
-	struct msg_sess_failed m = { 0 };
-
-	if (s->request == 0 || privd.helper[ROLE_SESSIOND] == NULL)
-		return;
-	m.http_status = (uint32_t)s->error.http;
-	snprintf(m.code, sizeof(m.code), "%s", s->error.code);
-	snprintf(m.message, sizeof(m.message), "%s", s->error.message);
-	msg_send_sess_failed(privd.helper[ROLE_SESSIOND]->ch, s->request, &m,
-	    NULL);
-}
-
-static void
 announce(const struct sess *s)
 {
 	if (s->request != 0)
@@ -296,5 +280,7 @@ announce(const struct sess *s)
 		    (unsigned)s->uid, sess_reason_name(s->reason),
 		    s->detail[0] != '\0' ? ": " : "", s->detail);
 	tell_end(s);
-	tell_failure(s);
+	if (s->request != 0 && privd.helper[ROLE_SESSIOND] != NULL)
+		sess_answer_failed(privd.helper[ROLE_SESSIOND]->ch, s->request,
+		    &s->error);
 }

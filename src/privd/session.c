@@ -29,14 +29,22 @@ struct wanted {
 };
 
 int
+aerr_vset(struct aerr *e, int http, const char *code, const char *fmt,
+    va_list ap)
+{
+	e->http = http;
+	snprintf(e->code, sizeof(e->code), "%s", code);
+	vsnprintf(e->message, sizeof(e->message), fmt, ap);
+	return -1;
+}
+
+int
 aerr_set(struct aerr *e, int http, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 
-	e->http = http;
-	snprintf(e->code, sizeof(e->code), "%s", code);
 	va_start(ap, fmt);
-	vsnprintf(e->message, sizeof(e->message), fmt, ap);
+	aerr_vset(e, http, code, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -114,7 +122,8 @@ check_wanted(const struct wanted *w, struct aerr *e)
 		return aerr_set(e, 503, "stopping", "agentshd is stopping");
 	if (!session_id_is_valid(w->id))
 		return aerr_set(e, 400, "invalid_id",
-		    "a session id is 1 to 128 of A-Z a-z 0-9 . _ -");
+		    "a session id is 1 to 128 of A-Z a-z 0-9 . _ -, a letter or"
+		    " digit first");
 	if (w->policy[0] != '\0' && !policy_name_is_valid(w->policy))
 		return aerr_set(e, 400, "invalid_policy",
 		    "a policy name is 1 to 128 of A-Z a-z 0-9 _ -");
@@ -173,8 +182,8 @@ sess_new(const struct wanted *w)
 	return s;
 }
 
-static int
-answer_failed(struct chan *ch, uint32_t request, const struct aerr *e)
+int
+sess_answer_failed(struct chan *ch, uint32_t request, const struct aerr *e)
 {
 	struct msg_sess_failed m = { 0 };
 
@@ -191,11 +200,11 @@ create(struct chan *ch, const struct wanted *w, struct aerr *e)
 	struct sess *s;
 
 	if (check_wanted(w, e) == -1)
-		return answer_failed(ch, w->request, e);
+		return sess_answer_failed(ch, w->request, e);
 	s = sess_new(w);
 	if (s == NULL) {
 		aerr_set(e, 500, "internal", "out of memory");
-		return answer_failed(ch, w->request, e);
+		return sess_answer_failed(ch, w->request, e);
 	}
 	if (sess_make_start(s) == -1)
 		sess_fail(s, 500, "internal", "cannot start maker");
@@ -217,7 +226,7 @@ sess_on_create_unix(struct chan *ch, struct imsg *im)
 	w.policy = m.policy;
 	w.flags = m.flags;
 	if (peer_unix(im->fds[0], &w.uid, &w.gid, &e) == -1)
-		return answer_failed(ch, w.request, &e);
+		return sess_answer_failed(ch, w.request, &e);
 	return create(ch, &w, &e);
 }
 
@@ -237,7 +246,7 @@ sess_on_create_tcp(struct chan *ch, struct imsg *im)
 	w.flags = m.flags;
 	w.gid = (gid_t)-1; /* the account says */
 	if (peer_tcp(m.family, m.client_port, &w.uid, &e) == -1)
-		return answer_failed(ch, w.request, &e);
+		return sess_answer_failed(ch, w.request, &e);
 	return create(ch, &w, &e);
 }
 

@@ -51,8 +51,7 @@ put_request(yajl_gen g, const struct command *cmd)
 
 /* What the answer shows of a stream, with what we add to it. */
 static void
-put_stream(yajl_gen g, const struct command *cmd, const struct stream *st,
-    const char *extra)
+put_stream(yajl_gen g, const struct stream *st, const char *extra)
 {
 	const char *name = stream_name(st);
 	size_t len = st->len, extralen = strlen(extra);
@@ -82,7 +81,6 @@ put_stream(yajl_gen g, const struct command *cmd, const struct stream *st,
 	json_put_bool(g, key, st->total > st->len);
 	snprintf(key, sizeof(key), "%s_total_bytes", name);
 	json_put_u64(g, key, st->total);
-	(void)cmd;
 }
 
 static void
@@ -192,8 +190,8 @@ put_result(yajl_gen g, const struct command *cmd)
 	yajl_gen_map_open(g);
 	json_key(g, "exit_code");
 	yajl_gen_integer(g, answer_exit_code(cmd));
-	put_stream(g, cmd, &cmd->stream[STREAM_STDOUT], "");
-	put_stream(g, cmd, &cmd->stream[STREAM_STDERR], extra);
+	put_stream(g, &cmd->stream[STREAM_STDOUT], "");
+	put_stream(g, &cmd->stream[STREAM_STDERR], extra);
 	json_put_u64(g, "duration_ms", cmd->duration_ms);
 	put_outcome(g, cmd);
 	put_pagination(g, cmd);

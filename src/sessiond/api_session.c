@@ -272,6 +272,7 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 	struct session *s = im->arg;
 	struct msg_sess_created *m = calloc(1, sizeof(*m));
 	struct request *rq;
+	bool theirs;
 	int r;
 
 	(void)ch;
@@ -285,15 +286,22 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 	}
 	rq = s->creator;
 	s->creator = NULL;
+	/* the port of a client that went away may be another user's by the
+	 * time privd looks: it is not the one who asked */
+	theirs = m->uid == s->uid;
 	r = session_ready(s, m, imsg_take_fd(im, 0));
 	free(m);
-	if (r == -1 || rq == NULL) {
+	if (r == -1 || rq == NULL || !theirs) {
 		session_stop(s, r == -1 ? SESS_HELPER_DIED : SESS_DESTROYED);
-		if (rq != NULL)
+		if (rq != NULL && !theirs)
+			http_error_code(rq, 403, "forbidden",
+			    "the client's user cannot be found out");
+		else if (rq != NULL)
 			http_error_code(rq, 500, "internal", "out of memory");
 		return 0;
 	}
-	log_info("session %s of uid %u: ready", s->id, s->uid);
+	/* agentshd has told the log */
+	log_debug("session %s of uid %u: ready", s->id, s->uid);
 	session_reply(rq, 201, s);
 	return 0;
 }
@@ -335,7 +343,7 @@ sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 		return -1;
 	if ((s = session_by_number(m.session)) == NULL)
 		return -1;
-	log_info("session %s of uid %u: ended: %s", s->id, s->uid,
+	log_debug("session %s of uid %u: ended: %s", s->id, s->uid,
 	    sess_reason_name(m.reason));
 	session_ended(s,
 	    m.detail[0] != '\0' ? m.detail : sess_reason_name(m.reason));

@@ -70,7 +70,7 @@ env_base(struct json_list *env, const struct session *s)
 	    env_add(env, "LANG", "C.UTF-8") == -1 ||
 	    env_add(env, "LC_ALL", "C.UTF-8") == -1 ||
 	    env_add(env, "TERM", "dumb") == -1 ||
-	    env_add(env, "HOME", SESS_HOME) == -1 ||
+	    env_add(env, "HOME", AGENTSH_SESSION_HOME) == -1 ||
 	    env_add(env, "USER", s->user) == -1 ||
 	    env_add(env, "LOGNAME", s->user) == -1 ||
 	    env_add(env, "SHELL", "/bin/sh") == -1 ||

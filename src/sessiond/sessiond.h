@@ -22,11 +22,8 @@
 
 /* Finished commands of a session whose output is kept. */
 #define SESS_MAX_FINISHED 1000
-#define SESS_MAX_SPOOLS                                                        \
-	16 /* streams of full length kept of finished commands */
-
-/* A path on which a session and its commands know home. */
-#define SESS_HOME "/tmp/home"
+/* Streams of full length that are kept of them. */
+#define SESS_MAX_SPOOLS 16
 
 /* A body is in the connection's buffer, in one piece, and decoded. */
 #define BODY_COPIES 3
@@ -215,14 +212,14 @@ struct sessiond {
 
 extern struct sessiond sessiond;
 
-/* bind.c */
+/* bind.c: the TCP listener */
 int http_bind(const char *addr, bool may_miss);
+/* For privd's log: where TCP clients can connect. */
+void http_describe(char *dst, size_t size);
 
 /* http.c: listeners and dispatch */
 void http_start(void);
 void http_stop(void);
-/* For privd's log: where TCP clients can connect. */
-void http_describe(char *dst, size_t size);
 /* Waits with the request: cancel is called when the client goes away. */
 void http_wait(struct request *, void (*cancel)(struct request *, void *),
     void *arg);

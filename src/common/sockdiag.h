@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose a local TCP socket is, as the kernel says by sock_diag(7).
+ */
+#ifndef SOCKDIAG_H
+#define SOCKDIAG_H
+
+#include <linux/inet_diag.h>
+#include <stdint.h>
+
+/* A socket for questions; one that the kernel should leave without an answer
+ * fails after a second. -1 with errno. */
+int sockdiag_open(void);
+/*
+ * The uid of the process that holds the socket whose own end is id's source and
+ * whose far end is its destination; addresses and ports in network order. 0, or
+ * -1: there is none, or its process has closed it already.
+ */
+int sockdiag_owner(int fd, int family, const struct inet_diag_sockid *id,
+    uint32_t *uid);
+
+#endif
