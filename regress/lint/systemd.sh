@@ -93,14 +93,15 @@ for top, dirs, _ in os.walk(root):
             say(f"{name} belongs to {st.st_uid}, agentshd wants {owner}")
         if st.st_mode & (0o027 if role else 0o022):
             say(f"{name} has mode {st.st_mode & 0o7777:o}")
-        # a directory of agentshd's own, and the names that it puts beneath
-        where = re.sub(r"/(sessions|policies)$", "", name)
+        # a directory of agentshd's own, and the names that it or the
+        # example of the configuration puts beneath
+        where = re.sub(r"/(sessions|policies|keys)$", "", name)
         if where.encode() + b"\0" not in program:
             say(f"agentshd was not built for {name}")
 for end in private:
     if end not in made:
         say(f"tmpfiles.d makes no directory for {private[end]}")
-for part in "agentsh", "agentsh/policies":
+for part in "agentsh", "agentsh/keys", "agentsh/policies":
     if not any(name.endswith("/etc/" + part) for name in made):
         say(f"tmpfiles.d makes no etc/{part}")
 sys.exit(bad)
