@@ -366,7 +366,8 @@ void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
 
 /* op_statx.c */
-void reply_statx(fuse_req_t, struct node *, const struct handle *);
+/* once: the kernel may not keep the answer. */
+void reply_statx(fuse_req_t, struct node *, const struct handle *, bool once);
 
 /* op_xattr.c */
 /* The mode of something new: the caller's mask counts where the directory has
