@@ -319,7 +319,7 @@ ctl_on_done(struct chan *ch, struct imsg *im)
 		return -1;
 	if (c->verb == CTL_RELOAD && c->nfailed > 0 && m.status == 0) {
 		snprintf(text, sizeof(text),
-		    "%zu sessions do not have the policy that is in its file",
+		    "sessions without the policy that is in the file: %zu",
 		    c->nfailed);
 		ctl_end(c, 1, text);
 		return 0;
