@@ -137,9 +137,9 @@ struct known {
 	mode_t type;
 };
 
-/* Numbers and types of all n that the kernel can know, but for those that never
- * move; the caller frees them. -1 on lack of memory. */
-int node_known(struct known **, size_t *n);
+/* Numbers and types of all that the kernel can know, but for those that never
+ * move; the caller frees them. Their number. */
+size_t node_known(struct known **);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);

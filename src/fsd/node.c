@@ -54,35 +54,27 @@ node_init(size_t max_fds)
 	fixed_ways_init();
 }
 
-int
-node_known(struct known **known, size_t *count)
+size_t
+node_known(struct known **known)
 {
-	struct known *k = NULL, *more;
+	struct known *k = NULL;
 	struct node *n;
-	size_t i, len = 0, cap = 0;
+	size_t i, len = 0;
 
 	pthread_mutex_lock(&nodes.lock);
 	for (i = 0; i < NODE_BUCKETS; i++) {
 		LIST_FOREACH(n, &nodes.by_ident[i], by_ident) {
-			if (len == cap) {
-				cap = cap * 2 + 256;
-				more = reallocarray(k, cap, sizeof(*k));
-				if (more == NULL)
-					goto fail;
-				k = more;
-			}
+			if (len % 1024 == 0)
+				k = reallocarray(k, len + 1024, sizeof(*k));
+			if (k == NULL)
+				fatalx("no memory for what the kernel knows");
 			k[len].ino = node_number(n);
 			k[len++].type = n->type;
 		}
 	}
 	pthread_mutex_unlock(&nodes.lock);
 	*known = k;
-	*count = len;
-	return 0;
-fail:
-	pthread_mutex_unlock(&nodes.lock);
-	free(k);
-	return -1;
+	return len;
 }
 
 struct node *

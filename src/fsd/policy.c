@@ -146,8 +146,7 @@ forget_once(void)
 	struct known *known;
 	size_t i, n;
 
-	if (node_known(&known, &n) == -1)
-		fatalx("no memory to let the kernel forget");
+	n = node_known(&known);
 	for (i = 0; i < n; i++) {
 		if (known[i].type != S_IFLNK)
 			(void)fuse_lowlevel_notify_inval_inode(fsd.session,
