@@ -2,8 +2,8 @@
 /*
  * policyd: compiles policies for privd, and is the operators' way to privd. It
  * hears privd, policy files (hostile where a user may write them) and clients
- * of the operator socket. A compromise yields forged policies for sessions
- * made from then on, and what operators may ask; no file, no command.
+ * of the operator socket. A compromise yields forged policies for sessions, also
+ * running ones, and what operators may ask; no file, no command.
  */
 #include <stdio.h>
 #include <string.h>
