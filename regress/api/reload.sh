@@ -10,7 +10,8 @@ need_modes
 start_any "sessions.command_timeout: 3m"
 ws=$(new_workspace "$ME")
 as "$ME" sh -c "cd $ws && mkdir a b && echo text-a >a/f && echo text-b >b/f &&
-    echo x >a/x && ln -s target a/link" || fail "workspace"
+    echo x >a/x && ln -s target a/link && mkdir big && cd big && touch x-a &&
+    touch \$(seq 3000) && touch x-b" || fail "workspace"
 API_USER=$ME
 dir=$T/var/policies
 [ -d "$dir" ] || dir=$T/state/policies
@@ -38,8 +39,8 @@ ${4:-}
     operations: [open, read, stat, list, readlink, access]
     decision: allow
   - {name: sys-w, paths: ["/{usr,lib,lib64,bin,sbin}", "/{usr,lib,lib64,bin,sbin}/**"], decision: deny}
-  - {name: rule-a, paths: ["/workspace/a/**"], decision: $2}
-  - {name: rule-b, paths: ["/workspace/b/**"], decision: $3}
+  - {name: rule-a, paths: ["/workspace/a/**", "/workspace/big*/x-a"], decision: $2}
+  - {name: rule-b, paths: ["/workspace/b/**", "/workspace/big*/x-b"], decision: $3}
   - {name: ws, paths: ["/workspace", "/workspace/**"], decision: allow}
   - {name: etc, paths: ["/etc", "/etc/**"], operations: [open, read, stat, list, readlink, access], decision: allow}
 ${6:-}
@@ -97,7 +98,8 @@ reload 0 "^s $ME_UID p unchanged\$"
 want "events of no change" "$(count_events policy_changed)" 0
 
 # a command asks all the time, of both, by several threads: allowed or EACCES.
-# A rename from one to the other is denied by either policy.
+# A rename from one to the other is denied by either policy, and so is one of a
+# directory with a thing of each at its ends, which takes long to decide.
 cat >"$T/hammer.py" <<'PY'
 import errno
 import os
@@ -137,7 +139,18 @@ def mover():
                     bad.append(f"move {f}: {e}")
 
 
-threads = [threading.Thread(target=f) for f in (reader, reader, mover, mover)]
+def walker():
+    while not stop:
+        try:
+            os.rename("big", "big2")
+            bad.append("big became big2")
+            os.rename("big2", "big")
+        except OSError as e:
+            if e.errno != errno.EACCES:
+                bad.append(f"move big: {e}")
+
+
+threads = [threading.Thread(target=f) for f in (reader, reader, mover, mover, walker)]
 for t in threads:
     t.start()
 open("running", "w").close()
