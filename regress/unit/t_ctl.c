@@ -28,6 +28,7 @@ static struct {
 	struct chan *privd;  /* agentshd's end to policyd */
 	struct chan *client; /* the operator's end */
 	bool processes;	     /* is what was asked for */
+	bool reload;	     /* is */
 	size_t rows;
 	size_t wrong; /* not the row that was due */
 	bool ended;
@@ -38,6 +39,20 @@ static struct {
 
 static struct child children[ROWS];
 static struct sess sessions[ROWS / 8];
+
+/* A reload: every session has one of all results. */
+void
+reload_ask(uint32_t request)
+{
+	static const struct msg_ctl_done done;
+	struct msg_ctl_reloaded m = { .uid = 7 };
+
+	for (m.result = 0; m.result < RELOAD_RESULT_MAX; m.result++) {
+		snprintf(m.id, sizeof(m.id), "s%u", m.result);
+		msg_send_ctl_reloaded(d.privd, request, &m, NULL);
+	}
+	msg_send_ctl_done(d.privd, request, &done, NULL);
+}
 
 static int
 privd_on_ask(struct chan *ch, struct imsg *im)
@@ -66,6 +81,10 @@ client_on_row(struct chan *ch, struct imsg *im)
 	if (d.processes ? d.rows > 0 && strstr(m.text, due) == NULL :
 			  strncmp(m.text, due, strlen(due)) != 0)
 		d.wrong++;
+	if (d.reload) {
+		d.rows++;
+		return 0;
+	}
 	if (!d.processes && strstr(m.text, states[d.rows % 4]) == NULL)
 		d.wrong++;
 	d.rows++;
@@ -92,6 +111,7 @@ static const struct handler privd_side[] = {
 static const struct handler policyd_side[] = {
 	{ MSG_CTL_PROCESS, ctl_on_process },
 	{ MSG_CTL_SESSION, ctl_on_session },
+	{ MSG_CTL_RELOADED, ctl_on_reloaded },
 	{ MSG_CTL_DONE, ctl_on_done },
 	{ MSG_NONE, NULL },
 };
@@ -147,12 +167,12 @@ request(uint32_t verb)
 }
 
 static void
-read_all(size_t rows)
+read_all(size_t rows, uint32_t status)
 {
 	CHECK(chan_watch(d.client, d.base) == 0);
 	loop();
 	CHECK(d.ended);
-	CHECK_INT(d.status, 0);
+	CHECK_INT(d.status, status);
 	CHECK_INT(d.rows, rows);
 	CHECK_INT(d.wrong, 0);
 	CHECK(d.most <= 2 * CTL_PAGE_ROWS);
@@ -167,7 +187,7 @@ processes(void)
 	d.processes = true;
 	connect_client();
 	request(CTL_SHOW_PROCESSES);
-	read_all(ROWS + 1);
+	read_all(ROWS + 1, 0);
 }
 
 static void
@@ -176,7 +196,20 @@ all_sessions(void)
 	d.processes = false;
 	connect_client();
 	request(CTL_SHOW_SESSIONS);
-	read_all(ROWS / 8);
+	read_all(ROWS / 8, 0);
+}
+
+/* Some keep what they had: the operator's status says so. */
+static void
+reloads(void)
+{
+	d.processes = false;
+	d.reload = true;
+	connect_client();
+	request(CTL_RELOAD);
+	read_all(RELOAD_RESULT_MAX, 1);
+	d.reload = false;
+	all_sessions();
 }
 
 /* What ends while a list is half read is left out, and nothing else. */
@@ -190,7 +223,7 @@ changes(void)
 	request(CTL_SHOW_SESSIONS);
 	TAILQ_REMOVE(&privd.sessions, &sessions[0], entry);
 	TAILQ_REMOVE(&privd.sessions, last, entry);
-	read_all(ROWS / 8 - 1);
+	read_all(ROWS / 8 - 1, 0);
 	TAILQ_INSERT_HEAD(&privd.sessions, &sessions[0], entry);
 	TAILQ_INSERT_TAIL(&privd.sessions, last, entry);
 }
@@ -260,6 +293,7 @@ main(void)
 	ctl_listen(&d.policyd, d.base);
 	T_RUN(processes);
 	T_RUN(all_sessions);
+	T_RUN(reloads);
 	T_RUN(changes);
 	T_RUN(leaves);
 	chan_free(d.privd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mount plan on the wire: there and back, and everything malformed.
+ * The mount plan on the wire: there and back, and everything malformed; and
+ * what it means for a root that another plan made.
  */
 #include "plan.h"
 #include "t.h"
@@ -103,11 +104,71 @@ malformed(void)
 	CHECK_INT(plan_get(&b, &plan), -1);
 }
 
+static struct plan
+plan_of(enum mount_kind a, enum mount_kind b)
+{
+	static const char *const paths[] = { "/usr", "/srv" };
+	const enum mount_kind kinds[] = { a, b };
+	struct plan p = { 0 };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (kinds[i] == MOUNT_FSD)
+			continue;
+		p.row[p.n].kind = kinds[i];
+		snprintf(p.row[p.n].path, sizeof(p.row[p.n].path), "%s",
+		    paths[i]);
+		p.n++;
+	}
+	return p;
+}
+
+/* Every kind to every kind, of two rows. */
+static void
+compare(void)
+{
+	enum mount_kind k[4]; /* mounted, mounted, wanted, wanted */
+	enum plan_fit fit, due;
+	struct plan mounted, wanted;
+	const char *path;
+	size_t i, n;
+
+	for (n = 0; n < 81; n++) {
+		k[0] = (enum mount_kind)(n % 3);
+		k[1] = (enum mount_kind)(n / 3 % 3);
+		k[2] = (enum mount_kind)(n / 9 % 3);
+		k[3] = (enum mount_kind)(n / 27);
+		mounted = plan_of(k[0], k[1]);
+		wanted = plan_of(k[2], k[3]);
+		due = PLAN_FITS;
+		for (i = 0; i < 2; i++) {
+			if (k[i] == MOUNT_HIDDEN && k[i + 2] != k[i] &&
+			    due == PLAN_FITS)
+				due = PLAN_STRICTER;
+			if (k[i] == MOUNT_NATIVE_RO && k[i + 2] != k[i])
+				due = PLAN_UNFIT;
+		}
+		fit = plan_compare(&mounted, &wanted, &path);
+		CHECK_INT(fit, due);
+		CHECK((path[0] == '\0') == (due == PLAN_FITS));
+	}
+	/* a row above proves what is beneath, and a name that only begins the
+	 * same does not */
+	mounted = plan_of(MOUNT_NATIVE_RO, MOUNT_FSD);
+	wanted = mounted;
+	snprintf(mounted.row[0].path, sizeof(mounted.row[0].path), "/usr/lib");
+	CHECK_INT(plan_compare(&mounted, &wanted, &path), PLAN_FITS);
+	snprintf(mounted.row[0].path, sizeof(mounted.row[0].path), "/usrlib");
+	CHECK_INT(plan_compare(&mounted, &wanted, &path), PLAN_UNFIT);
+	CHECK_STR(path, "/usrlib");
+}
+
 int
 main(void)
 {
 	T_RUN(round_trip);
 	T_RUN(largest);
 	T_RUN(malformed);
+	T_RUN(compare);
 	return done_testing();
 }

@@ -21,7 +21,8 @@
 #include "log.h"
 #include "vis.h"
 
-#define ANSWER_MS 30000 /* policyd and privd answer at once, or not at all */
+#define ANSWER_MS 30000	 /* policyd and privd answer at once, or not at all */
+#define RELOAD_MS 600000 /* between two sessions of a reload */
 #define EXIT_USAGE 2
 
 struct ctl_row {
@@ -254,7 +255,7 @@ ask(struct chan *ch, uint32_t verb)
 		r = msg_send_ctl_request(ch, chan_request(ch, NULL), &request,
 		    NULL);
 	while (r != -1 && !ctl.done) {
-		r = chan_step(ch, ANSWER_MS);
+		r = chan_step(ch, verb == CTL_RELOAD ? RELOAD_MS : ANSWER_MS);
 		if (r == 0) {
 			fprintf(stderr,
 			    "agentshctl: agentshd does not answer\n");

@@ -18,4 +18,14 @@ enum ctl_verb {
 };
 /* clang-format on */
 
+/* What became of a session's policy in a reload. */
+enum reload_result {
+	RELOAD_CHANGED,	  /* the new one holds */
+	RELOAD_UNCHANGED, /* it is what it was */
+	RELOAD_PARTLY,	  /* the new one holds, but for what stays hidden */
+	RELOAD_KEPT,	  /* the old one holds */
+	RELOAD_ENDED,	  /* the session ended meanwhile */
+	RELOAD_RESULT_MAX
+};
+
 #endif

@@ -68,3 +68,46 @@ plan_get(struct buf *b, struct plan *plan)
 	plan->n = n;
 	return buf_done(b) ? 0 : -1;
 }
+
+/* The kind that the plan has for all of the subtree: a row of itself or of a
+ * directory above. */
+static enum mount_kind
+kind_of(const struct plan *plan, const char *path)
+{
+	enum mount_kind kind = MOUNT_FSD;
+	size_t i, n, longest = 0;
+
+	for (i = 0; i < plan->n; i++) {
+		n = strlen(plan->row[i].path);
+		if (n > longest && path_is_beneath(path, plan->row[i].path)) {
+			kind = plan->row[i].kind;
+			longest = n;
+		}
+	}
+	return kind;
+}
+
+enum plan_fit
+plan_compare(const struct plan *mounted, const struct plan *wanted,
+    const char **path)
+{
+	const struct plan_row *row;
+	enum plan_fit fit = PLAN_FITS;
+	size_t i;
+
+	*path = "";
+	for (i = 0; i < mounted->n; i++) {
+		row = &mounted->row[i];
+		if (kind_of(wanted, row->path) == row->kind)
+			continue;
+		/* the kernel would go on to show all of it */
+		if (row->kind != MOUNT_HIDDEN) {
+			*path = row->path;
+			return PLAN_UNFIT;
+		}
+		if (fit == PLAN_FITS)
+			*path = row->path;
+		fit = PLAN_STRICTER;
+	}
+	return fit;
+}

@@ -22,9 +22,19 @@ struct plan {
 	struct plan_row row[PLAN_MAX];
 };
 
+/* Can a root that is mounted by one plan go on under the policy of another? */
+enum plan_fit {
+	PLAN_UNFIT,    /* no: a native mount would show what must be decided */
+	PLAN_STRICTER, /* what stays hidden is not denied by the new policy */
+	PLAN_FITS,
+};
+
 void plan_put(struct buf *, const struct plan *);
 /* 0, or -1: malformed, a path that is not absolute and clean, a bad kind, a
  * native mount of anything that sysdir.def does not have as such. */
 int plan_get(struct buf *, struct plan *);
+/* *path, unless it fits: the mounted row that is about it. */
+enum plan_fit plan_compare(const struct plan *mounted,
+    const struct plan *wanted, const char **path);
 
 #endif

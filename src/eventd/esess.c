@@ -470,6 +470,28 @@ esess_add_ring(struct esess *s, enum role role, const int fds[3], uint32_t size)
 }
 
 void
+esess_policy(struct esess *s, const struct msg_event_policy *m)
+{
+	struct buf b;
+
+	if (s->log.log.fd == -1)
+		return; /* never had a log */
+	/* what was decided before comes before; while the disk takes nothing
+	 * the rings wait */
+	if (esess_flush(s) == 0)
+		(void)esess_drain(s);
+	buf_init(&b, EVENT_MAX);
+	ev_begin(&b, m->changed ? EV_POLICY_CHANGED : EV_POLICY_RELOAD_FAILED,
+	    NULL, 0);
+	ev_str(&b, EVF_POLICY, m->policy);
+	if (m->text[0] != '\0')
+		ev_str(&b, m->changed ? EVF_WARNING : EVF_ERROR, m->text);
+	log_own(s, &b);
+	buf_free(&b);
+	esess_timer(s, 0);
+}
+
+void
 esess_close(struct esess *s, uint32_t reason, const char *detail)
 {
 	s->reason = reason;

@@ -58,6 +58,22 @@ eventd_on_event_ring(struct chan *ch, struct imsg *im)
 }
 
 static int
+eventd_on_event_policy(struct chan *ch, struct imsg *im)
+{
+	struct msg_event_policy m;
+	struct esess *s;
+
+	(void)ch;
+	if (msg_get_event_policy(im, &m) == -1)
+		return -1;
+	s = esess_find(m.session);
+	if (s == NULL || s->state != ESESS_OPEN)
+		return -1;
+	esess_policy(s, &m);
+	return 0;
+}
+
+static int
 eventd_on_event_close(struct chan *ch, struct imsg *im)
 {
 	struct msg_event_close m;
@@ -76,6 +92,7 @@ eventd_on_event_close(struct chan *ch, struct imsg *im)
 static const struct handler eventd_handlers[] = {
 	{ MSG_EVENT_OPEN, eventd_on_event_open },
 	{ MSG_EVENT_RING, eventd_on_event_ring },
+	{ MSG_EVENT_POLICY, eventd_on_event_policy },
 	{ MSG_EVENT_CLOSE, eventd_on_event_close },
 	{ MSG_EVENT_QUERY, eventd_on_event_query },
 	{ MSG_NONE, NULL },

@@ -152,6 +152,8 @@ struct esess *esess_find_id(uint32_t uid, const char *id);
 void esess_open(const struct msg_event_open *);
 /* Takes the descriptors. 0, or -1 when they are no ring. */
 int esess_add_ring(struct esess *, enum role, const int fds[3], uint32_t size);
+/* Another policy holds, or could not be taken. */
+void esess_policy(struct esess *, const struct msg_event_policy *);
 void esess_close(struct esess *, uint32_t reason, const char *detail);
 /* Reads what the rings hold and writes it, as far as the disk lets. */
 void esess_sync(struct esess *);

@@ -36,6 +36,59 @@ execd_on_policy_image(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/* The old one decides until both helpers of the session have the new one. */
+static int
+execd_on_policy_prepare(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_prepare m;
+	struct msg_policy_prepared reply = { 0 };
+	struct aerr e = { 0 };
+
+	if (msg_get_policy_prepare(im, &m) == -1)
+		return -1;
+	image_unmap(&execd.next);
+	execd.next_generation = m.generation;
+	if (image_map(&execd.next, im->fds[0], &e) == -1 ||
+	    image_prepare(&execd.next, &e) == -1) {
+		image_unmap(&execd.next);
+		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
+	}
+	reply.generation = m.generation;
+	msg_send_policy_prepared(ch, im->id, &reply, NULL);
+	return 0;
+}
+
+/* Nothing keeps a part of an image from one message to the next. */
+static int
+execd_on_policy_commit(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_commit m;
+	struct msg_policy_committed reply = { 0 };
+
+	if (msg_get_policy_commit(im, &m) == -1 || execd.next.base == NULL ||
+	    m.generation != execd.next_generation)
+		return -1;
+	image_unmap(&execd.image);
+	execd.image = execd.next;
+	memset(&execd.next, 0, sizeof(execd.next));
+	reply.generation = m.generation;
+	msg_send_policy_committed(ch, im->id, &reply, NULL);
+	return 0;
+}
+
+static int
+execd_on_policy_abandon(struct chan *ch, struct imsg *im)
+{
+	struct msg_policy_abandon m;
+
+	(void)ch;
+	if (msg_get_policy_abandon(im, &m) == -1)
+		return -1;
+	if (m.generation == execd.next_generation)
+		image_unmap(&execd.next);
+	return 0;
+}
+
 static int
 execd_on_init_ready(struct chan *ch, struct imsg *im)
 {
@@ -53,6 +106,9 @@ execd_on_init_ready(struct chan *ch, struct imsg *im)
 
 static const struct handler execd_handlers[] = {
 	{ MSG_POLICY_IMAGE, execd_on_policy_image },
+	{ MSG_POLICY_PREPARE, execd_on_policy_prepare },
+	{ MSG_POLICY_COMMIT, execd_on_policy_commit },
+	{ MSG_POLICY_ABANDON, execd_on_policy_abandon },
 	{ MSG_INIT_READY, execd_on_init_ready },
 	{ MSG_INIT_SPAWNED, command_on_init_spawned },
 	{ MSG_INIT_RUNNING, command_on_init_running },
@@ -112,6 +168,7 @@ main(int argc, char **argv)
 		command_free(TAILQ_FIRST(&execd.commands));
 	buf_free(&execd.event);
 	image_unmap(&execd.image);
+	image_unmap(&execd.next);
 	event_base_free(execd.base);
 	proc_free(&execd.p);
 	return 1;

@@ -39,6 +39,8 @@ struct execd {
 	struct proc p;
 	struct image image;
 	bool has_image;
+	struct image next; /* prepared; its base is NULL when there is none */
+	uint64_t next_generation;
 	struct event_base *base;
 	struct buf event; /* the record being made */
 	TAILQ_HEAD(, command) commands;

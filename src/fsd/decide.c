@@ -92,7 +92,8 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		return; /* it cannot become stricter */
 	v.rule_name = "";
 	v.message = "";
-	if (image_eval_file(&fsd.image, op, path, len, &v) == -1)
+	if (policy_image() == NULL ||
+	    image_eval_file(policy_image(), op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
 	/* what fsd cannot do is refused, never done in another way */
 	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT)

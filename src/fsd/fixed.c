@@ -27,6 +27,23 @@ static struct node virtuals[] = {
 static struct node *ways;
 static size_t nways;
 
+void
+fixed_init(struct node *n, enum view view, const char *path, int fd)
+{
+	struct statx stx;
+
+	if (backing_stat(fd, &stx) == -1)
+		fatal("cannot look at %s", path);
+	backing_ident(&n->id, &stx);
+	n->view = view;
+	n->type = S_IFDIR;
+	n->fixed = path;
+	n->fd = fd;
+	n->holds = 1;
+	n->users = 1; /* its descriptor is never closed */
+	n->anchor = true;
+}
+
 /* A workspace in a directory of ours is reached by more directories of ours:
  * the host's ones there are not shown. */
 void

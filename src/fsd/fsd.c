@@ -30,18 +30,6 @@
 struct fsd fsd = { .root_fd = -1, .work_fd = -1, .self_fd = -1 };
 
 static int
-fsd_on_policy_image(struct chan *ch, struct imsg *im)
-{
-	struct aerr e = { 0 };
-
-	(void)ch;
-	if (image_map(&fsd.image, im->fds[0], &e) == -1)
-		fatalx("the policy image is refused: %s", e.message);
-	fsd.has_image = true;
-	return 0;
-}
-
-static int
 fsd_on_fs_root(struct chan *ch, struct imsg *im)
 {
 	struct msg_fs_root m;
@@ -99,7 +87,9 @@ fsd_on_fs_sync(struct chan *ch, struct imsg *im)
 		return -1;
 	/* a caller hears of a result after its record is written: only bytes
 	 * of handles that are not released yet can be missing */
+	policy_enter();
 	handle_sync(m.command);
+	policy_leave();
 	reply.command = m.command;
 	msg_send_fs_synced(ch, im->id, &reply, NULL);
 	return 0;
@@ -118,7 +108,10 @@ fsd_on_fs_forget(struct chan *ch, struct imsg *im)
 }
 
 static const struct handler fsd_handlers[] = {
-	{ MSG_POLICY_IMAGE, fsd_on_policy_image },
+	{ MSG_POLICY_IMAGE, policy_on_policy_image },
+	{ MSG_POLICY_PREPARE, policy_on_policy_prepare },
+	{ MSG_POLICY_COMMIT, policy_on_policy_commit },
+	{ MSG_POLICY_ABANDON, policy_on_policy_abandon },
 	{ MSG_FS_ROOT, fsd_on_fs_root },
 	{ MSG_FS_DEVICE, fsd_on_fs_device },
 	{ MSG_FS_PROCFS, fsd_on_fs_procfs },
@@ -174,7 +167,7 @@ main(int argc, char **argv)
 	size_t nfds;
 
 	proc_start(&fsd.proc, ROLE_FSD, fsd_handlers, argc, argv);
-	if (!fsd.has_image || fsd.root_fd == -1)
+	if (!policy_is_there() || fsd.root_fd == -1)
 		fatalx("agentshd has sent no policy or no root");
 	umask(0);
 	record_init();

@@ -115,8 +115,6 @@ struct handle {
 
 struct fsd {
 	struct proc proc;
-	struct image image;
-	bool has_image;
 	struct event_base *base;
 	struct fuse_session *session;
 	bool close_fails; /* the workspace may tell of errors at close only */
@@ -134,6 +132,14 @@ extern struct fsd fsd;
 
 /* node.c: which nodes there are, their names and their descriptors */
 void node_init(size_t max_fds);
+struct known {
+	fuse_ino_t ino;
+	mode_t type;
+};
+
+/* Numbers and types of all that the kernel can know, but for those that never
+ * move; the caller frees them. Their number. */
+size_t node_known(struct known **);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
@@ -171,6 +177,7 @@ int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
 bool node_is_beneath(struct node *n, const struct node *top);
 
 /* fixed.c: directories of ours */
+void fixed_init(struct node *, enum view, const char *path, int fd);
 void fixed_ways_init(void);
 /* An inode number for the one at that place. */
 uint64_t fixed_number(const char *path);
@@ -229,6 +236,19 @@ bool backing_is_at(int dir_fd, const char *below);
 bool backing_is_remote(int fd);
 void backing_attr(struct stat *, const struct statx *);
 uint64_t backing_ino(uint64_t dev, uint64_t ino);
+
+/* policy.c: the compiled policy, which can change between two operations. An
+ * operation has one from its beginning to its end, and what a ruling points to
+ * stays as long. */
+void policy_enter(void);
+void policy_leave(void);
+/* The one of this thread's operation; NULL outside of any. */
+const struct image *policy_image(void);
+bool policy_is_there(void);
+int policy_on_policy_image(struct chan *, struct imsg *);
+int policy_on_policy_prepare(struct chan *, struct imsg *);
+int policy_on_policy_commit(struct chan *, struct imsg *);
+int policy_on_policy_abandon(struct chan *, struct imsg *);
 
 /* decide.c: what the policy says */
 void ruling_init(struct ruling *);
@@ -296,6 +316,8 @@ int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
 int serve_start(int device_fd);
+/* A thread that hears no signal and is not waited for. 0 or an error number. */
+int thread_start(void *(*)(void *), void *);
 int reply_error(fuse_req_t, int error);
 
 /* op_name.c */
@@ -358,7 +380,8 @@ void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
 
 /* op_statx.c */
-void reply_statx(fuse_req_t, struct node *, const struct handle *);
+/* once: the kernel may not keep the answer. */
+void reply_statx(fuse_req_t, struct node *, const struct handle *, bool once);
 
 /* op_xattr.c */
 /* The mode of something new: the caller's mask counts where the directory has

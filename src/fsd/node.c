@@ -43,23 +43,6 @@ static struct {
 
 static struct node root, workspace;
 
-static void
-fixed_init(struct node *n, enum view view, const char *path, int fd)
-{
-	struct statx stx;
-
-	if (backing_stat(fd, &stx) == -1)
-		fatal("cannot look at %s", path);
-	backing_ident(&n->id, &stx);
-	n->view = view;
-	n->type = S_IFDIR;
-	n->fixed = path;
-	n->fd = fd;
-	n->holds = 1;
-	n->users = 1; /* its descriptor is never closed */
-	n->anchor = true;
-}
-
 void
 node_init(size_t max_fds)
 {
@@ -71,6 +54,29 @@ node_init(size_t max_fds)
 	/* the first device keeps its inode numbers as they are */
 	(void)backing_ino(workspace.id.dev, 0);
 	fixed_ways_init();
+}
+
+size_t
+node_known(struct known **known)
+{
+	struct known *k = NULL;
+	struct node *n;
+	size_t i, len = 0;
+
+	pthread_mutex_lock(&nodes.lock);
+	for (i = 0; i < NODE_BUCKETS; i++) {
+		LIST_FOREACH(n, &nodes.by_ident[i], by_ident) {
+			if (len % 1024 == 0)
+				k = reallocarray(k, len + 1024, sizeof(*k));
+			if (k == NULL)
+				fatalx("no memory for what the kernel knows");
+			k[len].ino = node_number(n);
+			k[len++].type = n->type;
+		}
+	}
+	pthread_mutex_unlock(&nodes.lock);
+	*known = k;
+	return len;
 }
 
 struct node *
@@ -652,17 +658,6 @@ fail:
 }
 
 int
-node_path(struct node *n, char path[AGENTSH_PATH_MAX + 1])
-{
-	int len;
-
-	pthread_mutex_lock(&nodes.lock);
-	len = build(n, NULL, path);
-	pthread_mutex_unlock(&nodes.lock);
-	return len;
-}
-
-int
 node_child_path(struct node *parent, const char *text,
     char path[AGENTSH_PATH_MAX + 1])
 {
@@ -672,6 +667,12 @@ node_child_path(struct node *parent, const char *text,
 	len = build(parent, text, path);
 	pthread_mutex_unlock(&nodes.lock);
 	return len;
+}
+
+int
+node_path(struct node *n, char path[AGENTSH_PATH_MAX + 1])
+{
+	return node_child_path(n, NULL, path);
 }
 
 int

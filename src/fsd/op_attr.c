@@ -52,8 +52,9 @@ node_attr(struct node *n, const struct handle *h, struct stat *st)
 	return error;
 }
 
+/* once: the kernel may not keep them. */
 static void
-reply_attr(fuse_req_t req, struct node *n, const struct handle *h)
+reply_attr(fuse_req_t req, struct node *n, const struct handle *h, bool once)
 {
 	struct fuse_entry_param e = { 0 };
 	int error;
@@ -64,31 +65,36 @@ reply_attr(fuse_req_t req, struct node *n, const struct handle *h)
 		return;
 	}
 	entry_times(n, &e);
-	fuse_reply_attr(req, &e.attr, e.attr_timeout);
+	fuse_reply_attr(req, &e.attr, once ? 0 : e.attr_timeout);
 }
 
 void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *n = node_of(ino);
-	struct handle *h;
+	const struct handle *h = fi != NULL ? handle_of(fi) : NULL;
 	struct ruling r;
+	bool denied = false;
 
 	ruling_init(&r);
 	/* the kernel looks at the way to, and under, a mount */
 	if (!n->anchor) {
 		ask_node(&r, FILE_OP_STAT, n);
-		if (record_denied(req, EV_FILE_STAT, &r)) {
+		denied = ruling_denies(&r);
+		/* by a handle it is the kernel that looks, at its size before a
+		 * read (fstat(2) comes without): what is open stays of use when
+		 * the policy has changed */
+		if (h == NULL && record_denied(req, EV_FILE_STAT, &r)) {
 			reply_error(req, EACCES);
 			return;
 		}
-		record_done(req, EV_FILE_STAT, &r, NULL);
+		if (!denied)
+			record_done(req, EV_FILE_STAT, &r, NULL);
 	}
-	h = fi != NULL ? handle_of(fi) : NULL;
 	if (device_form() == DEVICE_STATX)
-		reply_statx(req, n, h);
+		reply_statx(req, n, h, denied);
 	else
-		reply_attr(req, n, h);
+		reply_attr(req, n, h, denied);
 }
 
 static int
@@ -275,7 +281,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		return;
 	}
 	record_changes(req, n, st, what);
-	reply_attr(req, n, h);
+	reply_attr(req, n, h, false);
 }
 
 /* Says what an open would say, without being an attempt. */

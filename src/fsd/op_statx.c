@@ -70,7 +70,7 @@ fill(struct sx_out *out, const struct stat *st)
 }
 
 void
-reply_statx(fuse_req_t req, struct node *n, const struct handle *h)
+reply_statx(fuse_req_t req, struct node *n, const struct handle *h, bool once)
 {
 	struct fuse_entry_param e = { 0 };
 	struct sx_out out = { 0 };
@@ -90,7 +90,7 @@ reply_statx(fuse_req_t req, struct node *n, const struct handle *h)
 	}
 	entry_times(n, &e);
 	fill(&out, &e.attr);
-	out.attr_valid = (uint64_t)e.attr_timeout;
+	out.attr_valid = once ? 0 : (uint64_t)e.attr_timeout;
 	if ((stx.stx_mask & STATX_BTIME) != 0) {
 		out.mask |= STATX_BTIME;
 		out.btime.tv_sec = stx.stx_btime.tv_sec;

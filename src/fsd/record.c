@@ -184,7 +184,8 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
 	/* the opening was decided; this says under which rule */
 	ask_node(&r, op, h->node);
 	if (ruling_denies(&r)) {
-		/* renamed since: the rule of its new name let nothing through */
+		/* renamed since, or the policy is another: no rule of now let
+		 * it through */
 		r.decision = DECISION_ALLOW;
 		r.rule = "";
 		r.message = "";

@@ -53,7 +53,7 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		conn->want |= conn->capable & wanted[i];
 	/* the text of a link never changes, but each use may be wanted */
-	if (!image_audits_files(&fsd.image))
+	if (policy_image() != NULL && !image_audits_files(policy_image()))
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = SERVE_WRITE_MAX;
 	/* a read ahead that hangs must not keep others from being asked for */
@@ -109,9 +109,8 @@ reply_error(fuse_req_t req, int error)
 
 static void *serve_thread(void *);
 
-/* Starts one thread; it is counted already. 0 or an error number. */
-static int
-start_thread(void)
+int
+thread_start(void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t pa;
 	pthread_t t;
@@ -124,7 +123,7 @@ start_thread(void)
 	pthread_attr_init(&pa);
 	pthread_attr_setdetachstate(&pa, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&pa, 512 * 1024);
-	rc = pthread_create(&t, &pa, serve_thread, NULL);
+	rc = pthread_create(&t, &pa, fn, arg);
 	pthread_attr_destroy(&pa);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc;
@@ -148,7 +147,7 @@ pool_busy(void)
 	pthread_mutex_unlock(&pool.lock);
 	if (!grow)
 		return;
-	rc = start_thread();
+	rc = thread_start(serve_thread, NULL);
 	if (rc == 0)
 		return;
 	pthread_mutex_lock(&pool.lock);
@@ -202,7 +201,9 @@ serve_thread(void *arg)
 		if (rc == 0)
 			continue;
 		pool_busy();
+		policy_enter();
 		fuse_session_process_buf(fsd.session, &buf);
+		policy_leave();
 		if (!pool_idle()) {
 			free(buf.mem);
 			return NULL;
@@ -222,7 +223,7 @@ start_threads(void)
 	pool.threads = SERVE_THREADS;
 	pool.idle = SERVE_THREADS;
 	for (i = 0; i < SERVE_THREADS && rc == 0; i++)
-		rc = start_thread();
+		rc = thread_start(serve_thread, NULL);
 	errno = rc;
 	return rc == 0 ? 0 : -1;
 }
@@ -248,8 +249,11 @@ serve_start(int device_fd)
 	/* the kernel sent INIT at the mount, before anything else */
 	while (rc != -1 && !fsd.init_done) {
 		rc = serve_wait(&buf);
-		if (rc == 1)
-			fuse_session_process_buf(fsd.session, &buf);
+		if (rc != 1)
+			continue;
+		policy_enter();
+		fuse_session_process_buf(fsd.session, &buf);
+		policy_leave();
 	}
 	free(buf.mem);
 	return rc == -1 ? -1 : start_threads();

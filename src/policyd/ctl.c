@@ -31,6 +31,7 @@ struct client {
 	uint32_t verb;	  /* of it */
 	uint64_t after;	  /* rows up to this one were asked for */
 	bool paused;	  /* the next ones when these are written */
+	size_t nfailed;	  /* sessions that a reload left as they were */
 };
 
 static struct {
@@ -220,6 +221,7 @@ ctl_on_request(struct chan *ch, struct imsg *im)
 	}
 	c->verb = m.verb;
 	c->after = 0;
+	c->nfailed = 0;
 	ctl_ask(c);
 	return 0;
 }
@@ -274,10 +276,38 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 }
 
 int
+ctl_on_reloaded(struct chan *ch, struct imsg *im)
+{
+	static const char *const words[RELOAD_RESULT_MAX] = {
+		[RELOAD_CHANGED] = "changed",
+		[RELOAD_UNCHANGED] = "unchanged",
+		[RELOAD_PARTLY] = "changed in part",
+		[RELOAD_KEPT] = "kept",
+		[RELOAD_ENDED] = "ended",
+	};
+	struct client *c = im->arg;
+	struct msg_ctl_reloaded m;
+	char text[2048];
+
+	(void)ch;
+	if (msg_get_ctl_reloaded(im, &m) == -1 || m.result >= RELOAD_RESULT_MAX)
+		return -1;
+	if (c == NULL)
+		return 0;
+	if (m.result == RELOAD_PARTLY || m.result == RELOAD_KEPT)
+		c->nfailed++;
+	snprintf(text, sizeof(text), "%s %u %s %s%s%s", m.id, m.uid, m.policy,
+	    words[m.result], m.message[0] != '\0' ? ": " : "", m.message);
+	ctl_row(c, text);
+	return 0;
+}
+
+int
 ctl_on_done(struct chan *ch, struct imsg *im)
 {
 	struct client *c = im->arg;
 	struct msg_ctl_done m;
+	char text[96];
 
 	(void)ch;
 	if (msg_get_ctl_done(im, &m) == -1)
@@ -287,6 +317,13 @@ ctl_on_done(struct chan *ch, struct imsg *im)
 	/* a list that does not advance would never end */
 	if (m.next != 0 && m.next <= c->after)
 		return -1;
+	if (c->verb == CTL_RELOAD && c->nfailed > 0 && m.status == 0) {
+		snprintf(text, sizeof(text),
+		    "sessions without the policy that is in the file: %zu",
+		    c->nfailed);
+		ctl_end(c, 1, text);
+		return 0;
+	}
 	if (m.status != 0 || m.next == 0) {
 		ctl_end(c, m.status,
 		    m.status == 0 ? "" : "agentshd could not do it");

@@ -2,8 +2,8 @@
 /*
  * policyd: compiles policies for privd, and is the operators' way to privd. It
  * hears privd, policy files (hostile where a user may write them) and clients
- * of the operator socket. A compromise yields forged policies for sessions
- * made from then on, and what operators may ask; no file, no command.
+ * of the operator socket. A compromise yields forged policies for sessions, also
+ * running ones, and what operators may ask; no file, no command.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +27,7 @@ static const struct handler policyd_handlers[] = {
 	{ MSG_POLICY_COMPILE, policyd_on_compile },
 	{ MSG_CTL_PROCESS, ctl_on_process },
 	{ MSG_CTL_SESSION, ctl_on_session },
+	{ MSG_CTL_RELOADED, ctl_on_reloaded },
 	{ MSG_CTL_DONE, ctl_on_done },
 	{ MSG_NONE, NULL },
 };
@@ -103,6 +104,7 @@ main(int argc, char **argv)
 	sandbox_enter(ROLE_POLICYD, dirs, ndirs);
 	ctl_listen(&policyd.p, policyd.base);
 	proc_watch(&policyd.p, policyd.base);
+	stale_start(&policyd.p, policyd.base);
 	proc_ready(&policyd.p, "policies, operator socket");
 	event_base_dispatch(policyd.base);
 	fatalx("the event loop ended");

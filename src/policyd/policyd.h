@@ -33,6 +33,11 @@ int ctl_on_request(struct chan *, struct imsg *);
 /* privd's answers to what was forwarded */
 int ctl_on_process(struct chan *, struct imsg *);
 int ctl_on_session(struct chan *, struct imsg *);
+int ctl_on_reloaded(struct chan *, struct imsg *);
 int ctl_on_done(struct chan *, struct imsg *);
+
+/* stale.c: tells privd when a file of a policy, or one that vouches for it, has
+ * changed; looks every policies.reload_interval, and never when that is 0. */
+void stale_start(struct proc *, struct event_base *);
 
 #endif

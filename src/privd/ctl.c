@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators' questions, which policyd passes on: who runs, which sessions
- * there are, how much is logged.
+ * there are, how much is logged, and that policies are to be read again.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -106,6 +106,12 @@ ctl_on_ask(struct chan *ch, struct imsg *im)
 	case CTL_LOG_BRIEF:
 		set_verbose(privd.verbose);
 		break;
+	case CTL_RELOAD:
+		/* answered when it is done */
+		if (m.after != 0)
+			return -1;
+		reload_ask(im->id);
+		return 0;
 	default:
 		return -1;
 	}

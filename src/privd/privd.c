@@ -40,6 +40,9 @@ const struct handler privd_handlers[] = {
 	{ MSG_SESS_DESTROY, sess_on_destroy },
 	{ MSG_POLICY_COMPILED, sess_on_policy_compiled },
 	{ MSG_POLICY_REFUSED, sess_on_policy_refused },
+	{ MSG_POLICY_STALE, reload_on_policy_stale },
+	{ MSG_POLICY_PREPARED, reload_on_policy_prepared },
+	{ MSG_POLICY_COMMITTED, reload_on_policy_committed },
 	{ MSG_MAKE_OPENED, sess_on_make_opened },
 	{ MSG_MAKE_CLONED, sess_on_make_cloned },
 	{ MSG_MAKE_ABORT, sess_on_make_abort },
@@ -261,7 +264,7 @@ signal_cb(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (sig == SIGHUP) {
-		log_warnx("reload is not supported by this build");
+		reload_ask(0);
 		return;
 	}
 	log_info("stopping: signal %d", (int)sig);

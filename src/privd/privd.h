@@ -52,6 +52,15 @@ enum sess_step {
 	STEP_HELPERS
 };
 
+/* Times in ms that policy and configuration agree on; 0 is none. */
+struct limits {
+	uint64_t command_ms;
+	uint64_t session_ms;
+	uint64_t idle_ms;
+};
+
+struct reload;
+
 struct sess {
 	TAILQ_ENTRY(sess) entry;
 	uint64_t number; /* never used again; the list is in this order */
@@ -70,10 +79,13 @@ struct sess {
 	gid_t gid;
 	gid_t *groups;
 	size_t ngroups;
-	uint64_t created; /* seconds since the epoch */
-	uint64_t command_timeout_ms;
-	uint64_t session_timeout_ms;
-	uint64_t idle_timeout_ms;
+	uint64_t created;  /* seconds since the epoch */
+	uint64_t ready_ms; /* on the monotonic clock */
+	struct limits limits;
+	struct plan plan;      /* as its root is mounted, to its end */
+	int image_fd;	       /* its policy, compiled */
+	uint64_t generation;   /* of the last image that was sent */
+	struct reload *reload; /* of its policy, while that is under way */
 
 	int workspace_fd;
 	int client_sock;       /* sessiond's end of its channel to execd */
@@ -120,7 +132,7 @@ struct privd {
 	const char *areas;    /* of -T, for the helpers */
 	int verbose;
 	TAILQ_HEAD(, child) children;
-	TAILQ_HEAD(, sess) sessions;
+	TAILQ_HEAD(sess_list, sess) sessions;
 	size_t nsessions;
 	struct child *helper[ROLE_MAX];
 	bool serving; /* every helper is ready */
@@ -233,6 +245,10 @@ int sess_on_make_abort(struct chan *, struct imsg *);
 int sess_on_make_device(struct chan *, struct imsg *);
 int sess_on_make_done(struct chan *, struct imsg *);
 int sess_on_make_failed(struct chan *, struct imsg *);
+/* Asks for the image of its policy, of the file as it is. 0 or -1. */
+int sess_ask_policy(struct sess *);
+/* Sets the timer of its whole life. */
+void sess_set_life(struct sess *);
 int sess_on_policy_compiled(struct chan *, struct imsg *);
 int sess_on_policy_refused(struct chan *, struct imsg *);
 
@@ -247,6 +263,20 @@ void sess_child_died(struct sess *, struct child *, const char *how);
 void sess_timer(struct sess *, uint64_t ms);
 /* Is its end under way? */
 bool sess_is_ending(const struct sess *);
+
+/* reload.c */
+/* Every session is to take its policy as it is now. request: policyd's, which
+ * is answered when all have, or could not; 0: nobody waits. */
+void reload_ask(uint32_t request);
+/* What policyd says to a session's new question. Takes image. */
+void reload_compiled(struct sess *, const struct limits *, int image,
+    const struct plan *, const char *warning);
+void reload_refused(struct sess *, const char *text);
+void reload_sess_ready(struct sess *);
+void reload_sess_gone(struct sess *);
+int reload_on_policy_stale(struct chan *, struct imsg *);
+int reload_on_policy_prepared(struct chan *, struct imsg *);
+int reload_on_policy_committed(struct chan *, struct imsg *);
 
 /* ctl.c */
 int ctl_on_ask(struct chan *, struct imsg *);

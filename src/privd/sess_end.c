@@ -145,6 +145,7 @@ finish(struct sess *s)
 	close_if_open(s->client_sock);
 	close_if_open(s->init_sock);
 	close_if_open(s->abort_fd);
+	close_if_open(s->image_fd);
 	for (i = 0; i < ROLE_MAX; i++) {
 		for (j = 0; j < 3; j++)
 			close_if_open(s->ring[i][j]);
@@ -160,6 +161,7 @@ static void
 stop(struct sess *s)
 {
 	s->state = SESS_STOPPING;
+	reload_sess_gone(s);
 	/* it may be policyd's own death that ends the session */
 	if (privd.helper[ROLE_POLICYD] != NULL)
 		chan_forget(privd.helper[ROLE_POLICYD]->ch, s);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -101,13 +102,16 @@ spawn_helpers(struct sess *s)
 	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
 }
 
-static int
-ask_policy(struct sess *s)
+int
+sess_ask_policy(struct sess *s)
 {
 	struct msg_policy_compile m = { 0 };
-	struct chan *ch = privd.helper[ROLE_POLICYD]->ch;
+	struct chan *ch;
 	uint32_t id;
 
+	if (privd.helper[ROLE_POLICYD] == NULL)
+		return -1;
+	ch = privd.helper[ROLE_POLICYD]->ch;
 	snprintf(m.name, sizeof(m.name), "%s", s->policy);
 	snprintf(m.project_root, sizeof(m.project_root), "%s", s->mount);
 	snprintf(m.home, sizeof(m.home), "%s", s->home);
@@ -149,7 +153,7 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 		s->ngroups = m.groups_len / sizeof(gid_t);
 	}
 	s->step = STEP_POLICY;
-	if (ask_policy(s) == -1 || spawn_helpers(s) == -1)
+	if (sess_ask_policy(s) == -1 || spawn_helpers(s) == -1)
 		sess_fail(s, 500, "internal",
 		    "cannot start the session's"
 		    " processes");
@@ -214,32 +218,52 @@ tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	return r;
 }
 
+static void
+get_limits(const struct msg_policy_compiled *m, struct limits *l)
+{
+	l->command_ms = lesser_limit(m->command_timeout_ms,
+	    privd.conf.command_timeout_ms);
+	l->session_ms = lesser_limit(m->session_timeout_ms,
+	    privd.conf.session_timeout_ms);
+	l->idle_ms = lesser_limit(m->idle_timeout_ms,
+	    privd.conf.idle_timeout_ms);
+}
+
 int
 sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 {
 	struct msg_policy_compiled m;
 	struct sess *s = im->arg;
+	struct limits limits;
+	struct plan plan;
+	struct buf b;
 
 	(void)ch;
 	if (msg_get_policy_compiled(im, &m) == -1)
 		return -1;
+	buf_read_from(&b, m.plan, m.plan_len);
+	if (plan_get(&b, &plan) == -1)
+		return -1;
+	get_limits(&m, &limits);
+	if (s != NULL && s->state == SESS_READY && s->reload != NULL) {
+		reload_compiled(s, &limits, imsg_take_fd(im, 0), &plan,
+		    m.warning);
+		return 0;
+	}
 	/* the session failed meanwhile */
 	if (s == NULL || s->state != SESS_CREATING)
 		return 0;
-	s->command_timeout_ms = lesser_limit(m.command_timeout_ms,
-	    privd.conf.command_timeout_ms);
-	s->session_timeout_ms = lesser_limit(m.session_timeout_ms,
-	    privd.conf.session_timeout_ms);
-	s->idle_timeout_ms = lesser_limit(m.idle_timeout_ms,
-	    privd.conf.idle_timeout_ms);
+	s->limits = limits;
+	s->plan = plan;
+	s->image_fd = imsg_take_fd(im, 0);
 	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
 	snprintf(s->warning, sizeof(s->warning), "%s", m.warning);
 	s->step = STEP_ROOT;
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
 		return 0;
-	if (tell_maker(s, &m) == -1 || tell_fsd(s, im->fds[0]) == -1 ||
-	    tell_execd(s, im->fds[0]) == -1)
+	if (tell_maker(s, &m) == -1 || tell_fsd(s, s->image_fd) == -1 ||
+	    tell_execd(s, s->image_fd) == -1)
 		log_debug("session %s: a process went away", s->id);
 	return 0;
 }
@@ -256,6 +280,8 @@ sess_on_policy_refused(struct chan *ch, struct imsg *im)
 		return -1;
 	if (s != NULL && s->state == SESS_CREATING)
 		sess_fail(s, (int)m.http_status, "policy", "%s", m.message);
+	else if (s != NULL && s->state == SESS_READY && s->reload != NULL)
+		reload_refused(s, m.message);
 	return 0;
 }
 
@@ -383,9 +409,9 @@ tell_sessiond(struct sess *s)
 
 	m.session = s->number;
 	m.uid = s->uid;
-	m.command_timeout_ms = s->command_timeout_ms;
-	m.session_timeout_ms = s->session_timeout_ms;
-	m.idle_timeout_ms = s->idle_timeout_ms;
+	m.command_timeout_ms = s->limits.command_ms;
+	m.session_timeout_ms = s->limits.session_ms;
+	m.idle_timeout_ms = s->limits.idle_ms;
 	snprintf(m.id, sizeof(m.id), "%s", s->id);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
@@ -415,6 +441,28 @@ close_parts(struct sess *s)
 	s->workspace_fd = -1;
 }
 
+static uint64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void
+sess_set_life(struct sess *s)
+{
+	uint64_t lived = clock_ms() - s->ready_ms, limit;
+
+	limit = s->limits.session_ms;
+	if (limit == 0)
+		sess_timer(s, 0);
+	else
+		sess_timer(s,
+		    (limit > lived ? limit - lived : 0) + BACKSTOP_MS);
+}
+
 void
 sess_helper_ready(struct sess *s)
 {
@@ -422,12 +470,12 @@ sess_helper_ready(struct sess *s)
 	    !s->execd->ready || s->fsd == NULL || !s->fsd->ready)
 		return;
 	s->state = SESS_READY;
-	sess_timer(s,
-	    s->session_timeout_ms != 0 ? s->session_timeout_ms + BACKSTOP_MS :
-					 0);
+	s->ready_ms = clock_ms();
+	sess_set_life(s);
 	if (tell_eventd(s) == -1 || tell_sessiond(s) == -1)
 		return; /* their end is ours */
 	close_parts(s);
 	log_info("session %s of uid %u: ready, policy %s, workspace %s", s->id,
 	    (unsigned)s->uid, s->policy, s->workspace);
+	reload_sess_ready(s);
 }

@@ -333,6 +333,20 @@ sessiond_on_sess_failed(struct chan *ch, struct imsg *im)
 }
 
 int
+sessiond_on_sess_limits(struct chan *ch, struct imsg *im)
+{
+	struct msg_sess_limits m;
+	struct session *s;
+
+	(void)ch;
+	if (msg_get_sess_limits(im, &m) == -1 ||
+	    (s = session_by_number(m.session)) == NULL)
+		return -1;
+	session_set_limits(s, &m);
+	return 0;
+}
+
+int
 sessiond_on_sess_ended(struct chan *ch, struct imsg *im)
 {
 	struct msg_sess_ended m;

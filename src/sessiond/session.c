@@ -227,6 +227,15 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	return 0;
 }
 
+void
+session_set_limits(struct session *s, const struct msg_sess_limits *m)
+{
+	s->command_timeout_ms = m->command_timeout_ms;
+	s->session_timeout_ms = m->session_timeout_ms;
+	s->idle_timeout_ms = m->idle_timeout_ms;
+	session_check_time(s);
+}
+
 static void
 session_waiter_gone(struct request *rq, void *arg)
 {

@@ -40,6 +40,7 @@ static const struct handler sessiond_handlers[] = {
 	{ MSG_SESS_CREATED, sessiond_on_sess_created },
 	{ MSG_SESS_FAILED, sessiond_on_sess_failed },
 	{ MSG_SESS_ENDED, sessiond_on_sess_ended },
+	{ MSG_SESS_LIMITS, sessiond_on_sess_limits },
 	{ MSG_EVENT_RESULT, sessiond_on_event_result },
 	{ MSG_NONE, NULL },
 };

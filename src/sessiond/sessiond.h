@@ -288,6 +288,8 @@ void session_stop(struct session *, enum sess_reason);
 int session_wait_end(struct session *, struct request *);
 /* Its end is known: answers everybody who waits, and frees it. */
 void session_ended(struct session *, const char *why);
+/* Those of another policy; for running commands nothing changes. */
+void session_set_limits(struct session *, const struct msg_sess_limits *);
 /* privd has made it; takes fd. */
 int session_ready(struct session *, const struct msg_sess_created *, int fd);
 
@@ -295,6 +297,7 @@ int session_ready(struct session *, const struct msg_sess_created *, int fd);
 int sessiond_on_sess_created(struct chan *, struct imsg *);
 int sessiond_on_sess_failed(struct chan *, struct imsg *);
 int sessiond_on_sess_ended(struct chan *, struct imsg *);
+int sessiond_on_sess_limits(struct chan *, struct imsg *);
 
 /* command.c */
 struct command *command_new(struct session *);
