@@ -165,6 +165,13 @@ void name_moved(struct node *from, const char *old, struct node *to,
 /* An O_PATH descriptor until node_done, or -1 with errno. */
 int node_use(struct node *);
 void node_done(struct node *);
+/* Is n that directory, or beneath it? */
+bool node_is_beneath(struct node *n, const struct node *top);
+/* Around what reads the names of the graph; nothing of the host is asked then. */
+void node_lock(void);
+void node_unlock(void);
+
+/* nodepath.c */
 /* Length of the path of the node's first name, or -1 with errno. */
 int node_path(struct node *, char path[AGENTSH_PATH_MAX + 1]);
 int node_child_path(struct node *parent, const char *text,
@@ -172,9 +179,6 @@ int node_child_path(struct node *parent, const char *text,
 /* Calls fn for each known name's path until it returns not 0. 0 or -1. */
 int node_each_path(struct node *, int (*fn)(void *, const char *, size_t),
     void *);
-
-/* Is n that directory, or beneath it? */
-bool node_is_beneath(struct node *n, const struct node *top);
 
 /* fixed.c: directories of ours */
 void fixed_init(struct node *, enum view, const char *path, int fd);

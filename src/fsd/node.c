@@ -56,6 +56,18 @@ node_init(size_t max_fds)
 	fixed_ways_init();
 }
 
+void
+node_lock(void)
+{
+	pthread_mutex_lock(&nodes.lock);
+}
+
+void
+node_unlock(void)
+{
+	pthread_mutex_unlock(&nodes.lock);
+}
+
 size_t
 node_known(struct known **known)
 {
@@ -611,91 +623,4 @@ node_is_beneath(struct node *n, const struct node *top)
 	}
 	pthread_mutex_unlock(&nodes.lock);
 	return n == top;
-}
-
-/* Puts s before *start. -1 when it does not fit. */
-static int
-prepend(const char *path, char **start, const char *s, bool slash)
-{
-	size_t len = strlen(s);
-
-	if ((size_t)(*start - path) < len + 1)
-		return -1;
-	*start -= len;
-	memcpy(*start, s, len);
-	if (slash)
-		*--*start = '/';
-	return 0;
-}
-
-/* The path of text beneath parent; text NULL: of parent itself. */
-static int
-build(struct node *parent, const char *text, char *path)
-{
-	char *start = path + AGENTSH_PATH_MAX;
-	struct name *m;
-	size_t len;
-
-	*start = '\0';
-	if (text != NULL && prepend(path, &start, text, true) == -1)
-		goto fail;
-	while (parent->fixed == NULL) {
-		m = LIST_FIRST(&parent->names);
-		if (m == NULL || prepend(path, &start, m->text, true) == -1)
-			goto fail;
-		parent = m->parent;
-	}
-	if ((parent != &root || *start == '\0') &&
-	    prepend(path, &start, parent->fixed, false) == -1)
-		goto fail;
-	len = (size_t)(path + AGENTSH_PATH_MAX - start);
-	memmove(path, start, len + 1);
-	return (int)len;
-fail:
-	path[0] = '\0';
-	errno = ENAMETOOLONG;
-	return -1;
-}
-
-int
-node_child_path(struct node *parent, const char *text,
-    char path[AGENTSH_PATH_MAX + 1])
-{
-	int len;
-
-	pthread_mutex_lock(&nodes.lock);
-	len = build(parent, text, path);
-	pthread_mutex_unlock(&nodes.lock);
-	return len;
-}
-
-int
-node_path(struct node *n, char path[AGENTSH_PATH_MAX + 1])
-{
-	return node_child_path(n, NULL, path);
-}
-
-int
-node_each_path(struct node *n, int (*fn)(void *, const char *, size_t),
-    void *arg)
-{
-	char path[AGENTSH_PATH_MAX + 1];
-	struct name *m;
-	int len, rc = 0;
-
-	pthread_mutex_lock(&nodes.lock);
-	m = LIST_FIRST(&n->names);
-	do {
-		if (n->fixed != NULL || m == NULL)
-			len = build(n, NULL, path);
-		else
-			len = build(m->parent, m->text, path);
-		if (len == -1)
-			rc = -1;
-		else if (fn(arg, path, (size_t)len) != 0)
-			break;
-		m = m != NULL ? LIST_NEXT(m, of_node) : NULL;
-	} while (m != NULL && rc == 0);
-	pthread_mutex_unlock(&nodes.lock);
-	return rc;
 }
