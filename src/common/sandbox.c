@@ -8,11 +8,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <unistd.h>
@@ -21,6 +23,10 @@
 #include "sandbox.h"
 
 #define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
+#endif
 
 /* Landlock rights of ABI 3 and later, linux/landlock.h. */
 #define LL_TRUNCATE (1ULL << 14)
@@ -46,7 +52,8 @@ enum {
 	ACCESS_NONE,
 	ACCESS_RO,
 	ACCESS_RW,
-	ACCESS_WRITE
+	ACCESS_WRITE,
+	ACCESS_ABSENT
 };
 
 #define LIMIT(roles, resource, value, reason)
@@ -54,6 +61,8 @@ enum {
 #define CALL(roles, call, reason)
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_ERRNO(roles, call, error, reason)
+#define KEEP(roles, capability, reason)
+#define NOTIFY(call, reason)	  /* execd/filter.c */
 #define DENY(call, error, reason) /* execd/filter.c */
 #define DENY_IF(call, arg, mask, value, error, reason)
 
@@ -79,6 +88,17 @@ static const struct {
 #include "sandbox.def"
 #undef LANDLOCK
 #define LANDLOCK(roles, access, reason)
+};
+
+static const struct {
+	uint32_t roles;
+	cap_value_t cap;
+} keeps[] = {
+#undef KEEP
+#define KEEP(r, capability, reason) { (uint32_t)(r), CAP_##capability },
+#include "sandbox.def"
+#undef KEEP
+#define KEEP(roles, capability, reason)
 };
 
 /* mask 0: no condition; error != 0: refused with it */
@@ -133,19 +153,31 @@ set_limits(enum role role)
 	}
 }
 
-/* All five sets empty. privd has emptied the bounding set before the exec; who
- * may not do it here does not need to, having no way to gain a capability. */
+/* All five sets empty, but for what a row keeps. privd has emptied the bounding
+ * set before the exec; who may not do it here does not need to, having no way
+ * to gain a capability. */
 static void
-drop_capabilities(void)
+drop_capabilities(enum role role)
 {
 	cap_t none;
 	cap_value_t c;
+	size_t i;
 
 	for (c = 0; c < cap_max_bits(); c++) {
 		if (cap_get_bound(c) == 1)
 			(void)cap_drop_bound(c);
 	}
+	if (cap_reset_ambient() == -1)
+		fatal("cannot drop capabilities");
 	none = cap_init();
+	for (i = 0; none != NULL && i < COUNT(keeps); i++) {
+		if ((keeps[i].roles & (1U << role)) != 0 &&
+		    (cap_set_flag(none, CAP_PERMITTED, 1, &keeps[i].cap,
+			 CAP_SET) == -1 ||
+			cap_set_flag(none, CAP_EFFECTIVE, 1, &keeps[i].cap,
+			    CAP_SET) == -1))
+			fatal("cannot keep a capability");
+	}
 	if (none == NULL || cap_set_proc(none) == -1)
 		fatal("cannot drop capabilities");
 	cap_free(none);
@@ -313,7 +345,8 @@ void
 sandbox_enter(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 {
 	set_limits(role);
-	drop_capabilities();
-	enter_landlock(role, dirs, ndirs);
+	drop_capabilities(role);
+	if (landlock_access(role) != ACCESS_ABSENT)
+		enter_landlock(role, dirs, ndirs);
 	enter_seccomp(role);
 }

@@ -45,6 +45,11 @@ struct execd {
 	struct buf event; /* the record being made */
 	TAILQ_HEAD(, command) commands;
 	uint64_t highest; /* command number seen */
+	int image_fd;	  /* until it is mapped */
+	int filter_fd;	  /* until init has it */
+	int ns_fd[2];	  /* the session's user and mount namespace, until entered */
+	int proc_fd;	  /* /proc of the host: commands by the numbers we know */
+	int root_fd;	  /* the session's root */
 };
 
 extern struct execd execd;
@@ -67,6 +72,9 @@ void record_redirected(const struct command *, const struct spec *to,
 void record_started(const struct command *);
 void record_finished(const struct command *, uint64_t duration_us);
 void record_killed(const struct command *, uint32_t signo);
+
+/* enter.c: takes both descriptors; any failure ends the process. */
+void enter_session(int user_ns, int mount_ns);
 
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. */

@@ -170,6 +170,25 @@ lockdown_child(void)
 }
 
 int
+lockdown_enter(void)
+{
+	static const cap_value_t admin = CAP_SYS_ADMIN;
+	cap_t caps;
+	int r = -1;
+
+	caps = cap_init();
+	if (caps == NULL)
+		return -1;
+	if (cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_flag(caps, CAP_EFFECTIVE, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_flag(caps, CAP_INHERITABLE, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_proc(caps) == 0)
+		r = cap_set_ambient(admin, CAP_SET);
+	cap_free(caps);
+	return r;
+}
+
+int
 lockdown_keep(void)
 {
 	size_t i;
