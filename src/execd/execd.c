@@ -16,6 +16,7 @@
 #include "execd.h"
 #include "log.h"
 #include "sandbox.h"
+#include "supervise.h"
 
 struct execd execd;
 

@@ -30,6 +30,12 @@ struct command {
 	bool gone;	   /* INIT_GONE came: no process is left */
 	bool timed_out;
 	bool killed;	/* a tree kill was asked for */
+	bool redirected; /* what starts is a rule's replacement */
+	char rule[AGENTSH_NAME_MAX + 1]; /* that allowed it */
+	uint32_t keeper; /* its pid, as the session sees it; 0: none yet */
+	/* of the rule that its own start fell under after all */
+	bool denied;
+	struct msg_exec_denied denial;
 	uint32_t error; /* errno, when the start failed */
 	uint32_t stage; /* enum spawn_stage of that */
 	struct msg_init_exited result;
@@ -64,6 +70,12 @@ int command_on_init_exited(struct chan *, struct imsg *);
 int command_on_init_gone(struct chan *, struct imsg *);
 int command_on_fs_synced(struct chan *, struct imsg *);
 void command_free(struct command *);
+struct command *command_find(uint64_t number);
+/* NULL: no command is known that has it. */
+struct command *command_of_keeper(uint32_t pid);
+/* If it was the command's own start, the client hears of it. */
+struct exec;
+void command_exec_denied(const struct exec *);
 
 /* record.c: the events of commands. */
 void record_policy(const struct command *, const struct precheck *);
