@@ -409,8 +409,7 @@ keep_admin(void)
 	if (caps == NULL ||
 	    cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_SET) == -1 ||
 	    cap_set_flag(caps, CAP_INHERITABLE, 1, &admin, CAP_SET) == -1 ||
-	    cap_set_proc(caps) == -1 ||
-	    cap_set_ambient(admin, CAP_SET) == -1)
+	    cap_set_proc(caps) == -1 || cap_set_ambient(admin, CAP_SET) == -1)
 		return -1;
 	cap_free(caps);
 	return 0;

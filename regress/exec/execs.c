@@ -60,8 +60,8 @@ tool(int argc, char **argv)
 	exe[n > 0 ? n : 0] = '\0';
 	len = snprintf(line, sizeof(line), "RAN %s", base(exe));
 	for (i = 1; i < argc && len < 4000; i++)
-		len += snprintf(line + len, sizeof(line) - (size_t)len, " %.100s",
-		    argv[i]);
+		len += snprintf(line + len, sizeof(line) - (size_t)len,
+		    " %.100s", argv[i]);
 	line[len++] = '\n';
 	return write(1, line, (size_t)len) == len ? 0 : 1;
 }
@@ -153,8 +153,7 @@ by_name(const char *dir, int fd)
 static int
 by_memfd_name(void)
 {
-	return by_name("/proc/self/fd",
-	    copy_to(memfd_create("harmless", 0)));
+	return by_name("/proc/self/fd", copy_to(memfd_create("harmless", 0)));
 }
 
 static int
@@ -199,11 +198,12 @@ by_cwd(void)
 static int
 by_deleted(void)
 {
-	int fd = open("harmless", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	static const char name[] = "/tmp/harmless";
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0755);
 
 	close(copy_to(fd));
-	fd = open("harmless", O_PATH);
-	unlink("harmless");
+	fd = open(name, O_PATH);
+	unlink(name);
 	return at_fd(fd, args);
 }
 
@@ -283,8 +283,8 @@ by_clonevm(void)
 {
 	static char stack[65536] __attribute__((aligned(16)));
 
-	return wait_for(
-	    clone(child_exec, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL));
+	return wait_for(clone(child_exec, stack + sizeof(stack),
+	    CLONE_VM | SIGCHLD, NULL));
 }
 
 static int
@@ -372,7 +372,7 @@ by_many(void)
 static int
 by_deep(void)
 {
-	int n = atoi(args[0]);
+	int n = (int)strtol(args[0], NULL, 10);
 	static char self[] = "execs", way[] = "deep";
 	char level[16];
 	char *v[64] = { self, way, level };
@@ -400,7 +400,7 @@ static struct {
 	char path[4096];
 	char word[64];
 	char *argv[3];
-} *shared;
+} * shared;
 
 static const char *good, *bad;
 static volatile bool stop;
@@ -410,8 +410,8 @@ flip_path(void *arg)
 {
 	(void)arg;
 	while (!stop) {
-		strcpy(shared->path, bad);
-		strcpy(shared->path, good);
+		memcpy(shared->path, bad, strlen(bad) + 1);
+		memcpy(shared->path, good, strlen(good) + 1);
 	}
 	return NULL;
 }
@@ -421,8 +421,10 @@ flip_word(void *arg)
 {
 	(void)arg;
 	while (!stop) {
-		memcpy(shared->word, "push", 4);
-		memcpy(shared->word, "pull", 4);
+		__atomic_store_n(&shared->word[2], 's', __ATOMIC_RELAXED);
+		__atomic_store_n(&shared->word[3], 'h', __ATOMIC_RELAXED);
+		__atomic_store_n(&shared->word[2], 'l', __ATOMIC_RELAXED);
+		__atomic_store_n(&shared->word[3], 'l', __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -507,8 +509,7 @@ count(int fd, unsigned *ok, unsigned *wrong)
 	}
 }
 
-static pid_t __attribute__((noinline))
-race_child(const char *path, int out)
+static pid_t __attribute__((noinline)) race_child(const char *path, int out)
 {
 	pid_t pid = vfork();
 
@@ -543,8 +544,8 @@ race(const char *way, unsigned tries)
 		flip = flip_script;
 		path = "./script";
 	}
-	strcpy(shared->path, good);
-	strcpy(shared->word, "pull");
+	memcpy(shared->path, good, strlen(good) + 1);
+	memcpy(shared->word, "pull", sizeof("pull"));
 	shared->argv[0] = (char *)(uintptr_t)good;
 	shared->argv[1] = shared->word;
 	if (pipe2(p, O_NONBLOCK) == -1)
@@ -618,7 +619,7 @@ main(int argc, char **argv)
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		good = argv[3];
 		bad = argv[4];
-		return race(argv[1] + 5, (unsigned)atoi(argv[2]));
+		return race(argv[1] + 5, (unsigned)strtoul(argv[2], NULL, 10));
 	}
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (strcmp(argv[1], ways[i].name) == 0)

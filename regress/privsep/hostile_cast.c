@@ -199,7 +199,7 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	static const struct msg_make_device device;
 	static const struct msg_make_done done;
 	char c;
-	int fd;
+	int fd, fds[3];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(go_fd[1]);
@@ -210,9 +210,10 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	msg_send_make_device(ch, 0, &device, &fd);
 	close(fd);
-	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	msg_send_make_done(ch, 0, &done, &fd);
-	close(fd);
+	fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[2] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	msg_send_make_done(ch, 0, &done, fds);
 	close(ch->fd);
 	for (;;)
 		pause();

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "execd.h"
@@ -16,6 +17,8 @@
 void
 enter_session(int user_ns, int mount_ns)
 {
+	pid_t parent = getppid();
+
 	/* the host's: the session's own names no process to us by our number */
 	execd.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (execd.proc_fd == -1)
@@ -24,6 +27,11 @@ enter_session(int user_ns, int mount_ns)
 		fatal("the session's user namespace");
 	if (setns(mount_ns, CLONE_NEWNS) == -1)
 		fatal("the session's mount namespace");
+	/* the change of rights has cleared it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		fatal("prctl");
+	if (getppid() != parent)
+		_exit(1);
 	close(user_ns);
 	close(mount_ns);
 	execd.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

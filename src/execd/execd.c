@@ -128,8 +128,8 @@ main(int argc, char **argv)
 	execd.image_fd = execd.filter_fd = -1;
 	execd.ns_fd[0] = execd.ns_fd[1] = -1;
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
-	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 || execd.p.ring.size == 0 ||
-	    execd.p.peer[ROLE_SESSIOND] == NULL ||
+	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||
+	    execd.p.ring.size == 0 || execd.p.peer[ROLE_SESSIOND] == NULL ||
 	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
 		fatalx("the start was incomplete");
 	TAILQ_INIT(&execd.commands);

@@ -29,7 +29,7 @@ struct command {
 	bool syncing;	   /* waits for FS_SYNCED */
 	bool gone;	   /* INIT_GONE came: no process is left */
 	bool timed_out;
-	bool killed;	/* a tree kill was asked for */
+	bool killed;	 /* a tree kill was asked for */
 	bool redirected; /* what starts is a rule's replacement */
 	char rule[AGENTSH_NAME_MAX + 1]; /* that allowed it */
 	uint32_t keeper; /* its pid, as the session sees it; 0: none yet */
@@ -53,9 +53,10 @@ struct execd {
 	uint64_t highest; /* command number seen */
 	int image_fd;	  /* until it is mapped */
 	int filter_fd;	  /* until init has it */
-	int ns_fd[2];	  /* the session's user and mount namespace, until entered */
-	int proc_fd;	  /* /proc of the host: commands by the numbers we know */
-	int root_fd;	  /* the session's root */
+	int ns_fd
+	    [2];     /* the session's user and mount namespace, until entered */
+	int proc_fd; /* /proc of the host: commands by the numbers we know */
+	int root_fd; /* the session's root */
 };
 
 extern struct execd execd;

@@ -102,6 +102,7 @@ take(struct judge *j, const struct verdict *v, const struct program *p,
 	if (j->any && strictness(v->decision) <= strictness(j->v.decision))
 		return;
 	j->v = *v;
+	j->name = inner ? p->argv[0] : p->command;
 	j->argv = p->argv;
 	j->argc = p->argc;
 	j->inner = inner;
@@ -285,7 +286,7 @@ judge_message(const struct judge *j, const char *user, char *dst, size_t size)
 	for (i = 1; i < j->argc && n < sizeof(args); i++)
 		n += (size_t)snprintf(args + n, sizeof(args) - n, "%s%s",
 		    i == 1 ? "" : " ", j->argv[i]);
-	values[TEMPLATE_COMMAND] = j->argc > 0 ? j->argv[0] : NULL;
+	values[TEMPLATE_COMMAND] = j->name;
 	values[TEMPLATE_ARGS] = args;
 	values[TEMPLATE_RULE] = j->v.rule_name;
 	values[TEMPLATE_USER] = user;

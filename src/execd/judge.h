@@ -16,7 +16,8 @@
 struct judge {
 	const struct image *im;
 	struct verdict v;	 /* the strictest so far; preset DENY */
-	const char *const *argv; /* of the command that it is about */
+	const char *name;	 /* of the command that it is about */
+	const char *const *argv; /* its words */
 	size_t argc;
 	bool inner; /* that is one inside of the program */
 	bool any;   /* something was asked */

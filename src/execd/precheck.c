@@ -27,9 +27,9 @@ user_of(const struct spec *spec)
 static void
 env_rule(const struct image *im, const struct program *p, struct verdict *v)
 {
-	struct command_query q = { .command = p->command,
-		.argv = p->argv + 1,
-		.argc = p->argc - 1 };
+	struct command_query q = {
+		.command = p->command, .argv = p->argv + 1, .argc = p->argc - 1
+	};
 
 	if (image_eval_command(im, &q, v) == -1) {
 		v->decision = DECISION_DENY;

@@ -134,11 +134,12 @@ record_exec_words(const struct exec *x, bool blocked)
 	ev_str(b, EVF_EFFECTIVE_ACTION, blocked ? "blocked" : "allowed");
 	if (blocked)
 		ev_u64(b, EVF_BLOCKED, 1);
-	if (x->j.inner && x->j.argc > 0) {
+	if (x->j.inner) {
 		ev_str(b, EVF_UNWRAPPED_FROM, l->command);
-		ev_str(b, EVF_PAYLOAD, x->j.argv[0]);
+		ev_str(b, EVF_PAYLOAD, x->j.name);
 	}
-	if (l->argv.n > EVENT_STRV_MAX || l->argv.len > EVENT_ARGV_MAX)
+	if (x->truncated || l->argv.n > EVENT_STRV_MAX ||
+	    l->argv.len > EVENT_ARGV_MAX)
 		ev_u64(b, EVF_TRUNCATED, 1);
 	for (i = 0; i < l->argv.n && i < EVENT_STRV_MAX &&
 	     (size_t)(l->argv.v[i] - l->argv.bytes) < EVENT_ARGV_MAX;

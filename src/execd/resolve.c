@@ -62,6 +62,7 @@ walk_insert(struct walk *w, const char *text)
 	int len;
 
 	memcpy(left, w->rest, strlen(w->rest) + 1);
+	text += strspn(text, "/");
 	len = snprintf(w->rest, sizeof(w->rest), "%s/%s", text, left);
 	return len < 0 || (size_t)len >= sizeof(w->rest) ? ENAMETOOLONG : 0;
 }

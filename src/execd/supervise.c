@@ -27,7 +27,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 
-#define EXECS_MAX 256	    /* that are not answered; others wait in the kernel */
+#define EXECS_MAX 256	  /* that are not answered; others wait in the kernel */
 #define PARKED_US 5000000 /* for the word of a keeper */
 
 static struct {
@@ -100,6 +100,7 @@ refuse(struct exec *x, const char *rule, const char *message)
 {
 	judge_begin(&x->j, &execd.image);
 	judge_deny(&x->j, rule, message);
+	command_exec_denied(x);
 	record_exec(x, DECISION_DENY);
 	answer(x, EACCES);
 	x->state = EXEC_DONE;

@@ -50,6 +50,7 @@ struct exec {
 	struct lineage l; /* of the program to be */
 	int dirfd;
 	int flags;
+	bool truncated; /* there are more words than were read */
 	char path[AGENTSH_PATH_MAX + 16];
 	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;

@@ -209,36 +209,47 @@ read_pointers(const struct target *t, uint64_t addr, uint64_t *p, size_t *n)
 	return E2BIG;
 }
 
+/* The strings at these addresses, as many as fit. */
+static int
+read_words(const struct target *t, const uint64_t *p, size_t n, struct words *w)
+{
+	int err = 0;
+
+	while (w->n < n) {
+		err = target_string(t, p[w->n], w->bytes + w->len,
+		    TARGET_ARGV_BYTES - w->len);
+		if (err != 0)
+			return err == ENAMETOOLONG ? E2BIG : err;
+		w->v[w->n++] = w->bytes + w->len;
+		w->len += strlen(w->bytes + w->len) + 1;
+	}
+	return 0;
+}
+
 int
 target_argv(const struct target *t, uint64_t addr, struct words *w)
 {
 	uint64_t p[TARGET_ARGC_MAX + 1];
-	size_t n = 0, i;
-	int err = 0;
+	size_t n = 0;
+	int err = 0, err_words;
 
 	memset(w, 0, sizeof(*w));
 	if (addr != 0)
 		err = read_pointers(t, addr, p, &n);
-	if (err != 0)
+	if (err != 0 && err != E2BIG)
 		return err;
-	w->n = n == 0 ? 1 : n;
-	w->v = calloc(w->n + 1, sizeof(*w->v));
+	if (n > TARGET_ARGC_MAX)
+		n = TARGET_ARGC_MAX;
+	w->v = calloc(n + 2, sizeof(*w->v));
 	w->bytes = calloc(1, TARGET_ARGV_BYTES);
 	if (w->v == NULL || w->bytes == NULL)
 		return ENOMEM;
-	if (n == 0)
-		w->len = 1; /* one empty word */
-	for (i = 0; i < n; i++) {
-		err = target_string(t, p[i], w->bytes + w->len,
-		    TARGET_ARGV_BYTES - w->len);
-		if (err != 0)
-			return err == ENAMETOOLONG ? E2BIG : err;
-		w->len += strlen(w->bytes + w->len) + 1;
+	err_words = read_words(t, p, n, w);
+	if (w->n == 0 && err_words == 0) {
+		w->v[w->n++] = w->bytes; /* one empty word */
+		w->len = 1;
 	}
-	w->v[0] = w->bytes;
-	for (i = 1; i < w->n; i++)
-		w->v[i] = w->v[i - 1] + strlen(w->v[i - 1]) + 1;
-	return 0;
+	return err_words != 0 ? err_words : err;
 }
 
 int

@@ -59,8 +59,8 @@ void target_close(struct target *);
 int target_imprint(int dir_fd, struct imprint *, pid_t *ppid);
 /* A string of its memory, terminated: 0, or an errno. */
 int target_string(const struct target *, uint64_t addr, char *dst, size_t size);
-/* The words of its argv: 0, E2BIG over one of the limits above, or another
- * errno. NULL is one empty word, as the kernel reads it. */
+/* The words of its argv: 0, E2BIG over one of the limits above, with the words
+ * up to there, or another errno. NULL is one empty word, as the kernel has it. */
 int target_argv(const struct target *, uint64_t addr, struct words *);
 void words_free(struct words *);
 /* A copy of n strings. 0 or -1. */

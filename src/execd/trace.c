@@ -75,7 +75,8 @@ are_words_right(const struct exec *x, int dir_fd)
 	}
 	if (fd != -1)
 		close(fd);
-	fd = buf != NULL && len == w->len && memcmp(buf, w->bytes, len) == 0;
+	fd = buf != NULL && (x->truncated ? len > w->len : len == w->len) &&
+	    memcmp(buf, w->bytes, w->len) == 0;
 	free(buf);
 	return fd;
 }
@@ -126,7 +127,6 @@ trace_step(struct exec *x, pid_t pid, int status)
 	 * It returns to its old program: the exec failed. What comes with the
 	 * stop, a signal for one, goes on as if we had not been there.
 	 */
-	ptrace(PTRACE_DETACH, pid, 0,
-	    event == 0 ? (long)WSTOPSIG(status) : 0L);
+	ptrace(PTRACE_DETACH, pid, 0, event == 0 ? (long)WSTOPSIG(status) : 0L);
 	return true;
 }
