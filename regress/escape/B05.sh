@@ -26,6 +26,8 @@ for way in path word pointer link script shared-path shared-word shared-pointer;
 	path | word) tries=10000 ;;
 	*) tries=2000 ;;
 	esac
+	race open $way 1000
+	[ "$wrong" -gt 0 ] || fail "$way: nothing is ever changed in time"
 	race sup $way $tries
 	want "$way: what was not decided and ran" "$wrong" 0
 	[ "$right" -gt 0 ] || fail "$way: nothing runs at all"

@@ -398,7 +398,10 @@ by_deep(void)
 
 static struct {
 	char path[4096];
-	char word[64];
+	union {
+		uint32_t n;
+		char text[8];
+	} word;
 	char *argv[3];
 } * shared;
 
@@ -416,15 +419,18 @@ flip_path(void *arg)
 	return NULL;
 }
 
+/* All four bytes at once. */
 static void *
 flip_word(void *arg)
 {
+	uint32_t push, pull;
+
+	memcpy(&push, "push", 4);
+	memcpy(&pull, "pull", 4);
 	(void)arg;
 	while (!stop) {
-		__atomic_store_n(&shared->word[2], 's', __ATOMIC_RELAXED);
-		__atomic_store_n(&shared->word[3], 'h', __ATOMIC_RELAXED);
-		__atomic_store_n(&shared->word[2], 'l', __ATOMIC_RELAXED);
-		__atomic_store_n(&shared->word[3], 'l', __ATOMIC_RELAXED);
+		__atomic_store_n(&shared->word.n, push, __ATOMIC_RELAXED);
+		__atomic_store_n(&shared->word.n, pull, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -438,7 +444,7 @@ flip_pointer(void *arg)
 	(void)arg;
 	while (!stop) {
 		__atomic_store_n(&shared->argv[1], push, __ATOMIC_RELAXED);
-		__atomic_store_n(&shared->argv[1], shared->word,
+		__atomic_store_n(&shared->argv[1], shared->word.text,
 		    __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -545,9 +551,9 @@ race(const char *way, unsigned tries)
 		path = "./script";
 	}
 	memcpy(shared->path, good, strlen(good) + 1);
-	memcpy(shared->word, "pull", sizeof("pull"));
+	memcpy(shared->word.text, "pull", sizeof("pull"));
 	shared->argv[0] = (char *)(uintptr_t)good;
-	shared->argv[1] = shared->word;
+	shared->argv[1] = shared->word.text;
 	if (pipe2(p, O_NONBLOCK) == -1)
 		return failed("pipe");
 	if (apart) {
