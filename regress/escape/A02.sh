@@ -31,4 +31,5 @@ child.kill()
 print("done")')
 want "memory" "$out" "done"
 # what else is written there works as ever
-want "own output by name" "$(run_in s sh -c 'echo out >/dev/stdout')" out
+want "a file by the name of its descriptor" \
+    "$(run_in s sh -c 'exec 3>file; echo out >/proc/self/fd/3; cat file')" out
