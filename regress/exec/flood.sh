@@ -33,8 +33,8 @@ while [ $i -lt 10 ]; do
 	i=$((i + 1))
 done
 say "the last took $ms ms"
-id=$(api GET '/api/v1/sessions/sup/events?type=command_started&limit=1000' |
-    jq -r '[(.events? // .)[] | select(.fields.command == "/workspace/storm")][0].command_id')
+id=$(api GET '/api/v1/sessions/sup/history?type=command_started&limit=1000' |
+    jq -r '[(if type == "object" then .events else . end)[] | select(.fields.command == "/workspace/storm")][0].command_id')
 case $id in cmd-*) ;; *) fail "no id of the storm: $id" ;; esac
 t=$(date +%s)
 api POST "/api/v1/sessions/sup/kill/$id" >/dev/null
