@@ -158,6 +158,34 @@ read_question(struct exec *x)
 	return err;
 }
 
+int
+decide_replaced(struct exec *x, const char *path, const struct words *argv)
+{
+	struct link *l = &x->link[0];
+	size_t i;
+	int err;
+
+	for (i = 0; i < x->nlinks; i++) {
+		file_close(&x->link[i].file);
+		if (i > 0)
+			words_free(&x->link[i].argv);
+	}
+	/* the judgement points into these */
+	x->was = l->argv;
+	x->j.inner = false;
+	x->nlinks = 1;
+	x->dirfd = AT_FDCWD;
+	x->truncated = false;
+	snprintf(x->path, sizeof(x->path), "%s", path);
+	if (words_copy(&l->argv, argv->v, argv->n) == -1)
+		return ENOMEM;
+	err = file_resolve(&x->t, AT_FDCWD, path, 0, &l->file);
+	if (err != 0)
+		return err;
+	file_spell(&x->t, AT_FDCWD, path, l->command, sizeof(l->command));
+	return follow_scripts(x);
+}
+
 static void
 ask_rules(struct exec *x)
 {

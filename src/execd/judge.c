@@ -117,7 +117,9 @@ ask_inner(struct judge *j, const struct program *p, bool unknown)
 
 	if (!ask(j, p, p->argv[0], unknown, &v))
 		return false;
-	if (v.rule != UINT32_MAX)
+	/* what else a rule wants with it is done when it is executed */
+	if (v.rule != UINT32_MAX &&
+	    (p->asked_for || v.decision == DECISION_DENY))
 		take(j, &v, p, true);
 	return true;
 }

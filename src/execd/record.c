@@ -179,3 +179,35 @@ record_exec_changed(const struct exec *x)
 	record_exec_words(x, true);
 	record_emit();
 }
+
+/* The words of what was asked for are still in x->link. */
+void
+record_exec_replaced(const struct exec *x)
+{
+	char message[AGENTSH_TEXT_MAX + 1];
+	const struct words *to;
+	const char *path = replace_path(x, &to);
+	size_t i;
+
+	judge_message(&x->j, NULL, message, sizeof(message));
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, DECISION_REDIRECT, DECISION_REDIRECT,
+	    x->j.v.rule_name, message);
+	ev_str(&execd.event, EVF_TO_COMMAND, path);
+	for (i = 1; i < to->n && i < EVENT_STRV_MAX &&
+	     (size_t)(to->v[i] - to->bytes) < EVENT_ARGV_MAX;
+	     i++)
+		ev_str(&execd.event, EVF_TO_ARGS, to->v[i]);
+	record_exec_words(x, false);
+	record_emit();
+}
+
+void
+record_exec_unreplaced(const struct exec *x)
+{
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, DECISION_REDIRECT, DECISION_DENY,
+	    x->j.v.rule_name, "the replacement could not be executed");
+	record_exec_words(x, true);
+	record_emit();
+}

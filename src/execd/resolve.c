@@ -22,6 +22,7 @@
 
 #define PROC_FS 0x9fa0 /* linux/magic.h */
 #define PROC_ROOT_INO 1
+#define KNOWN_MAX 64
 #define LINKS_MAX 40 /* as the kernel's */
 
 struct walk {
@@ -285,6 +286,29 @@ file_resolve(const struct target *t, int dirfd, const char *path, int flags,
 	return file_name(f);
 }
 
+/* Files that are no script, so that they need not be opened each time. Whoever
+ * makes one of them a script meanwhile finds that another program runs than was
+ * decided. */
+static bool
+is_known(const struct file *f, bool remember)
+{
+	static struct seen {
+		dev_t dev;
+		ino_t ino;
+		off_t size;
+		struct timespec changed;
+	} known[KNOWN_MAX];
+	struct seen *k = &known[f->st.st_ino % KNOWN_MAX];
+
+	if (remember)
+		*k = (struct seen){ f->st.st_dev, f->st.st_ino, f->st.st_size,
+			f->st.st_ctim };
+	return f->st.st_ino != 0 && k->dev == f->st.st_dev &&
+	    k->ino == f->st.st_ino && k->size == f->st.st_size &&
+	    k->changed.tv_sec == f->st.st_ctim.tv_sec &&
+	    k->changed.tv_nsec == f->st.st_ctim.tv_nsec;
+}
+
 ssize_t
 file_head(const struct file *f, char *buf, size_t size)
 {
@@ -292,12 +316,17 @@ file_head(const struct file *f, char *buf, size_t size)
 	ssize_t n;
 	int fd;
 
+	if (is_known(f, false))
+		return 0;
+
 	snprintf(link, sizeof(link), "self/fd/%d", f->fd);
 	fd = openat(execd.proc_fd, link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
 		return -1;
 	n = pread(fd, buf, size, 0);
 	close(fd);
+	if (n >= 2 && (buf[0] != '#' || buf[1] != '!'))
+		(void)is_known(f, true);
 	return n;
 }
 

@@ -88,6 +88,8 @@ exec_free(struct exec *x)
 		words_free(&x->link[i].argv);
 	}
 	judge_end(&x->j);
+	replace_free(x);
+	words_free(&x->was);
 	free(x);
 	if (sup.full && sup.n < EXECS_MAX / 2) {
 		sup.full = false;
@@ -155,6 +157,16 @@ decide(struct exec *x)
 		answer(x, natural);
 		x->state = EXEC_DONE;
 		return;
+	}
+	if (err == EACCES && x->j.v.decision == DECISION_REDIRECT &&
+	    replace_prepare(x) == 0) {
+		err = trace_begin(x);
+		if (err == 0) {
+			record_exec_replaced(x);
+			answer(x, EACCES);
+			return;
+		}
+		replace_free(x);
 	}
 	if (err != 0) {
 		command_exec_denied(x);
@@ -233,6 +245,31 @@ supervise_forget(uint64_t command)
 	lineage_forget(command);
 }
 
+/* The second call of a process whose program is replaced: it goes on. */
+static bool
+is_replacing(const struct seccomp_notif *req)
+{
+	const struct words *argv;
+	const char *path;
+	struct exec *x;
+	int err;
+
+	TAILQ_FOREACH(x, &sup.execs, entry) {
+		if (x->state == EXEC_RUNNING && x->t.tid == (pid_t)req->pid &&
+		    replace_is_again(x))
+			break;
+	}
+	if (x == NULL)
+		return false;
+	x->req = *req;
+	path = replace_path(x, &argv);
+	err = decide_replaced(x, path, argv);
+	if (trace_again(x) != 0)
+		err = EACCES;
+	answer(x, err);
+	return true;
+}
+
 static void
 asked_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -255,6 +292,10 @@ asked_cb(evutil_socket_t fd, short what, void *arg)
 		/* nobody is left who could ask */
 		if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0)
 			event_del(sup.asked);
+		return;
+	}
+	if (is_replacing(&x->req)) {
+		free(x);
 		return;
 	}
 	x->since_us = now_us();

@@ -55,6 +55,8 @@ struct exec {
 	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;
 	struct judge j;
+	struct replacement *replacement; /* NULL: none */
+	struct words was; /* what was asked for, where another took its place */
 };
 
 /* supervise.c: questions and answers */
@@ -72,11 +74,26 @@ bool supervise_is_valid(const struct exec *);
  * itself with *natural, without a decision. */
 int decide_exec(struct exec *, int *natural);
 
+/* In x->path and x->link: what takes the place. 0, or the errno that its exec
+ * fails with. */
+int decide_replaced(struct exec *, const char *path, const struct words *);
+
 /* trace.c: an exec that was allowed, until it is done */
 /* 0, or an errno: it cannot be watched, and must not go on. */
 int trace_begin(struct exec *);
+/* The same for the second call of a process whose program is replaced. */
+int trace_again(const struct exec *);
 /* What waitpid(2) told of it. true: the watch is over. */
 bool trace_step(struct exec *, pid_t pid, int status);
+
+/* replace.c: another program in the place of the one that was asked for */
+/* The rule's, for an exec that is denied: 0, or -1: it cannot be done. */
+int replace_prepare(struct exec *);
+const char *replace_path(const struct exec *, const struct words **argv);
+/* As trace_step(), until the process makes its call again. */
+bool replace_step(struct exec *, pid_t tid, int status);
+bool replace_is_again(const struct exec *);
+void replace_free(struct exec *);
 
 /* lineage.c */
 bool lineage_find(const struct target *, struct lineage *);
@@ -86,5 +103,7 @@ void lineage_forget(uint64_t command);
 /* record.c */
 void record_exec(const struct exec *, enum decision done);
 void record_exec_changed(const struct exec *);
+void record_exec_replaced(const struct exec *);
+void record_exec_unreplaced(const struct exec *);
 
 #endif

@@ -73,7 +73,8 @@ int words_copy(struct words *, const char *const *v, size_t n);
  */
 int file_resolve(const struct target *, int dirfd, const char *path, int flags,
     struct file *);
-/* The first bytes: their number, or -1 with errno. */
+/* The first bytes: their number, or -1 with errno; 0 for a file that is known
+ * to be no script. */
 ssize_t file_head(const struct file *, char *buf, size_t size);
 /* path as the target means it: absolute, "." and ".." resolved as text; path
  * itself where that fails. */

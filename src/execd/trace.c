@@ -24,7 +24,8 @@ int
 trace_begin(struct exec *x)
 {
 	if (ptrace(PTRACE_SEIZE, x->t.tid, 0,
-		PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) == -1)
+		PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
+		    PTRACE_O_EXITKILL) == -1)
 		return errno;
 	x->state = EXEC_RUNNING;
 	/*
@@ -36,6 +37,12 @@ trace_begin(struct exec *x)
 	    !supervise_is_valid(x))
 		return ESRCH;
 	return 0;
+}
+
+int
+trace_again(const struct exec *x)
+{
+	return ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ? errno : 0;
 }
 
 /* What runs in the end: the program, or the last interpreter. */
@@ -111,6 +118,8 @@ trace_step(struct exec *x, pid_t pid, int status)
 
 	if (!WIFSTOPPED(status))
 		return true; /* dead */
+	if (x->replacement != NULL && event != PTRACE_EVENT_EXEC)
+		return replace_step(x, pid, status);
 	if (event == PTRACE_EVENT_EXEC) {
 		if (check_program(x, pid)) {
 			ptrace(PTRACE_DETACH, pid, 0, 0);
