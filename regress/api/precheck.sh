@@ -68,7 +68,8 @@ denied no-curl sh -c 'cd /tmp && curl x | cat'
 denied no-curl bash -c "bash -c 'curl x'"
 denied no-curl env A=b timeout 5 curl x
 denied no-curl sh -c 'eval "curl x"'
-denied shellc-opaque-script sh -c 'for i in a b; do $i x; done'
+run_in s sh -c 'for i in curl; do $i x; done' >/dev/null
+want "a command of a script that cannot be read" "$(answer '.result.exit_code') $(answer .guidance.policy_rule)" "126 no-curl"
 denied shellc-wrapper-bypass sh -c 'PATH=/tmp ls'
 denied ask git push
 want "what to do about approve" "$(answer '.guidance.suggestions[0].action')" request_approval

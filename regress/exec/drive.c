@@ -4,8 +4,10 @@
  * the real init as pid 1 of namespaces of its own. As root or as an ordinary
  * user who may make user namespaces; nothing outside is touched.
  */
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -398,6 +400,40 @@ start_init(int channel, const char *path)
 	close(go[1]);
 }
 
+/* To enter the namespaces, as privd has it: an ordinary user owns them. */
+static int
+keep_admin(void)
+{
+	static const cap_value_t admin = CAP_SYS_ADMIN;
+	cap_t caps = cap_init();
+
+	if (caps == NULL ||
+	    cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_SET) == -1 ||
+	    cap_set_flag(caps, CAP_INHERITABLE, 1, &admin, CAP_SET) == -1 ||
+	    cap_set_proc(caps) == -1 || cap_set_ambient(admin, CAP_SET) == -1)
+		return -1;
+	cap_free(caps);
+	return 0;
+}
+
+static void
+send_namespaces(void)
+{
+	static const struct msg_exec_ns m;
+	char path[64];
+	int fds[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)d.init_pid);
+	fds[0] = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)d.init_pid);
+	fds[1] = open(path, O_RDONLY | O_CLOEXEC);
+	if (fds[0] == -1 || fds[1] == -1)
+		die(path);
+	msg_send_exec_ns(d.execd, 0, &m, fds);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void
 start_execd(int channel, const char *path, const char *verbose)
 {
@@ -410,8 +446,9 @@ start_execd(int channel, const char *path, const char *verbose)
 	if (d.execd_pid != 0)
 		return;
 	if (getuid() == 0 &&
-	    (setresgid(d.gid, d.gid, d.gid) == -1 ||
-		setresuid(d.uid, d.uid, d.uid) == -1))
+	    (prctl(PR_SET_KEEPCAPS, 1) == -1 ||
+		setresgid(d.gid, d.gid, d.gid) == -1 ||
+		setresuid(d.uid, d.uid, d.uid) == -1 || keep_admin() == -1))
 		_exit(1);
 	if (dup2(channel, 3) == -1)
 		_exit(1);
@@ -509,6 +546,7 @@ drive_session(const char *execd_path, const char *init_path, int verbose)
 	fd = policy_image();
 	msg_send_policy_image(d.execd, 0, &image, &fd);
 	close(fd);
+	send_namespaces();
 	msg_send_sys_start(d.execd, 0, &go, NULL);
 	if (ring_map(&d.ring, fds, RING_SIZE) == -1)
 		die("ring");

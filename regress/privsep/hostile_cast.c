@@ -212,7 +212,7 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	static const struct msg_make_device device;
 	static const struct msg_make_done done;
 	char c;
-	int fd;
+	int fd, fds[3];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(go_fd[1]);
@@ -223,9 +223,10 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	msg_send_make_device(ch, 0, &device, &fd);
 	close(fd);
-	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	msg_send_make_done(ch, 0, &done, &fd);
-	close(fd);
+	fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[2] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	msg_send_make_done(ch, 0, &done, fds);
 	/* nothing of the channel is left at agentshd, though it is open here */
 	if (!is_closed(ch->fd))
 		_exit(1);
@@ -532,6 +533,7 @@ static const struct handler handlers[] = {
 	{ MSG_MAKE_OPEN, on_make_open },
 	{ MSG_MAKE_ROOT, on_make_root },
 	{ MSG_FS_ROOT, on_ignored },
+	{ MSG_EXEC_NS, on_ignored },
 	{ MSG_FS_DEVICE, on_ignored },
 	{ MSG_FS_PROCFS, on_ignored },
 	{ MSG_EVENT_OPEN, on_ignored },

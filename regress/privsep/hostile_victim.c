@@ -5,9 +5,11 @@
  */
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,6 +144,42 @@ send_dirs(struct chan *ch, enum role role)
 		send_dir(ch, DIR_LOG, work_dir);
 }
 
+/* A user and a mount namespace for all execds, that nobody else is in. */
+static void
+send_namespaces(struct chan *ch)
+{
+	static const struct msg_exec_ns m;
+	static int ns[2] = { -1, -1 };
+	char path[64];
+	int p[2];
+	pid_t pid;
+	char c;
+
+	if (ns[0] == -1) {
+		if (pipe(p) == -1)
+			die("pipe");
+		pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+			    write(p[1], "", 1) == 1)
+				pause();
+			_exit(1);
+		}
+		close(p[1]);
+		if (pid == -1 || read(p[0], &c, 1) != 1)
+			die("namespaces");
+		close(p[0]);
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+		ns[0] = open(path, O_RDONLY | O_CLOEXEC);
+		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+		ns[1] = open(path, O_RDONLY | O_CLOEXEC);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	msg_send_exec_ns(ch, 0, &m, ns);
+}
+
 static void
 send_role_specific(struct chan *ch, enum role role)
 {
@@ -154,8 +192,10 @@ send_role_specific(struct chan *ch, enum role role)
 	if (role != ROLE_EXECD && role != ROLE_FSD)
 		return;
 	msg_send_policy_image(ch, 0, &image, &image_fd);
-	if (role != ROLE_FSD)
+	if (role == ROLE_EXECD) {
+		send_namespaces(ch);
 		return;
+	}
 	fds[0] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds[1] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	msg_send_fs_root(ch, 0, &root, fds);

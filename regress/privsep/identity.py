@@ -115,10 +115,10 @@ PLACES = {top + "/var/lib": "spool", top + "/state/lib": "spool",
 
 def kind_of(pid, fd, who, known):
     target = os.readlink(f"/proc/{pid}/fd/{fd}")
-    st = os.stat(f"/proc/{pid}/fd/{fd}")
     flags = int(re.search(r"^flags:\s*(\d+)", read(pid, "fdinfo/" + fd), re.M).group(1), 8)
     if flags & O_PATH:
         return "path"
+    st = os.stat(f"/proc/{pid}/fd/{fd}")
     if target == top + "/server.log":
         return "log"
     if stat.S_ISCHR(st.st_mode):
@@ -128,9 +128,9 @@ def kind_of(pid, fd, who, known):
         return kind_of_socket(known, target[8:-1], who, pid, fd)
     if target.startswith("pipe:"):
         return "pipe"
-    m = re.fullmatch(r"anon_inode:\[?(\w+)\]?", target)
+    m = re.fullmatch(r"anon_inode:\[?([\w ]+)\]?", target)
     if m:
-        return {"eventpoll": "epoll"}.get(m.group(1), m.group(1))
+        return {"eventpoll": "epoll", "seccomp notify": "notify"}.get(m.group(1), m.group(1))
     m = re.match(r"/memfd:agentsh-(\w+)", target)
     if m:
         return "memfd:" + m.group(1)
@@ -183,6 +183,8 @@ def check_ids(pid, name, st):
         say(f"{who}: uids {st['Uid']}, want {uid}")
     if set(map(int, st["Gid"].split())) != {gid}:
         say(f"{who}: gids {st['Gid']}, want {gid}")
+    if name == "execd" and os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user"):
+        say(f"{who}: is in the user namespace of the host")
     have = set(map(int, st["Groups"].split()))
     if row.scope != "TOP" and have != groups or not have <= groups:
         say(f"{who}: groups {have}, want {groups}")
@@ -193,6 +195,8 @@ def check_rights(pid, name, st):
     who = f"{name} ({pid})"
     for c in CAPS:
         want = kept if row.scope == "TOP" and c != "CapAmb" else 0
+        if name == "execd" and c in ("CapPrm", "CapEff"):
+            want = 1 << 19  # SYS_PTRACE, in the session's user namespace alone
         if int(st[c], 16) != want:
             say(f"{who}: {c} is {st[c]}, want {want:x}")
     # agentshd's deny list is everybody's; then the role's, or the commands'

@@ -109,8 +109,13 @@ class Proc:
             self.limits[int(m.group(1), 0)] = m.group(3)
 
     def check(self):
-        if self.steps != ["no_new_privs", "landlock", "seccomp"]:
+        absent = access[self.name] == "ABSENT"
+        want = ["no_new_privs", "seccomp"] if absent else ["no_new_privs", "landlock", "seccomp"]
+        if self.steps != want:
             say(f"{self.name}: its sandbox was closed by {self.steps}")
+        if absent:
+            self.check_limits()
+            return
         handled = bits(FS, self.abi)
         if access[self.name] == "WRITE":
             handled &= ~bits(READ, self.abi)
@@ -123,6 +128,9 @@ class Proc:
         want = {d: bits(r, self.abi) & handled for d, r in directories(self.name).items()}
         if access[self.name] == "NONE" and want or self.rules != want:
             say(f"{self.name}: may {self.rules}, want {want}")
+        self.check_limits()
+
+    def check_limits(self):
         for resource, value in limits[self.name].items():
             have = self.limits.get(RESOURCE[resource])
             if have is None or int(have, 0) > value:

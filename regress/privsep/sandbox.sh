@@ -15,7 +15,9 @@ SERVER_WRAP="strace -X raw -y -ff -qq -o $T/trace/t -e trace=execve,execveat,prc
 start_any
 ws=$(new_workspace "$ME")
 new_session s "$ws"
-run_in s true || fail "a command"
+# strace holds the commands too: execd cannot see what they would run
+run_in s true && fail "a command runs unwatched"
+want "rule" "$(jq -r .result.error.policy_rule "$T/exec.json")" exec-untraceable
 # the server is strace's child
 # shellcheck disable=SC2046
 kill -TERM $(pgrep -P "$SERVER_PID") && wait_for 10 server_is_gone || fail "the server does not end"

@@ -7,10 +7,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <unistd.h>
@@ -18,6 +20,10 @@
 #include "landlock.h"
 #include "log.h"
 #include "sandbox.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
+#endif
 
 #define LL_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LL_WRITE                                                               \
@@ -31,7 +37,8 @@ enum {
 	ACCESS_NONE,
 	ACCESS_RO,
 	ACCESS_RW,
-	ACCESS_WRITE
+	ACCESS_WRITE,
+	ACCESS_ABSENT
 };
 
 #define LIMIT(roles, resource, value, reason)
@@ -40,6 +47,8 @@ enum {
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_SELF(roles, call, reason)
 #define CALL_ERRNO(roles, call, error, reason)
+#define KEEP(roles, capability, reason)
+#define NOTIFY(call, reason)	  /* execd/filter.c */
 #define DENY(call, error, reason) /* execd/filter.c */
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
@@ -66,6 +75,17 @@ static const struct {
 #include "sandbox.def"
 #undef LANDLOCK
 #define LANDLOCK(roles, access, reason)
+};
+
+static const struct {
+	uint32_t roles;
+	cap_value_t cap;
+} keeps[] = {
+#undef KEEP
+#define KEEP(r, capability, reason) { (uint32_t)(r), CAP_##capability },
+#include "sandbox.def"
+#undef KEEP
+#define KEEP(roles, capability, reason)
 };
 
 /* mask 0: no condition; value OWN_PID: what getpid(2) says; error != 0: refused
@@ -116,19 +136,31 @@ set_limits(enum role role)
 	}
 }
 
-/* All five sets empty. privd has emptied the bounding set before the exec; who
- * may not do it here does not need to, having no way to gain a capability. */
+/* All five sets empty, but for what a row keeps. privd has emptied the bounding
+ * set before the exec; who may not do it here does not need to, having no way
+ * to gain a capability. */
 static void
-drop_capabilities(void)
+drop_capabilities(enum role role)
 {
 	cap_t none;
 	cap_value_t c;
+	size_t i;
 
 	for (c = 0; c < cap_max_bits(); c++) {
 		if (cap_get_bound(c) == 1)
 			(void)cap_drop_bound(c);
 	}
+	if (cap_reset_ambient() == -1)
+		fatal("cannot drop capabilities");
 	none = cap_init();
+	for (i = 0; none != NULL && i < COUNT(keeps); i++) {
+		if ((keeps[i].roles & (1U << role)) != 0 &&
+		    (cap_set_flag(none, CAP_PERMITTED, 1, &keeps[i].cap,
+			 CAP_SET) == -1 ||
+			cap_set_flag(none, CAP_EFFECTIVE, 1, &keeps[i].cap,
+			    CAP_SET) == -1))
+			fatal("cannot keep a capability");
+	}
 	if (none == NULL || cap_set_proc(none) == -1)
 		fatal("cannot drop capabilities");
 	cap_free(none);
@@ -272,7 +304,8 @@ void
 sandbox_enter(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 {
 	set_limits(role);
-	drop_capabilities();
-	enter_landlock(role, dirs, ndirs);
+	drop_capabilities(role);
+	if (landlock_access(role) != ACCESS_ABSENT)
+		enter_landlock(role, dirs, ndirs);
 	enter_seccomp(role);
 }

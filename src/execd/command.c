@@ -19,6 +19,7 @@
 
 #include "execd.h"
 #include "log.h"
+#include "supervise.h"
 
 #define COMMAND_GRACE_MS 2000 /* from SIGTERM to the end of a timed out tree */
 
@@ -31,7 +32,7 @@ now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static struct command *
+struct command *
 command_find(uint64_t number)
 {
 	struct command *c;
@@ -41,6 +42,34 @@ command_find(uint64_t number)
 			return c;
 	}
 	return NULL;
+}
+
+struct command *
+command_of_keeper(uint32_t pid)
+{
+	struct command *c;
+
+	TAILQ_FOREACH(c, &execd.commands, entry) {
+		if (pid != 0 && c->keeper == pid)
+			return c;
+	}
+	return NULL;
+}
+
+void
+command_exec_denied(const struct exec *x)
+{
+	struct command *c = command_find(x->l.command);
+
+	if (c == NULL || x->l.depth != 0)
+		return;
+	c->denied = true;
+	c->denial.command = c->number;
+	c->denial.decision = x->j.v.decision;
+	snprintf(c->denial.rule, sizeof(c->denial.rule), "%s",
+	    x->j.v.rule_name);
+	judge_message(&x->j, NULL, c->denial.message,
+	    sizeof(c->denial.message));
 }
 
 void
@@ -53,6 +82,7 @@ command_free(struct command *c)
 			chan_forget(execd.p.peer[i], c);
 	}
 	TAILQ_REMOVE(&execd.commands, c, entry);
+	supervise_forget(c->number);
 	if (c->timer != NULL)
 		event_free(c->timer);
 	spec_free(&c->spec);
@@ -166,7 +196,10 @@ static void
 command_finish(struct command *c)
 {
 	c->syncing = false;
-	if (c->error != 0)
+	if (c->error != 0 && c->denied && c->stage == SPAWN_EXEC)
+		msg_send_exec_denied(execd.p.peer[ROLE_SESSIOND], c->request,
+		    &c->denial, NULL);
+	else if (c->error != 0)
 		command_send_failed(c);
 	else
 		command_send_exited(c);
@@ -260,7 +293,9 @@ command_replace_spec(struct command *c, int fd, const struct precheck *pc)
 
 	if (spec_read(fd, &to) == -1)
 		return -1;
-	if (pc->decision == DECISION_REDIRECT)
+	c->redirected = pc->decision == DECISION_REDIRECT;
+	memcpy(c->rule, pc->rule, sizeof(c->rule));
+	if (c->redirected)
 		record_redirected(c, &to, pc);
 	spec_free(&c->spec);
 	c->spec = to;
@@ -373,7 +408,9 @@ command_on_init_spawned(struct chan *ch, struct imsg *im)
 	fs.keeper_pid = m.keeper_pid;
 	memcpy(fs.command_id, c->id, sizeof(fs.command_id));
 	c->known_to_fsd = true;
+	c->keeper = m.keeper_pid;
 	msg_send_fs_command(execd.p.peer[ROLE_FSD], 0, &fs, NULL);
+	supervise_retry();
 	return 0;
 }
 

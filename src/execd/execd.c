@@ -16,24 +16,64 @@
 #include "execd.h"
 #include "log.h"
 #include "sandbox.h"
+#include "supervise.h"
 
 struct execd execd;
+
+static void
+make_filter(void)
+{
+	struct timespec a, b;
+	size_t len;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	execd.filter_fd = filter_make(&len);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (execd.filter_fd == -1)
+		fatalx("the seccomp filter of the commands cannot be made");
+	log_debug("filter of the commands: %zu instructions, %ld us", len,
+	    (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+}
 
 static int
 execd_on_policy_image(struct chan *ch, struct imsg *im)
 {
 	struct msg_policy_image m;
-	struct aerr e = { 0 };
 
 	(void)ch;
 	if (msg_get_policy_image(im, &m) == -1)
 		return -1;
-	if (image_map(&execd.image, im->fds[0], &e) == -1)
+	execd.image_fd = imsg_take_fd(im, 0);
+	/* the namespaces are being made: time for this */
+	make_filter();
+	return 0;
+}
+
+static int
+execd_on_exec_ns(struct chan *ch, struct imsg *im)
+{
+	struct msg_exec_ns m;
+
+	(void)ch;
+	if (msg_get_exec_ns(im, &m) == -1)
+		return -1;
+	execd.ns_fd[0] = imsg_take_fd(im, 0);
+	execd.ns_fd[1] = imsg_take_fd(im, 1);
+	return 0;
+}
+
+/* Read only when we can do no more than the session's commands can. */
+static void
+load_image(void)
+{
+	struct aerr e = { 0 };
+
+	if (image_map(&execd.image, execd.image_fd, &e) == -1)
 		fatalx("policy image: %s", e.message);
 	if (image_prepare(&execd.image, &e) == -1)
 		fatalx("policy image: %s", e.message);
+	close(execd.image_fd);
 	execd.has_image = true;
-	return 0;
 }
 
 /* The old one decides until both helpers of the session have the new one. */
@@ -98,6 +138,7 @@ execd_on_init_ready(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_init_ready(im, &m) == -1)
 		return -1;
+	supervise_start(imsg_take_fd(im, 0));
 	snprintf(detail, sizeof(detail), "landlock ABI %u in the session",
 	    m.landlock_abi);
 	proc_ready(&execd.p, detail);
@@ -109,6 +150,7 @@ static const struct handler execd_handlers[] = {
 	{ MSG_POLICY_PREPARE, execd_on_policy_prepare },
 	{ MSG_POLICY_COMMIT, execd_on_policy_commit },
 	{ MSG_POLICY_ABANDON, execd_on_policy_abandon },
+	{ MSG_EXEC_NS, execd_on_exec_ns },
 	{ MSG_INIT_READY, execd_on_init_ready },
 	{ MSG_INIT_SPAWNED, command_on_init_spawned },
 	{ MSG_INIT_RUNNING, command_on_init_running },
@@ -128,29 +170,22 @@ execd_setup_init(void)
 	struct msg_init_setup m = { .table_hash = msg_table_hash(),
 		.uid = execd.p.uid,
 		.gid = execd.p.gid };
-	struct timespec a, b;
-	size_t len;
-	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	fd = filter_make(&len);
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	if (fd == -1)
-		fatalx("the seccomp filter of the commands cannot be made");
-	log_debug("filter of the commands: %zu instructions, %ld us", len,
-	    (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
 	snprintf(m.home, sizeof(m.home), "%s", AGENTSH_SESSION_HOME);
-	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m, &fd) == -1)
+	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m,
+		&execd.filter_fd) == -1)
 		fatalx("init is gone");
-	close(fd);
+	close(execd.filter_fd);
 }
 
 int
 main(int argc, char **argv)
 {
+	execd.image_fd = execd.filter_fd = -1;
+	execd.ns_fd[0] = execd.ns_fd[1] = -1;
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
-	if (!execd.has_image || execd.p.ring.size == 0 ||
-	    execd.p.peer[ROLE_SESSIOND] == NULL ||
+	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||
+	    execd.p.ring.size == 0 || execd.p.peer[ROLE_SESSIOND] == NULL ||
 	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
 		fatalx("the start was incomplete");
 	TAILQ_INIT(&execd.commands);
@@ -159,7 +194,10 @@ main(int argc, char **argv)
 	execd.base = event_base_new();
 	if (execd.base == NULL)
 		fatalx("event_base_new");
+	enter_session(execd.ns_fd[0], execd.ns_fd[1]);
+	supervise_init();
 	sandbox_enter(ROLE_EXECD, NULL, 0);
+	load_image();
 	proc_watch(&execd.p, execd.base);
 	execd_setup_init();
 	event_base_dispatch(execd.base);

@@ -27,7 +27,13 @@ struct command {
 	bool syncing;	   /* waits for FS_SYNCED */
 	bool gone;	   /* INIT_GONE came: no process is left */
 	bool timed_out;
-	bool killed;	/* a tree kill was asked for */
+	bool killed;	 /* a tree kill was asked for */
+	bool redirected; /* what starts is a rule's replacement */
+	char rule[AGENTSH_NAME_MAX + 1]; /* that allowed it */
+	uint32_t keeper; /* its pid, as the session sees it; 0: none yet */
+	/* of the rule that its own start fell under after all */
+	bool denied;
+	struct msg_exec_denied denial;
 	uint32_t error; /* errno, when the start failed */
 	uint32_t stage; /* enum spawn_stage of that */
 	struct msg_init_exited result;
@@ -45,6 +51,12 @@ struct execd {
 	struct buf event; /* the record being made */
 	TAILQ_HEAD(, command) commands;
 	uint64_t highest; /* command number seen */
+	int image_fd;	  /* until it is mapped */
+	int filter_fd;	  /* until init has it */
+	int ns_fd
+	    [2];     /* the session's user and mount namespace, until entered */
+	int proc_fd; /* /proc of the host: commands by the numbers we know */
+	int root_fd; /* the session's root */
 };
 
 extern struct execd execd;
@@ -59,6 +71,12 @@ int command_on_init_exited(struct chan *, struct imsg *);
 int command_on_init_gone(struct chan *, struct imsg *);
 int command_on_fs_synced(struct chan *, struct imsg *);
 void command_free(struct command *);
+struct command *command_find(uint64_t number);
+/* NULL: no command is known that has it. */
+struct command *command_of_keeper(uint32_t pid);
+/* If it was the command's own start, the client hears of it. */
+struct exec;
+void command_exec_denied(const struct exec *);
 
 /* record.c: the events of commands. */
 void record_policy(const struct command *, const struct precheck *);
@@ -67,6 +85,9 @@ void record_redirected(const struct command *, const struct spec *to,
 void record_started(const struct command *);
 void record_finished(const struct command *, uint64_t duration_us);
 void record_killed(const struct command *, uint32_t signo);
+
+/* enter.c: takes both descriptors; any failure ends the process. */
+void enter_session(int user_ns, int mount_ns);
 
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. */

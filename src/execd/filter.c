@@ -3,11 +3,13 @@
  * The seccomp filter of every process in a session, from the DENY rows of
  * sandbox.def. libseccomp makes the part with the denials; in front of it
  * stands what it cannot say: a call that this libseccomp cannot name is
- * ENOSYS, so that a kernel younger than we are brings nothing new; and three
- * calls are allowed for the listed values of their arguments only. The kernel
+ * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
+ * are allowed for the listed values of their arguments only; and the NOTIFY
+ * rows are asked about, see notify.c. The kernel
  * sees their arguments as 32 bits, and so does the filter.
  */
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -51,6 +53,8 @@
 #define CALL_IF(roles, call, arg, mask, value, reason)
 #define CALL_SELF(roles, call, reason)
 #define CALL_ERRNO(roles, call, error, reason)
+#define KEEP(roles, capability, reason)
+#define NOTIFY(call, reason)
 
 /* mask 0: whatever the arguments; not: any other value than this one */
 static const struct {
@@ -70,6 +74,15 @@ static const struct {
 #undef DENY
 #undef DENY_NOT
 #undef DENY_IF
+};
+
+static const char *const notified[] = {
+#undef NOTIFY
+#define NOTIFY(call, reason) #call,
+#define DENY(call, error, reason)
+#define DENY_NOT(call, arg, value, error, reason)
+#define DENY_IF(call, arg, mask, value, error, reason)
+#include "sandbox.def"
 };
 /* clang-format on */
 
@@ -239,6 +252,20 @@ front_prlimit(struct front *f)
 	front_end(f, begin);
 }
 
+/* The calls that wait for an answer of ours, seccomp_unotify(2). */
+static void
+front_notified(struct front *f)
+{
+	size_t i, begin;
+
+	for (i = 0; i < COUNT(notified); i++) {
+		begin = front_begin(f,
+		    seccomp_syscall_resolve_name(notified[i]));
+		front_return(f, SECCOMP_RET_USER_NOTIF);
+		front_end(f, begin);
+	}
+}
+
 /* libseccomp's part: everything but the denials. NULL on failure. */
 static scmp_filter_ctx
 filter_denials(void)
@@ -301,6 +328,7 @@ filter_make(size_t *len)
 	front_socket(&f);
 	front_personality(&f);
 	front_prlimit(&f);
+	front_notified(&f);
 	bytes = f.n * sizeof(f.insn[0]);
 	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f.full || fd == -1 || write(fd, f.insn, bytes) != (ssize_t)bytes ||

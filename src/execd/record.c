@@ -8,6 +8,9 @@
 
 #include "execd.h"
 #include "log.h"
+#include "supervise.h"
+
+#define EVENT_ARGV_MAX 16384 /* bytes of the arguments of an exec */
 
 static void
 record_begin(const struct command *c, enum event_type type)
@@ -111,5 +114,100 @@ record_killed(const struct command *c, uint32_t signo)
 	ev_u64(&execd.event, EVF_SIGNAL, signo);
 	if (c->timed_out)
 		ev_u64(&execd.event, EVF_TIMED_OUT, 1);
+	record_emit();
+}
+
+/* What an exec is, and what became of it. */
+static void
+record_exec_words(const struct exec *x, bool blocked)
+{
+	const struct link *l = &x->link[0];
+	struct buf *b = &execd.event;
+	size_t i;
+
+	ev_str(b, EVF_OPERATION, "execve");
+	if (l->file.name[0] != '\0')
+		ev_str(b, EVF_FILENAME, l->file.name);
+	ev_str(b, EVF_RAW_FILENAME, x->path);
+	ev_u64(b, EVF_DEPTH, x->l.depth);
+	ev_u64(b, EVF_PARENT_PID, x->t.inner_ppid);
+	ev_str(b, EVF_EFFECTIVE_ACTION, blocked ? "blocked" : "allowed");
+	if (blocked)
+		ev_u64(b, EVF_BLOCKED, 1);
+	if (x->j.inner) {
+		ev_str(b, EVF_UNWRAPPED_FROM, l->command);
+		ev_str(b, EVF_PAYLOAD, x->j.name);
+	}
+	if (x->truncated || l->argv.n > EVENT_STRV_MAX ||
+	    l->argv.len > EVENT_ARGV_MAX)
+		ev_u64(b, EVF_TRUNCATED, 1);
+	for (i = 0; i < l->argv.n && i < EVENT_STRV_MAX &&
+	     (size_t)(l->argv.v[i] - l->argv.bytes) < EVENT_ARGV_MAX;
+	     i++)
+		ev_str(b, EVF_ARGV, l->argv.v[i]);
+}
+
+static void
+record_exec_begin(const struct exec *x)
+{
+	const struct command *c = command_find(x->l.command);
+
+	ev_begin(&execd.event, EV_EXECVE, c != NULL ? c->id : "",
+	    x->t.inner_tgid);
+}
+
+void
+record_exec(const struct exec *x, enum decision done)
+{
+	char message[AGENTSH_TEXT_MAX + 1];
+
+	judge_message(&x->j, NULL, message, sizeof(message));
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, x->j.v.decision, done, x->j.v.rule_name,
+	    message);
+	record_exec_words(x, done == DECISION_DENY);
+	record_emit();
+}
+
+void
+record_exec_changed(const struct exec *x)
+{
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, DECISION_DENY, DECISION_DENY,
+	    "exec-changed",
+	    "the program or its arguments were changed after the decision");
+	record_exec_words(x, true);
+	record_emit();
+}
+
+/* The words of what was asked for are still in x->link. */
+void
+record_exec_replaced(const struct exec *x)
+{
+	char message[AGENTSH_TEXT_MAX + 1];
+	const struct words *to;
+	const char *path = replace_path(x, &to);
+	size_t i;
+
+	judge_message(&x->j, NULL, message, sizeof(message));
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, DECISION_REDIRECT, DECISION_REDIRECT,
+	    x->j.v.rule_name, message);
+	ev_str(&execd.event, EVF_TO_COMMAND, path);
+	for (i = 1; i < to->n && i < EVENT_STRV_MAX &&
+	     (size_t)(to->v[i] - to->bytes) < EVENT_ARGV_MAX;
+	     i++)
+		ev_str(&execd.event, EVF_TO_ARGS, to->v[i]);
+	record_exec_words(x, false);
+	record_emit();
+}
+
+void
+record_exec_unreplaced(const struct exec *x)
+{
+	record_exec_begin(x);
+	ev_policy_done(&execd.event, DECISION_REDIRECT, DECISION_DENY,
+	    x->j.v.rule_name, "the replacement could not be executed");
+	record_exec_words(x, true);
 	record_emit();
 }

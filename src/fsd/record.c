@@ -96,6 +96,10 @@ emit(const struct actor *a, enum event_type type, const struct ruling *r,
 	char message[AGENTSH_TEXT_MAX + 1];
 	struct buf b;
 
+	/* of the session's processes each has a number: it is execd, which
+	 * looks at what one of them is about to execute, and records that */
+	if (a->pid == 0)
+		return;
 	(void)template_expand(message, sizeof(message), r->message, values);
 	buf_init(&b, EVENT_MAX);
 	ev_begin(&b, type, a->id, a->pid);

@@ -343,6 +343,7 @@ init_on_setup(struct chan *ch, struct imsg *im)
 	struct msg_init_setup m;
 	struct msg_init_ready ready = { 0 };
 	struct setup s;
+	int listener, r;
 
 	if (msg_get_init_setup(im, &m) == -1)
 		return -1;
@@ -354,10 +355,14 @@ init_on_setup(struct chan *ch, struct imsg *im)
 	s.gid = m.gid;
 	s.home = m.home;
 	s.filter_fd = im->fds[0];
-	init.landlock_abi = setup_enter(&s);
+	init.landlock_abi = setup_enter(&s, &listener);
 	ch->state = ST_RUN;
 	ready.landlock_abi = (uint32_t)init.landlock_abi;
-	return msg_send_init_ready(ch, 0, &ready, NULL);
+	r = msg_send_init_ready(ch, 0, &ready, &listener);
+	/* nothing runs here without an answer of execd's: when it is gone, so
+	 * is every exec */
+	close(listener);
+	return r;
 }
 
 static const struct handler init_handlers[] = {

@@ -18,8 +18,9 @@ struct setup {
 	int filter_fd; /* seccomp program, as struct sock_filter[] */
 };
 
-/* Returns the Landlock ABI; any failure ends the process. */
-int setup_enter(const struct setup *);
+/* Returns the Landlock ABI; any failure ends the process. listener: for who
+ * answers the questions of the filter. */
+int setup_enter(const struct setup *, int *listener);
 /* In a leader: no signal to a process outside of the command. 0 or -1. */
 int setup_scope_signals(int abi);
 

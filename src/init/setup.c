@@ -25,6 +25,10 @@
 #include "log.h"
 #include "path.h"
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
 #define SETUP_CAPS 64 /* the kernel's capabilities are 64 bits */
 
 /*
@@ -162,13 +166,15 @@ setup_user(const struct setup *s)
 		fatalx("the user did not change");
 }
 
-static void
+/* Returns what the filter's questions are read from. */
+static int
 setup_filter(int fd)
 {
 	struct sock_filter *insn;
 	struct sock_fprog prog;
 	struct stat st;
 	size_t size;
+	int listener;
 
 	if (fstat(fd, &st) == -1)
 		fatal("filter");
@@ -183,13 +189,20 @@ setup_filter(int fd)
 		fatal("filter");
 	prog.len = (unsigned short)(size / sizeof(*insn));
 	prog.filter = insn;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == -1)
-		fatal("seccomp");
+	/* a question that execd has read waits for its answer: signals that
+	 * do not kill come afterwards */
+	listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+	    SECCOMP_FILTER_FLAG_NEW_LISTENER |
+		SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+	    &prog);
+	if (listener == -1)
+		fatal("seccomp (Linux 5.19 or later is needed)");
 	free(insn);
+	return listener;
 }
 
 int
-setup_enter(const struct setup *s)
+setup_enter(const struct setup *s, int *listener)
 {
 	int abi;
 
@@ -202,6 +215,6 @@ setup_enter(const struct setup *s)
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("prctl");
 	abi = setup_landlock();
-	setup_filter(s->filter_fd);
+	*listener = setup_filter(s->filter_fd);
 	return abi;
 }

@@ -30,17 +30,26 @@
 static int
 become(enum role role, const struct cred *cred)
 {
+	bool enters;
+
 	/* maker works with our rights */
 	if (role == ROLE_MAKER)
 		return lockdown_keep();
-	if (lockdown_child() == -1)
+	/* execd needs one right of ours until it is in the session's
+	 * namespaces, which an ordinary user owns */
+	enters = role == ROLE_EXECD && privd.mode == MODE_SERVICE;
+	if (lockdown_child(enters) == -1)
 		return -1;
 	/* an ordinary user's helpers are that user already */
 	if (privd.mode == MODE_USER || cred == NULL)
 		return 0;
+	if (enters && prctl(PR_SET_KEEPCAPS, 1) == -1)
+		return -1;
 	if (setgroups(cred->ngroups, cred->groups) == -1 ||
 	    setresgid(cred->gid, cred->gid, cred->gid) == -1 ||
 	    setresuid(cred->uid, cred->uid, cred->uid) == -1)
+		return -1;
+	if (enters && lockdown_enter() == -1)
 		return -1;
 	/* it must be for good */
 	if (cred->uid != 0 && setuid(0) != -1)

@@ -142,8 +142,9 @@ lockdown(void)
 }
 
 int
-lockdown_child(void)
+lockdown_child(bool enters)
 {
+	static const cap_value_t admin = CAP_SYS_ADMIN;
 	cap_flag_value_t v;
 	cap_value_t c;
 	cap_t caps;
@@ -163,8 +164,29 @@ lockdown_child(void)
 	}
 	/* the permitted set goes with the uid, or in the exec */
 	r = cap_clear_flag(caps, CAP_INHERITABLE);
+	if (r == 0 && enters)
+		r = cap_set_flag(caps, CAP_INHERITABLE, 1, &admin, CAP_SET);
 	if (r == 0)
 		r = cap_set_proc(caps);
+	cap_free(caps);
+	return r;
+}
+
+int
+lockdown_enter(void)
+{
+	static const cap_value_t admin = CAP_SYS_ADMIN;
+	cap_t caps;
+	int r = -1;
+
+	caps = cap_init();
+	if (caps == NULL)
+		return -1;
+	if (cap_set_flag(caps, CAP_PERMITTED, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_flag(caps, CAP_EFFECTIVE, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_flag(caps, CAP_INHERITABLE, 1, &admin, CAP_SET) == 0 &&
+	    cap_set_proc(caps) == 0)
+		r = cap_set_ambient(admin, CAP_SET);
 	cap_free(caps);
 	return r;
 }

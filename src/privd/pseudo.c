@@ -224,7 +224,11 @@ proc_mount(int root, struct aerr *e)
 	size_t i;
 	int mnt;
 
-	mnt = mnt_new("proc", ATTR_SAFE | MOUNT_ATTR_NOEXEC, NULL);
+	/* read-only: /proc/PID/mem would let a process write into another, what
+	 * ptrace and process_vm_writev do not let it, and change the words of
+	 * a program that execd has just looked at */
+	mnt = mnt_new("proc", ATTR_SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+	    NULL);
 	if (mnt == -1 || mnt_attach(mnt, root, "/proc") == -1)
 		return make_error(e,
 		    "mount /proc (in a container it must not be masked)");

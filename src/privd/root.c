@@ -424,7 +424,7 @@ int
 root_enter(const struct root *r, struct aerr *e)
 {
 	static const struct msg_make_done m;
-	int proc;
+	int fds[3];
 
 	if (assemble(r, e) == -1)
 		return -1;
@@ -432,13 +432,17 @@ root_enter(const struct root *r, struct aerr *e)
 		return make_error(e, "set the host name");
 	if (!r->map_root && r->acct->uid != 0 && keep_capabilities(e) == -1)
 		return -1;
-	proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc == -1)
+	fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[2] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (fds[0] == -1 || fds[1] == -1 || fds[2] == -1)
 		return make_error(e, "open /proc");
-	if (msg_send_make_done(r->privd, 0, &m, &proc) == -1 ||
+	if (msg_send_make_done(r->privd, 0, &m, fds) == -1 ||
 	    chan_drain(r->privd, 5000) == -1)
 		return make_error(e, "tell agentshd");
-	close(proc);
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
 	exec_init(r);
 	return -1;
 }

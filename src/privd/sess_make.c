@@ -191,10 +191,19 @@ static int
 tell_execd(struct sess *s, int image)
 {
 	static const struct msg_policy_image mi;
+
+	return msg_send_policy_image(s->execd->ch, 0, &mi, &image);
+}
+
+/* Its start is complete when there are namespaces for it to enter. */
+static int
+start_execd(struct sess *s, const int ns[2])
+{
+	static const struct msg_exec_ns mn;
 	static const struct msg_sys_start ms;
 	struct chan *ch = s->execd->ch;
 
-	if (msg_send_policy_image(ch, 0, &mi, &image) == -1)
+	if (msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -342,11 +351,12 @@ sess_on_make_done(struct chan *ch, struct imsg *im)
 	static const struct msg_fs_procfs m;
 	struct sess *s = sess_of(ch);
 
-	if (sess_is_ending(s) || s->fsd == NULL)
+	if (sess_is_ending(s) || s->fsd == NULL || s->execd == NULL)
 		return 0;
 	if (s->step != STEP_ROOT || s->init == NULL)
 		return -1;
 	msg_send_fs_procfs(s->fsd->ch, 0, &m, im->fds);
+	start_execd(s, im->fds + 1);
 	s->rooted = true;
 	s->step = STEP_HELPERS;
 	chan_fail(ch, "all is said");

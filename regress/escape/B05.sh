@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A01 A02 A04 A20 B05: between decision and exec, threads and other processes
+# change the path, the words, the pointers to them, a symbolic link on the way
+# or the line of a script, thousands of times: never runs what was not decided.
+# Without rules it does run, so the races are real.
+# timeout: 900
+. "${TEST_SRC:?}/regress/lib.sh"
+need_modes
+. "$TEST_SRC/regress/exec/_supervise.sh"
+supervise_start
+w=/workspace
+
+# race SESSION WAY TRIES: "right" and "wrong" programs that were seen
+race()
+{
+	out=$(run_in "$1" $w/execs "race-$2" "$3" $w/tool $w/denied) || true
+	say "$1 $2: $out"
+	right=$(say "$out" | sed -n 's/^tries .* right \([0-9]*\) wrong.*/\1/p')
+	wrong=$(say "$out" | sed -n 's/^tries .* wrong \([0-9]*\) .*/\1/p')
+	[ -n "$wrong" ] || fail "$2: no result: $out $(jq -c .result "$T/exec.json")"
+}
+
+for way in path word pointer link script shared-path shared-word shared-pointer; do
+	case $way in
+	path | word) tries=10000 ;;
+	*) tries=2000 ;;
+	esac
+	race open $way 1000
+	[ "$wrong" -gt 0 ] || fail "$way: nothing is ever changed in time"
+	race sup $way $tries
+	want "$way: what was not decided and ran" "$wrong" 0
+	[ "$right" -gt 0 ] || fail "$way: nothing runs at all"
+done

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decision on one exec: what would run, with which words, and what the
+ * rules say of it. A script is decided together with its interpreters, as the
+ * kernel would find them.
+ */
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "execd.h"
+#include "path.h"
+#include "supervise.h"
+
+#define HEAD_MAX 256 /* BINPRM_BUF_SIZE */
+
+#define RULE_UNREADABLE "exec-unreadable"
+#define RULE_TOO_LONG "exec-arguments-too-long"
+#define RULE_NAMELESS "exec-nameless"
+
+/* The line behind "#!", as fs/binfmt_script.c reads it. */
+struct shebang {
+	char line[HEAD_MAX + 1];
+	const char *interpreter;
+	const char *arg; /* NULL: none */
+};
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* 1 a script, 0 something else, or an interpreter that the kernel refuses. */
+static int
+read_shebang(const struct file *f, struct shebang *sb)
+{
+	ssize_t n;
+	char *s, *end;
+
+	memset(sb, 0, sizeof(*sb));
+	n = file_head(f, sb->line, HEAD_MAX);
+	if (n < 3 || sb->line[0] != '#' || sb->line[1] != '!')
+		return 0;
+	end = memchr(sb->line, '\n', (size_t)n);
+	if (end == NULL) {
+		/* cut off: well if the name of the interpreter is complete */
+		end = sb->line + n;
+		for (s = sb->line + 2; s < end && is_blank(*s); s++)
+			continue;
+		while (s < end && !is_blank(*s) && *s != '\0')
+			s++;
+		if (s == end && n == HEAD_MAX)
+			return 0;
+	}
+	*end = '\0';
+	while (end > sb->line + 2 && is_blank(end[-1]))
+		*--end = '\0';
+	for (s = sb->line + 2; is_blank(*s); s++)
+		continue;
+	if (*s == '\0')
+		return 0;
+	sb->interpreter = s;
+	s += strcspn(s, " \t");
+	if (*s == '\0')
+		return 1;
+	*s++ = '\0';
+	s += strspn(s, " \t");
+	if (*s != '\0')
+		sb->arg = s;
+	return 1;
+}
+
+/* interpreter [arg] script word... */
+static int
+script_argv(struct words *to, const struct shebang *sb, const char *script,
+    const struct words *from)
+{
+	const char **v;
+	size_t i, n = 0;
+	int r;
+
+	v = calloc(from->n + 4, sizeof(*v));
+	if (v == NULL)
+		return -1;
+	v[n++] = sb->interpreter;
+	if (sb->arg != NULL)
+		v[n++] = sb->arg;
+	v[n++] = script;
+	for (i = 1; i < from->n; i++)
+		v[n++] = from->v[i];
+	r = words_copy(to, v, n);
+	free(v);
+	return r;
+}
+
+/* Follows the interpreters. 0, or the errno that the exec fails with. */
+static int
+follow_scripts(struct exec *x)
+{
+	char script[AGENTSH_PATH_MAX + 32];
+	struct shebang sb;
+	struct link *l, *next;
+	int err;
+
+	snprintf(script, sizeof(script), "%s", x->path);
+	if (x->dirfd != AT_FDCWD && x->path[0] != '/')
+		snprintf(script, sizeof(script), "/dev/fd/%d%s%s", x->dirfd,
+		    x->path[0] != '\0' ? "/" : "", x->path);
+	for (;;) {
+		l = &x->link[x->nlinks - 1];
+		if (read_shebang(&l->file, &sb) == 0)
+			return 0;
+		if (x->nlinks > EXEC_INTERPRETERS)
+			return ELOOP;
+		next = &x->link[x->nlinks++];
+		err = file_resolve(&x->t, AT_FDCWD, sb.interpreter, 0,
+		    &next->file);
+		if (err != 0)
+			return err;
+		file_spell(&x->t, AT_FDCWD, sb.interpreter, next->command,
+		    sizeof(next->command));
+		if (script_argv(&next->argv, &sb, script, &l->argv) == -1)
+			return ENOMEM;
+		snprintf(script, sizeof(script), "%s", sb.interpreter);
+	}
+}
+
+static int
+deny(struct exec *x, const char *rule, const char *message)
+{
+	judge_deny(&x->j, rule, message);
+	return EACCES;
+}
+
+/* Path and words of the target. */
+static int
+read_question(struct exec *x)
+{
+	const uint64_t *arg = (const uint64_t *)x->req.data.args;
+	bool at = x->req.data.nr == __NR_execveat;
+	struct link *l = &x->link[0];
+	int err;
+
+	x->dirfd = at ? (int)arg[0] : AT_FDCWD;
+	x->flags = at ? (int)arg[4] : 0;
+	err = target_string(&x->t, arg[at ? 1 : 0], x->path,
+	    AGENTSH_PATH_MAX + 1);
+	if (err == ENAMETOOLONG)
+		x->path[AGENTSH_PATH_MAX] = '\0';
+	x->nlinks = 1;
+	if (err == 0)
+		err = target_argv(&x->t, arg[at ? 2 : 1], &l->argv);
+	return err;
+}
+
+int
+decide_replaced(struct exec *x, const char *path, const struct words *argv)
+{
+	struct link *l = &x->link[0];
+	size_t i;
+	int err;
+
+	for (i = 0; i < x->nlinks; i++) {
+		file_close(&x->link[i].file);
+		if (i > 0)
+			words_free(&x->link[i].argv);
+	}
+	/* the judgement points into these */
+	x->was = l->argv;
+	x->j.inner = false;
+	x->nlinks = 1;
+	x->dirfd = AT_FDCWD;
+	x->truncated = false;
+	snprintf(x->path, sizeof(x->path), "%s", path);
+	if (words_copy(&l->argv, argv->v, argv->n) == -1)
+		return ENOMEM;
+	err = file_resolve(&x->t, AT_FDCWD, path, 0, &l->file);
+	if (err != 0)
+		return err;
+	file_spell(&x->t, AT_FDCWD, path, l->command, sizeof(l->command));
+	return follow_scripts(x);
+}
+
+static void
+ask_rules(struct exec *x)
+{
+	struct program p = { .depth = x->l.depth,
+		.opaque = (enum shellc_opaque)execd.p.conf.shellc_opaque };
+	size_t i;
+
+	judge_begin(&x->j, &execd.image);
+	for (i = 0; i < x->nlinks; i++) {
+		p.command = x->link[i].command;
+		p.resolved = x->link[i].file.name;
+		p.argv = x->link[i].argv.v;
+		p.argc = x->link[i].argv.n;
+		judge_program(&x->j, &p);
+	}
+}
+
+/* The command's own start, of a replacement that the operator chose. */
+static bool
+is_replacement(const struct exec *x)
+{
+	const struct command *c = command_find(x->l.command);
+	const struct words *w = &x->link[0].argv;
+	size_t i;
+
+	if (x->l.depth != 0 || c == NULL || !c->redirected ||
+	    c->spec.argc != w->n)
+		return false;
+	for (i = 0; i < w->n; i++) {
+		if (strcmp(c->spec.argv[i], w->v[i]) != 0)
+			return false;
+	}
+	return strchr(c->spec.file, '/') != NULL ?
+	    strcmp(c->spec.file, x->path) == 0 :
+	    strcmp(c->spec.file, path_basename(x->path)) == 0;
+}
+
+int
+decide_exec(struct exec *x, int *natural)
+{
+	struct link *l = &x->link[0];
+	int err;
+
+	*natural = 0;
+	judge_begin(&x->j, &execd.image);
+	err = read_question(x);
+	/* nothing is asked of the words where no rule restricts anything */
+	x->truncated = err == E2BIG && x->link[0].argv.n > 0 &&
+	    !image_restricts_commands(&execd.image);
+	if (x->truncated)
+		err = 0;
+	if (err == E2BIG)
+		return deny(x, RULE_TOO_LONG,
+		    "more than 1000 arguments, or 65536 bytes of them");
+	if (err != 0)
+		return deny(x, RULE_UNREADABLE,
+		    "the path or the arguments cannot be read");
+	if ((x->flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
+		err = EINVAL;
+	if (err == 0)
+		err = file_resolve(&x->t, x->dirfd, x->path, x->flags,
+		    &l->file);
+	if (err == 0) {
+		if (x->path[0] == '\0')
+			snprintf(l->command, sizeof(l->command), "%s",
+			    l->file.name);
+		else
+			file_spell(&x->t, x->dirfd, x->path, l->command,
+			    sizeof(l->command));
+		err = follow_scripts(x);
+	}
+	if (err != 0) {
+		*natural = err;
+		return -1;
+	}
+	if (is_replacement(x)) {
+		x->j.v.decision = DECISION_ALLOW;
+		x->j.v.rule_name = command_find(x->l.command)->rule;
+		return 0;
+	}
+	if (l->file.nameless && image_restricts_commands(&execd.image))
+		return deny(x, RULE_NAMELESS,
+		    "a program without a name in the file system has no rule");
+	ask_rules(x);
+	return x->j.v.decision == DECISION_ALLOW ||
+		x->j.v.decision == DECISION_AUDIT ?
+	    0 :
+	    EACCES;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The questions of the commands' filter, one at a time: read, decided, answered
+ * or kept until they can be. Nothing here waits for a process of the session:
+ * who asks waits for us, and can be killed while it does.
+ */
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "execd.h"
+#include "log.h"
+#include "supervise.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+#define EXECS_MAX 256	  /* that are not answered; others wait in the kernel */
+#define PARKED_US 5000000 /* for the word of a keeper */
+
+static struct {
+	int listener;
+	int signal_fd;
+	struct event *asked;
+	struct event *child;
+	struct event *timer; /* while one is parked */
+	struct execs execs;
+	size_t n;
+	bool full;
+} sup = { .listener = -1, .signal_fd = -1 };
+
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+bool
+supervise_is_valid(const struct exec *x)
+{
+	uint64_t id = x->req.id;
+
+	return ioctl(sup.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+/* 0 lets the call go on. A process that is gone meanwhile needs no answer. */
+static void
+answer(struct exec *x, int error)
+{
+	struct seccomp_notif_resp resp;
+
+	memset(&resp, 0, sizeof(resp));
+	resp.id = x->req.id;
+	if (error == 0)
+		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else
+		resp.error = -error;
+	if (ioctl(sup.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
+	    errno != ENOENT)
+		fatal("an answer to the filter");
+}
+
+static void
+exec_free(struct exec *x)
+{
+	size_t i;
+
+	TAILQ_REMOVE(&sup.execs, x, entry);
+	sup.n--;
+	target_close(&x->t);
+	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++) {
+		file_close(&x->link[i].file);
+		words_free(&x->link[i].argv);
+	}
+	judge_end(&x->j);
+	replace_free(x);
+	words_free(&x->was);
+	free(x);
+	if (sup.full && sup.n < EXECS_MAX / 2) {
+		sup.full = false;
+		event_add(sup.asked, NULL);
+	}
+}
+
+static void
+refuse(struct exec *x, const char *rule, const char *message)
+{
+	judge_begin(&x->j, &execd.image);
+	judge_deny(&x->j, rule, message);
+	command_exec_denied(x);
+	record_exec(x, DECISION_DENY);
+	answer(x, EACCES);
+	x->state = EXEC_DONE;
+}
+
+/* From which exec the process came, or which command's first it is. */
+static bool
+find_lineage(struct exec *x)
+{
+	struct lineage l;
+	struct command *c;
+
+	if (lineage_find(&x->t, &l)) {
+		x->l.command = l.command;
+		x->l.depth = l.depth + 1;
+		return true;
+	}
+	/* it came with init's own program: a leader, beneath its keeper */
+	c = command_of_keeper(x->t.inner_ppid);
+	if (c == NULL || c->pid != 0)
+		return false;
+	x->l.command = c->number;
+	x->l.depth = 0;
+	return true;
+}
+
+static bool
+is_in_exec(const struct exec *x)
+{
+	struct exec *y;
+
+	TAILQ_FOREACH(y, &sup.execs, entry) {
+		if (y != x && y->state == EXEC_RUNNING &&
+		    y->t.tgid == x->t.tgid)
+			return true;
+	}
+	return false;
+}
+
+static void
+decide(struct exec *x)
+{
+	int err, natural;
+
+	err = decide_exec(x, &natural);
+	/* what was read may be of another who has its number now */
+	if (!supervise_is_valid(x)) {
+		x->state = EXEC_DONE;
+		return;
+	}
+	if (err == -1) {
+		answer(x, natural);
+		x->state = EXEC_DONE;
+		return;
+	}
+	if (err == EACCES && x->j.v.decision == DECISION_REDIRECT &&
+	    replace_prepare(x) == 0) {
+		err = trace_begin(x);
+		if (err == 0) {
+			record_exec_replaced(x);
+			answer(x, EACCES);
+			return;
+		}
+		replace_free(x);
+	}
+	if (err != 0) {
+		command_exec_denied(x);
+		record_exec(x, DECISION_DENY);
+		answer(x, err);
+		x->state = EXEC_DONE;
+		return;
+	}
+	err = trace_begin(x);
+	if (err == ESRCH)
+		answer(x, EACCES); /* to nobody */
+	else if (err != 0)
+		refuse(x, "exec-untraceable", strerror(err));
+	else {
+		record_exec(x, x->j.v.decision);
+		answer(x, 0);
+	}
+	if (err != 0 && x->state != EXEC_RUNNING)
+		x->state = EXEC_DONE;
+}
+
+/* One step as far as it goes. */
+static void
+step(struct exec *x)
+{
+	struct timeval tv = { .tv_sec = 1 };
+
+	target_close(&x->t);
+	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
+		/* unless it is gone */
+		if (supervise_is_valid(x))
+			refuse(x, "exec-unreadable",
+			    "the process cannot be looked at");
+		x->state = EXEC_DONE;
+	} else if (!supervise_is_valid(x)) {
+		x->state = EXEC_DONE;
+	} else if (!find_lineage(x)) {
+		x->state = EXEC_PARKED;
+		if (now_us() - x->since_us > PARKED_US)
+			refuse(x, "exec-unattributed",
+			    "the process is of no command");
+		else
+			event_add(sup.timer, &tv);
+	} else if (is_in_exec(x)) {
+		x->state = EXEC_QUEUED;
+	} else {
+		decide(x);
+	}
+	if (x->state == EXEC_DONE)
+		exec_free(x);
+}
+
+/* Those that wait in one of two states, each once. */
+static void
+step_all(enum exec_state state, pid_t tgid)
+{
+	struct exec *x, *next;
+	struct exec *last = TAILQ_LAST(&sup.execs, execs);
+
+	for (x = TAILQ_FIRST(&sup.execs); x != NULL; x = next) {
+		next = x == last ? NULL : TAILQ_NEXT(x, entry);
+		if (x->state == state && (tgid == 0 || x->t.tgid == tgid))
+			step(x);
+	}
+}
+
+void
+supervise_retry(void)
+{
+	step_all(EXEC_PARKED, 0);
+}
+
+void
+supervise_forget(uint64_t command)
+{
+	lineage_forget(command);
+}
+
+/* The second call of a process whose program is replaced: it goes on. */
+static bool
+is_replacing(const struct seccomp_notif *req)
+{
+	const struct words *argv;
+	const char *path;
+	struct exec *x;
+	int err;
+
+	TAILQ_FOREACH(x, &sup.execs, entry) {
+		if (x->state == EXEC_RUNNING && x->t.tid == (pid_t)req->pid &&
+		    replace_is_again(x))
+			break;
+	}
+	if (x == NULL)
+		return false;
+	x->req = *req;
+	path = replace_path(x, &argv);
+	err = decide_replaced(x, path, argv);
+	if (trace_again(x) != 0)
+		err = EACCES;
+	answer(x, err);
+	return true;
+}
+
+static void
+asked_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct exec *x;
+	size_t i;
+
+	(void)what;
+	(void)arg;
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		fatal("an exec");
+	x->t.dir_fd = -1;
+	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++)
+		x->link[i].file.fd = -1;
+	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &x->req) == -1) {
+		if (errno != ENOENT && errno != EINTR)
+			fatal("a question of the filter");
+		free(x);
+		/* nobody is left who could ask */
+		if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0)
+			event_del(sup.asked);
+		return;
+	}
+	if (is_replacing(&x->req)) {
+		free(x);
+		return;
+	}
+	x->since_us = now_us();
+	TAILQ_INSERT_TAIL(&sup.execs, x, entry);
+	if (++sup.n >= EXECS_MAX) {
+		sup.full = true;
+		event_del(sup.asked);
+	}
+	step(x);
+}
+
+static struct exec *
+find_traced(pid_t pid)
+{
+	struct exec *x;
+
+	TAILQ_FOREACH(x, &sup.execs, entry) {
+		/* a thread that has executed is the process by now */
+		if (x->state == EXEC_RUNNING &&
+		    (x->t.tid == pid || x->t.tgid == pid))
+			return x;
+	}
+	return NULL;
+}
+
+static void
+child_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct signalfd_siginfo info[16];
+	struct exec *x;
+	pid_t pid, tgid;
+	int status;
+
+	(void)what;
+	(void)arg;
+	while (read(fd, info, sizeof(info)) > 0)
+		continue;
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+		x = find_traced(pid);
+		if (x == NULL) {
+			log_warnx("process %d is traced by nobody", (int)pid);
+			continue;
+		}
+		if (!trace_step(x, pid, status))
+			continue;
+		tgid = x->t.tgid;
+		exec_free(x);
+		step_all(EXEC_QUEUED, tgid);
+	}
+}
+
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	step_all(EXEC_PARKED, 0);
+}
+
+void
+supervise_init(void)
+{
+	sigset_t set;
+
+	TAILQ_INIT(&sup.execs);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
+		fatal("sigprocmask");
+	sup.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sup.signal_fd == -1)
+		fatal("signalfd");
+	sup.child = event_new(execd.base, sup.signal_fd, EV_READ | EV_PERSIST,
+	    child_cb, NULL);
+	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
+	if (sup.child == NULL || sup.timer == NULL ||
+	    event_add(sup.child, NULL) == -1)
+		fatalx("event");
+}
+
+void
+supervise_start(int listener)
+{
+	uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+
+	sup.listener = listener;
+	/* since Linux 6.6; without it an answer takes longer */
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == -1)
+		log_debug("no synchronous wake-up for the filter");
+	sup.asked = event_new(execd.base, listener, EV_READ | EV_PERSIST,
+	    asked_cb, NULL);
+	if (sup.asked == NULL || event_add(sup.asked, NULL) == -1)
+		fatalx("event");
+}

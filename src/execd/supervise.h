@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervision of execs: each execve(2) and execveat(2) of a session waits
+ * in the kernel until it is answered here.
+ */
+#ifndef SUPERVISE_H
+#define SUPERVISE_H
+
+#include <sys/queue.h>
+
+#include <linux/seccomp.h>
+
+#include "judge.h"
+#include "target.h"
+
+#define EXEC_INTERPRETERS 4 /* scripts whose interpreter is a script */
+
+struct command;
+struct exec;
+
+/* To which command a program belongs, and how many execs below its first. */
+struct lineage {
+	uint64_t command;
+	uint32_t depth;
+};
+
+TAILQ_HEAD(execs, exec);
+
+enum exec_state {
+	EXEC_PARKED,  /* its keeper is not known yet */
+	EXEC_QUEUED,  /* another thread of its process is in an exec */
+	EXEC_RUNNING, /* allowed and traced, until it has executed or failed */
+	EXEC_DONE     /* answered */
+};
+
+/* One file of those that an exec opens: the program, interpreters. */
+struct link {
+	struct file file;
+	char command[AGENTSH_PATH_MAX + 1]; /* its name, made absolute */
+	struct words argv;
+};
+
+/* One question of the kernel. */
+struct exec {
+	TAILQ_ENTRY(exec) entry;
+	struct seccomp_notif req;
+	enum exec_state state;
+	uint64_t since_us;
+	struct target t;
+	struct lineage l; /* of the program to be */
+	int dirfd;
+	int flags;
+	bool truncated; /* there are more words than were read */
+	char path[AGENTSH_PATH_MAX + 16];
+	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
+	size_t nlinks;
+	struct judge j;
+	struct replacement *replacement; /* NULL: none */
+	struct words was; /* what was asked for, where another took its place */
+};
+
+/* supervise.c: questions and answers */
+/* Before the sandbox is closed, and when the listener is there. */
+void supervise_init(void);
+void supervise_start(int listener);
+/* A keeper became known: who waits for that is decided now. */
+void supervise_retry(void);
+/* Nothing of the command is left. */
+void supervise_forget(uint64_t command);
+/* Is the process that asks still there, so that what was read is its own? */
+bool supervise_is_valid(const struct exec *);
+
+/* decide.c: 0: allowed; an errno: x->j says why it is denied; -1: fails by
+ * itself with *natural, without a decision. */
+int decide_exec(struct exec *, int *natural);
+
+/* In x->path and x->link: what takes the place. 0, or the errno that its exec
+ * fails with. */
+int decide_replaced(struct exec *, const char *path, const struct words *);
+
+/* trace.c: an exec that was allowed, until it is done */
+/* 0, or an errno: it cannot be watched, and must not go on. */
+int trace_begin(struct exec *);
+/* The same for the second call of a process whose program is replaced. */
+int trace_again(const struct exec *);
+/* What waitpid(2) told of it. true: the watch is over. */
+bool trace_step(struct exec *, pid_t pid, int status);
+
+/* replace.c: another program in the place of the one that was asked for */
+/* The rule's, for an exec that is denied: 0, or -1: it cannot be done. */
+int replace_prepare(struct exec *);
+const char *replace_path(const struct exec *, const struct words **argv);
+/* As trace_step(), until the process makes its call again. */
+bool replace_step(struct exec *, pid_t tid, int status);
+bool replace_is_again(const struct exec *);
+void replace_free(struct exec *);
+
+/* lineage.c */
+bool lineage_find(const struct target *, struct lineage *);
+void lineage_add(const struct imprint *, pid_t tgid, const struct lineage *);
+void lineage_forget(uint64_t command);
+
+/* record.c */
+void record_exec(const struct exec *, enum decision done);
+void record_exec_changed(const struct exec *);
+void record_exec_replaced(const struct exec *);
+void record_exec_unreplaced(const struct exec *);
+
+#endif

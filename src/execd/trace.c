@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One exec that was allowed, watched by ptrace(2) until the new program is
+ * there. Paths, links, files and memory can change after the decision: so the
+ * file that runs and the words that it was given are looked at once more,
+ * before its first instruction, and what is not what was decided dies.
+ */
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "execd.h"
+#include "log.h"
+#include "supervise.h"
+
+int
+trace_begin(struct exec *x)
+{
+	if (ptrace(PTRACE_SEIZE, x->t.tid, 0,
+		PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
+		    PTRACE_O_EXITKILL) == -1)
+		return errno;
+	x->state = EXEC_RUNNING;
+	/*
+	 * Seized is who asked, if the question still stands. The interrupt
+	 * stops an exec that fails when it returns to the program; until then
+	 * it waits in the kernel for our answer, which it cannot disturb.
+	 */
+	if (ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ||
+	    !supervise_is_valid(x))
+		return ESRCH;
+	return 0;
+}
+
+int
+trace_again(const struct exec *x)
+{
+	return ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ? errno : 0;
+}
+
+/* What runs in the end: the program, or the last interpreter. */
+static const struct link *
+last_link(const struct exec *x)
+{
+	return &x->link[x->nlinks - 1];
+}
+
+static bool
+is_file_right(const struct exec *x, int dir_fd)
+{
+	const struct link *l = last_link(x);
+	struct stat st;
+
+	return fstatat(dir_fd, "exe", &st, 0) == 0 &&
+	    st.st_dev == l->file.st.st_dev && st.st_ino == l->file.st.st_ino;
+}
+
+/* The words as the kernel has copied them onto the new stack. */
+static bool
+are_words_right(const struct exec *x, int dir_fd)
+{
+	const struct words *w = &last_link(x)->argv;
+	size_t len = 0;
+	ssize_t n;
+	char *buf;
+	int fd;
+
+	buf = malloc(w->len + 1);
+	fd = openat(dir_fd, "cmdline", O_RDONLY | O_CLOEXEC);
+	while (buf != NULL && fd != -1 && len <= w->len) {
+		n = read(fd, buf + len, w->len + 1 - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	if (fd != -1)
+		close(fd);
+	fd = buf != NULL && (x->truncated ? len > w->len : len == w->len) &&
+	    memcmp(buf, w->bytes, w->len) == 0;
+	free(buf);
+	return fd;
+}
+
+/* The program is there, and has not run yet. */
+static bool
+check_program(struct exec *x, pid_t pid)
+{
+	struct imprint im;
+	char name[16];
+	pid_t ppid;
+	bool ok = false;
+	int fd;
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	if (target_imprint(fd, &im, &ppid) == 0 && is_file_right(x, fd) &&
+	    are_words_right(x, fd)) {
+		lineage_add(&im, pid, &x->l);
+		ok = true;
+	}
+	close(fd);
+	return ok;
+}
+
+bool
+trace_step(struct exec *x, pid_t pid, int status)
+{
+	int event = status >> 16;
+
+	if (!WIFSTOPPED(status))
+		return true; /* dead */
+	if (x->replacement != NULL && event != PTRACE_EVENT_EXEC)
+		return replace_step(x, pid, status);
+	if (event == PTRACE_EVENT_EXEC) {
+		if (check_program(x, pid)) {
+			ptrace(PTRACE_DETACH, pid, 0, 0);
+			return true;
+		}
+		log_debug("process %u: not the program that was decided",
+		    x->t.inner_tgid);
+		record_exec_changed(x);
+		/* it stays ours until waitpid(2) has told its end */
+		ptrace(PTRACE_KILL, pid, 0, 0);
+		return false;
+	}
+	/*
+	 * It returns to its old program: the exec failed. What comes with the
+	 * stop, a signal for one, goes on as if we had not been there.
+	 */
+	ptrace(PTRACE_DETACH, pid, 0, event == 0 ? (long)WSTOPSIG(status) : 0L);
+	return true;
+}
