@@ -223,10 +223,10 @@ policy p allow deny '  - {name: no-man, paths: ["/usr/share/man/**"], decision: 
 reload 1 "^s $ME_UID p kept: /.* is mounted natively, .* a new session is needed"
 holds deny allow "native"
 policy p allow deny "" "" '  - {name: srv, paths: ["/srv", "/srv/**"], decision: allow}'
-reload 1 "^s $ME_UID p changed in part: /srv stays hidden; a new session shows it"
+reload 1 "^s $ME_UID p changed in part: /srv stays hidden until a new session"
 holds allow deny "hidden"
 want "warning" "$(api GET '/api/v1/sessions/s/history?type=policy_changed&limit=5000' |
-    jq -r '[.[].fields.warning // empty] | .[0]')" "/srv stays hidden; a new session shows it"
+    jq -r '[.[].fields.warning // empty] | .[0]')" "/srv stays hidden until a new session"
 reload 1 "^s $ME_UID p changed in part: /srv stays hidden"
 
 # limits of time
