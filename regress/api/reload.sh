@@ -104,6 +104,7 @@ cat >"$T/hammer.py" <<'PY'
 import errno
 import os
 import threading
+import time
 
 seen = {}
 bad = []
@@ -154,7 +155,6 @@ threads = [threading.Thread(target=f) for f in (reader, reader, mover, mover, wa
 for t in threads:
     t.start()
 open("running", "w").close()
-import time
 while not os.path.exists("stop"):
     time.sleep(0.05)
 stop = True
@@ -165,11 +165,9 @@ for k in sorted(seen):
 print("bad", bad[:5])
 PY
 cp "$T/hammer.py" "$ws/hammer.py"
-say "$(jq -cn '{command: "python3", args: ["hammer.py"], include_events: "none"}')" >"$T/hammer.body"
-(api_dir=$T/h && mkdir "$api_dir" &&
-    as "$ME" curl -sS --max-time 200 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
-	--data-binary "$(cat "$T/hammer.body")" \
-	http://localhost/api/v1/sessions/s/exec >"$T/hammer.json") &
+as "$ME" curl -sS --max-time 200 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
+    --data-binary '{"command":"python3","args":["hammer.py"],"include_events":"none"}' \
+    http://localhost/api/v1/sessions/s/exec >"$T/hammer.json" &
 hammer=$!
 wait_for 30 test -e "$ws/running" || fail "the hammer does not run: $(cat "$T/hammer.json")"
 for i in 1 2 3 4 5 6; do
@@ -192,9 +190,9 @@ want "events of changes" "$(count_events policy_changed)" 12
 # an open file stays open; a link's text that the kernel has is asked for anew
 run_in s readlink a/link >"$T/out"
 want "link" "$(cat "$T/out")" target
-(as "$ME" curl -sS --max-time 60 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
+as "$ME" curl -sS --max-time 60 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
     --data-binary '{"command":"sh","args":["-c","exec 3<a/f; touch opened; while ! test -e go; do sleep 0.1; done; read -r l <&3; echo $l; cat <&3; cat a/f; readlink a/link"]}' \
-    http://localhost/api/v1/sessions/s/exec >"$T/open.json") &
+    http://localhost/api/v1/sessions/s/exec >"$T/open.json" &
 opener=$!
 wait_for 20 test -e "$ws/opened" || fail "no file was opened"
 policy p deny allow
