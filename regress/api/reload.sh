@@ -202,6 +202,22 @@ touch "$ws/go"
 wait $opener
 want "what was open, and no more" "$(jq -r .result.stdout "$T/open.json")" text-a
 
+# looking at a file was recorded where it was allowed, and is again where it is not
+policy p audit allow
+reload 0 "^s $ME_UID p changed\$"
+as "$ME" curl -sS --max-time 60 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
+    --data-binary '{"command":"sh","args":["-c","test -e a/f; touch looked; while ! test -e on; do sleep 0.1; done; test -e a/f"]}' \
+    http://localhost/api/v1/sessions/s/exec >"$T/look.json" &
+opener=$!
+wait_for 20 test -e "$ws/looked" || fail "nobody looks"
+policy p deny allow
+reload 0 "^s $ME_UID p changed\$"
+touch "$ws/on"
+wait $opener
+want "looks that were recorded" "$(jq -c '[.events.file_operations[] |
+    select(.type == "file_stat" and .path == "/workspace/a/f") | .policy.effective_decision]' "$T/look.json")" \
+    '["allow","deny"]'
+
 # a bad file, and none: nothing changes
 say "version: 1
 name: p
