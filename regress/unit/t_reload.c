@@ -436,6 +436,45 @@ hostile(void)
 	end(1);
 }
 
+static void
+wait_a_moment(void)
+{
+	struct timeval tv = { .tv_usec = 200000 };
+
+	event_base_loopexit(privd.base, &tv);
+	event_base_dispatch(privd.base);
+}
+
+/* A helper that does not answer: before the commit nothing has changed, after
+ * it nobody knows. */
+static void
+silent(void)
+{
+	begin(1);
+	compiled(&d[0].s, new_image);
+	(void)heard(&d[0].fsd);
+	(void)heard(&d[0].execd);
+	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
+	wait_a_moment();
+	CHECK_STR(heard(&d[0].fsd), "abandon");
+	CHECK_STR(heard(&d[0].execd), "abandon");
+	CHECK_STR(heard(&policyd), "s0:kept done");
+	CHECK(d[0].s.state == SESS_READY);
+	end(1);
+	begin(1);
+	compiled(&d[0].s, new_image);
+	(void)heard(&d[0].fsd);
+	(void)heard(&d[0].execd);
+	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
+	say_prepared(&d[0].execd, d[0].execd.id[0], "");
+	(void)heard(&d[0].fsd);
+	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
+	wait_a_moment();
+	CHECK(d[0].s.state == SESS_STOPPING);
+	CHECK_STR(heard(&policyd), "s0:ended done");
+	end(1);
+}
+
 /* Who asks meanwhile waits for a round that begins after that. */
 static void
 again(void)
@@ -540,6 +579,7 @@ main(void)
 	T_RUN(one_cannot);
 	T_RUN(plans);
 	T_RUN(hostile);
+	T_RUN(silent);
 	T_RUN(again);
 	T_RUN(in_the_making);
 	T_RUN(not_all_at_once);

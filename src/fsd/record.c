@@ -56,6 +56,8 @@ is_repeat(const struct actor *a, enum event_type type, const struct ruling *r,
 	h = mix(record.seed, a->id, strlen(a->id) + 1);
 	h = mix(h, &type, sizeof(type));
 	h = mix(h, &r->op, sizeof(r->op));
+	/* another policy may say otherwise */
+	h = mix(h, &r->decision, sizeof(r->decision));
 	h = mix(h, r->path, strlen(r->path));
 	for (; x != NULL; x = x->next) {
 		if (x->str != NULL)
