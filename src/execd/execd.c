@@ -98,7 +98,42 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* Nothing keeps a part of an image from one message to the next. */
+struct old_image {
+	TAILQ_ENTRY(old_image) entry;
+	struct image image;
+	uint64_t number;
+};
+
+void
+execd_forget_images(uint64_t oldest)
+{
+	struct old_image *o;
+
+	while ((o = TAILQ_FIRST(&execd.old_images)) != NULL &&
+	    o->number < oldest) {
+		TAILQ_REMOVE(&execd.old_images, o, entry);
+		image_unmap(&o->image);
+		free(o);
+	}
+}
+
+/* Between two messages. An exec that waits for its end keeps the rule that
+ * decided it, which is in the old image: see supervise.c. */
+static void
+replace_image(void)
+{
+	struct old_image *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		fatal("policy image");
+	o->image = execd.image;
+	o->number = execd.image_number++;
+	TAILQ_INSERT_TAIL(&execd.old_images, o, entry);
+	execd.image = execd.next;
+	memset(&execd.next, 0, sizeof(execd.next));
+	supervise_forget_images();
+}
+
 static int
 execd_on_policy_commit(struct chan *ch, struct imsg *im)
 {
@@ -108,9 +143,7 @@ execd_on_policy_commit(struct chan *ch, struct imsg *im)
 	if (msg_get_policy_commit(im, &m) == -1 || execd.next.base == NULL ||
 	    m.generation != execd.next_generation)
 		return -1;
-	image_unmap(&execd.image);
-	execd.image = execd.next;
-	memset(&execd.next, 0, sizeof(execd.next));
+	replace_image();
 	reply.generation = m.generation;
 	msg_send_policy_committed(ch, im->id, &reply, NULL);
 	return 0;
@@ -189,6 +222,7 @@ main(int argc, char **argv)
 	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
 		fatalx("the start was incomplete");
 	TAILQ_INIT(&execd.commands);
+	TAILQ_INIT(&execd.old_images);
 	buf_init(&execd.event, EVENT_MAX);
 	/* asks for ids and the environment, which the sandbox does not know */
 	execd.base = event_base_new();

@@ -44,6 +44,8 @@ struct command {
 struct execd {
 	struct proc p;
 	struct image image;
+	uint64_t image_number;		    /* how often it was replaced */
+	TAILQ_HEAD(, old_image) old_images; /* execs were decided by them */
 	bool has_image;
 	struct image next; /* prepared; its base is NULL when there is none */
 	uint64_t next_generation;
@@ -60,6 +62,9 @@ struct execd {
 };
 
 extern struct execd execd;
+
+/* execd.c: no exec under way was decided by an image older than this one. */
+void execd_forget_images(uint64_t oldest);
 
 /* command.c: one command from EXEC_START until nothing of it is left. */
 int command_on_exec_start(struct chan *, struct imsg *);

@@ -75,6 +75,19 @@ answer(struct exec *x, int error)
 		fatal("an answer to the filter");
 }
 
+void
+supervise_forget_images(void)
+{
+	uint64_t oldest = execd.image_number;
+	const struct exec *x;
+
+	TAILQ_FOREACH(x, &sup.execs, entry) {
+		if (x->state == EXEC_RUNNING && x->image_number < oldest)
+			oldest = x->image_number;
+	}
+	execd_forget_images(oldest);
+}
+
 static void
 exec_free(struct exec *x)
 {
@@ -91,6 +104,8 @@ exec_free(struct exec *x)
 	replace_free(x);
 	words_free(&x->was);
 	free(x);
+	if (!TAILQ_EMPTY(&execd.old_images))
+		supervise_forget_images();
 	if (sup.full && sup.n < EXECS_MAX / 2) {
 		sup.full = false;
 		event_add(sup.asked, NULL);
@@ -147,6 +162,7 @@ decide(struct exec *x)
 {
 	int err, natural;
 
+	x->image_number = execd.image_number;
 	err = decide_exec(x, &natural);
 	/* what was read may be of another who has its number now */
 	if (!supervise_is_valid(x)) {

@@ -55,6 +55,7 @@ struct exec {
 	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;
 	struct judge j;
+	uint64_t image_number;		 /* of the image that j points into */
 	struct replacement *replacement; /* NULL: none */
 	struct words was; /* what was asked for, where another took its place */
 };
@@ -67,6 +68,8 @@ void supervise_start(int listener);
 void supervise_retry(void);
 /* Nothing of the command is left. */
 void supervise_forget(uint64_t command);
+/* Lets go of the images that no exec needs any more. */
+void supervise_forget_images(void);
 /* Is the process that asks still there, so that what was read is its own? */
 bool supervise_is_valid(const struct exec *);
 
