@@ -54,11 +54,13 @@ P
 	new_session open "$ws" '"policy":"open"'
 }
 
-# put FILE: an executable file of the workspace, from stdin
+# put FILE: an executable file of the workspace, from stdin; written by the
+# session, which then knows of it at once
 put()
 {
-	cat >"$ws/$1" && chmod 0755 "$ws/$1" || fail "write $1"
-	[ "$ME" = self ] || chown "$ME" "$ws/$1"
+	# shellcheck disable=SC2016
+	run_in open sh -c 'printf "%s\n" "$1" >"$2" && chmod 0755 "$2"' sh "$(cat)" "$1" ||
+	    fail "write $1"
 }
 
 # runs SESSION WORDS command...: it prints that WORDS were run

@@ -359,13 +359,20 @@ with_words(size_t n, size_t len)
 static int
 by_long(void)
 {
-	return with_words(2, 100000);
+	return with_words(13, 100000);
 }
 
 static int
 by_many(void)
 {
-	return with_words(1500, 1);
+	return with_words(70000, 1);
+}
+
+/* As xargs(1) does it. */
+static int
+by_some(void)
+{
+	return with_words(30000, 3);
 }
 
 /* As many generations as args[1] says, each by fork and exec of ourselves. */
@@ -606,6 +613,7 @@ static const struct {
 	{ "badpath", by_badpath },
 	{ "long", by_long },
 	{ "many", by_many },
+	{ "some", by_some },
 	{ "deep", by_deep },
 };
 

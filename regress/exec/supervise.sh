@@ -25,6 +25,7 @@ for way in memfd memfd-name deleted; do
 done
 refused "denied" $w/execs nullargv $w/denied
 runs sup "tool" $w/execs nullargv $w/tool
+runs sup "tool" $w/execs some $w/tool x
 for way in long many; do
 	refused "tool x" $w/execs $way $w/tool x
 	want "rule of $way" "$(exec_events 'select(.effective_action == "blocked").policy.rule')" \
@@ -159,3 +160,11 @@ S
 run_in sup $w/script >/dev/null
 want "unwrapped" "$(exec_events 'select(.effective_action == "blocked") |
     [.unwrapped_from, .payload_command] | join(" ")' | head -n 1)" "/usr/bin/env $w/denied"
+
+# what may be executed and not read could not be looked at afterwards
+if [ "$ME" != self ]; then
+	cp "$execs" "$ws/sealed" && chown 0:0 "$ws/sealed" && chmod 0711 "$ws/sealed" || fail cp
+	run_in sup $w/execs execve $w/sealed x && fail "a file that cannot be read is executed"
+	want "its rule" "$(exec_events 'select(.effective_action == "blocked").policy.rule')" \
+	    exec-unreadable
+fi

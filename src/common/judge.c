@@ -3,6 +3,7 @@
  * Questions to the command rules, for the pre-check and for each exec alike.
  * The words are the agent's, the rules the policy's.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,16 @@ ask(struct judge *j, const struct program *p, const char *name, bool unknown,
 		.depth = p->depth,
 		.args_unknown = unknown };
 
-	if (image_eval_command(j->im, &q, v) == 0) {
+	int ret;
+
+	errno = 0;
+	ret = image_eval_command(j->im, &q, v);
+	if (ret == -1 && errno == E2BIG && !unknown) {
+		/* too long for the patterns: as if nobody knew them */
+		q.args_unknown = true;
+		ret = image_eval_command(j->im, &q, v);
+	}
+	if (ret == 0) {
 		if (j->asked != NULL)
 			j->asked(j->asked_arg, &q, v);
 		return true;

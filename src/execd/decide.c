@@ -35,7 +35,8 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* 1 a script, 0 something else, or an interpreter that the kernel refuses. */
+/* 1 a script, 0 something else, or an interpreter that the kernel refuses; -1
+ * it cannot be read. */
 static int
 read_shebang(const struct file *f, struct shebang *sb)
 {
@@ -44,6 +45,8 @@ read_shebang(const struct file *f, struct shebang *sb)
 
 	memset(sb, 0, sizeof(*sb));
 	n = file_head(f, sb->line, HEAD_MAX);
+	if (n == -1)
+		return -1;
 	if (n < 3 || sb->line[0] != '#' || sb->line[1] != '!')
 		return 0;
 	end = memchr(sb->line, '\n', (size_t)n);
@@ -98,14 +101,16 @@ script_argv(struct words *to, const struct shebang *sb, const char *script,
 	return r;
 }
 
-/* Follows the interpreters. 0, or the errno that the exec fails with. */
+/* Follows the interpreters. 0, or the errno that the exec fails with, or -1: a
+ * file may be executed and not read. The kernel would hide what comes of it
+ * from us. */
 static int
 follow_scripts(struct exec *x)
 {
 	char script[AGENTSH_PATH_MAX + 32];
 	struct shebang sb;
 	struct link *l, *next;
-	int err;
+	int err, r;
 
 	snprintf(script, sizeof(script), "%s", x->path);
 	if (x->dirfd != AT_FDCWD && x->path[0] != '/')
@@ -113,8 +118,9 @@ follow_scripts(struct exec *x)
 		    x->path[0] != '\0' ? "/" : "", x->path);
 	for (;;) {
 		l = &x->link[x->nlinks - 1];
-		if (read_shebang(&l->file, &sb) == 0)
-			return 0;
+		r = read_shebang(&l->file, &sb);
+		if (r <= 0)
+			return r;
 		if (x->nlinks > EXEC_INTERPRETERS)
 			return ELOOP;
 		next = &x->link[x->nlinks++];
@@ -183,7 +189,8 @@ decide_replaced(struct exec *x, const char *path, const struct words *argv)
 	if (err != 0)
 		return err;
 	file_spell(&x->t, AT_FDCWD, path, l->command, sizeof(l->command));
-	return follow_scripts(x);
+	err = follow_scripts(x);
+	return err == -1 ? EACCES : err;
 }
 
 static void
@@ -239,7 +246,7 @@ decide_exec(struct exec *x, int *natural)
 		err = 0;
 	if (err == E2BIG)
 		return deny(x, RULE_TOO_LONG,
-		    "more than 1000 arguments, or 65536 bytes of them");
+		    "more than 65536 arguments, or 1 MiB of them");
 	if (err != 0)
 		return deny(x, RULE_UNREADABLE,
 		    "the path or the arguments cannot be read");
@@ -257,6 +264,8 @@ decide_exec(struct exec *x, int *natural)
 			    sizeof(l->command));
 		err = follow_scripts(x);
 	}
+	if (err == -1)
+		return deny(x, RULE_UNREADABLE, "the file cannot be read");
 	if (err != 0) {
 		*natural = err;
 		return -1;

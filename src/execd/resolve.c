@@ -286,7 +286,7 @@ file_resolve(const struct target *t, int dirfd, const char *path, int flags,
 	return file_name(f);
 }
 
-/* Files that are no script, so that they need not be opened each time. Whoever
+/* Files of machine code, so that they need not be opened each time. Whoever
  * makes one of them a script meanwhile finds that another program runs than was
  * decided. */
 static bool
@@ -325,7 +325,7 @@ file_head(const struct file *f, char *buf, size_t size)
 		return -1;
 	n = pread(fd, buf, size, 0);
 	close(fd);
-	if (n >= 2 && (buf[0] != '#' || buf[1] != '!'))
+	if (n >= 4 && memcmp(buf, "\177ELF", 4) == 0)
 		(void)is_known(f, true);
 	return n;
 }

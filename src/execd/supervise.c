@@ -27,8 +27,9 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #endif
 
-#define EXECS_MAX 256	  /* that are not answered; others wait in the kernel */
-#define PARKED_US 5000000 /* for the word of a keeper */
+#define EXECS_MAX 96 /* that are not answered; others wait in the kernel */
+#define REPLACE_US 5000000 /* for a process to make its call again */
+#define PARKED_US 5000000  /* for the word of a keeper */
 
 static struct {
 	int listener;
@@ -157,51 +158,55 @@ is_in_exec(const struct exec *x)
 	return false;
 }
 
+/* The rule's program instead. false: it cannot be done, and is denied. */
+static bool
+replace(struct exec *x)
+{
+	struct timeval tv = { .tv_sec = 1 };
+
+	if (replace_prepare(x) == -1)
+		return false;
+	if (trace_begin(x) == 0) {
+		event_add(sup.timer, &tv);
+		record_exec_replaced(x);
+		answer(x, EACCES);
+		return true;
+	}
+	replace_free(x);
+	return false;
+}
+
 static void
 decide(struct exec *x)
 {
 	int err, natural;
 
+	x->state = EXEC_DONE;
 	x->image_number = execd.image_number;
 	err = decide_exec(x, &natural);
 	/* what was read may be of another who has its number now */
-	if (!supervise_is_valid(x)) {
-		x->state = EXEC_DONE;
+	if (!supervise_is_valid(x))
 		return;
-	}
 	if (err == -1) {
 		answer(x, natural);
-		x->state = EXEC_DONE;
 		return;
 	}
-	if (err == EACCES && x->j.v.decision == DECISION_REDIRECT &&
-	    replace_prepare(x) == 0) {
-		err = trace_begin(x);
-		if (err == 0) {
-			record_exec_replaced(x);
-			answer(x, EACCES);
-			return;
-		}
-		replace_free(x);
-	}
 	if (err != 0) {
+		if (x->j.v.decision == DECISION_REDIRECT && replace(x))
+			return;
 		command_exec_denied(x);
 		record_exec(x, DECISION_DENY);
-		answer(x, err);
-		x->state = EXEC_DONE;
+		answer(x, EACCES);
 		return;
 	}
 	err = trace_begin(x);
-	if (err == ESRCH)
-		answer(x, EACCES); /* to nobody */
-	else if (err != 0)
-		refuse(x, "exec-untraceable", strerror(err));
-	else {
+	if (err == 0) {
 		record_exec(x, x->j.v.decision);
 		answer(x, 0);
-	}
-	if (err != 0 && x->state != EXEC_RUNNING)
-		x->state = EXEC_DONE;
+	} else if (x->state == EXEC_RUNNING)
+		answer(x, EACCES); /* to nobody: who was seized is let go */
+	else
+		refuse(x, "exec-untraceable", strerror(err));
 }
 
 /* One step as far as it goes. */
@@ -353,6 +358,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 		x = find_traced(pid);
 		if (x == NULL) {
 			log_warnx("process %d is traced by nobody", (int)pid);
+			(void)trace_release(pid);
 			continue;
 		}
 		if (!trace_step(x, pid, status))
@@ -363,12 +369,30 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* A process whose program is replaced and that does something else instead of
+ * its call, whatever other threads do to its code: it is stopped, and let go. */
+static void
+stop_late(void)
+{
+	struct timeval tv = { .tv_sec = 1 };
+	struct exec *x;
+
+	TAILQ_FOREACH(x, &sup.execs, entry) {
+		if (x->replacement == NULL)
+			continue;
+		if (now_us() - x->since_us > REPLACE_US)
+			(void)trace_again(x);
+		event_add(sup.timer, &tv);
+	}
+}
+
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	(void)arg;
+	stop_late();
 	step_all(EXEC_PARKED, 0);
 }
 

@@ -86,6 +86,8 @@ int decide_replaced(struct exec *, const char *path, const struct words *);
 int trace_begin(struct exec *);
 /* The same for the second call of a process whose program is replaced. */
 int trace_again(const struct exec *);
+/* A process that has stopped goes on without us. */
+int trace_release(pid_t);
 /* What waitpid(2) told of it. true: the watch is over. */
 bool trace_step(struct exec *, pid_t pid, int status);
 

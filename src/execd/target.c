@@ -229,7 +229,7 @@ read_words(const struct target *t, const uint64_t *p, size_t n, struct words *w)
 int
 target_argv(const struct target *t, uint64_t addr, struct words *w)
 {
-	uint64_t p[TARGET_ARGC_MAX + 1];
+	static uint64_t p[TARGET_ARGC_MAX + 1];
 	size_t n = 0;
 	int err = 0, err_words;
 

@@ -11,8 +11,9 @@
 
 #include "agentsh.h"
 
-#define TARGET_ARGC_MAX 1000
-#define TARGET_ARGV_BYTES 65536
+/* What xargs(1) and linkers make by default is below. */
+#define TARGET_ARGC_MAX 65536
+#define TARGET_ARGV_BYTES 1048576
 
 /*
  * Where the kernel put the parts of a program when it was executed, at random;

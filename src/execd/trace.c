@@ -45,6 +45,12 @@ trace_again(const struct exec *x)
 	return ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ? errno : 0;
 }
 
+int
+trace_release(pid_t pid)
+{
+	return ptrace(PTRACE_DETACH, pid, 0, 0) == -1 ? errno : 0;
+}
+
 /* What runs in the end: the program, or the last interpreter. */
 static const struct link *
 last_link(const struct exec *x)
