@@ -30,9 +30,10 @@ policy re <<P
     commands: [environed]
     decision: redirect
     redirect_to: {command: $w/tool, environment: {A: b}}
+  - {name: no-forbidden, commands: [forbidden], decision: deny}
   - {name: all, commands: ["*"], decision: allow}
 P
-for name in scripted nothing environed; do
+for name in scripted nothing environed forbidden; do
 	cp "$execs" "$ws/$name" && chmod 0755 "$ws/$name" || fail cp
 done
 put good <<S
@@ -61,6 +62,16 @@ want "event" "$(exec_events 'select(.policy.decision == "redirect") |
     [.filename, .policy.effective_decision, .policy.rule, .fields.to_command,
     (.fields.to_args | join(" "))] | join("|")' | head -n 1)" \
     "$w/denied|redirect|elsewhere|$w/tool|a instead"
+# a replacement by name is the system's, or is asked for like any program
+run_in re mkdir -p $w/own >/dev/null
+put own/echo <<S
+#!$w/forbidden
+S
+own='{"command":"direct","env":{"PATH":"/workspace/own"}}'
+api POST /api/v1/sessions/re/exec "$own" >"$T/own.json"
+jq -r .result.stdout "$T/own.json" | grep -q RAN && fail "a denied program runs in the place of a replacement"
+want "rule for it" "$(jq -r .guidance.policy_rule "$T/own.json")" no-forbidden
+want "the system's" "$(run_in re direct)" "RAN other words"
 # python goes on with the memory that its child had as well
 want "python" "$(run_in re python3 -c "import subprocess
 for i in range(200):

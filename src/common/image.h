@@ -160,8 +160,8 @@ void image_env_limits(const struct image *, const struct verdict *rule,
 struct image_words image_env_inject(const struct image *);
 /* Names added to (true) or taken from the table of transparent commands. */
 struct image_words image_wrappers(const struct image *, bool added);
-/* Has the policy a command rule that does not just allow? Then opaque shell
- * scripts are a question of the configuration; see agentsh-policy(5). */
+/* Has the policy a command rule that does not just allow? Then a program
+ * without a name, and words that were not all read, are denied. */
 bool image_restricts_commands(const struct image *);
 
 #endif

@@ -57,10 +57,9 @@ judge_deny(struct judge *j, const char *rule, const char *message)
 	j->any = true;
 }
 
-/* The rule for one name; false: no answer, and it is denied. */
-static bool
-ask(struct judge *j, const struct program *p, const char *name, bool unknown,
-    struct verdict *v)
+bool
+judge_ask(struct judge *j, const struct program *p, const char *name,
+    bool unknown, struct verdict *v)
 {
 	struct command_query q = { .command = name,
 		.argv = p->argv + 1,
@@ -95,11 +94,11 @@ ask_names(struct judge *j, const struct program *p, struct verdict *v)
 {
 	struct verdict w;
 
-	if (!ask(j, p, p->command, false, v))
+	if (!judge_ask(j, p, p->command, false, v))
 		return false;
 	if (p->resolved == NULL || strcmp(p->resolved, p->command) == 0)
 		return true;
-	if (!ask(j, p, p->resolved, false, &w))
+	if (!judge_ask(j, p, p->resolved, false, &w))
 		return false;
 	if (v->rule == UINT32_MAX ||
 	    (w.rule != UINT32_MAX &&
@@ -128,7 +127,7 @@ ask_inner(struct judge *j, const struct program *p, bool unknown)
 {
 	struct verdict v;
 
-	if (!ask(j, p, p->argv[0], unknown, &v))
+	if (!judge_ask(j, p, p->argv[0], unknown, &v))
 		return false;
 	/* what else a rule wants with it is done when it is executed */
 	if (v.rule != UINT32_MAX &&

@@ -46,6 +46,10 @@ struct program {
 void judge_begin(struct judge *, const struct image *);
 /* Asks for one program more; each must be allowed. */
 void judge_program(struct judge *, const struct program *);
+/* The rule for the program by one name, its arguments unknown or not; false: no
+ * answer, and it is denied. */
+bool judge_ask(struct judge *, const struct program *, const char *name,
+    bool unknown, struct verdict *);
 /* Denies, by a rule of our own. */
 void judge_deny(struct judge *, const char *rule, const char *message);
 /* The message of the rule with the command's own words in it; user may be

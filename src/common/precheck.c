@@ -40,21 +40,6 @@ tell_words(const struct judge *j, struct precheck *pc)
 		    "%s%s", i == 0 ? "" : " ", j->argv[i]);
 }
 
-/* The rule for the command itself, whatever is inside of it. */
-static void
-env_rule(const struct image *im, const struct program *p, struct verdict *v)
-{
-	struct command_query q = { .command = p->command,
-		.argv = p->argv + 1,
-		.argc = p->argc - 1,
-		.depth = p->depth };
-
-	if (image_eval_command(im, &q, v) == -1) {
-		v->decision = DECISION_DENY;
-		v->rule = UINT32_MAX;
-	}
-}
-
 void
 precheck_command(const struct image *im, const struct spec *spec,
     const struct precheck_how *how, struct precheck *pc)
@@ -62,7 +47,7 @@ precheck_command(const struct image *im, const struct spec *spec,
 	/* the program by the word that is executed, not by what it is told */
 	struct program p = { .command = spec->file,
 		.argc = spec->argc,
-		.asked_for = true,
+		.asked_for = how->depth == 0,
 		.depth = how->depth,
 		.opaque = how->opaque };
 	struct judge j;
@@ -70,15 +55,17 @@ precheck_command(const struct image *im, const struct spec *spec,
 
 	memset(pc, 0, sizeof(*pc));
 	judge_begin(&j, im);
-	j.asked = how->asked;
 	j.asked_arg = how->arg;
 	argv = calloc(spec->argc + 1, sizeof(*argv));
 	if (argv != NULL) {
 		memcpy(argv, spec->argv, spec->argc * sizeof(*argv));
 		argv[0] = spec->file;
 		p.argv = argv;
-		env_rule(im, &p, &pc->env);
-		judge_program(&j, &p);
+		/* the environment is by the rule for the command itself */
+		if (judge_ask(&j, &p, p.command, false, &pc->env)) {
+			j.asked = how->asked;
+			judge_program(&j, &p);
+		}
 	}
 	pc->said = j.v.decision;
 	pc->decision = DECISION_DENY;

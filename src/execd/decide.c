@@ -210,6 +210,24 @@ ask_rules(struct exec *x)
 	}
 }
 
+/* Was a name found where the system's programs are? The client can have its
+ * own directories searched first, and what is in those nobody has chosen. */
+static bool
+is_systems(const char *path, const char *name)
+{
+	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin",
+		"/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+	const char *base = path_basename(path);
+	size_t i, len = (size_t)(base - path);
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if (strlen(dirs[i]) + 1 == len &&
+		    strncmp(path, dirs[i], len - 1) == 0)
+			return strcmp(base, name) == 0;
+	}
+	return false;
+}
+
 /* The command's own start, of a replacement that the operator chose. */
 static bool
 is_replacement(const struct exec *x)
@@ -227,7 +245,7 @@ is_replacement(const struct exec *x)
 	}
 	return strchr(c->spec.file, '/') != NULL ?
 	    strcmp(c->spec.file, x->path) == 0 :
-	    strcmp(c->spec.file, path_basename(x->path)) == 0;
+	    is_systems(x->path, c->spec.file);
 }
 
 int
