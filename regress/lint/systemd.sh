@@ -83,7 +83,8 @@ for top, dirs, _ in os.walk(root):
     for d in dirs:
         path = os.path.join(top, d)
         name = path[len(root):]
-        if "/agentsh" not in name:
+        # not the version of a directory that all is below
+        if "agentsh" not in name.split("/"):
             continue
         st = os.stat(path)
         role = next((r for end, r in private.items() if name.endswith(end)), None)
