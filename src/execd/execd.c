@@ -73,7 +73,6 @@ load_image(void)
 	if (image_prepare(&execd.image, &e) == -1)
 		fatalx("policy image: %s", e.message);
 	close(execd.image_fd);
-	execd.has_image = true;
 }
 
 /* The old one decides until both helpers of the session have the new one. */

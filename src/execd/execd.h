@@ -46,7 +46,6 @@ struct execd {
 	struct image image;
 	uint64_t image_number;		    /* how often it was replaced */
 	TAILQ_HEAD(, old_image) old_images; /* execs were decided by them */
-	bool has_image;
 	struct image next; /* prepared; its base is NULL when there is none */
 	uint64_t next_generation;
 	struct event_base *base;
