@@ -21,6 +21,7 @@
 
 #include "autostart.h"
 #include "cli.h"
+#include "clock.h"
 
 #define START_MS 10000
 #define TAIL_BYTES 4096
@@ -107,7 +108,7 @@ lock_wait(int fd, uint64_t deadline)
 	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -1;
-		if (now_ms() >= deadline) {
+		if (clock_ms() >= deadline) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
@@ -125,7 +126,7 @@ is_up(const struct server *s)
 
 	if (server_own_dir(dir, sizeof(dir)) == -1 ||
 	    server_own_dir_check(dir) != 1 ||
-	    client_connect(s, now_ms() + 1000, &fd, &e) != CLIENT_OK)
+	    client_connect(s, clock_ms() + 1000, &fd, &e) != CLIENT_OK)
 		return false;
 	close(fd);
 	return true;
@@ -208,7 +209,7 @@ wait_up(const struct server *s, pid_t pid, uint64_t deadline,
 				    WEXITSTATUS(status));
 			return -1;
 		}
-		if (now_ms() >= deadline) {
+		if (clock_ms() >= deadline) {
 			snprintf(e->text, sizeof(e->text),
 			    "it did not listen at %s within %d seconds",
 			    s->name, START_MS / 1000);
@@ -235,7 +236,7 @@ start(const struct server *s, const char *path, int log_fd,
 	if (pid == -1)
 		snprintf(why.text, sizeof(why.text), "fork: %s",
 		    strerror(errno));
-	else if (wait_up(s, pid, now_ms() + START_MS, &why) == 0)
+	else if (wait_up(s, pid, clock_ms() + START_MS, &why) == 0)
 		return 0;
 	show_log(log_fd, st.st_size);
 	snprintf(e->text, sizeof(e->text),
@@ -286,7 +287,7 @@ autostart(struct client_error *e)
 	if (state_dir(dir, sizeof(dir)) == -1 ||
 	    (lock_fd = open_state(dir, "autostart.lock", O_RDWR)) == -1)
 		goto fail;
-	if (lock_wait(lock_fd, now_ms() + START_MS + 2000) == -1) {
+	if (lock_wait(lock_fd, clock_ms() + START_MS + 2000) == -1) {
 		snprintf(e->text, sizeof(e->text),
 		    "another agentsh is starting the server and does not end: %s",
 		    strerror(errno));

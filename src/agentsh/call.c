@@ -10,6 +10,7 @@
 
 #include "autostart.h"
 #include "cli.h"
+#include "clock.h"
 #include "units.h"
 
 #define CALL_TIMEOUT_MS 30000
@@ -52,7 +53,7 @@ ask(const struct server *s, const struct request *q, struct hr *h,
     struct client_error *e)
 {
 	hr_free(h);
-	return client_request(s, q->ms == 0 ? 0 : now_ms() + q->ms, q->method,
+	return client_request(s, q->ms == 0 ? 0 : clock_ms() + q->ms, q->method,
 	    q->path, q->body, q->len, h, e);
 }
 

@@ -18,21 +18,13 @@
 #include <unistd.h>
 
 #include "client.h"
-
-uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
+#include "clock.h"
 
 /* For poll(2); deadline 0 is never. */
 static int
 ms_left(uint64_t deadline)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	if (deadline == 0)
 		return -1;
@@ -149,7 +141,7 @@ client_connect(const struct server *s, uint64_t deadline, int *fd,
     struct client_error *e)
 {
 	const char *why = NULL;
-	uint64_t limit = now_ms() + CLIENT_CONNECT_MS;
+	uint64_t limit = clock_ms() + CLIENT_CONNECT_MS;
 	int error;
 
 	if (deadline == 0 || deadline > limit)

@@ -42,7 +42,6 @@ int server_system(struct server *);
 int server_own_dir(char *dst, size_t size);
 int server_own_dir_check(const char *dir);
 
-uint64_t now_ms(void);
 enum client_result client_connect(const struct server *, uint64_t deadline,
     int *fd, struct client_error *);
 /* deadline 0: wait for ever. hr is initialised here; free it in every case. */

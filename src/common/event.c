@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "event.h"
 #include "utf8.h"
 
@@ -90,15 +90,11 @@ void
 ev_begin(struct buf *b, enum event_type type, const char *command_id,
     uint32_t pid)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
 	buf_reset(b);
 	buf_put_u16(b, (uint16_t)type);
 	buf_put_u16(b, 0);
 	buf_put_u32(b, pid);
-	buf_put_u64(b,
-	    (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec);
+	buf_put_u64(b, clock_epoch_ns());
 	buf_put_str(b, command_id != NULL ? command_id : "", AGENTSH_CMDID_MAX);
 }
 

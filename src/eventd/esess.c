@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "eventd.h"
 #include "log.h"
 #include "path.h"
@@ -111,15 +111,6 @@ esess_break(struct esess *s, const char *why)
 	log_warnx("session %s: %s", s->id, why);
 	if (s->state == ESESS_OPEN)
 		eventd_tell_broken(s->session, why);
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
 }
 
 static void
@@ -221,7 +212,7 @@ static size_t
 esess_drain(struct esess *s)
 {
 	const struct batch_item *sorted, *it;
-	uint64_t now = now_ns();
+	uint64_t now = clock_epoch_ns();
 	size_t i;
 
 	batch.n = batch.used = 0;
@@ -422,7 +413,7 @@ esess_open(const struct msg_event_open *m)
 	snprintf(s->id, sizeof(s->id), "%s", m->session_id);
 	snprintf(s->prefix, sizeof(s->prefix), "ev-%012" PRIx64 "-%" PRIu64 "-",
 	    (uint64_t)(eventd.run & 0xffffffffffffULL), m->session);
-	s->opened_ns = now_ns();
+	s->opened_ns = clock_epoch_ns();
 	s->log.log.fd = s->log.index.fd = -1;
 	s->timer = evtimer_new(eventd.base, timer_cb, s);
 	if (s->timer == NULL)

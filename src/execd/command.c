@@ -12,25 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "execd.h"
 #include "log.h"
 #include "supervise.h"
 
 #define COMMAND_GRACE_MS 2000 /* from SIGTERM to the end of a timed out tree */
-
-static uint64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 struct command *
 command_find(uint64_t number)
@@ -169,7 +160,7 @@ command_send_exited(struct command *c)
 		.exit_code = c->result.exit_code,
 		.term_signal = c->result.term_signal,
 		.timed_out = c->timed_out,
-		.duration_us = now_us() - c->start_us,
+		.duration_us = clock_us() - c->start_us,
 		.user_us = c->result.user_us,
 		.system_us = c->result.system_us,
 		.maxrss_kb = c->result.maxrss_kb };
@@ -256,7 +247,7 @@ command_new(const struct msg_exec_start *m, uint32_t request)
 	memcpy(c->id, m->command_id, sizeof(c->id));
 	c->request = request;
 	c->timeout_ms = m->timeout_ms;
-	c->start_us = now_us();
+	c->start_us = clock_us();
 	c->timer = evtimer_new(execd.base, timeout_cb, c);
 	if (c->timer == NULL)
 		fatal("command");

@@ -5,14 +5,15 @@
  * trustworthy as the commands are) and fsd. Runs as the session's user; whoever
  * owns it can run commands in that session's sandbox, and nothing outside.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "execd.h"
 #include "log.h"
 #include "sandbox.h"
@@ -23,16 +24,14 @@ struct execd execd;
 static void
 make_filter(void)
 {
-	struct timespec a, b;
+	uint64_t start_us = clock_us();
 	size_t len;
 
-	clock_gettime(CLOCK_MONOTONIC, &a);
 	execd.filter_fd = filter_make(&len);
-	clock_gettime(CLOCK_MONOTONIC, &b);
 	if (execd.filter_fd == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
-	log_debug("filter of the commands: %zu instructions, %ld us", len,
-	    (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+	log_debug("filter of the commands: %zu instructions, %" PRIu64 " us",
+	    len, clock_us() - start_us);
 }
 
 static int

@@ -13,11 +13,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "execd.h"
 #include "log.h"
 #include "supervise.h"
@@ -41,15 +41,6 @@ static struct {
 	size_t n;
 	bool full;
 } sup = { .listener = -1, .signal_fd = -1 };
-
-static uint64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 bool
 supervise_is_valid(const struct exec *x)
@@ -226,7 +217,7 @@ step(struct exec *x)
 		x->state = EXEC_DONE;
 	} else if (!find_lineage(x)) {
 		x->state = EXEC_PARKED;
-		if (now_us() - x->since_us > PARKED_US)
+		if (clock_us() - x->since_us > PARKED_US)
 			refuse(x, "exec-unattributed",
 			    "the process is of no command");
 		else
@@ -319,7 +310,7 @@ asked_cb(evutil_socket_t fd, short what, void *arg)
 		free(x);
 		return;
 	}
-	x->since_us = now_us();
+	x->since_us = clock_us();
 	TAILQ_INSERT_TAIL(&sup.execs, x, entry);
 	if (++sup.n >= EXECS_MAX) {
 		sup.full = true;
@@ -380,7 +371,7 @@ stop_late(void)
 	TAILQ_FOREACH(x, &sup.execs, entry) {
 		if (x->replacement == NULL)
 			continue;
-		if (now_us() - x->since_us > REPLACE_US)
+		if (clock_us() - x->since_us > REPLACE_US)
 			(void)trace_again(x);
 		event_add(sup.timer, &tv);
 	}

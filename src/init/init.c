@@ -19,10 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "chan.h"
+#include "clock.h"
 #include "init.h"
 #include "log.h"
 #include "msg.h"
@@ -54,15 +54,6 @@ static struct {
 	size_t ncommands;
 	uint64_t sweep_end; /* ms; 0: no orphan is known */
 } init;
-
-static uint64_t
-init_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* The end of the session: every process but us at one stroke, then us. */
 static void __attribute__((noreturn)) init_end(const char *why)
@@ -184,7 +175,7 @@ init_keeper_gone(struct command *c, int status)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		log_debug("keeper of command %llu died",
 		    (unsigned long long)c->number);
-		init.sweep_end = init_now() + INIT_SWEEP_MS;
+		init.sweep_end = clock_ms() + INIT_SWEEP_MS;
 	}
 	if (!c->answered)
 		init_send_failed(c, SPAWN_FORK, ECHILD);
@@ -232,7 +223,7 @@ init_sweep(void)
 	tree_free(&t);
 	if (left == 0)
 		init.sweep_end = 0;
-	else if (init_now() >= init.sweep_end)
+	else if (clock_ms() >= init.sweep_end)
 		init_end("processes without a keeper cannot be killed");
 }
 
@@ -251,7 +242,7 @@ init_reap(void)
 		if (c != NULL)
 			init_keeper_gone(c, status);
 		else if (init.sweep_end == 0)
-			init.sweep_end = init_now() + INIT_SWEEP_MS;
+			init.sweep_end = clock_ms() + INIT_SWEEP_MS;
 	}
 }
 
@@ -329,7 +320,7 @@ init_on_kill(struct chan *ch, struct imsg *im)
 		return 0; /* INIT_GONE is on its way */
 	signo = m.signo;
 	if (m.tree != 0 && c->kill_at == 0)
-		c->kill_at = init_now() + INIT_KILL_MS;
+		c->kill_at = clock_ms() + INIT_KILL_MS;
 	kill(c->keeper, SIGCONT);
 	if (c->fd != -1)
 		keeper_send(c->fd, m.tree != 0 ? KEEPER_KILL : KEEPER_SIGNAL,
@@ -377,7 +368,7 @@ static void
 init_deadlines(void)
 {
 	struct command *c;
-	uint64_t now = init_now();
+	uint64_t now = clock_ms();
 
 	TAILQ_FOREACH(c, &init.commands, entry) {
 		if (c->kill_at != 0 && now >= c->kill_at) {
@@ -393,7 +384,7 @@ static int
 init_timeout(void)
 {
 	struct command *c;
-	uint64_t now = init_now(), left, least = UINT64_MAX;
+	uint64_t now = clock_ms(), left, least = UINT64_MAX;
 
 	if (init.sweep_end != 0)
 		return INIT_PASS_MS;

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "ctl.h"
 #include "event.h"
 #include "log.h"
@@ -260,7 +260,7 @@ ctl_on_session(struct chan *ch, struct imsg *im)
 {
 	struct client *c = im->arg;
 	struct msg_ctl_session m;
-	uint64_t now = (uint64_t)time(NULL);
+	uint64_t now = (uint64_t)clock_epoch_s();
 	char text[8192];
 
 	(void)ch;

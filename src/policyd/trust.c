@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "conf.h"
 #include "log.h"
 #include "polstore.h"
@@ -199,7 +199,7 @@ check_signature(const struct proc *p, int dir, const char *name,
 
 	snprintf(sigfile, sizeof(sigfile), "%s.sig", file);
 	status = polstore_check(&store, dir, sigfile, name, text, len,
-	    (int64_t)time(NULL), &r);
+	    clock_epoch_s(), &r);
 	if (status == POLSIG_OK) {
 		log_debug("policy %s: signed %s by \"%s\", key %s (%s)", name,
 		    r.sig.signed_at, r.sig.signer, r.sig.key_id, r.label);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "polsign.h"
 #include "polstore.h"
 
@@ -54,7 +55,7 @@ make_key(struct polkey *k, const struct ask *a)
 				" control characters",
 		    POLSIG_TEXT_MAX);
 	snprintf(k->label, sizeof(k->label), "%s", a->label);
-	k->since_s = now_s();
+	k->since_s = clock_epoch_s();
 	if (polsig_time_print(k->since_s, k->since, sizeof(k->since)) == -1)
 		return complain("the clock is not set");
 	if (set_expiry(k, a->expires) == -1)

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "path.h"
@@ -33,18 +32,6 @@ complain(const char *fmt, ...)
 	vis_str(safe, sizeof(safe), text);
 	fprintf(stderr, "agentsh: %s\n", safe);
 	return -1;
-}
-
-int64_t
-now_s(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_REALTIME, &ts) == -1) {
-		complain("no time: %s", strerror(errno));
-		exit(EXIT_FAILURE);
-	}
-	return ts.tv_sec;
 }
 
 /* In its place at once; without replace only where nothing is. */

@@ -25,8 +25,6 @@ int write_file(const char *path, const char *text, mode_t, bool replace);
  */
 int read_policy(const char *path, char **text, size_t *len, int *dir,
     const char **file, char *name);
-/* Now, or fatal. */
-int64_t now_s(void);
 void usage(void) __attribute__((noreturn));
 
 /* One file each: exit status. */

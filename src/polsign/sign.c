@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "polsign.h"
 #include "polstore.h"
 
@@ -48,7 +49,7 @@ make_signature(struct polsig *s, const struct polkey *k, const char *name,
     const char *signer, const char *text, size_t len)
 {
 	struct buf b;
-	int64_t now = now_s();
+	int64_t now = clock_epoch_s();
 	char err[512];
 	int ret;
 

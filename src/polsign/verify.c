@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "json.h"
 #include "polsign.h"
 #include "polstore.h"
@@ -101,8 +102,8 @@ verify(int argc, char **argv)
 		snprintf(r.why, sizeof(r.why), "%.500s: %s", store.path,
 		    strerror(errno));
 	} else {
-		polstore_check(&store, dir, sigfile, name, text, len, now_s(),
-		    &r);
+		polstore_check(&store, dir, sigfile, name, text, len,
+		    clock_epoch_s(), &r);
 		close(store.fd);
 	}
 	if (!json)

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "path.h"
 #include "privd.h"
@@ -173,7 +173,7 @@ sess_new(const struct wanted *w)
 		s->flags |= SESS_REAL_PATHS;
 	s->uid = w->uid;
 	s->gid = w->gid;
-	s->created = (uint64_t)time(NULL);
+	s->created = (uint64_t)clock_epoch_s();
 	s->workspace_fd = s->client_sock = s->init_sock = s->abort_fd = -1;
 	s->image_fd = -1;
 	for (i = 0; i < ROLE_MAX; i++)

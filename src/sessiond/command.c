@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "sessiond.h"
 
@@ -36,7 +37,7 @@ command_new(struct session *s)
 	cmd->number = ++sessiond.next_command;
 	uuid4(uuid);
 	snprintf(cmd->id, sizeof(cmd->id), "cmd-%s", uuid);
-	cmd->started_ns = clock_ns();
+	cmd->started_ns = clock_epoch_ns();
 	for (i = 0; i < STREAM_MAX; i++) {
 		cmd->stream[i].cmd = cmd;
 		cmd->stream[i].fd = -1;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"
@@ -211,7 +212,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
-	s->created_ns = clock_ns();
+	s->created_ns = clock_epoch_ns();
 	s->born_ms = clock_ms();
 	s->state = SESS_READY;
 	s->execd = chan_new(fd, ROLE_SESSIOND, ROLE_EXECD, execd_handlers, s);

@@ -340,8 +340,6 @@ void guidance_put(yajl_gen, const struct command *, const struct event_set *);
 
 /* util.c */
 void uuid4(char dst[37]);
-uint64_t clock_ms(void); /* monotonic */
-uint64_t clock_ns(void); /* since the epoch */
 void time_text(char *dst, size_t size, uint64_t ns);
 uint64_t least_limit(uint64_t, uint64_t); /* 0 is none */
 int set_timer(struct event *, uint64_t ms);
