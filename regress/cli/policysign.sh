@@ -35,6 +35,14 @@ fresh() {
 	cp good.sig p.yaml.sig
 }
 
+# edited FILE EXPR NAME WORD TEXT: what is bad once sed has changed the file
+edited() {
+	fresh
+	sed -i "$2" "$1"
+	shift 2
+	bad "$@"
+}
+
 mode() { [ "$(stat -c %a "$1")" = "$2" ]; }
 
 # --- keygen
@@ -107,9 +115,9 @@ check "no name of a policy" err_has 'called NAME.yaml'
 cp p.yaml plain
 run policy sign plain --key keys/private.key.json
 check "no suffix" err_has 'called NAME.yaml'
-head -c 1048577 /dev/zero >big.yaml
+head -c 4194305 /dev/zero >big.yaml
 run policy sign big.yaml --key keys/private.key.json
-check "too large" err_has 'larger than 1048576'
+check "too large" err_has 'larger than 4194304'
 mkfifo fifo.yaml
 run policy sign fifo.yaml --key keys/private.key.json
 check "a FIFO" err_has 'not a regular file'
@@ -145,9 +153,8 @@ bad "flipped byte of the policy" invalid_signature 'changed after signing'
 fresh
 echo >>p.yaml
 bad "longer policy" invalid_signature 'changed after signing'
-fresh
-sed -i 's/"signature": "./"signature": "!/' p.yaml.sig
-bad "signature that is no base64" malformed_signature 'not 64 bytes in base64'
+edited p.yaml.sig 's/"signature": "./"signature": "!/' \
+	"signature that is no base64" malformed_signature 'not 64 bytes in base64'
 fresh
 python3 -c 'import re
 s = open("p.yaml.sig").read()
@@ -155,15 +162,12 @@ m = re.search(r"\"signature\": \"(.)", s)
 i = m.start(1)
 open("p.yaml.sig", "w").write(s[:i] + ("B" if s[i] == "A" else "A") + s[i + 1:])'
 bad "flipped bits of the signature" invalid_signature 'changed after signing'
-fresh
-sed -i 's/Alice/Mallory/' p.yaml.sig
-bad "another signer" invalid_signature 'changed after signing'
-fresh
-sed -i 's/"signed_at": "20/"signed_at": "19/' p.yaml.sig
-bad "another time" malformed_signature 'signed_at is no time'
-fresh
-sed -i 's/"signed_at": "\(....\)-\(..\)-../"signed_at": "\1-\2-01/; s/T..:..:../T00:00:00/' p.yaml.sig
-bad "a bit another time" invalid_signature 'changed after signing'
+edited p.yaml.sig 's/Alice/Mallory/' \
+	"another signer" invalid_signature 'changed after signing'
+edited p.yaml.sig 's/"signed_at": "20/"signed_at": "19/' \
+	"another time" malformed_signature 'signed_at is no time'
+edited p.yaml.sig 's/"signed_at": "\(....\)-\(..\)-../"signed_at": "\1-\2-01/; s/T..:..:../T00:00:00/' \
+	"a bit another time" invalid_signature 'changed after signing'
 fresh
 cp p.yaml lax.yaml
 run policy sign lax.yaml --key keys/private.key.json
@@ -171,18 +175,14 @@ cp lax.yaml.sig p.yaml.sig
 bad "signature of another policy" name_mismatch 'signature of policy lax'
 sed -i 's/"policy": "lax"/"policy": "p"/' p.yaml.sig
 bad "and renamed inside" invalid_signature 'changed after signing'
-fresh
-sed -i 's/"version": 2/"version": 1/' p.yaml.sig
-bad "version 1" unsupported_version 'sign it again'
-fresh
-sed -i 's/"version": 2,/"version": 2, "cert_chain": ["x"],/' p.yaml.sig
-bad "certificates" unsupported_cert_chain 'cert_chain'
-fresh
-sed -i 's/"version": 2,/"version": 2, "note": "x",/' p.yaml.sig
-bad "unknown field" malformed_signature 'unknown field'
-fresh
-sed -i 's/"version": 2,/"version": 2, "signer": "Bob",/' p.yaml.sig
-bad "field twice" malformed_signature 'there twice'
+edited p.yaml.sig 's/"version": 2/"version": 1/' \
+	"version 1" unsupported_version 'sign it again'
+edited p.yaml.sig 's/"version": 2,/"version": 2, "cert_chain": ["x"],/' \
+	"certificates" unsupported_cert_chain 'cert_chain'
+edited p.yaml.sig 's/"version": 2,/"version": 2, "note": "x",/' \
+	"unknown field" malformed_signature 'unknown field'
+edited p.yaml.sig 's/"version": 2,/"version": 2, "signer": "Bob",/' \
+	"field twice" malformed_signature 'there twice'
 fresh
 rm p.yaml.sig
 bad "no signature" missing_signature 'not signed'
@@ -198,12 +198,9 @@ bad "1 MiB" malformed_signature 'larger than 16384'
 fresh
 printf '\0' >>p.yaml.sig
 bad "NUL behind" malformed_signature 'invalid json'
-fresh
-sed -i 's/Alice/A\\u0000/' p.yaml.sig
-bad "NUL inside" malformed_signature 'NUL'
-fresh
-sed -i 's/Alice/\\u001b[2J/' p.yaml.sig
-bad "escapes for a terminal" malformed_signature 'control characters'
+edited p.yaml.sig 's/Alice/A\\u0000/' "NUL inside" malformed_signature 'NUL'
+edited p.yaml.sig 's/Alice/\\u001b[2J/' \
+	"escapes for a terminal" malformed_signature 'control characters'
 fresh
 mv p.yaml.sig s
 ln -s s p.yaml.sig
@@ -222,12 +219,10 @@ fresh
 sed -i "s/$id/$(python3 -c 'import json; print(json.load(open("dangling/public.key.json"))["key_id"])')/" p.yaml.sig
 cp dangling/public.key.json store/
 bad "another key's id" invalid_signature 'changed after signing'
-fresh
-sed -i 's/2099-01-01/2020-01-01/' store/ops.json
-bad "expired key" expired_key 'has expired (2020'
-fresh
-sed -i 's/"trusted_since": "20../"trusted_since": "2099/' store/ops.json
-bad "key of the future" invalid_time 'before the key was trusted'
+edited store/ops.json 's/2099-01-01/2020-01-01/' \
+	"expired key" expired_key 'has expired (2020'
+edited store/ops.json 's/"trusted_since": "20../"trusted_since": "2099/' \
+	"key of the future" invalid_time 'before the key was trusted'
 fresh
 printf '{"revoked_keys": ["%s"]}\n' "$id" >store/revoked.json
 bad "revoked key" revoked_key "key $id is revoked"
@@ -286,6 +281,14 @@ fresh
 echo readme >store/README
 run policy verify p.yaml --key-dir store
 check "other files are passed over" rc_is 0
+
+# as large as policies may be that agentshd loads
+fresh
+{ cat good.yaml; head -c 2097152 /dev/zero | tr '\0' '\n'; } >large.yaml
+run policy sign large.yaml --key keys/private.key.json
+check "a policy of 2 MiB is signed" rc_is 0
+run policy verify large.yaml --key-dir store
+check "and verified" rc_is 0
 
 mkdir empty
 chmod 0755 empty

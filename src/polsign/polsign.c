@@ -19,6 +19,7 @@
 #include "polsign.h"
 #include "polstore.h"
 #include "vis.h"
+#include "yamldoc.h"
 
 int
 complain(const char *fmt, ...)
@@ -122,12 +123,12 @@ read_policy(const char *path, char **text, size_t *len, int *dir,
 	*dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*dir == -1)
 		return complain("%s: %s", parent, strerror(errno));
-	*text = malloc(POLICY_MAX_BYTES + 1);
+	*text = malloc(YDOC_MAX_BYTES + 1);
 	if (*text == NULL) {
 		close(*dir);
 		return complain("out of memory");
 	}
-	if (polstore_read(*dir, *file, *text, POLICY_MAX_BYTES, len, NULL,
+	if (polstore_read(*dir, *file, *text, YDOC_MAX_BYTES, len, NULL,
 		&errnum, err, sizeof(err)) == 0)
 		return 0;
 	free(*text);

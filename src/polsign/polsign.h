@@ -9,8 +9,6 @@
 
 #include "polsig.h"
 
-#define POLICY_MAX_BYTES 1048576
-
 /* polsign.c: one line to standard error, control bytes made visible; -1. */
 int complain(const char *, ...) __attribute__((format(printf, 1, 2)));
 /*
