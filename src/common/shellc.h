@@ -70,15 +70,6 @@ int shellc_analyse(struct shellc *, const char *const *argv, size_t argc,
     const struct shellc_wrappers *extra);
 void shellc_free(struct shellc *);
 
-/*
- * One wrapper off an argv that is run as it is: 1 with the index of the
- * payload; 0 when argv[0] is no wrapper, or runs nothing with these options;
- * -1 with the reason in *why when what runs is not one word on: then *payload
- * is the likely payload, or 0. Allocates nothing; extra and why may be NULL.
- */
-int wrapper_peel(const char *const *argv, size_t argc,
-    const struct shellc_wrappers *extra, size_t *payload, const char **why);
-
 const char *shellc_kind_name(enum shellc_kind);
 
 #endif
