@@ -306,6 +306,45 @@ base64(void)
 	}
 }
 
+static bool starved;
+
+/* Takes the place of libc's. */
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	if (starved || __builtin_mul_overflow(n, size, &size))
+		return NULL;
+	return realloc(p, size);
+}
+
+/* Without memory for one string there is no text that lacks it. */
+static void
+no_memory(void)
+{
+	const unsigned char *text;
+	size_t len;
+	yajl_gen g;
+	int what;
+
+	for (what = 0; what < 3; what++) {
+		g = json_new();
+		yajl_gen_array_open(g);
+		json_str(g, "a");
+		starved = what != 0;
+		if (what == 1)
+			CHECK(json_text(g, "\xff", 1));
+		else
+			json_base64(g, "b", 1);
+		json_base64(g, "b", 1);
+		starved = false;
+		json_str(g, "c");
+		yajl_gen_array_close(g);
+		CHECK((yajl_gen_get_buf(g, &text, &len) ==
+			  yajl_gen_status_ok) == (what == 0));
+		yajl_gen_free(g);
+	}
+}
+
 static void
 cuts(void)
 {
@@ -331,6 +370,7 @@ main(void)
 	T_RUN(scanned);
 	T_RUN(texts);
 	T_RUN(base64);
+	T_RUN(no_memory);
 	T_RUN(cuts);
 	return done_testing();
 }

@@ -78,8 +78,8 @@ int json_scan(const struct json_field *, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen);
 void json_release(const struct json_field *, size_t nfields, void *dst);
 
-/* Encoding. NULL on lack of memory; a string that there is no memory to clean
- * or to encode becomes "". */
+/* Encoding. NULL on lack of memory; after a string that there is no memory to
+ * clean or to encode, yajl_gen_get_buf() gives no text of any of it. */
 yajl_gen json_new(void);
 void json_key(yajl_gen, const char *);
 void json_str(yajl_gen, const char *);
