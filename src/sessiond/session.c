@@ -100,7 +100,9 @@ session_uid_is_visible(uint32_t owner, uint32_t uid)
 bool
 session_is_visible(const struct session *s, uint32_t uid)
 {
-	return s->state != SESS_CREATING && session_uid_is_visible(s->uid, uid);
+	/* one that there was no memory for is ending, and has no text */
+	return s->state != SESS_CREATING && s->cwd != NULL &&
+	    session_uid_is_visible(s->uid, uid);
 }
 
 const char *
@@ -206,7 +208,8 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->uid = m->uid;
 	s->workspace = strdup(m->workspace);
 	s->mount = strdup(m->mount);
-	s->cwd = strdup(m->mount);
+	if (s->workspace != NULL && s->mount != NULL)
+		s->cwd = strdup(m->mount);
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
 	s->command_timeout_ms = m->command_timeout_ms;
@@ -221,8 +224,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 		return -1;
 	}
 	s->execd->on_close = session_execd_closed;
-	if (s->workspace == NULL || s->mount == NULL || s->cwd == NULL ||
-	    chan_watch(s->execd, sessiond.base) == -1)
+	if (s->cwd == NULL || chan_watch(s->execd, sessiond.base) == -1)
 		return -1;
 	session_touch(s);
 	return 0;
