@@ -66,11 +66,32 @@ refused(void)
 	CHECK(write_all(-1, "x", 1) == -1 && errno == EBADF);
 }
 
+static void
+sealed(void)
+{
+	const int want = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+	    F_SEAL_WRITE;
+	char have[8];
+	int fd = memfd_sealed("test", "bytes", 5);
+
+	CHECK(fd != -1);
+	CHECK_INT(fcntl(fd, F_GET_SEALS) & want, want);
+	CHECK_INT(read(fd, have, sizeof(have)), 5);
+	CHECK(memcmp(have, "bytes", 5) == 0);
+	CHECK(pwrite(fd, "x", 1, 0) == -1 && errno == EPERM);
+	CHECK(ftruncate(fd, 0) == -1 && errno == EPERM);
+	close(fd);
+	fd = memfd_sealed("test", "", 0);
+	CHECK(fd != -1 && lseek(fd, 0, SEEK_END) == 0);
+	close(fd);
+}
+
 int
 main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	T_RUN(slow_pipe);
 	T_RUN(refused);
+	T_RUN(sealed);
 	return done_testing();
 }

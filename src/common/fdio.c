@@ -2,7 +2,10 @@
 /*
  * Whole writes: to memfds and files, and to what a user's terminal is.
  */
+#include <sys/mman.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -30,4 +33,23 @@ write_all(int fd, const void *data, size_t len)
 		}
 	}
 	return 0;
+}
+
+int
+memfd_sealed(const char *name, const void *data, size_t len)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
+	    F_SEAL_SEAL;
+	int fd, err;
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return -1;
+	if (write_all(fd, data, len) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, seals) == 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole writes.
+ * Whole writes, and memory that is written once and then read by others.
  */
 #ifndef FDIO_H
 #define FDIO_H
@@ -10,5 +10,8 @@
 /* Writes all len bytes, waiting where the descriptor does not block. 0, or -1
  * with errno when some could not be written. */
 int write_all(int fd, const void *, size_t len);
+/* A memfd with these bytes, at its beginning, that nobody can change any more,
+ * or -1 with errno. name is for /proc. */
+int memfd_sealed(const char *name, const void *, size_t len);
 
 #endif

@@ -4,7 +4,6 @@
  * environment. The reader copies the bytes out before it looks at them, and
  * insists on the seals, so that nothing changes between two readers.
  */
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -39,29 +38,20 @@ int
 spec_write(const struct spec *spec)
 {
 	struct buf b;
-	int fd = -1;
+	int fd = -1, err = E2BIG;
 
 	buf_init(&b, AGENTSH_SPEC_MAX);
-	if (spec->argc > AGENTSH_WORDS_MAX || spec->nenv > AGENTSH_WORDS_MAX) {
-		errno = E2BIG;
-		return -1;
+	if (spec->argc <= AGENTSH_WORDS_MAX && spec->nenv <= AGENTSH_WORDS_MAX)
+		spec_put(&b, spec);
+	else
+		b.bad = true;
+	if (!b.bad) {
+		fd = memfd_sealed("agentsh-spec", b.data, b.len);
+		err = errno;
 	}
-	spec_put(&b, spec);
-	if (b.bad) {
-		errno = E2BIG;
-		goto fail;
-	}
-	fd = memfd_create("agentsh-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1 || write_all(fd, b.data, b.len) == -1 ||
-	    fcntl(fd, F_ADD_SEALS, SPEC_SEALS) == -1)
-		goto fail;
 	buf_free(&b);
+	errno = err;
 	return fd;
-fail:
-	buf_free(&b);
-	if (fd != -1)
-		close(fd);
-	return -1;
 }
 
 /*

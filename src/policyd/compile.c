@@ -9,13 +9,12 @@
 
 #include "compile.h"
 
-static int
-compile_error(const struct policy *p, struct aerr *e, const char *what)
+int
+policy_error(struct aerr *e, const char *name, const char *what)
 {
 	e->http = 400;
 	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
-	snprintf(e->message, sizeof(e->message), "policy %s: %s", p->name,
-	    what);
+	snprintf(e->message, sizeof(e->message), "policy %s: %s", name, what);
 	return -1;
 }
 
@@ -177,7 +176,7 @@ policy_compile(const struct policy *p, const struct vars *vars, bool scope_all,
 	if (ret == 0)
 		return 0;
 	compiled_free(out);
-	return compile_error(p, e, what);
+	return policy_error(e, p->name, what);
 }
 
 void

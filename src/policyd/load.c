@@ -5,8 +5,6 @@
  * the shipped one. The file is read anew for every session; what was compiled
  * from the same bytes for the same values is used again.
  */
-#include <sys/mman.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "log.h"
 #include "path.h"
 #include "policy.h"
@@ -22,15 +21,6 @@
 #include "trust.h"
 
 #define CACHE_SIZE 8
-
-static int
-load_error(struct aerr *e, const char *name, const char *what)
-{
-	e->http = 400;
-	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
-	snprintf(e->message, sizeof(e->message), "policy %s: %s", name, what);
-	return -1;
-}
 
 /* The open file, its name in file and its place in dir; -1 with e filled. */
 static int
@@ -56,43 +46,13 @@ find_policy(const struct proc *p, const char *name, char *file, size_t size,
 			/* a policy that is there but cannot be read must not
 			 * be replaced by another one of its name */
 			if (errno != ENOENT)
-				return load_error(e, name,
+				return policy_error(e, name,
 				    errno == ELOOP ?
 					"a symbolic link is not followed" :
 					strerror(errno));
 		}
 	}
-	return load_error(e, name, "there is no policy of this name");
-}
-
-/* The image in a memfd that nobody can change. -1 with errno. */
-static int
-seal_image(const struct buf *image)
-{
-	size_t done = 0;
-	ssize_t n;
-	int fd, err;
-
-	fd = memfd_create("agentsh-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return -1;
-	while (done < image->len) {
-		n = write(fd, image->data + done, image->len - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			goto fail;
-		done += (size_t)n;
-	}
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == -1)
-		goto fail;
-	return fd;
-fail:
-	err = errno;
-	close(fd);
-	errno = err;
-	return -1;
+	return policy_error(e, name, "there is no policy of this name");
 }
 
 /* The newest compiled policies: many sessions ask for the same. */
@@ -200,9 +160,9 @@ compile_text(const struct proc *p, const char *name, const char *file,
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;
 	out->idle_timeout_ms = policy.idle_timeout_ms;
-	out->fd = seal_image(&c.image);
+	out->fd = memfd_sealed("agentsh-policy", c.image.data, c.image.len);
 	if (out->fd == -1) {
-		load_error(e, name, strerror(errno));
+		policy_error(e, name, strerror(errno));
 		e->http = 500;
 	}
 	policy_free(&policy);
@@ -223,10 +183,10 @@ load_policy(const struct proc *p, const char *name, const struct vars *vars,
 	memset(out, 0, sizeof(*out));
 	out->fd = -1;
 	if (!policy_name_is_valid(name))
-		return load_error(e, name,
+		return policy_error(e, name,
 		    "a name has letters, digits, _ and - only");
 	if (!path_is_clean(vars->project_root))
-		return load_error(e, name, "the workspace is no clean path");
+		return policy_error(e, name, "the workspace is no clean path");
 	if (trust_allows(p, name, e) == -1 ||
 	    read_policy(p, name, file, sizeof(file), &dir, &text, &len, e) ==
 		-1)

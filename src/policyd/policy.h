@@ -204,6 +204,8 @@ enum glob_kind command_kind(const char *text, bool *whole);
 int policy_compile(const struct policy *, const struct vars *, bool scope_all,
     struct compiled *out, struct aerr *e);
 void compiled_free(struct compiled *);
+/* The policy of this name cannot be had, by its own fault: -1, with e filled. */
+int policy_error(struct aerr *e, const char *name, const char *what);
 /* Text to image. */
 int policy_build(const char *name, const uint8_t *text, size_t len,
     const struct vars *, bool scope_all, struct policy *, struct compiled *out,

@@ -3,8 +3,6 @@
  * The route that runs a command: what the client wrote becomes a spec that
  * execd judges. Nothing is decided here but what is malformed.
  */
-#include <sys/mman.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -84,23 +82,9 @@ exec_check(const struct exec_body *body, enum include_events *include,
 static int
 exec_stdin(const struct json_bytes *input)
 {
-	int fd;
-
 	if (input->data == NULL || input->len == 0)
 		return fcntl(sessiond.null_fd, F_DUPFD_CLOEXEC, 0);
-	fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return -1;
-	if (write_all(fd, input->data, input->len) == -1 ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) ==
-		-1 ||
-	    lseek(fd, 0, SEEK_SET) == -1)
-		goto fail;
-	return fd;
-fail:
-	close(fd);
-	return -1;
+	return memfd_sealed("stdin", input->data, input->len);
 }
 
 /*
