@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subset construction. A set of nodes is kept in two parts: the wide ones,
+ * Subset construction: from each state on, where each class of bytes leads, and
+ * so which states there are; states.c knows them by their sets of nodes. A set of nodes is kept in two parts: the wide ones,
  * which go on with almost any byte, and the others, which go on with few. The
  * wide ones alone make a row with a column a class; there are few such rows. A
  * state is a row and the narrow nodes besides, and needs an edge only for the

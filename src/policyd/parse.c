@@ -24,6 +24,12 @@ parse_error(const struct parser *p, const struct ynode *at, const char *fmt,
 	return ydoc_error(p->doc, at, p->e, "%s", text);
 }
 
+int
+parse_no_memory(const struct parser *p, const struct ynode *at)
+{
+	return parse_error(p, at, "out of memory");
+}
+
 void
 parse_warn(struct parser *p, const struct ynode *at, const char *fmt, ...)
 {
@@ -45,22 +51,13 @@ parse_header(struct parser *p)
 	const struct ynode *version = schema_value(root, KEY_TOP_version);
 	const struct ynode *name = schema_value(root, KEY_TOP_name);
 	const struct ynode *defaults = schema_value(root, KEY_TOP_defaults);
-	const unsigned char *c;
 	uint64_t n;
 
 	if (units_int(version->text, 10, &n) == -1 || n == 0)
 		return parse_error(p, version,
 		    "version: must be a whole number above 0");
-	if (name->text[0] == '\0')
-		return parse_error(p, name, "name: is empty");
-	if (strlen(name->text) > AGENTSH_NAME_MAX)
-		return parse_error(p, name, "name: longer than %d bytes",
-		    AGENTSH_NAME_MAX);
-	for (c = (const unsigned char *)name->text; *c != '\0'; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			return parse_error(p, name,
-			    "name: has a control character");
-	}
+	if (value_name(p, name) == -1)
+		return -1;
 	snprintf(p->policy->name, sizeof(p->policy->name), "%s", name->text);
 	p->policy->allow_unenforced =
 	    schema_bool(schema_value(root, KEY_TOP_allow_unenforced), false);

@@ -56,6 +56,7 @@ struct parser {
 /* parse.c: what is wrong at a place; always -1. */
 int parse_error(const struct parser *, const struct ynode *at, const char *,
     ...) __attribute__((format(printf, 3, 4)));
+int parse_no_memory(const struct parser *, const struct ynode *at);
 /* The same for what may stay. */
 void parse_warn(struct parser *, const struct ynode *at, const char *, ...)
     __attribute__((format(printf, 3, 4)));
@@ -75,6 +76,8 @@ bool schema_bool(const struct ynode *, bool otherwise);
 
 /* value.c: single values. 0 or -1 with the error given. */
 int value_word(struct parser *, const struct ynode *, const char *key);
+/* Is it fit for a policy's or a rule's name? */
+int value_name(struct parser *, const struct ynode *);
 int value_u64(struct parser *, const struct ynode *, const char *key,
     uint64_t max, uint64_t *);
 int value_time(struct parser *, const struct ynode *, const char *key,

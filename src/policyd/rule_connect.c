@@ -38,7 +38,7 @@ parse_place(struct parser *p, const struct ynode *v, const char *text,
 			    "brackets",
 			    text);
 		*to = strdup(text);
-		return *to == NULL ? parse_error(p, v, "out of memory") : 0;
+		return *to == NULL ? parse_no_memory(p, v) : 0;
 	}
 	if (strpbrk(host, "*?[]{},") != NULL)
 		return parse_error(p, v,
@@ -49,7 +49,7 @@ parse_place(struct parser *p, const struct ynode *v, const char *text,
 	if (asprintf(to, "%s:%u", normal, (unsigned)port) == -1)
 		*to = NULL;
 	free(normal);
-	return *to == NULL ? parse_error(p, v, "out of memory") : 0;
+	return *to == NULL ? parse_no_memory(p, v) : 0;
 }
 
 static int

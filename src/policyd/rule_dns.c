@@ -29,7 +29,7 @@ rule_dns_parse(struct parser *p, const struct ynode *map, struct rule *r)
 		    "resolve_to: \"%.64s\" is no address of IPv4 or IPv6",
 		    to->text);
 	r->message = strdup("");
-	return r->message == NULL ? parse_error(p, map, "out of memory") : 0;
+	return r->message == NULL ? parse_no_memory(p, map) : 0;
 }
 
 bool

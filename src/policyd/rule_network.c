@@ -43,7 +43,7 @@ parse_domains(struct parser *p, const struct ynode *list, struct words *w)
 		return 0;
 	w->v = calloc(list->n + 1, sizeof(*w->v));
 	if (w->v == NULL)
-		return parse_error(p, list, "out of memory");
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL; v = v->next) {
 		if (value_word(p, v, "domains") == -1)
 			return -1;
@@ -143,7 +143,7 @@ parse_cidrs(struct parser *p, const struct ynode *list, struct network_part *n)
 		return 0;
 	n->cidr = calloc(list->n + 1, sizeof(*n->cidr));
 	if (n->cidr == NULL)
-		return parse_error(p, list, "out of memory");
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL; v = v->next) {
 		if (value_word(p, v, "cidrs") == -1 ||
 		    parse_cidr(p, v, &n->cidr[n->ncidrs]) == -1)
@@ -163,7 +163,7 @@ parse_ports(struct parser *p, const struct ynode *list, struct network_part *n)
 		return 0;
 	n->port = calloc(list->n + 1, sizeof(*n->port));
 	if (n->port == NULL)
-		return parse_error(p, list, "out of memory");
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL; v = v->next) {
 		if (value_word(p, v, "ports") == -1)
 			return -1;

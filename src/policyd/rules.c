@@ -39,12 +39,6 @@ rules_free(const struct rulekind *kind, struct rules *rules)
 	memset(rules, 0, sizeof(*rules));
 }
 
-static int
-no_memory(struct parser *p, const struct ynode *at)
-{
-	return parse_error(p, at, "out of memory");
-}
-
 /* The names that were seen: a rule's number + 1 in each slot, 0 for none. */
 struct names {
 	uint32_t *slot;
@@ -84,24 +78,15 @@ parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
     struct names *names, struct rule *r)
 {
 	const struct rule *twin;
-	const unsigned char *c;
 
-	if (v->text[0] == '\0')
-		return parse_error(p, v, "name: is empty");
-	if (strlen(v->text) > AGENTSH_NAME_MAX)
-		return parse_error(p, v, "name: longer than %d bytes",
-		    AGENTSH_NAME_MAX);
-	for (c = (const unsigned char *)v->text; *c != '\0'; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			return parse_error(p, v,
-			    "name: has a control character");
-	}
+	if (value_name(p, v) == -1)
+		return -1;
 	if (strcmp(v->text, RULE_LOADER) == 0)
 		return parse_error(p, v,
 		    "name: %s is the name of a built-in rule", RULE_LOADER);
 	r->name = strdup(v->text);
 	if (r->name == NULL)
-		return no_memory(p, v);
+		return parse_no_memory(p, v);
 	twin = names_add(names, rules, r);
 	if (twin == NULL)
 		return 0;
@@ -133,7 +118,7 @@ parse_message(struct parser *p, const struct ynode *v, enum family family,
 		return parse_error(p, v, "message: longer than %d bytes",
 		    AGENTSH_TEXT_MAX);
 	r->message = strdup(message);
-	return r->message == NULL ? no_memory(p, v) : 0;
+	return r->message == NULL ? parse_no_memory(p, v) : 0;
 }
 
 int
@@ -158,7 +143,7 @@ rule_globs(struct parser *p, const struct ynode *list, const char *key,
 		return 0;
 	r->globs = calloc(list->n + 1, sizeof(*r->globs));
 	if (r->globs == NULL)
-		return no_memory(p, list);
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL; v = v->next) {
 		if (value_word(p, v, key) == -1)
 			return -1;
@@ -213,7 +198,7 @@ rules_parse(struct parser *p, const struct rulekind *kind,
 		    list->key->text, IMG_MAX_RULES - 1);
 	rules->rule = calloc(list->n, sizeof(*rules->rule));
 	if (rules->rule == NULL || names_make(&names, list->n) == -1)
-		return no_memory(p, list);
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL && ret == 0; v = v->next) {
 		r = &rules->rule[rules->n++];
 		r->line = v->line;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of nodes to states. A set is kept in two parts: the wide nodes, which
- * go on with almost any byte, are its row; the others are few. What can no
- * longer be the first to match is left out, so that sets are small and few.
+ * Which state a set of nodes is: the one that it was before, or a new one. What
+ * can no longer be the first to match is left out of a set beforehand, so that
+ * sets are small and few. dfa.c says what the two parts of a set are.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -12,12 +12,6 @@
 #include "regex.h"
 #include "units.h"
 
-static int
-no_memory(const struct parser *p, const struct ynode *at)
-{
-	return parse_error(p, at, "out of memory");
-}
-
 void
 words_free(struct words *w)
 {
@@ -34,6 +28,24 @@ value_word(struct parser *p, const struct ynode *v, const char *key)
 {
 	if (v->text[0] == '\0' || ynode_is_null(v))
 		return parse_error(p, v, "%s: an empty item", key);
+	return 0;
+}
+
+int
+value_name(struct parser *p, const struct ynode *v)
+{
+	const unsigned char *c = (const unsigned char *)v->text;
+
+	if (*c == '\0')
+		return parse_error(p, v, "name: is empty");
+	if (strlen(v->text) > AGENTSH_NAME_MAX)
+		return parse_error(p, v, "name: longer than %d bytes",
+		    AGENTSH_NAME_MAX);
+	for (; *c != '\0'; c++) {
+		if (*c < 0x20 || *c == 0x7f)
+			return parse_error(p, v,
+			    "name: has a control character");
+	}
 	return 0;
 }
 
@@ -69,7 +81,7 @@ int
 value_dup(struct parser *p, const struct ynode *v, char **out)
 {
 	*out = strdup(v->text);
-	return *out == NULL ? no_memory(p, v) : 0;
+	return *out == NULL ? parse_no_memory(p, v) : 0;
 }
 
 static int
@@ -82,7 +94,7 @@ take_words(struct parser *p, const struct ynode *list, const char *key,
 		return 0;
 	w->v = calloc(list->n + 1, sizeof(*w->v));
 	if (w->v == NULL)
-		return no_memory(p, list);
+		return parse_no_memory(p, list);
 	for (v = list->first; v != NULL; v = v->next) {
 		if ((!empty || ynode_is_null(v)) && value_word(p, v, key) == -1)
 			return -1;
@@ -221,7 +233,7 @@ environment_one(struct parser *p, const struct ynode *v, const char *key,
 	if (*word != NULL)
 		snprintf(*word, size, "%s=%s", v->key->text, value);
 	free(value);
-	return *word == NULL ? no_memory(p, v) : 0;
+	return *word == NULL ? parse_no_memory(p, v) : 0;
 }
 
 int
@@ -234,7 +246,7 @@ value_environment(struct parser *p, const struct ynode *map, const char *key,
 		return 0;
 	w->v = calloc(map->n + 1, sizeof(*w->v));
 	if (w->v == NULL)
-		return no_memory(p, map);
+		return parse_no_memory(p, map);
 	for (v = map->first; v != NULL; v = v->next) {
 		if (environment_one(p, v, key, expand, &w->v[w->n]) == -1)
 			return -1;
