@@ -47,18 +47,15 @@ policy_ask_args(struct args *a)
 	return 0;
 }
 
+/* The words of agentshd.conf(5), two of which mean the same. */
 static int
-opaque(const struct args *a, enum shellc_opaque *o)
+deny_opaque(const struct args *a, bool *deny)
 {
 	const char *s = a->opt[OPT_OPAQUE];
 
-	if (s == NULL || strcmp(s, "enforce") == 0)
-		*o = OPAQUE_ENFORCE;
-	else if (strcmp(s, "allow") == 0)
-		*o = OPAQUE_ALLOW;
-	else if (strcmp(s, "deny") == 0)
-		*o = OPAQUE_DENY;
-	else
+	*deny = s != NULL && strcmp(s, "deny") == 0;
+	if (s != NULL && !*deny && strcmp(s, "enforce") != 0 &&
+	    strcmp(s, "allow") != 0)
 		return usage_error(a, "--opaque is enforce, allow or deny");
 	return 0;
 }
@@ -83,7 +80,7 @@ policy_ask_open(const struct args *a, const char *word)
 		usage_error(a, "--home: not a whole path");
 		return NULL;
 	}
-	if (opaque(a, &opt.opaque) != 0)
+	if (deny_opaque(a, &opt.deny_opaque) != 0)
 		return NULL;
 	if (a->opt[OPT_REAL_PATHS] != NULL) {
 		/* it need not be there */

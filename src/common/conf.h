@@ -35,7 +35,9 @@ enum {
 	SCOPE_ALL
 };
 
-/* sandbox.seccomp.shellc.opaque: how a script that cannot be read is met. */
+/* sandbox.seccomp.shellc.opaque: is a script that cannot be read denied as a
+ * whole? enforce and allow are two words for no: each of its commands is decided
+ * when it is executed. */
 enum shellc_opaque {
 	OPAQUE_ENFORCE,
 	OPAQUE_ALLOW,

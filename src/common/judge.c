@@ -149,7 +149,7 @@ judge_kind(struct judge *j, const struct shellc *sc, const struct program *p)
 	case SHELLC_DERIVED:
 		return;
 	case SHELLC_OPAQUE:
-		if (p->opaque == OPAQUE_DENY)
+		if (p->deny_opaque)
 			judge_deny(j, RULE_OPAQUE,
 			    "This shell script cannot be checked before it runs. Write plain commands, or put the script into a file.");
 		return;

@@ -7,7 +7,6 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
-#include "conf.h"
 #include "image.h"
 #include "shellc.h"
 
@@ -39,7 +38,7 @@ struct program {
 	size_t argc; /* at least 1 */
 	uint32_t depth;
 	bool asked_for; /* by the client: the form of a script counts as well */
-	enum shellc_opaque opaque;
+	bool deny_opaque; /* a script that cannot be read is denied */
 };
 
 /* judge_end() frees what argv points into. */

@@ -9,7 +9,6 @@
 #define POLICYTRY_H
 
 #include "agentsh.h"
-#include "conf.h"
 
 struct policy_try;
 
@@ -17,7 +16,7 @@ struct try_options {
 	const char *workspace; /* as the session sees it; NULL: /workspace */
 	const char *user;      /* NULL: who runs this */
 	const char *home;      /* NULL: theirs */
-	enum shellc_opaque opaque;
+	bool deny_opaque;      /* as sandbox.seccomp.shellc.opaque: deny */
 };
 
 /* NULL with e filled. The options' strings must stay. */

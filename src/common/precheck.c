@@ -49,7 +49,7 @@ precheck_command(const struct image *im, const struct spec *spec,
 		.argc = spec->argc,
 		.asked_for = how->depth == 0,
 		.depth = how->depth,
-		.opaque = how->opaque };
+		.deny_opaque = how->deny_opaque };
 	struct judge j;
 	const char **argv;
 

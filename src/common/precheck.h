@@ -7,14 +7,13 @@
 #ifndef PRECHECK_H
 #define PRECHECK_H
 
-#include "conf.h"
 #include "image.h"
 #include "shellc.h"
 #include "spec.h"
 
 struct precheck_how {
-	enum shellc_opaque opaque;
-	uint32_t depth; /* of the command itself; 0: the session starts it */
+	bool deny_opaque; /* a script that cannot be read is denied */
+	uint32_t depth;	  /* of the command itself; 0: the session starts it */
 	/* told of each command that is asked for, with the verdict on it; may
 	 * be NULL */
 	void (*asked)(void *arg, const struct command_query *,

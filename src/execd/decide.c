@@ -197,7 +197,7 @@ static void
 ask_rules(struct exec *x)
 {
 	struct program p = { .depth = x->l.depth,
-		.opaque = (enum shellc_opaque)execd.p.conf.shellc_opaque };
+		.deny_opaque = execd.p.conf.shellc_opaque == OPAQUE_DENY };
 	size_t i;
 
 	judge_begin(&x->j, &execd.image);

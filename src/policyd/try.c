@@ -434,7 +434,7 @@ say_instead(struct try_answer *a, const struct precheck *pc,
 static void
 precheck(struct asking *k, struct precheck *pc)
 {
-	struct precheck_how how = { .opaque = k->t->opt.opaque,
+	struct precheck_how how = { .deny_opaque = k->t->opt.deny_opaque,
 		.depth = k->q->depth,
 		.asked = asked_cb,
 		.arg = k };
