@@ -40,3 +40,10 @@ clock_epoch_s(void)
 {
 	return (int64_t)(read_ns(CLOCK_REALTIME) / 1000000000);
 }
+
+struct timeval
+clock_timeval(uint64_t ms)
+{
+	return (struct timeval){ .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+}

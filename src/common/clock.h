@@ -6,6 +6,8 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <sys/time.h>
+
 #include <stdint.h>
 
 /* For limits and durations: since some time in the past, never backwards. */
@@ -15,5 +17,7 @@ uint64_t clock_us(void);
 uint64_t clock_epoch_ns(void);
 /* The same in seconds, as files of others hold it. */
 int64_t clock_epoch_s(void);
+/* A duration as timers take it. */
+struct timeval clock_timeval(uint64_t ms);
 
 #endif

@@ -139,6 +139,12 @@ void image_command_action(const struct image *, const struct verdict *,
     struct command_action *);
 /* The next string of a list. */
 const char *image_words_next(const char *word);
+/* The replacement's words in to[], which has room for image_action_room():
+ * the command, its own args or else those n that were asked for (without
+ * argv[0]), and what is appended. How many they are. */
+size_t image_action_words(const struct command_action *,
+    const char *const *asked, size_t n, const char **to);
+size_t image_action_room(const struct command_action *, size_t n);
 
 /*
  * The environment. rule: of the winning command rule, whose own lists replace

@@ -209,3 +209,36 @@ image_command_action(const struct image *im, const struct verdict *v,
 	a->append = img_words(im, &part->append);
 	a->env = img_words(im, &part->env);
 }
+
+static size_t
+put_words(const struct image_words *w, const char **to)
+{
+	const char *s = w->first;
+	uint32_t i;
+
+	for (i = 0; i < w->n; i++, s = image_words_next(s))
+		to[i] = s;
+	return w->n;
+}
+
+size_t
+image_action_words(const struct command_action *act, const char *const *asked,
+    size_t n, const char **to)
+{
+	size_t i, k = 0;
+
+	to[k++] = act->command;
+	if (act->replaces_args)
+		k += put_words(&act->args, to + k);
+	else {
+		for (i = 0; i < n; i++)
+			to[k++] = asked[i];
+	}
+	return k + put_words(&act->append, to + k);
+}
+
+size_t
+image_action_room(const struct command_action *act, size_t n)
+{
+	return 1 + n + act->args.n + act->append.n;
+}

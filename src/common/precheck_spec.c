@@ -30,16 +30,6 @@ list_add(struct list *l, const char *word)
 	l->v[l->n++] = (char *)(uintptr_t)word;
 }
 
-static void
-list_add_words(struct list *l, const struct image_words *w)
-{
-	const char *s = w->first;
-	uint32_t i;
-
-	for (i = 0; i < w->n; i++, s = image_words_next(s))
-		list_add(l, s);
-}
-
 /* NAME=VALUE in place of the NAME that is there. */
 static void
 env_put(struct list *env, const char *word)
@@ -134,18 +124,13 @@ make_argv(const struct spec *from, const struct precheck *pc, struct list *argv,
 
 	if (pc->decision == DECISION_REDIRECT) {
 		to->file = (char *)(uintptr_t)act->command;
-		list_add(argv, act->command);
-	} else {
-		list_add(argv, from->argv[0]);
+		argv->n = image_action_words(act,
+		    (const char *const *)from->argv + 1, from->argc - 1,
+		    (const char **)argv->v);
+		return;
 	}
-	if (pc->decision == DECISION_REDIRECT && act->replaces_args) {
-		list_add_words(argv, &act->args);
-	} else {
-		for (i = 1; i < from->argc; i++)
-			list_add(argv, from->argv[i]);
-	}
-	if (pc->decision == DECISION_REDIRECT)
-		list_add_words(argv, &act->append);
+	for (i = 0; i < from->argc; i++)
+		list_add(argv, from->argv[i]);
 }
 
 int
@@ -158,8 +143,7 @@ precheck_spec(const struct image *im, const struct spec *spec,
 	struct spec out = *spec;
 	int fd = -1;
 
-	if (list_make(&argv, spec->argc + act->args.n + act->append.n + 1) ==
-		-1 ||
+	if (list_make(&argv, image_action_room(act, spec->argc)) == -1 ||
 	    list_make(&env, spec->nenv + inject.n + act->env.n) == -1)
 		goto out;
 	make_argv(spec, pc, &argv, &out);

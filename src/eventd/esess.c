@@ -255,10 +255,9 @@ esess_flush(struct esess *s)
 /* --- sleeping and waking */
 
 static void
-esess_timer(struct esess *s, int ms)
+esess_timer(struct esess *s, unsigned ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000,
-		.tv_usec = ms % 1000 * 1000 };
+	struct timeval tv = clock_timeval(ms);
 
 	event_add(s->timer, &tv);
 }

@@ -5,8 +5,6 @@
  * sessiond's, results are init's: both are checked against the record kept
  * here, and a message that does not fit its state ends the session.
  */
-#include <sys/time.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,8 +94,7 @@ command_signal(struct command *c, uint32_t signo, bool tree)
 static void
 command_arm(struct command *c, uint64_t ms)
 {
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	struct timeval tv = clock_timeval(ms);
 
 	if (evtimer_add(c->timer, &tv) == -1)
 		fatalx("a time limit cannot be set");
@@ -298,9 +295,8 @@ command_replace_spec(struct command *c, int fd, const struct precheck *pc)
 static int
 command_decide(struct command *c)
 {
-	struct precheck_how how = {
-		.opaque = (enum shellc_opaque)execd.p.conf.shellc_opaque
-	};
+	struct precheck_how how = { .deny_opaque = execd.p.conf.shellc_opaque ==
+		    OPAQUE_DENY };
 	struct precheck pc;
 	int fd = -1, err = 0;
 

@@ -54,9 +54,10 @@ struct execd {
 	uint64_t highest; /* command number seen */
 	int image_fd;	  /* until it is mapped */
 	int filter_fd;	  /* until init has it */
-	int ns_fd
-	    [2];     /* the session's user and mount namespace, until entered */
-	int proc_fd; /* /proc of the host: commands by the numbers we know */
+	/* the session's user and mount namespace, until entered */
+	int ns_fd[2];
+	/* /proc of the host: commands by the numbers we know */
+	int proc_fd;
 	int root_fd; /* the session's root */
 };
 

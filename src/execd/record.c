@@ -25,15 +25,16 @@ record_emit(void)
 		fatalx("an event cannot be recorded");
 }
 
-/* The command and its arguments as the client asked for them. */
+/* A command and its arguments: as asked for, or as they start. */
 static void
-record_words(const struct spec *spec)
+record_spec(enum event_field command, enum event_field args,
+    const struct spec *spec)
 {
 	size_t i;
 
-	ev_str(&execd.event, EVF_COMMAND, spec->file);
+	ev_str(&execd.event, command, spec->file);
 	for (i = 1; i < spec->argc && i <= EVENT_STRV_MAX; i++)
-		ev_str(&execd.event, EVF_ARGS, spec->argv[i]);
+		ev_str(&execd.event, args, spec->argv[i]);
 }
 
 void
@@ -48,7 +49,7 @@ record_policy(const struct command *c, const struct precheck *pc)
 	    pc->message);
 	if (pc->decision == DECISION_DENY)
 		ev_u64(&execd.event, EVF_BLOCKED, 1);
-	record_words(&c->spec);
+	record_spec(EVF_COMMAND, EVF_ARGS, &c->spec);
 	for (i = 0; i < pc->ndropped && i < EVENT_STRV_MAX; i++) {
 		n = strcspn(pc->dropped[i], "=");
 		snprintf(name, sizeof(name), "%.*s", (int)(n < 256 ? n : 256),
@@ -58,15 +59,6 @@ record_policy(const struct command *c, const struct precheck *pc)
 	record_emit();
 }
 
-static void
-record_list(enum event_field field, const struct spec *spec)
-{
-	size_t i;
-
-	for (i = 1; i < spec->argc && i <= EVENT_STRV_MAX; i++)
-		ev_str(&execd.event, field, spec->argv[i]);
-}
-
 void
 record_redirected(const struct command *c, const struct spec *to,
     const struct precheck *pc)
@@ -74,10 +66,8 @@ record_redirected(const struct command *c, const struct spec *to,
 	record_begin(c, EV_COMMAND_REDIRECTED);
 	ev_policy_done(&execd.event, pc->said, pc->decision, pc->rule,
 	    pc->message);
-	ev_str(&execd.event, EVF_FROM_COMMAND, c->spec.file);
-	record_list(EVF_FROM_ARGS, &c->spec);
-	ev_str(&execd.event, EVF_TO_COMMAND, to->file);
-	record_list(EVF_TO_ARGS, to);
+	record_spec(EVF_FROM_COMMAND, EVF_FROM_ARGS, &c->spec);
+	record_spec(EVF_TO_COMMAND, EVF_TO_ARGS, to);
 	record_emit();
 }
 
@@ -85,7 +75,7 @@ void
 record_started(const struct command *c)
 {
 	record_begin(c, EV_COMMAND_STARTED);
-	record_words(&c->spec);
+	record_spec(EVF_COMMAND, EVF_ARGS, &c->spec);
 	record_emit();
 }
 
@@ -117,13 +107,24 @@ record_killed(const struct command *c, uint32_t signo)
 	record_emit();
 }
 
+/* The words of an exec from this one on, as many as an event has room for. */
+static void
+record_argv(enum event_field field, const struct words *w, size_t from)
+{
+	size_t i;
+
+	for (i = from; i < w->n && i < EVENT_STRV_MAX &&
+	     (size_t)(w->v[i] - w->bytes) < EVENT_ARGV_MAX;
+	     i++)
+		ev_str(&execd.event, field, w->v[i]);
+}
+
 /* What an exec is, and what became of it. */
 static void
 record_exec_words(const struct exec *x, bool blocked)
 {
 	const struct link *l = &x->link[0];
 	struct buf *b = &execd.event;
-	size_t i;
 
 	ev_str(b, EVF_OPERATION, "execve");
 	if (l->file.name[0] != '\0')
@@ -141,10 +142,7 @@ record_exec_words(const struct exec *x, bool blocked)
 	if (x->truncated || l->argv.n > EVENT_STRV_MAX ||
 	    l->argv.len > EVENT_ARGV_MAX)
 		ev_u64(b, EVF_TRUNCATED, 1);
-	for (i = 0; i < l->argv.n && i < EVENT_STRV_MAX &&
-	     (size_t)(l->argv.v[i] - l->argv.bytes) < EVENT_ARGV_MAX;
-	     i++)
-		ev_str(b, EVF_ARGV, l->argv.v[i]);
+	record_argv(EVF_ARGV, &l->argv, 0);
 }
 
 static void
@@ -187,17 +185,13 @@ record_exec_replaced(const struct exec *x)
 	char message[AGENTSH_TEXT_MAX + 1];
 	const struct words *to;
 	const char *path = replace_path(x, &to);
-	size_t i;
 
 	judge_message(&x->j, NULL, message, sizeof(message));
 	record_exec_begin(x);
 	ev_policy_done(&execd.event, DECISION_REDIRECT, DECISION_REDIRECT,
 	    x->j.v.rule_name, message);
 	ev_str(&execd.event, EVF_TO_COMMAND, path);
-	for (i = 1; i < to->n && i < EVENT_STRV_MAX &&
-	     (size_t)(to->v[i] - to->bytes) < EVENT_ARGV_MAX;
-	     i++)
-		ev_str(&execd.event, EVF_TO_ARGS, to->v[i]);
+	record_argv(EVF_TO_ARGS, to, 1);
 	record_exec_words(x, false);
 	record_emit();
 }

@@ -124,23 +124,14 @@ make_words(const struct exec *x, const struct command_action *act,
     struct words *to)
 {
 	const struct words *from = &x->link[0].argv;
-	const char **v, *s;
-	size_t n = 0, i;
-	uint32_t k;
+	size_t asked = from->n > 0 ? from->n - 1 : 0, n;
+	const char **v;
 	int r;
 
-	v = calloc(from->n + act->args.n + act->append.n + 2, sizeof(*v));
+	v = calloc(image_action_room(act, asked), sizeof(*v));
 	if (v == NULL)
 		return -1;
-	v[n++] = act->command;
-	for (k = 0, s = act->args.first; act->replaces_args && k < act->args.n;
-	     k++, s = image_words_next(s))
-		v[n++] = s;
-	for (i = 1; !act->replaces_args && i < from->n; i++)
-		v[n++] = from->v[i];
-	for (k = 0, s = act->append.first; k < act->append.n;
-	     k++, s = image_words_next(s))
-		v[n++] = s;
+	n = image_action_words(act, from->v + 1, asked, v);
 	r = words_copy(to, v, n);
 	free(v);
 	return r;

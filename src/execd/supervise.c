@@ -30,13 +30,14 @@
 #define EXECS_MAX 96 /* that are not answered; others wait in the kernel */
 #define REPLACE_US 5000000 /* for a process to make its call again */
 #define PARKED_US 5000000  /* for the word of a keeper */
+#define RETRY_MS 1000	   /* how often these two are looked at */
 
 static struct {
 	int listener;
 	int signal_fd;
 	struct event *asked;
 	struct event *child;
-	struct event *timer; /* while one is parked */
+	struct event *timer; /* while one is parked, or is replaced */
 	struct execs execs;
 	size_t n;
 	bool full;
@@ -104,15 +105,33 @@ exec_free(struct exec *x)
 	}
 }
 
+/* By what x->j says. */
+static void
+deny(struct exec *x)
+{
+	command_exec_denied(x);
+	record_exec(x, DECISION_DENY);
+	answer(x, EACCES);
+	x->state = EXEC_DONE;
+}
+
+/* Without the rules. */
 static void
 refuse(struct exec *x, const char *rule, const char *message)
 {
 	judge_begin(&x->j, &execd.image);
 	judge_deny(&x->j, rule, message);
-	command_exec_denied(x);
-	record_exec(x, DECISION_DENY);
-	answer(x, EACCES);
-	x->state = EXEC_DONE;
+	deny(x);
+}
+
+/* Somebody is waited for who may never come. */
+static void
+look_again(void)
+{
+	struct timeval tv = clock_timeval(RETRY_MS);
+
+	if (event_add(sup.timer, &tv) == -1)
+		fatalx("a time limit cannot be set");
 }
 
 /* From which exec the process came, or which command's first it is. */
@@ -153,12 +172,10 @@ is_in_exec(const struct exec *x)
 static bool
 replace(struct exec *x)
 {
-	struct timeval tv = { .tv_sec = 1 };
-
 	if (replace_prepare(x) == -1)
 		return false;
 	if (trace_begin(x) == 0) {
-		event_add(sup.timer, &tv);
+		look_again();
 		record_exec_replaced(x);
 		answer(x, EACCES);
 		return true;
@@ -185,9 +202,7 @@ decide(struct exec *x)
 	if (err != 0) {
 		if (x->j.v.decision == DECISION_REDIRECT && replace(x))
 			return;
-		command_exec_denied(x);
-		record_exec(x, DECISION_DENY);
-		answer(x, EACCES);
+		deny(x);
 		return;
 	}
 	err = trace_begin(x);
@@ -204,8 +219,6 @@ decide(struct exec *x)
 static void
 step(struct exec *x)
 {
-	struct timeval tv = { .tv_sec = 1 };
-
 	target_close(&x->t);
 	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
 		/* unless it is gone */
@@ -221,7 +234,7 @@ step(struct exec *x)
 			refuse(x, "exec-unattributed",
 			    "the process is of no command");
 		else
-			event_add(sup.timer, &tv);
+			look_again();
 	} else if (is_in_exec(x)) {
 		x->state = EXEC_QUEUED;
 	} else {
@@ -276,7 +289,7 @@ is_replacing(const struct seccomp_notif *req)
 	x->req = *req;
 	path = replace_path(x, &argv);
 	err = decide_replaced(x, path, argv);
-	if (trace_again(x) != 0)
+	if (trace_interrupt(x) != 0)
 		err = EACCES;
 	answer(x, err);
 	return true;
@@ -365,15 +378,14 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 static void
 stop_late(void)
 {
-	struct timeval tv = { .tv_sec = 1 };
 	struct exec *x;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
 		if (x->replacement == NULL)
 			continue;
 		if (clock_us() - x->since_us > REPLACE_US)
-			(void)trace_again(x);
-		event_add(sup.timer, &tv);
+			(void)trace_interrupt(x);
+		look_again();
 	}
 }
 

@@ -84,8 +84,9 @@ int decide_replaced(struct exec *, const char *path, const struct words *);
 /* trace.c: an exec that was allowed, until it is done */
 /* 0, or an errno: it cannot be watched, and must not go on. */
 int trace_begin(struct exec *);
-/* The same for the second call of a process whose program is replaced. */
-int trace_again(const struct exec *);
+/* One that is watched already stops once more, as for trace_begin(): 0, or an
+ * errno. */
+int trace_interrupt(const struct exec *);
 /* A process that has stopped goes on without us. */
 int trace_release(pid_t);
 /* What waitpid(2) told of it. true: the watch is over. */

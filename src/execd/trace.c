@@ -40,7 +40,7 @@ trace_begin(struct exec *x)
 }
 
 int
-trace_again(const struct exec *x)
+trace_interrupt(const struct exec *x)
 {
 	return ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ? errno : 0;
 }
@@ -68,7 +68,8 @@ is_file_right(const struct exec *x, int dir_fd)
 	    st.st_dev == l->file.st.st_dev && st.st_ino == l->file.st.st_ino;
 }
 
-/* The words as the kernel has copied them onto the new stack. */
+/* The words as the kernel has copied them onto the new stack: one byte more is
+ * asked for, so that a longer list is not taken for a beginning of it. */
 static bool
 are_words_right(const struct exec *x, int dir_fd)
 {
@@ -76,6 +77,7 @@ are_words_right(const struct exec *x, int dir_fd)
 	size_t len = 0;
 	ssize_t n;
 	char *buf;
+	bool ok;
 	int fd;
 
 	buf = malloc(w->len + 1);
@@ -88,10 +90,10 @@ are_words_right(const struct exec *x, int dir_fd)
 	}
 	if (fd != -1)
 		close(fd);
-	fd = buf != NULL && (x->truncated ? len > w->len : len == w->len) &&
+	ok = buf != NULL && (x->truncated ? len > w->len : len == w->len) &&
 	    memcmp(buf, w->bytes, w->len) == 0;
 	free(buf);
-	return fd;
+	return ok;
 }
 
 /* The program is there, and has not run yet. */

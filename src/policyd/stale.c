@@ -15,6 +15,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "fnv.h"
 #include "log.h"
 #include "policyd.h"
@@ -131,8 +132,7 @@ stale_start(struct proc *p, struct event_base *base)
 		ms = STALE_MIN_MS;
 	stale.p = p;
 	stale.told = stale.seen = look();
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	tv = clock_timeval(ms);
 	stale.timer = event_new(base, -1, EV_PERSIST, timer_cb, NULL);
 	if (stale.timer == NULL || event_add(stale.timer, &tv) == -1)
 		fatalx("no memory to look for changed policies");

@@ -16,19 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "ctl.h"
 #include "log.h"
 #include "privd.h"
 #include "proc.h"
 
-#define RELOAD_ACTIVE                                                          \
-	8 /* sessions at a time: each has a descriptor on its way */
-#define RELOAD_ASKERS 16 /* operators that policyd has at one time */
+/* Sessions at a time: each has a descriptor on its way. */
+#define RELOAD_ACTIVE 8
+/* Operators that policyd has at one time. */
+#define RELOAD_ASKERS 16
 #define COMPILE_MS 60000
 #ifndef RELOAD_HELPER_MS /* a test does not wait so long */
 #define RELOAD_HELPER_MS 30000
@@ -69,9 +70,10 @@ static struct {
 	bool running;
 	bool again;
 	bool walking;
-	uint64_t last; /* sessions up to this number were begun */
-	uint64_t
-	    until; /* those after it were made from the files as they are */
+	/* sessions up to this number were begun */
+	uint64_t last;
+	/* those after this one were made from the files as they are */
+	uint64_t until;
 	size_t nactive;
 	size_t count[RELOAD_RESULT_MAX];
 	struct askers askers;
@@ -274,8 +276,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 static void
 set_step(struct sess *s, enum reload_step step, unsigned ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000,
-		.tv_usec = ms % 1000 * 1000 };
+	struct timeval tv = clock_timeval(ms);
 
 	s->reload->step = step;
 	memset(s->reload->done, 0, sizeof(s->reload->done));

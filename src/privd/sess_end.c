@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "event.h"
 #include "log.h"
 #include "privd.h"
@@ -103,7 +104,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 void
 sess_timer(struct sess *s, uint64_t ms)
 {
-	struct timeval tv;
+	struct timeval tv = clock_timeval(ms);
 
 	if (s->timer == NULL)
 		s->timer = evtimer_new(privd.base, timer_cb, s);
@@ -113,9 +114,8 @@ sess_timer(struct sess *s, uint64_t ms)
 		evtimer_del(s->timer);
 		return;
 	}
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	evtimer_add(s->timer, &tv);
+	if (evtimer_add(s->timer, &tv) == -1)
+		fatalx("cannot set a timer");
 }
 
 static void

@@ -16,6 +16,7 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
+#include "clock.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"
@@ -328,11 +329,8 @@ http_listen(int fd, bool tcp)
 {
 	struct listener *l = &listeners[nlisteners++];
 	struct evhttp_bound_socket *bound;
-	struct timeval tv;
-	uint64_t ms = sessiond.proc.conf.http_timeout_ms;
+	struct timeval tv = clock_timeval(sessiond.proc.conf.http_timeout_ms);
 
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	l->tcp = tcp;
 	l->http = evhttp_new(sessiond.base);
 	l->retry = evtimer_new(sessiond.base, http_retry_cb, l);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "sessiond.h"
 
@@ -55,9 +56,7 @@ least_limit(uint64_t a, uint64_t b)
 int
 set_timer(struct event *ev, uint64_t ms)
 {
-	struct timeval tv;
+	struct timeval tv = clock_timeval(ms);
 
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	return event_add(ev, &tv);
 }
