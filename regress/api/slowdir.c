@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <fuse3/fuse_lowlevel.h>
+#include "../fusefs.h"
 
 #define ATTR_UID 61001
 
@@ -51,15 +51,8 @@ main(int argc, char **argv)
 		.opendir = op_opendir,
 		.lookup = op_lookup,
 	};
-	char name[] = "slowdir", opt[] = "-o", value[] = "allow_other";
-	char *args[] = { name, opt, value, NULL };
-	struct fuse_args fa = FUSE_ARGS_INIT(3, args);
-	struct fuse_session *se;
 
 	if (argc != 2)
 		return 2;
-	se = fuse_session_new(&fa, &ops, sizeof(ops), NULL);
-	if (se == NULL || fuse_session_mount(se, argv[1]) != 0)
-		return 1;
-	return fuse_session_loop(se) == 0 ? 0 : 1;
+	return fusefs_serve(argv[0], argv[1], &ops);
 }

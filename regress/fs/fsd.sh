@@ -3,14 +3,9 @@
 # fsd without the rest: what it allows, refuses and writes down, also when it
 # may have only few descriptors.
 # timeout: 120
-. "${TEST_SRC:?}/regress/lib.sh"
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
 need_tool python3
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
-[ -x "$drive" ] || skip "$drive is missing: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
+need_fsd
 
 cat >"$T/policy.yaml" <<'P'
 version: 1
@@ -51,8 +46,7 @@ session()
 	cp "$TEST_SRC/regress/fs/names.py" "$T/home/alice/w/dir/"
 	chown -R $ALICE_UID:$ALICE_UID "$T/home/alice/w"
 	echo hers >"$T/home/alice/w/hers" && chmod 644 "$T/home/alice/w/hers"
-	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-	    "$T/home/alice/w" "$@" 9>"$T/events" >"$T/out" 2>&1
+	drive "$T/home/alice/w" "$@" >"$T/out" 2>&1
 }
 
 # event REGEX: it was written down

@@ -28,6 +28,7 @@
 
 #include "chan.h"
 #include "event.h"
+#include "fdio.h"
 #include "log.h"
 #include "msg.h"
 #include "../../src/policyd/policy.h"
@@ -279,12 +280,8 @@ image_fd(void)
 	if (policy_build("drive", text, (size_t)n, &v, false, &p, &out, &e) ==
 	    -1)
 		fatalx("policy: %s", e.message);
-	fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1 ||
-	    write(fd, out.image.data, out.image.len) !=
-		(ssize_t)out.image.len ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+	fd = memfd_sealed("image", out.image.data, out.image.len);
+	if (fd == -1)
 		fatal("image");
 	compiled_free(&out);
 	policy_free(&p);

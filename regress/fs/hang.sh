@@ -4,27 +4,14 @@
 # it, and nobody else: everything that can be done elsewhere in the workspace is
 # done while many operations wait.
 # timeout: 120
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
-hangfs=$TEST_BUILD/regress/fs/hangfs
-[ -x "$drive" ] && [ -x "$hangfs" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd hangfs
+allow_all
 w=$T/home/alice/w
 mkdir -p "$w/slow" "$w/in/side" "$w/away"
 echo text >"$w/a.txt"
 chown -R $ALICE_UID:$ALICE_UID "$w"
-"$hangfs" "$w/slow" &
-server=$!
-wait_for 5 grep -q " $w/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+hangs_at "$w/slow"
 
 cat >"$w/work.sh" <<'S'
 for i in 1 2 3 4 5 6; do
@@ -65,8 +52,7 @@ S
 	wait_for 90 grep -q finished "$T/out"
 	kill -KILL $server
 } &
-ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-    "$w" 'bash ./work.sh 2>&1; wait' 9>"$T/events" >"$T/out" 2>&1
+drive "$w" 'bash ./work.sh 2>&1; wait' >"$T/out" 2>&1
 cat "$T/out"
 grep -q '^waiting: 16' "$T/out" || grep -q '^waiting: 17' "$T/out" || fail "not everything waits that should"
 grep FAILED "$T/out" && fail "the session waits for a file system that it did not ask"

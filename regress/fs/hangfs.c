@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fuse3/fuse_lowlevel.h>
+#include "../fusefs.h"
 
 #define OWNER 61001
 
@@ -104,15 +104,8 @@ main(int argc, char **argv)
 		.read = op_read,
 		.create = op_create,
 	};
-	char name[] = "hangfs", opt[] = "-o", value[] = "allow_other";
-	char *args[] = { name, opt, value, NULL };
-	struct fuse_args fa = FUSE_ARGS_INIT(3, args);
-	struct fuse_session *se;
 
 	if (argc != 2)
 		return 2;
-	se = fuse_session_new(&fa, &ops, sizeof(ops), NULL);
-	if (se == NULL || fuse_session_mount(se, argv[1]) != 0)
-		return 1;
-	return fuse_session_loop(se) == 0 ? 0 : 1;
+	return fusefs_serve(argv[0], argv[1], &ops);
 }

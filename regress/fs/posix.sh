@@ -3,20 +3,10 @@
 # What calls on files do is what they do without agentsh, as posix.c shows; the
 # few differences are listed here.
 # timeout: 120
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd posix
 posix=$TEST_BUILD/regress/fs/posix
-[ -x "$drive" ] && [ -x "$posix" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+allow_all
 
 # A file system with access lists, attributes and holes, unlike some /tmp.
 dir=$(mktemp -d /var/tmp/agentsh-posix.XXXXXX) || skip "no /var/tmp"
@@ -26,8 +16,7 @@ cp "$posix" "$dir/in/posix" && cp "$posix" "$dir/out/posix"
 chown -R $ALICE_UID:$ALICE_UID "$dir/in" "$dir/out" && chmod 755 "$dir"
 
 (cd "$dir/out" && setpriv --reuid $ALICE_UID --regid $ALICE_UID --clear-groups ./posix) >"$T/out" 2>&1
-ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-    "$dir/in" ./posix 9>"$T/events" >"$T/in" 2>"$T/err" || {
+drive "$dir/in" ./posix >"$T/in" 2>"$T/err" || {
 	cat "$T/err"
 	fail "the session"
 }

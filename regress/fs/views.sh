@@ -3,20 +3,10 @@
 # The host's files and the session's view of them: one file is one inode, two
 # files are two, and what the host changes is seen after a second at most.
 # timeout: 120
-. "${TEST_SRC:?}/regress/lib.sh"
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
 need_tool python3
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
-[ -x "$drive" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+need_fsd
+allow_all
 w=$T/home/alice/w
 # not in /tmp, which the session has its own of
 o=$(mktemp -d /var/tmp/agentsh-views.XXXXXX) || skip "no /var/tmp"
@@ -30,8 +20,7 @@ cp "$TEST_SRC/regress/fs/views.py" "$w/views.py"
 
 session()
 {
-	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-	    "$w" "$@" 9>"$T/events" >"$T/out" 2>"$T/err" || {
+	drive "$w" "$@" >"$T/out" 2>"$T/err" || {
 		cat "$T/out" "$T/err"
 		fail "the session"
 	}

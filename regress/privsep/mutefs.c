@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <fuse3/fuse_lowlevel.h>
+#include "../fusefs.h"
 
 #define FILE_INO 2
 
@@ -112,17 +112,10 @@ main(int argc, char **argv)
 		.opendir = op_open,
 		.read = op_read,
 	};
-	char name[] = "mutefs", opt[] = "-o", value[] = "allow_other";
-	char *args[] = { name, opt, value, NULL };
-	struct fuse_args fa = FUSE_ARGS_INIT(3, args);
-	struct fuse_session *se;
 
 	if (argc != 4)
 		return 2;
 	silence = argv[2];
 	owner = (uid_t)strtoul(argv[3], NULL, 10);
-	se = fuse_session_new(&fa, &ops, sizeof(ops), NULL);
-	if (se == NULL || fuse_session_mount(se, argv[1]) != 0)
-		return 1;
-	return fuse_session_loop(se) == 0 ? 0 : 1;
+	return fusefs_serve(argv[0], argv[1], &ops);
 }

@@ -309,16 +309,20 @@ end(size_t n)
 	part(&eventd);
 }
 
+/* One session, whose helpers were asked to prepare the new policy. */
 static void
-taken(void)
+begin_prepare(void)
 {
-	struct sess *s = &d[0].s;
-
 	begin(1);
-	CHECK_INT(d[0].asked, 1);
-	compiled(s, new_image);
+	compiled(&d[0].s, new_image);
 	CHECK_STR(heard(&d[0].fsd), "prepare");
 	CHECK_STR(heard(&d[0].execd), "prepare");
+}
+
+/* Both have, and are asked to take it. */
+static void
+both_prepared(void)
+{
 	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
 	/* not before both have it */
 	CHECK_STR(heard(&d[0].fsd), "");
@@ -326,6 +330,14 @@ taken(void)
 	say_prepared(&d[0].execd, d[0].execd.id[0], "");
 	CHECK_STR(heard(&d[0].fsd), "commit");
 	CHECK_STR(heard(&d[0].execd), "commit");
+}
+
+static void
+taken(void)
+{
+	begin_prepare();
+	CHECK_INT(d[0].asked, 1);
+	both_prepared();
 	say_committed(&d[0].execd, d[0].execd.id[0], d[0].execd.generation);
 	CHECK_STR(heard(&policyd), "");
 	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
@@ -361,10 +373,7 @@ refused(void)
 static void
 one_cannot(void)
 {
-	begin(1);
-	compiled(&d[0].s, new_image);
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
+	begin_prepare();
 	say_prepared(&d[0].execd, d[0].execd.id[0], "no memory");
 	CHECK_STR(heard(&d[0].fsd), "abandon");
 	CHECK_STR(heard(&d[0].execd), "abandon");
@@ -397,10 +406,7 @@ plans(void)
 	compiled(&d[0].s, new_image);
 	CHECK_STR(heard(&d[0].fsd), "prepare");
 	CHECK_STR(heard(&d[0].execd), "prepare");
-	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
-	say_prepared(&d[0].execd, d[0].execd.id[0], "");
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
+	both_prepared();
 	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
 	say_committed(&d[0].execd, d[0].execd.id[0], d[0].execd.generation);
 	CHECK_STR(heard(&policyd), "s0:partly done");
@@ -412,23 +418,15 @@ plans(void)
 static void
 hostile(void)
 {
-	begin(1);
-	compiled(&d[0].s, new_image);
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
+	begin_prepare();
 	/* the answer to another question */
 	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
 	CHECK(d[0].fsd.child.ch->closed);
 	sess_end(&d[0].s, SESS_HELPER_DIED, "%s", "");
 	CHECK_STR(heard(&policyd), "s0:ended done");
 	end(1);
-	begin(1);
-	compiled(&d[0].s, new_image);
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
-	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
-	say_prepared(&d[0].execd, d[0].execd.id[0], "");
-	(void)heard(&d[0].fsd);
+	begin_prepare();
+	both_prepared();
 	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation + 1);
 	CHECK(d[0].fsd.child.ch->closed);
 	sess_end(&d[0].s, SESS_HELPER_DIED, "%s", "");
@@ -450,10 +448,7 @@ wait_a_moment(void)
 static void
 silent(void)
 {
-	begin(1);
-	compiled(&d[0].s, new_image);
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
+	begin_prepare();
 	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
 	wait_a_moment();
 	CHECK_STR(heard(&d[0].fsd), "abandon");
@@ -461,13 +456,8 @@ silent(void)
 	CHECK_STR(heard(&policyd), "s0:kept done");
 	CHECK(d[0].s.state == SESS_READY);
 	end(1);
-	begin(1);
-	compiled(&d[0].s, new_image);
-	(void)heard(&d[0].fsd);
-	(void)heard(&d[0].execd);
-	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
-	say_prepared(&d[0].execd, d[0].execd.id[0], "");
-	(void)heard(&d[0].fsd);
+	begin_prepare();
+	both_prepared();
 	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
 	wait_a_moment();
 	CHECK(d[0].s.state == SESS_STOPPING);
