@@ -30,6 +30,7 @@
 #include "chan.h"
 #include "conf.h"
 #include "event.h"
+#include "fdio.h"
 #include "log.h"
 #include "ring.h"
 #include "spec.h"
@@ -471,12 +472,8 @@ policy_image(void)
 		printf("Bail out! policy: %s\n", e.message);
 		exit(1);
 	}
-	fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1 ||
-	    write(fd, out.image.data, out.image.len) !=
-		(ssize_t)out.image.len ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+	fd = memfd_sealed("image", out.image.data, out.image.len);
+	if (fd == -1)
 		die("image");
 	compiled_free(&out);
 	policy_free(&p);

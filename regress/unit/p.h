@@ -6,13 +6,11 @@
 #ifndef P_H
 #define P_H
 
-#include <sys/mman.h>
-
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "image.h"
 #include "policyd/policy.h"
 
@@ -28,21 +26,17 @@ static const struct vars p_vars = { "/workspace", "/home/u", "u" };
 static int
 p_load(struct p *p, const char *text, const struct vars *vars)
 {
-	int fd, ret = -1;
+	int fd, ret;
 
 	memset(p, 0, sizeof(*p));
 	if (policy_build("p.yaml", (const uint8_t *)text, strlen(text),
 		vars == NULL ? &p_vars : vars, false, &p->policy, &p->out,
 		&p->e) == -1)
 		return -1;
-	fd = memfd_create("policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = memfd_sealed("policy", p->out.image.data, p->out.image.len);
 	if (fd == -1)
 		return -1;
-	if (write(fd, p->out.image.data, p->out.image.len) ==
-		(ssize_t)p->out.image.len &&
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
-		ret = image_map(&p->image, fd, &p->e);
+	ret = image_map(&p->image, fd, &p->e);
 	close(fd);
 	return ret;
 }

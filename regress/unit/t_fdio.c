@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole writes: through a small pipe that does not block, and to one that
- * nobody reads.
+ * nobody reads; memory that nobody changes, and whole reads of it.
  */
 #include <sys/wait.h>
 
@@ -78,6 +78,9 @@ sealed(void)
 	CHECK_INT(fcntl(fd, F_GET_SEALS) & want, want);
 	CHECK_INT(read(fd, have, sizeof(have)), 5);
 	CHECK(memcmp(have, "bytes", 5) == 0);
+	CHECK(read_at(fd, have, 3, 2) == 0 && memcmp(have, "tes", 3) == 0);
+	CHECK(read_at(fd, have, 4, 2) == -1 && errno == ENODATA);
+	CHECK(read_at(-1, have, 1, 0) == -1 && errno == EBADF);
 	CHECK(pwrite(fd, "x", 1, 0) == -1 && errno == EPERM);
 	CHECK(ftruncate(fd, 0) == -1 && errno == EPERM);
 	close(fd);

@@ -3,6 +3,10 @@
  * Images: a damaged one is refused or at least harmless; what is too much for
  * one DFA is divided or simulated, with the same answers.
  */
+#include <sys/mman.h>
+
+#include <fcntl.h>
+
 #include "p.h"
 #include "policyd/automaton.h"
 #include "t.h"

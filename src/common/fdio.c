@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole writes: to memfds and files, and to what a user's terminal is.
+ * Whole reads and writes: to memfds and files, and to what a user's terminal is.
  */
 #include <sys/mman.h>
 
@@ -31,6 +31,28 @@ write_all(int fd, const void *data, size_t len)
 				errno = EIO;
 			return -1;
 		}
+	}
+	return 0;
+}
+
+int
+read_at(int fd, void *data, size_t len, uint64_t at)
+{
+	char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pread(fd, p, len, (off_t)at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = ENODATA;
+			return -1;
+		}
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
 	}
 	return 0;
 }

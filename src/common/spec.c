@@ -126,8 +126,6 @@ spec_load(int fd, size_t *len)
 {
 	struct stat st;
 	uint8_t *mem;
-	ssize_t n;
-	size_t done = 0;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	/* vm.memfd_noexec may have added F_SEAL_EXEC */
@@ -141,18 +139,11 @@ spec_load(int fd, size_t *len)
 	mem = malloc(*len);
 	if (mem == NULL)
 		return NULL;
-	while (done < *len) {
-		n = pread(fd, mem + done, *len - done, (off_t)done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(mem);
-			errno = EBADMSG;
-			return NULL;
-		}
-		done += (size_t)n;
-	}
-	return mem;
+	if (read_at(fd, mem, *len, 0) == 0)
+		return mem;
+	free(mem);
+	errno = EBADMSG;
+	return NULL;
 }
 
 int

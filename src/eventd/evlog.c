@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "eventd.h"
+#include "fdio.h"
 #include "fnv.h"
 #include "log.h"
 
@@ -269,17 +270,5 @@ int
 evlog_entries(const struct evlog *l, uint64_t first, struct evlog_entry *e,
     size_t n)
 {
-	size_t want = n * sizeof(*e), got = 0;
-	ssize_t r;
-
-	while (got < want) {
-		r = pread(l->index.fd, (char *)e + got, want - got,
-		    (off_t)(first * sizeof(*e) + got));
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return -1;
-		got += (size_t)r;
-	}
-	return 0;
+	return read_at(l->index.fd, e, n * sizeof(*e), first * sizeof(*e));
 }

@@ -125,24 +125,6 @@ past_line(struct past *p, const char *line, size_t len)
 	return p->q.count < p->q.limit;
 }
 
-/* 0 or -1: all of n bytes. */
-static int
-past_read(const struct past *p, uint64_t at, size_t n)
-{
-	size_t got = 0;
-	ssize_t r;
-
-	while (got < n) {
-		r = pread(p->fd, piece + got, n - got, (off_t)(at + got));
-		if (r == -1 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return -1;
-		got += (size_t)r;
-	}
-	return 0;
-}
-
 /* A piece from the begin on; 1 there is more, 0 that was all, -1 error. */
 static int
 past_forward(struct past *p, size_t n)
@@ -150,7 +132,7 @@ past_forward(struct past *p, size_t n)
 	const char *s = piece, *end = piece + n, *nl;
 	int r = 1;
 
-	if (past_read(p, p->low, n) == -1)
+	if (read_at(p->fd, piece, n, p->low) == -1)
 		return -1;
 	while (r == 1 && s < end &&
 	    (nl = memchr(s, '\n', (size_t)(end - s))) != NULL) {
@@ -170,7 +152,7 @@ past_backward(struct past *p, size_t n)
 	size_t end; /* of the lines that are not looked at, a newline's place */
 	int r = 1;
 
-	if (past_read(p, p->high - n, n) == -1)
+	if (read_at(p->fd, piece, n, p->high - n) == -1)
 		return -1;
 	p->high -= n;
 	if ((nl = memrchr(piece, '\n', n)) == NULL)

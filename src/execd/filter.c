@@ -4,10 +4,11 @@
  * sandbox.def. libseccomp makes the part with the denials; in front of it
  * stands what it cannot say: a call that this libseccomp cannot name is
  * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
- * are allowed for the listed values of their arguments only; and the NOTIFY
- * rows are asked about, see notify.c. The kernel
- * sees their arguments as 32 bits, and so does the filter.
+ * are allowed for the listed values of their arguments only, which the kernel
+ * sees as 32 bits, and so does the filter; and the NOTIFY rows are asked about,
+ * see supervise.c.
  */
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,7 +24,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -42,10 +42,6 @@
 #define ARG(n) (offsetof(struct seccomp_data, args[n]) + 4)
 #endif
 
-#ifndef SECCOMP_FILTER_FLAG_NEW_LISTENER
-#define SECCOMP_FILTER_FLAG_NEW_LISTENER (1UL << 3)
-#endif
-
 /* clang-format off */
 #define LIMIT(roles, resource, value, reason)
 #define LANDLOCK(roles, access, reason)
@@ -56,14 +52,14 @@
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, reason)
 
-/* mask 0: whatever the arguments; not: any other value than this one */
+/* mask 0: whatever the arguments; unless: any other value than this one */
 static const struct {
 	const char *name;
 	uint16_t error;
 	unsigned arg;
 	uint64_t mask;
 	uint64_t value;
-	bool not;
+	bool unless;
 } denials[] = {
 #define DENY(call, error, reason) { #call, error, 0, 0, 0, false },
 #define DENY_IF(call, arg, mask, value, error, reason) \
@@ -282,7 +278,7 @@ filter_denials(void)
 		/* without a name it is ENOSYS already; negative: not here */
 		if (nr == __NR_SCMP_ERROR || nr < 0)
 			continue;
-		if (denials[i].not )
+		if (denials[i].unless)
 			rc = seccomp_rule_add(ctx,
 			    SCMP_ACT_ERRNO(denials[i].error), nr, 1,
 			    SCMP_CMP(denials[i].arg, SCMP_CMP_NE,

@@ -78,8 +78,8 @@ walk_move(struct walk *w, int fd)
 	return 0;
 }
 
-/* What /proc/self is to the target. 1: taken over, 0: not such a name. */
-static int
+/* What /proc/self is to the target. false: not such a name. */
+static bool
 walk_self(struct walk *w, const char *name)
 {
 	char text[48];
@@ -90,7 +90,7 @@ walk_self(struct walk *w, const char *name)
 		snprintf(text, sizeof(text), "%u/task/%u", w->t->inner_tgid,
 		    w->t->inner_tid);
 	else
-		return 0;
+		return false;
 	return is_proc_root(w->at) && walk_insert(w, text) == 0;
 }
 
@@ -138,7 +138,7 @@ walk_step(struct walk *w, bool follow)
 	/* "x/" is a directory: the link is followed */
 	follow = follow || rest > len;
 	memmove(w->rest, w->rest + rest, strlen(w->rest + rest) + 1);
-	if (walk_self(w, name) == 1)
+	if (walk_self(w, name))
 		return 0;
 	fd = open_path(w->at, name, O_NOFOLLOW);
 	if (fd == -1)
@@ -318,7 +318,6 @@ file_head(const struct file *f, char *buf, size_t size)
 
 	if (is_known(f, false))
 		return 0;
-
 	snprintf(link, sizeof(link), "self/fd/%d", f->fd);
 	fd = openat(execd.proc_fd, link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)

@@ -63,7 +63,7 @@ set_char(const char **p, unsigned *c, const char **what)
 		*what = "no closing ] of a set";
 		return -1;
 	}
-	*c = (uint8_t) * *p;
+	*c = (uint8_t)(*p)[0];
 	if (*c >= 0x80) {
 		*what = "a set holds ASCII characters only";
 		return -1;
@@ -200,8 +200,7 @@ glob_one(struct globs *g, const char *text, enum glob_kind kind,
 	return globs_pattern(g, base, owner, what);
 }
 
-/* The next byte that is neither escaped nor in a set. */
-static const char *
+const char *
 glob_next(const char *p)
 {
 	if (*p == '\\')

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "automaton.h"
+#include "fnv.h"
 
 #define GLOBS_MAX_ELEMS 1000000 /* of one automaton */
 
@@ -54,11 +55,11 @@ globs_free(struct globs *g)
 static size_t
 set_slot(const struct globs *g, const struct byteset *s)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
+	uint64_t h = FNV_INIT;
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		h = (h ^ s->w[i]) * UINT64_C(1099511628211);
+		h = fnv_step(h, s->w[i]);
 		h ^= h >> 31;
 	}
 	return (size_t)h & (g->nslots - 1);

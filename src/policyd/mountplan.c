@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "path.h"
 #include "compile.h"
+#include "path.h"
 
 /* Operations that change nothing. */
 #define OP(name) (1U << FILE_OP_##name)

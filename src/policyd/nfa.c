@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "automaton.h"
+#include "fnv.h"
 
 /* An edge with more classes is wide, and so is one with an eighth of all. */
 #define NARROW 4
@@ -50,11 +51,11 @@ rule_prio(const struct globs *g, uint32_t rule)
 uint32_t
 hash_words(const uint32_t *v, size_t n)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
+	uint64_t h = FNV_INIT;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		h = (h ^ v[i]) * UINT64_C(1099511628211);
+		h = fnv_step(h, v[i]);
 		h ^= h >> 31;
 	}
 	return (uint32_t)(h ^ h >> 32);

@@ -197,6 +197,8 @@ enum glob_kind {
 
 /* 0, or -1 with *what set (static): not a glob. */
 int glob_check(const char *text, enum glob_kind, const char **what);
+/* Past one character, escape or set; p is not at the end. */
+const char *glob_next(const char *p);
 /* Does a command's pattern ask for the whole path, and is it a glob? */
 enum glob_kind command_kind(const char *text, bool *whole);
 

@@ -80,21 +80,6 @@ subjects_sort(struct subjects *s)
 	s->n = n;
 }
 
-/* Past one character, an escape or a set. */
-static const char *
-skip(const char *p)
-{
-	if (*p == '\\')
-		return p[1] == '\0' ? p + 1 : p + 2;
-	if (*p != '[')
-		return p + 1;
-	for (p++; *p != '\0' && *p != ']'; p++) {
-		if (*p == '\\' && p[1] != '\0')
-			p++;
-	}
-	return *p == ']' ? p + 1 : p;
-}
-
 /* The first innermost group: its brackets; false: there is none. */
 static bool
 innermost(const char *text, const struct grouping *g, const char **open,
@@ -103,7 +88,7 @@ innermost(const char *text, const struct grouping *g, const char **open,
 	const char *p;
 
 	*open = NULL;
-	for (p = text; *p != '\0'; p = skip(p)) {
+	for (p = text; *p != '\0'; p = glob_next(p)) {
 		if (*p == g->open)
 			*open = p;
 		if (*p == g->close && *open != NULL) {
@@ -125,7 +110,7 @@ split(struct subjects *work, const char *text, const struct grouping *g,
 	/* (?:...) and (?i) of expressions */
 	if (g->open == '(' && *p == '?')
 		from = p += strcspn(p, ":)") + (p[strcspn(p, ":)")] == ':');
-	for (;; p = skip(p)) {
+	for (;; p = glob_next(p)) {
 		if (p < end && *p != g->separator)
 			continue;
 		if (asprintf(&alt, "%.*s%.*s%s", (int)(open - text), text,
@@ -207,7 +192,7 @@ fill(char *dst, size_t size, const char *glob, enum glob_kind kind,
 
 	dst[0] = '\0';
 	while (*p != '\0' && n < size) {
-		next = skip(p);
+		next = glob_next(p);
 		word = one;
 		one[0] = *p;
 		if (kind == GLOB_LITERAL) {
@@ -380,7 +365,7 @@ fill_regex(char *dst, size_t size, const char *text, bool optional)
 
 	dst[0] = '\0';
 	while (*p != '\0' && n < size) {
-		next = skip(p);
+		next = glob_next(p);
 		one[0] = *p;
 		one[1] = '\0';
 		word = one;

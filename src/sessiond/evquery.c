@@ -5,12 +5,12 @@
  */
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "event.h"
+#include "fdio.h"
 #include "log.h"
 #include "sessiond.h"
 
@@ -211,10 +211,8 @@ static struct event_set *
 event_set_read(int fd, uint64_t bytes, uint32_t uid)
 {
 	struct event_set *set = calloc(1, sizeof(*set));
-	size_t got = 0,
-	       len = bytes > EVQUERY_BYTES_MAX ? EVQUERY_BYTES_MAX :
+	size_t len = bytes > EVQUERY_BYTES_MAX ? EVQUERY_BYTES_MAX :
 						 (size_t)bytes;
-	ssize_t n;
 
 	if (set == NULL)
 		return NULL;
@@ -227,15 +225,8 @@ event_set_read(int fd, uint64_t bytes, uint32_t uid)
 	if ((set->text = malloc(len + 1)) == NULL)
 		goto fail;
 	set->incomplete = len < bytes;
-	while (got < len) {
-		n = pread(fd, set->text + got, len - got, (off_t)got);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			goto fail;
-		got += (size_t)n;
-	}
-	if (event_set_split(set, len) == -1)
+	if (read_at(fd, set->text, len, 0) == -1 ||
+	    event_set_split(set, len) == -1)
 		goto fail;
 	return set;
 fail:
