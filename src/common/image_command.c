@@ -242,3 +242,17 @@ image_action_room(const struct command_action *act, size_t n)
 {
 	return 1 + n + act->args.n + act->append.n;
 }
+
+bool
+image_matches_arguments(const struct image *im)
+{
+	const struct img_family *f = img_family(im, FAMILY_COMMAND);
+	const struct img_command *part = img_at(im, f->parts);
+	uint32_t i;
+
+	for (i = 0; i < f->nrules; i++) {
+		if (part[i].nregex > 0)
+			return true;
+	}
+	return false;
+}

@@ -257,9 +257,11 @@ decide_exec(struct exec *x, int *natural)
 	*natural = 0;
 	judge_begin(&x->j, &execd.image);
 	err = read_question(x);
-	/* nothing is asked of the words where no rule restricts anything */
+	/* nothing is asked of the words where no rule restricts anything, and
+	 * none allows by them */
 	x->truncated = err == E2BIG && x->link[0].argv.n > 0 &&
-	    !image_restricts_commands(&execd.image);
+	    !image_restricts_commands(&execd.image) &&
+	    !image_matches_arguments(&execd.image);
 	if (x->truncated)
 		err = 0;
 	if (err == E2BIG)
