@@ -183,6 +183,19 @@ glob_path_check(const char *p, const char **what)
 	return -1;
 }
 
+/* And such a one a name? Also where groups put its labels together. */
+static int
+glob_domain_check(const char *p, const char **what)
+{
+	size_t len = strlen(p);
+
+	if (p[0] != '.' && (len == 0 || p[len - 1] != '.') &&
+	    strstr(p, "..") == NULL)
+		return 0;
+	*what = "an empty label";
+	return -1;
+}
+
 /* One alternative. */
 static int
 glob_one(struct globs *g, const char *text, enum glob_kind kind,
@@ -194,6 +207,8 @@ glob_one(struct globs *g, const char *text, enum glob_kind kind,
 		return -1;
 	if (kind == GLOB_SOCKET && text[0] != '@' &&
 	    glob_path_check(text, what) == -1)
+		return -1;
+	if (kind == GLOB_DOMAIN && glob_domain_check(text, what) == -1)
 		return -1;
 	if (glob_elems(g, base, text, kind, what) == -1)
 		return -1;
