@@ -57,6 +57,37 @@ test_order(void)
 	p_free(&p);
 }
 
+/* Names that are no UTF-8 are not what a glob leaves out. */
+static void
+test_stray_bytes(void)
+{
+	static const char text[] = FILES
+	    "- {name: two, paths: ['/a/?"
+	    "?'], decision: audit}\n"
+	    "- {name: one, paths: ['/a/?', '/b/x?', '/c/*?z'], decision: deny}\n"
+	    "- {name: not-s, paths: ['/d/[!s]*/**', '/e/[!a][!b]'], "
+	    "decision: deny}\n"
+	    "- {name: all, paths: ['/**'], decision: allow}\n";
+	struct p p;
+
+	T(p_load(&p, text, NULL) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/a/\xc3\xa9", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xa9", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xa9\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/x\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xff\xff", "audit two");
+	file(&p, FILE_OP_WRITE, "/b/x\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/b/x", "allow all");
+	file(&p, FILE_OP_WRITE, "/c/\x80z", "deny one");
+	file(&p, FILE_OP_WRITE, "/c/z", "allow all");
+	file(&p, FILE_OP_WRITE, "/d/\x80/x", "deny not-s");
+	file(&p, FILE_OP_WRITE, "/d/\x80s/x", "deny not-s");
+	file(&p, FILE_OP_WRITE, "/d/s\x80/x", "allow all");
+	file(&p, FILE_OP_WRITE, "/e/\xc3\xa9", "allow all");
+	file(&p, FILE_OP_WRITE, "/e/\xa9x", "deny not-s");
+	p_free(&p);
+}
+
 static void
 test_loader(void)
 {
@@ -213,6 +244,7 @@ int
 main(void)
 {
 	test_order();
+	test_stray_bytes();
 	test_loader();
 	test_commands();
 	test_vars();
