@@ -88,6 +88,30 @@ test_stray_bytes(void)
 	p_free(&p);
 }
 
+/* A home as it may be in passwd(5). */
+static void
+test_homes(void)
+{
+	static const char text[] = FILES
+	    "- {name: keys, paths: ['${HOME}/.ssh/**', '${HOME}'], "
+	    "decision: deny}\n"
+	    "- {name: all, paths: ['/**'], decision: allow}\n";
+	static const struct vars root = { "/workspace", "/", "u" };
+	static const struct vars slash = { "/workspace", "/home/u//", "u" };
+	struct p p;
+
+	T(p_load(&p, text, &root) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/.ssh/x", "deny keys");
+	file(&p, FILE_OP_WRITE, "/", "deny keys");
+	file(&p, FILE_OP_WRITE, "/x", "allow all");
+	p_free(&p);
+	T(p_load(&p, text, &slash) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/home/u/.ssh/x", "deny keys");
+	file(&p, FILE_OP_WRITE, "/home/u", "deny keys");
+	file(&p, FILE_OP_WRITE, "/home/ux", "allow all");
+	p_free(&p);
+}
+
 static void
 test_loader(void)
 {
@@ -245,6 +269,7 @@ main(void)
 {
 	test_order();
 	test_stray_bytes();
+	test_homes();
 	test_loader();
 	test_commands();
 	test_vars();
