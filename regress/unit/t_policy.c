@@ -112,6 +112,28 @@ test_homes(void)
 	p_free(&p);
 }
 
+/* Too many states for all directories to be looked at: fewer mounts, soon. */
+static void
+test_plan_bound(void)
+{
+	static const char text[] = FILES
+	    "- {name: no-write, paths: ['/**b[!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:]'], "
+	    "operations: [write], decision: deny}\n"
+	    "- {name: letters, operations: [write], decision: deny, paths: "
+	    "['/[a][b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q][r][s][t]"
+	    "[u][v][w][x][y][z][A][B][C][D][E][F][G][H][I][J][K][L][M][N][O]"
+	    "[P][Q][R][S][T][U][V][W][X][Y][Z]']}\n"
+	    "- {name: read, paths: ['/**'], operations: [open, stat, list, "
+	    "readlink, access], decision: allow}\n";
+	struct p p;
+
+	T(p_load(&p, text, NULL) == 0, "loads: %s", p.e.message);
+	T(p.out.plan.n > 0 && p.out.plan.n < 5, "rows of some");
+	file(&p, FILE_OP_READ, "/usr/x", "allow read");
+	file(&p, FILE_OP_WRITE, "/usr/x", "deny default-deny-files");
+	p_free(&p);
+}
+
 static void
 test_loader(void)
 {
@@ -270,6 +292,7 @@ main(void)
 	test_order();
 	test_stray_bytes();
 	test_homes();
+	test_plan_bound();
 	test_loader();
 	test_commands();
 	test_vars();
