@@ -137,9 +137,9 @@ seconds(const char *pattern, size_t len)
 	if (s == NULL)
 		abort();
 	memset(s, 'a', len);
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 	T(match(pattern, s, len) == 0, "no match in many letters");
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 	free(s);
 	return (double)(b.tv_sec - a.tv_sec) +
 	    (double)(b.tv_nsec - a.tv_nsec) / 1e9;
@@ -180,11 +180,11 @@ bounded(void)
 	for (i = 0; i < REGEX_SUBJECT_MAX; i++)
 		s[i] = "ab"[i % 2];
 	CHECK_INT(regex_match(re, s, 2000), 0);
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 	errno = 0;
 	CHECK_INT(regex_match(re, s, REGEX_SUBJECT_MAX), -1);
 	CHECK_INT(errno, E2BIG);
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 	/* 13 seconds without a bound */
 	T(b.tv_sec - a.tv_sec < 5, "a subject of 128 KiB");
 	free(s);
