@@ -42,7 +42,7 @@ static const char *const rnd_path_globs[] = { "a", "b", "/", "/", "*", "**",
 	"/**", "?", "[ab]", "[!a]", "{a,b}", "{a/b,c}", "{,*.}x", "\\*", "c",
 	"\xc3\xa9", ".x", "[a-c.]", "/a" };
 static const char *const rnd_paths[] = { "a", "b", "c", "/", "/a", "/b", "*",
-	"\xc3\xa9", ".x", "x" };
+	"\xc3\xa9", ".x", "x", "\xa9" };
 static const char *const rnd_roots[] = { "/", "/", "/", "/a", "/usr", "/lib",
 	"/etc", "/opt", "/root", "/usr/bin/" };
 

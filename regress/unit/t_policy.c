@@ -57,6 +57,83 @@ test_order(void)
 	p_free(&p);
 }
 
+/* Names that are no UTF-8 are not what a glob leaves out. */
+static void
+test_stray_bytes(void)
+{
+	static const char text[] = FILES
+	    "- {name: two, paths: ['/a/?"
+	    "?'], decision: audit}\n"
+	    "- {name: one, paths: ['/a/?', '/b/x?', '/c/*?z'], decision: deny}\n"
+	    "- {name: not-s, paths: ['/d/[!s]*/**', '/e/[!a][!b]'], "
+	    "decision: deny}\n"
+	    "- {name: all, paths: ['/**'], decision: allow}\n";
+	struct p p;
+
+	T(p_load(&p, text, NULL) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/a/\xc3\xa9", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xa9", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xa9\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/x\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/a/\xff\xff", "audit two");
+	file(&p, FILE_OP_WRITE, "/b/x\x80", "deny one");
+	file(&p, FILE_OP_WRITE, "/b/x", "allow all");
+	file(&p, FILE_OP_WRITE, "/c/\x80z", "deny one");
+	file(&p, FILE_OP_WRITE, "/c/z", "allow all");
+	file(&p, FILE_OP_WRITE, "/d/\x80/x", "deny not-s");
+	file(&p, FILE_OP_WRITE, "/d/\x80s/x", "deny not-s");
+	file(&p, FILE_OP_WRITE, "/d/s\x80/x", "allow all");
+	file(&p, FILE_OP_WRITE, "/e/\xc3\xa9", "allow all");
+	file(&p, FILE_OP_WRITE, "/e/\xa9x", "deny not-s");
+	p_free(&p);
+}
+
+/* A home as it may be in passwd(5). */
+static void
+test_homes(void)
+{
+	static const char text[] = FILES
+	    "- {name: keys, paths: ['${HOME}/.ssh/**', '${HOME}'], "
+	    "decision: deny}\n"
+	    "- {name: all, paths: ['/**'], decision: allow}\n";
+	static const struct vars root = { "/workspace", "/", "u" };
+	static const struct vars slash = { "/workspace", "/home/u//", "u" };
+	struct p p;
+
+	T(p_load(&p, text, &root) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/.ssh/x", "deny keys");
+	file(&p, FILE_OP_WRITE, "/", "deny keys");
+	file(&p, FILE_OP_WRITE, "/x", "allow all");
+	p_free(&p);
+	T(p_load(&p, text, &slash) == 0, "loads: %s", p.e.message);
+	file(&p, FILE_OP_WRITE, "/home/u/.ssh/x", "deny keys");
+	file(&p, FILE_OP_WRITE, "/home/u", "deny keys");
+	file(&p, FILE_OP_WRITE, "/home/ux", "allow all");
+	p_free(&p);
+}
+
+/* Too many states for all directories to be looked at: fewer mounts, soon. */
+static void
+test_plan_bound(void)
+{
+	static const char text[] = FILES
+	    "- {name: no-write, paths: ['/**b[!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:][!:]'], "
+	    "operations: [write], decision: deny}\n"
+	    "- {name: letters, operations: [write], decision: deny, paths: "
+	    "['/[a][b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q][r][s][t]"
+	    "[u][v][w][x][y][z][A][B][C][D][E][F][G][H][I][J][K][L][M][N][O]"
+	    "[P][Q][R][S][T][U][V][W][X][Y][Z]']}\n"
+	    "- {name: read, paths: ['/**'], operations: [open, stat, list, "
+	    "readlink, access], decision: allow}\n";
+	struct p p;
+
+	T(p_load(&p, text, NULL) == 0, "loads: %s", p.e.message);
+	T(p.out.plan.n > 0 && p.out.plan.n < 5, "rows of some");
+	file(&p, FILE_OP_READ, "/usr/x", "allow read");
+	file(&p, FILE_OP_WRITE, "/usr/x", "deny default-deny-files");
+	p_free(&p);
+}
+
 static void
 test_loader(void)
 {
@@ -213,6 +290,9 @@ int
 main(void)
 {
 	test_order();
+	test_stray_bytes();
+	test_homes();
+	test_plan_bound();
 	test_loader();
 	test_commands();
 	test_vars();

@@ -3,6 +3,7 @@
  * Regular expressions: RE2's meaning, what is refused, bytes that are not
  * UTF-8, and time linear in the subject.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,6 +45,19 @@ meaning(void)
 		{ "c$", "abc\n", 0 }, /* the end is the end */
 		{ "^b", "a\nb", 0 },
 		{ "(?m)^b", "a\nb", 1 },
+		{ "(?m)a$", "a\nb", 1 },
+		{ "(?m)b$", "a\nb", 1 },
+		{ "(?m)^$", "a\n", 1 },
+		{ "(?m:a$)", "a\nb", 1 },
+		{ "(?m:a)$", "a\nb", 0 },
+		{ "((?m)a$)", "a\nb", 1 },
+		{ "((?m)a)$", "a\nb", 0 },
+		{ "(?m)x|a$", "a\nb", 1 },
+		{ "(?m)(?-m)a$", "a\nb", 0 },
+		{ "(?m)(?i-m:a$)", "a\nb", 0 },
+		{ "(?i-s)a$", "a\nb", 0 },
+		{ "(?m)[)$]a$", "$a\nb", 1 },
+		{ "\\Q(\\E(?m)a$", "(a\nb", 1 },
 		{ "a.b", "a\nb", 0 },
 		{ "(?s)a.b", "a\nb", 1 },
 		{ "(?i)RM", "rm", 1 },
@@ -67,6 +81,15 @@ meaning(void)
 		{ "\\s", "\v", 0 },
 		{ "\\S", "\v", 1 },
 		{ "[\\s]", "\v", 0 },
+		{ "[\\S]", "\v", 1 },
+		{ "[^\\S]", "\v", 0 },
+		{ "[^\\s]", "\v", 1 },
+		{ "[\\s-_]", "9", 0 }, /* a hyphen behind a class */
+		{ "[\\s-_]", "-", 1 },
+		{ "[\\w-.]", "-", 1 },
+		{ "[\\w-.]", "/", 0 },
+		{ "[[:alpha:]-9]", "-", 1 },
+		{ "[\\s--/]", ".", 1 },
 		{ "\\v", "\v", 1 },
 		{ "\\v", "\n", 0 },
 		{ "\\x41\\x{42}", "AB", 1 },
@@ -94,7 +117,11 @@ refused(void)
 		"\\k<n>", "\\g1", "(?R)", "(?1)", "(?P=n)", "(?P>n)", "(?&n)",
 		"(?|a|b)", "(?#c)", "(*COMMIT)", "(?C1)", "(?(1)a|b)", "(?x)a",
 		"\\K", "\\R", "\\X", "\\G", "\\Z", "a{1001}", "a{1,1001}", "*",
-		"\\", "\377", "a{3}{3}", "[b-a]" };
+		"\\", "\377", "a{3}{3}", "[b-a]", "\\E", "\\x", "\\xg", "\\x4",
+		"\\x{}", "\\x{41", "[\\b]", "[\\Qa\\E]", "[[:foo:]]",
+		/* no class of PCRE2's, nor what is not read as one by both */
+		"[[:<:]]", "[[:](?=a)b:]", "[[:]\\Ka:]", "[[:]a(b)\\1:]",
+		"[\\S[:alpha:]]", "[[:^alpha:][:digit:]]" };
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -110,9 +137,9 @@ seconds(const char *pattern, size_t len)
 	if (s == NULL)
 		abort();
 	memset(s, 'a', len);
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 	T(match(pattern, s, len) == 0, "no match in many letters");
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 	free(s);
 	return (double)(b.tv_sec - a.tv_sec) +
 	    (double)(b.tv_nsec - a.tv_nsec) / 1e9;
@@ -135,11 +162,41 @@ linear(void)
 	}
 }
 
+/* Many states at once, in a subject that is long: no answer, but soon. */
+static void
+bounded(void)
+{
+	static const char pattern[] = "a.{0,300}b.{0,300}c";
+	const char *what = "";
+	struct timespec a, b;
+	struct regex *re;
+	char *s;
+	size_t at, i;
+
+	re = regex_new(pattern, &what, &at);
+	s = malloc(REGEX_SUBJECT_MAX);
+	if (re == NULL || s == NULL)
+		abort();
+	for (i = 0; i < REGEX_SUBJECT_MAX; i++)
+		s[i] = "ab"[i % 2];
+	CHECK_INT(regex_match(re, s, 2000), 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+	errno = 0;
+	CHECK_INT(regex_match(re, s, REGEX_SUBJECT_MAX), -1);
+	CHECK_INT(errno, E2BIG);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+	/* 13 seconds without a bound */
+	T(b.tv_sec - a.tv_sec < 5, "a subject of 128 KiB");
+	free(s);
+	regex_free(re);
+}
+
 int
 main(void)
 {
 	T_RUN(meaning);
 	T_RUN(refused);
 	T_RUN(linear);
+	T_RUN(bounded);
 	return done_testing();
 }

@@ -8,6 +8,10 @@
 #include "units.h"
 #include "yamldoc.h"
 
+#define UNSEEN                                                                 \
+	"a character that ends a line or turns its order around: write it as " \
+	"an escape, in double quotes"
+
 static void
 bad(const char *text, const char *want)
 {
@@ -46,6 +50,36 @@ test_tree(void)
 	T(ydoc_parse(&d, "f", NULL, 0, &e) == 0 && d.root == NULL,
 	    "an empty document has no root");
 	ydoc_free(&d);
+}
+
+static const char *
+value_of(const char *text)
+{
+	static char value[64];
+	struct aerr e = { 0 };
+	struct ydoc d;
+
+	if (ydoc_parse(&d, "f", (const uint8_t *)text, strlen(text), &e) == -1)
+		return e.message[0] == '\0' ? NULL : "refused";
+	snprintf(value, sizeof(value), "%s", d.root->first->text);
+	ydoc_free(&d);
+	return value;
+}
+
+/* What some editors write. */
+static void
+test_bytes(void)
+{
+	CHECK_STR(value_of("\xef\xbb\xbf"
+			   "a: b\n"),
+	    "b");
+	CHECK_STR(value_of("a: b\r\nc: d\r\n"), "b");
+	CHECK_STR(value_of("a: \"\\u202e\\u2028\"\n"),
+	    "\xe2\x80\xae\xe2\x80\xa8");
+	CHECK_STR(value_of("a: \xe2\x80\xa7\xe2\x81\xaa\xc2\x86\n"),
+	    "refused"); /* U+0086 is no text of YAML */
+	CHECK_STR(value_of("a: \xe2\x80\xa7\xe2\x81\xaa\n"),
+	    "\xe2\x80\xa7\xe2\x81\xaa");
 }
 
 static void
@@ -131,7 +165,26 @@ main(void)
 	bad("a: [1\n", "f:2:1: did not find expected ',' or ']'");
 	bad("a:\n\tb: 1\n",
 	    "f:2:1: found character that cannot start any token");
+	/* the end of a comment that nobody sees, and text that looks turned */
+	bad("a: 1\n# x \xe2\x80\xa8"
+	    "b: 2\n",
+	    "f:2:5: " UNSEEN);
+	bad("a: 1\n# x \xe2\x80\xa9"
+	    "b: 2\n",
+	    "f:2:5: " UNSEEN);
+	bad("a: 1\n# x \xc2\x85"
+	    "b: 2\n",
+	    "f:2:5: " UNSEEN);
+	bad("a: 1\n# x \rb: 2\n", "f:2:5: " UNSEEN);
+	bad("a: 1\r", "f:1:5: " UNSEEN);
+	bad("a: \"\xe2\x80\xae"
+	    "z\"\n",
+	    "f:1:5: " UNSEEN);
+	bad("a: \"\xe2\x81\xa6"
+	    "z\"\n",
+	    "f:1:5: " UNSEEN);
 	bad("a: \xff\n", "f:1:4: invalid leading UTF-8 octet");
+	test_bytes();
 	test_limits();
 	test_words();
 	test_units();

@@ -248,6 +248,45 @@ on_event(struct builder *b, const yaml_event_t *ev)
 	return mark_error(b, &ev->start_mark, "unexpected content");
 }
 
+/* Does text go on there in a way that is not seen where it is read? A line may
+ * end in other characters than a newline, and so a comment in front of what
+ * looks like a part of it. */
+static bool
+is_unseen(const uint8_t *s, size_t left)
+{
+	switch (s[0]) {
+	case '\r':
+		return left < 2 || s[1] != '\n';
+	case 0xc2: /* U+0085 */
+		return left >= 2 && s[1] == 0x85;
+	case 0xe2: /* U+2028 to U+202E, U+2066 to U+2069 */
+		return left >= 3 &&
+		    ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
+			(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+	default:
+		return false;
+	}
+}
+
+static int
+check_text(struct builder *b, const uint8_t *data, size_t len)
+{
+	yaml_mark_t mark = { 0 };
+	size_t i;
+
+	for (i = 0; i < len; i++, mark.column++) {
+		if (is_unseen(data + i, len - i))
+			return mark_error(b, &mark,
+			    "a character that ends a line or turns its order "
+			    "around: write it as an escape, in double quotes");
+		if (data[i] == '\n') {
+			mark.line++;
+			mark.column = SIZE_MAX;
+		}
+	}
+	return 0;
+}
+
 int
 ydoc_parse(struct ydoc *doc, const char *name, const uint8_t *data, size_t len,
     struct aerr *e)
@@ -263,6 +302,12 @@ ydoc_parse(struct ydoc *doc, const char *name, const uint8_t *data, size_t len,
 	if (len > YDOC_MAX_BYTES)
 		return ydoc_error(doc, NULL, e, "larger than %d bytes",
 		    YDOC_MAX_BYTES);
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		data += 3;
+		len -= 3;
+	}
+	if (check_text(&b, data, len) == -1)
+		return -1;
 	if (!yaml_parser_initialize(&parser))
 		return ydoc_error(doc, NULL, e, "out of memory");
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);

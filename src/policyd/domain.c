@@ -217,7 +217,7 @@ domain_normal(const char *text, const char **what)
 		*what = d.what;
 		return NULL;
 	}
-	if (glob_check(d.out, GLOB_NAME, what) == -1)
+	if (glob_check(d.out, GLOB_DOMAIN, what) == -1)
 		return NULL;
 	*what = "longer than 253 bytes";
 	if (strpbrk(d.out, "*?[]{}") == NULL && d.len > 253)

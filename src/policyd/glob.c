@@ -32,12 +32,14 @@ set_remove_separator(struct byteset *set, enum glob_kind kind)
 		set_remove(set, '/');
 }
 
-/* Every byte that begins a character and is no separator. */
+/* Every byte that begins a character and is no separator. Those that go on
+ * with one, 0x80 to 0xbf, begin one where there is none before: a name of such
+ * bytes is still something else than the names that a glob leaves out. */
 static void
-set_first_bytes(struct byteset *set, enum glob_kind kind)
+set_first_bytes(struct byteset *set, enum glob_kind kind, bool after)
 {
 	set->w[0] = set->w[1] = set->w[3] = SET_ALL;
-	set->w[2] = 0; /* 0x80 to 0xbf go on with a character */
+	set->w[2] = after ? 0 : SET_ALL;
 	set_remove_separator(set, kind);
 }
 
@@ -72,10 +74,10 @@ set_char(const char **p, unsigned *c, const char **what)
 	return 0;
 }
 
-/* *p is after the "[". */
+/* *p is after the "["; *after: is it behind a whole character? */
 static int
 glob_set(struct globs *g, size_t base, const char **p, enum glob_kind kind,
-    const char **what)
+    bool *after, const char **what)
 {
 	struct byteset set = { { 0 } }, first;
 	bool negated = **p == '!';
@@ -109,7 +111,8 @@ glob_set(struct globs *g, size_t base, const char **p, enum glob_kind kind,
 			set_add(&set, lo);
 	}
 	(*p)++;
-	set_first_bytes(&first, kind);
+	set_first_bytes(&first, kind, *after);
+	*after = negated;
 	for (i = 0; i < 4; i++)
 		set.w[i] = first.w[i] & (negated ? ~set.w[i] : set.w[i]);
 	if (negated)
@@ -123,7 +126,7 @@ glob_elems(struct globs *g, size_t base, const char *p, enum glob_kind kind,
     const char **what)
 {
 	struct byteset set;
-	bool deep;
+	bool deep, after = false; /* of ? or [!a], then * or nothing */
 
 	while (*p != '\0') {
 		memset(&set, 0, sizeof(set));
@@ -140,13 +143,14 @@ glob_elems(struct globs *g, size_t base, const char *p, enum glob_kind kind,
 			continue;
 		} else if (*p == '?') {
 			p++;
-			set_first_bytes(&set, kind);
+			set_first_bytes(&set, kind, after);
+			after = true;
 			if (elem_add_char(g, base, &set, what) == -1)
 				return -1;
 			continue;
 		} else if (*p == '[') {
 			p++;
-			if (glob_set(g, base, &p, kind, what) == -1)
+			if (glob_set(g, base, &p, kind, &after, what) == -1)
 				return -1;
 			continue;
 		} else {
@@ -156,6 +160,7 @@ glob_elems(struct globs *g, size_t base, const char *p, enum glob_kind kind,
 			}
 			set_add(&set, (uint8_t)*p++);
 		}
+		after = false;
 		if (globs_elem(g, base, false, &set, what) == -1)
 			return -1;
 	}
@@ -183,6 +188,19 @@ glob_path_check(const char *p, const char **what)
 	return -1;
 }
 
+/* And such a one a name? Also where groups put its labels together. */
+static int
+glob_domain_check(const char *p, const char **what)
+{
+	size_t len = strlen(p);
+
+	if (p[0] != '.' && (len == 0 || p[len - 1] != '.') &&
+	    strstr(p, "..") == NULL)
+		return 0;
+	*what = "an empty label";
+	return -1;
+}
+
 /* One alternative. */
 static int
 glob_one(struct globs *g, const char *text, enum glob_kind kind,
@@ -194,6 +212,8 @@ glob_one(struct globs *g, const char *text, enum glob_kind kind,
 		return -1;
 	if (kind == GLOB_SOCKET && text[0] != '@' &&
 	    glob_path_check(text, what) == -1)
+		return -1;
+	if (kind == GLOB_DOMAIN && glob_domain_check(text, what) == -1)
 		return -1;
 	if (glob_elems(g, base, text, kind, what) == -1)
 		return -1;

@@ -27,6 +27,9 @@ static const struct {
 };
 
 #define PAIRS_MAX 65536 /* states looked at; a greater subtree is fsd's */
+/* Steps from state to state, of all subtrees: a part of a second, on any machine the same
+ * number, so that a policy does not keep policyd busy. */
+#define STEPS_MAX 4000000
 
 /* A state of each DFA. */
 struct pair {
@@ -41,6 +44,7 @@ struct walk {
 	size_t nseen;
 	size_t cap;
 	uint32_t *slot; /* of seen, plus 1; 2 * PAIRS_MAX */
+	uint32_t steps; /* that are left */
 	bool native;	/* still true after every state so far */
 	bool hidden;
 	uint32_t rule; /* the one answer of a hidden subtree */
@@ -139,6 +143,12 @@ walk_successors(struct walk *w, struct pair p)
 	struct pair next;
 	uint32_t class;
 
+	if (w->steps < w->a->globs.nclasses) {
+		w->native = false;
+		w->hidden = false;
+		return;
+	}
+	w->steps -= w->a->globs.nclasses;
 	for (class = 0; class < w->a->globs.nclasses; class ++) {
 		if (!w->used[class])
 			continue;
@@ -148,7 +158,7 @@ walk_successors(struct walk *w, struct pair p)
 }
 
 static void
-walk_begin(struct walk *w)
+walk_begin(struct walk *w, bool native)
 {
 	size_t i, h;
 
@@ -159,20 +169,20 @@ walk_begin(struct walk *w)
 			w->slot[h] = 0;
 	}
 	w->nseen = 0;
-	w->native = true;
+	w->native = native;
 	w->hidden = true;
 	w->started = false;
 }
 
-/* The directory itself, then all that can be beneath it. */
+/* The directory itself, then all that can be beneath it. native: may it be? */
 static void
-walk_tree(struct walk *w, const char *dir)
+walk_tree(struct walk *w, const char *dir, bool native)
 {
 	const uint8_t *classes = w->a->globs.classes;
 	struct pair p = { { 0 } };
 	size_t i;
 
-	walk_begin(w);
+	walk_begin(w, native);
 	for (i = 0; i < w->a->ndfas; i++)
 		p.state[i] = w->a->dfa[i].start;
 	for (; *dir != '\0'; dir++)
@@ -189,7 +199,7 @@ void
 plan_build(struct plan *plan, const struct policy *p, const struct automaton *a,
     const char *workspace, bool native)
 {
-	struct walk w = { .policy = p, .a = a };
+	struct walk w = { .policy = p, .a = a, .steps = STEPS_MAX };
 	size_t i;
 	struct plan_row *row;
 
@@ -203,8 +213,7 @@ plan_build(struct plan *plan, const struct policy *p, const struct automaton *a,
 		if (path_is_beneath(workspace, sysdirs[i].path) ||
 		    path_is_beneath(sysdirs[i].path, workspace))
 			continue;
-		walk_tree(&w, sysdirs[i].path);
-		w.native = w.native && native && sysdirs[i].native;
+		walk_tree(&w, sysdirs[i].path, native && sysdirs[i].native);
 		if (!w.native && !w.hidden)
 			continue;
 		row = &plan->row[plan->n++];

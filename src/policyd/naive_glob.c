@@ -14,6 +14,7 @@ struct subject {
 	size_t len;
 	int separator; /* -1: none */
 	bool *at;      /* places reached, 0 to len */
+	bool behind;   /* the glob is behind a whole character */
 };
 
 static bool
@@ -49,14 +50,16 @@ take_one(struct subject *u, const bool set[256], bool character)
 	}
 }
 
-/* Every byte that begins a character, but the separator. */
+/* Every byte that begins a character, but the separator; behind none also one
+ * that would continue it. */
 static void
 set_any(const struct subject *u, bool set[256])
 {
 	int c;
 
 	for (c = 0; c < 256; c++)
-		set[c] = !continues_character((unsigned char)c) &&
+		set[c] = (!u->behind ||
+			     !continues_character((unsigned char)c)) &&
 		    c != u->separator;
 }
 
@@ -86,6 +89,7 @@ take_set(struct subject *u, const char *g)
 	for (c = 0; c < 256; c++)
 		set[c] = set[c] && listed[c] != negated;
 	take_one(u, set, negated);
+	u->behind = negated;
 	return *g == ']' ? g + 1 : g;
 }
 
@@ -96,6 +100,7 @@ take_byte(struct subject *u, char byte)
 
 	set[(unsigned char)byte] = true;
 	take_one(u, set, false);
+	u->behind = false;
 }
 
 /* A glob without groups. */
@@ -107,6 +112,7 @@ match_plain(const char *g, bool literal, struct subject *u)
 
 	memset(u->at, 0, (u->len + 1) * sizeof(*u->at));
 	u->at[0] = true;
+	u->behind = false;
 	while (*g != '\0') {
 		if (literal) {
 			take_byte(u, *g++);
@@ -117,6 +123,7 @@ match_plain(const char *g, bool literal, struct subject *u)
 		} else if (*g == '?') {
 			set_any(u, set);
 			take_one(u, set, true);
+			u->behind = true;
 			g++;
 		} else if (*g == '[') {
 			g = take_set(u, g + 1);

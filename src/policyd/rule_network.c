@@ -241,6 +241,9 @@ covers_cidrs(const struct network_part *a, const struct network_part *b)
 		return true;
 	for (j = 0; j < b->ncidrs; j++) {
 		for (i = 0; i < a->ncidrs; i++) {
+			/* ::/0 has no address of IPv4 */
+			if (is_mapped(&a->cidr[i]) != is_mapped(&b->cidr[j]))
+				continue;
 			c = b->cidr[j];
 			c.bits = a->cidr[i].bits;
 			(void)cidr_mask(&c);

@@ -59,6 +59,19 @@ var_value(const struct vars *v, const char *name, size_t len)
 	return NULL;
 }
 
+/* How much of a value stands before rest: a home may be "/", or end in one. */
+static size_t
+value_length(const char *value, const char *rest)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/')
+		return len;
+	while (len > 1 && value[len - 1] == '/')
+		len--;
+	return len == 1 && rest[0] == '/' ? 0 : len;
+}
+
 /* p is after "${"; advances it past the "}". */
 static int
 var_one(const struct vars *v, const char **p, struct text *t, const char **what)
@@ -93,7 +106,7 @@ var_one(const struct vars *v, const char **p, struct text *t, const char **what)
 	*what = "too long";
 	if (value == NULL)
 		return text_add(t, name + nlen + 2, flen - 2, false);
-	return text_add(t, value, strlen(value), t->glob);
+	return text_add(t, value, value_length(value, *p), t->glob);
 }
 
 static char *
