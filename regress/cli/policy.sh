@@ -45,6 +45,10 @@ command_rules:
   - name: tools
     commands: [rm, sh, old, deep, timeout]
     decision: allow
+  - name: with-env
+    commands: [environed]
+    decision: redirect
+    redirect_to: {command: new, environment: {A: b}}
 network_rules:
   - name: net
     domains: ["*.x.test"]
@@ -101,6 +105,12 @@ run policy test "$P" exec sh -c 'for i in a; do $i; done'
 check "where they are allowed" out_has '^rule: tools$'
 run policy test "$P" exec old a b
 check "a redirect" out_has '^instead: new a b -n$'
+run policy test "$P" exec environed
+check "one with an environment" [ "$(grep -c '^effective:' "$tmp/out")" = 0 ]
+check "where it leads" out_has '^instead: new$'
+run policy test "$P" exec --depth 1 environed
+check "beneath, it is denied" out_has '^effective: deny$'
+check "and says why" out_has '^note: .*environment'
 run policy test "$P" exec deep
 check "at the top" out_has '^rule: tools$'
 run policy test "$P" exec --depth 1 deep

@@ -468,6 +468,9 @@ ask_exec(struct asking *k)
 	}
 	set_decision(k, FAMILY_COMMAND, &v);
 	a->effective = pc.decision;
+	if (pc.said == DECISION_REDIRECT && pc.decision == DECISION_DENY)
+		snprintf(a->note, sizeof(a->note),
+		    "a session denies it: the environment of a command that another starts cannot be changed");
 	if (v.rule == UINT32_MAX && strncmp(pc.rule, "shellc-", 7) == 0)
 		snprintf(a->why, sizeof(a->why),
 		    "the form of the command, not a rule");
