@@ -158,6 +158,8 @@ ask_rules(struct exec *x)
 	for (i = 0; i < x->nlinks; i++) {
 		p.command = x->link[i].command;
 		p.resolved = x->link[i].file.name;
+		p.own = x->link[i].file.own[0] != '\0' ? x->link[i].file.own :
+							 NULL;
 		p.argv = x->link[i].argv.v;
 		p.argc = x->link[i].argv.n;
 		judge_program(&x->j, &p);

@@ -199,10 +199,11 @@ tell_execd(struct sess *s, int image)
 static int
 start_execd(struct sess *s, const int ns[2])
 {
-	static const struct msg_exec_ns mn;
+	struct msg_exec_ns mn = { 0 };
 	static const struct msg_sys_start ms;
 	struct chan *ch = s->execd->ch;
 
+	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	if (msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
