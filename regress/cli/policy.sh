@@ -247,6 +247,14 @@ complete_words policy explain default unix-c
 check "completion of an operation" out_is 'unix-connect\n'
 complete_words policy test default ex
 check "and of another kind" out_is 'exec\n'
+complete_words policy test --se
+check "the option for a session" [ "$(cat "$tmp/out")" = --session ]
+complete_words policy test --session i
+check "not its id" out_is '\n'
+complete_words policy explain --session id ex
+check "behind it" out_is 'exec\n'
+complete_words policy test default a ex
+check "not behind an operation" out_is '\n'
 complete_words policy diff default ex
 check "not where there is none" out_is '\n'
 printf 'version: 1\nname: h\ncommand_rules:\n  - {name: r, message: "{{.Command}}", decision: deny}\n' >"$tmp/h.yaml"

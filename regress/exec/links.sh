@@ -43,12 +43,11 @@ kept()
 	want_=$1
 	shift
 	ran "$want_" open "$@"
-	for how_ in "" "sh -c \"\$@\"" "$w/execs execve" "$w/execs opath" "$w/execs vfork"; do
+	# shellcheck disable=SC2016,SC2086 # the session's own; words
+	for how_ in "" "sh -c" "$w/execs execve" "$w/execs opath" "$w/execs vfork"; do
 		case $how_ in
 		"") out_=$(run_in links "$@") ;;
-		# shellcheck disable=SC2016 # the session's own
 		sh*) out_=$(run_in links sh -c '"$@"; true' sh "$@") ;;
-		# shellcheck disable=SC2086 # words
 		*) out_=$(run_in links $how_ "$@") ;;
 		esac
 		case $out_ in

@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "policyd.h"
 #include "policyfile.h"
+#include "polsig.h"
 #include "trust.h"
 
 #define CACHE_SIZE 8
@@ -200,7 +201,8 @@ compile_text(const struct proc *p, const char *name, const char *file,
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;
 	out->idle_timeout_ms = policy.idle_timeout_ms;
-	out->fd = seal_image(&c.image);
+	if (polsig_sha256(c.image.data, c.image.len, out->digest) == 0)
+		out->fd = seal_image(&c.image);
 	if (out->fd == -1) {
 		load_error(e, name, strerror(errno));
 		e->http = 500;

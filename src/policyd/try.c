@@ -70,7 +70,7 @@ make_vars(struct policy_try *t)
 	t->vars.home = home != NULL && path_is_clean(home) ? home :
 							     "/nonexistent";
 	t->vars.user = user != NULL && user[0] != '\0' ? user : "nobody";
-	t->vars.uid = t->uid;
+	t->vars.uid = t->opt.uid != NULL ? t->opt.uid : t->uid;
 }
 
 struct policy_try *
@@ -99,6 +99,13 @@ try_open(const char *file, const struct try_options *opt, struct aerr *e)
 		return NULL;
 	}
 	return t;
+}
+
+const void *
+try_image(const struct policy_try *t, size_t *len)
+{
+	*len = t->image.size;
+	return t->image.base;
 }
 
 void

@@ -257,7 +257,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	get_limits(&m, &limits);
 	if (s != NULL && s->state == SESS_READY && s->reload != NULL) {
 		reload_compiled(s, &limits, imsg_take_fd(im, 0), &plan,
-		    m.warning);
+		    m.digest, m.warning);
 		return 0;
 	}
 	/* the session failed meanwhile */
@@ -268,6 +268,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	s->image_fd = imsg_take_fd(im, 0);
 	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
 	snprintf(s->warning, sizeof(s->warning), "%s", m.warning);
+	snprintf(s->digest, sizeof(s->digest), "%s", m.digest);
 	s->step = STEP_ROOT;
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
@@ -423,6 +424,8 @@ tell_sessiond(struct sess *s)
 	m.command_timeout_ms = s->limits.command_ms;
 	m.session_timeout_ms = s->limits.session_ms;
 	m.idle_timeout_ms = s->limits.idle_ms;
+	snprintf(m.home, sizeof(m.home), "%s", s->home);
+	snprintf(m.digest, sizeof(m.digest), "%s", s->digest);
 	snprintf(m.id, sizeof(m.id), "%s", s->id);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);

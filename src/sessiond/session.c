@@ -62,6 +62,7 @@ session_free(struct session *s)
 	free(s->workspace);
 	free(s->mount);
 	free(s->cwd);
+	free(s->home);
 	free(s);
 }
 
@@ -206,8 +207,10 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->workspace = strdup(m->workspace);
 	s->mount = strdup(m->mount);
 	s->cwd = strdup(m->mount);
+	s->home = strdup(m->home);
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
+	snprintf(s->digest, sizeof(s->digest), "%s", m->digest);
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
@@ -221,7 +224,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	}
 	s->execd->on_close = session_execd_closed;
 	if (s->workspace == NULL || s->mount == NULL || s->cwd == NULL ||
-	    chan_watch(s->execd, sessiond.base) == -1)
+	    s->home == NULL || chan_watch(s->execd, sessiond.base) == -1)
 		return -1;
 	session_touch(s);
 	return 0;
@@ -233,6 +236,7 @@ session_set_limits(struct session *s, const struct msg_sess_limits *m)
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
+	snprintf(s->digest, sizeof(s->digest), "%s", m->digest);
 	session_check_time(s);
 }
 
