@@ -124,7 +124,7 @@ cli policy test --session nosuch write a
 want "no such session" "$rc$out" 2
 want_in "why" "$(cat "$T/err")" "(HTTP 404)"
 if [ "$MODE" = service ]; then
-	as 61002 env AGENTSH_SERVER="unix://$API_SOCK" "$T/stage/agentsh" policy test \
+	as bob env AGENTSH_SERVER="unix://$API_SOCK" "$T/stage/agentsh" policy test \
 	    --session s1 write a >"$T/out" 2>&1 && fail "another user's session is answered about"
 	want_in "another user" "$(cat "$T/out")" "(HTTP 404)"
 fi

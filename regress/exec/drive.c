@@ -419,7 +419,8 @@ keep_admin(void)
 static void
 send_namespaces(void)
 {
-	static const struct msg_exec_ns m = { .mount = "/workspace" };
+	static const struct msg_exec_ns m = { .workspace = "/w",
+		.mount = "/workspace" };
 	char path[64];
 	int fds[2];
 

@@ -58,7 +58,9 @@ struct execd {
 	    [2];     /* the session's user and mount namespace, until entered */
 	int proc_fd; /* /proc of the host: commands by the numbers we know */
 	int root_fd; /* the session's root */
-	char mount[AGENTSH_PATH_MAX + 1]; /* where its workspace is */
+	/* where its workspace is on the host, and in the session */
+	char workspace[AGENTSH_PATH_MAX + 1];
+	char mount[AGENTSH_PATH_MAX + 1];
 };
 
 extern struct execd execd;

@@ -45,7 +45,9 @@ is_systems_place(const char *dir)
 	/* /bin is a link there */
 	if (dir[1] == '\0')
 		return true;
-	if (path_is_beneath(dir, execd.mount))
+	/* which can be seen at both */
+	if (path_is_beneath(dir, execd.mount) ||
+	    path_is_beneath(dir, execd.workspace))
 		return false;
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (places[i] != NULL && path_is_beneath(dir, places[i]))
@@ -64,7 +66,7 @@ link_is_systems(int dir_fd, int link_fd)
 	if (file_dir(dir_fd, dir, sizeof(dir)) == -1 || !is_systems_place(dir))
 		return false;
 	if (fstat(dir_fd, &d) == -1 || fstat(link_fd, &l) == -1 ||
-	    (d.st_mode & S_IWOTH) != 0)
+	    (d.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return false;
 	/* an installation of the user's own is not the system's */
 	return me == 0 || (d.st_uid != me && l.st_uid != me);

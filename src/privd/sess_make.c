@@ -204,6 +204,7 @@ start_execd(struct sess *s, const int ns[2])
 	struct chan *ch = s->execd->ch;
 
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
+	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
 	if (msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
