@@ -45,6 +45,10 @@ command_rules:
   - name: tools
     commands: [rm, sh, old, deep, timeout]
     decision: allow
+  - name: with-env
+    commands: [environed]
+    decision: redirect
+    redirect_to: {command: new, environment: {A: b}}
 network_rules:
   - name: net
     domains: ["*.x.test"]
@@ -101,6 +105,12 @@ run policy test "$P" exec sh -c 'for i in a; do $i; done'
 check "where they are allowed" out_has '^rule: tools$'
 run policy test "$P" exec old a b
 check "a redirect" out_has '^instead: new a b -n$'
+run policy test "$P" exec environed
+check "one with an environment" [ "$(grep -c '^effective:' "$tmp/out")" = 0 ]
+check "where it leads" out_has '^instead: new$'
+run policy test "$P" exec --depth 1 environed
+check "beneath, it is denied" out_has '^effective: deny$'
+check "and says why" out_has '^note: .*environment'
 run policy test "$P" exec deep
 check "at the top" out_has '^rule: tools$'
 run policy test "$P" exec --depth 1 deep
@@ -237,6 +247,14 @@ complete_words policy explain default unix-c
 check "completion of an operation" out_is 'unix-connect\n'
 complete_words policy test default ex
 check "and of another kind" out_is 'exec\n'
+complete_words policy test --se
+check "the option for a session" [ "$(cat "$tmp/out")" = --session ]
+complete_words policy test --session i
+check "not its id" out_is '\n'
+complete_words policy explain --session id ex
+check "behind it" out_is 'exec\n'
+complete_words policy test default a ex
+check "not behind an operation" out_is '\n'
 complete_words policy diff default ex
 check "not where there is none" out_is '\n'
 printf 'version: 1\nname: h\ncommand_rules:\n  - {name: r, message: "{{.Command}}", decision: deny}\n' >"$tmp/h.yaml"

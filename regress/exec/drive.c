@@ -420,7 +420,8 @@ keep_admin(void)
 static void
 send_namespaces(void)
 {
-	static const struct msg_exec_ns m;
+	static const struct msg_exec_ns m = { .workspace = "/w",
+		.mount = "/workspace" };
 	char path[64];
 	int fds[2];
 

@@ -121,6 +121,20 @@ put good <<S
 S
 refused "tool push" $w/good
 
+# without a newline at its end, or with blanks there, the words are the kernel's
+for end in '' ' ' '\t ' ' \n' '\n'; do
+	# shellcheck disable=SC2016 # the session's own
+	run_in open sh -c 'printf "#!/workspace/tool pull$1" >/workspace/ended' sh "$end" ||
+	    fail "write ended"
+	run_in open chmod 0755 $w/ended || fail chmod
+	words=$(run_in open $w/ended a)
+	case $words in
+	"RAN tool pull"*" $w/ended a") ;;
+	*) fail "a line that ends with \"$end\": $words" ;;
+	esac
+	want "a line that ends with \"$end\"" "$(run_in sup $w/ended a)" "$words"
+done
+
 # the loader of dynamic programs, told what to load
 loader=$(ldd /bin/true | sed -n 's/^[[:space:]]*\(\/[^ ]*ld[^ ]*\).*/\1/p')
 if [ -n "$loader" ]; then

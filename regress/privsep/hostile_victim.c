@@ -148,7 +148,8 @@ send_dirs(struct chan *ch, enum role role)
 static void
 send_namespaces(struct chan *ch)
 {
-	static const struct msg_exec_ns m;
+	static const struct msg_exec_ns m = { .workspace = "/w",
+		.mount = "/workspace" };
 	static int ns[2] = { -1, -1 };
 	char path[64];
 	int p[2];

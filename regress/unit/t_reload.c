@@ -256,7 +256,7 @@ memfd(const char *text)
 static void
 compiled(struct sess *s, int image)
 {
-	reload_compiled(s, &limits, dup(image), &no_plan, "");
+	reload_compiled(s, &limits, dup(image), &no_plan, "d", "");
 }
 
 /* n sessions, and an operator who asks. */

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "jsontree.h"
 #include "../common/agentsh.h"
+#include "../common/conf.h"
 
 enum {
 	EXIT_USAGE = 2,
@@ -152,6 +153,9 @@ void policy_warnings(const struct warnings *);
 /* policy_find.c: the file of a name, in path, or the word itself; NULL after a
  * message. */
 const char *policy_find(const char *word, char path[PATH_MAX]);
+/* The same of a name in this directory, or among those that are shipped. */
+const char *policy_find_in(const char *dir, const char *name,
+    char path[PATH_MAX]);
 
 /* policy_ask.c: what policy test, explain and diff share */
 struct policy_try;
@@ -159,6 +163,10 @@ struct try_query;
 struct try_answer;
 /* Words and options; the words of a command to be tried are left alone. */
 int policy_ask_args(struct args *);
+/* How many words name the policy: none, where a session does. */
+int policy_ask_skip(const struct args *);
+/* Of enforce, allow, deny: is it deny? 0, or -1 for another word. */
+int policy_opaque(const char *, bool *deny);
 /* NULL after a message. */
 struct policy_try *policy_ask_open(const struct args *, const char *word);
 /* The query of the words after the policy: 0, or the exit status. */
@@ -167,6 +175,9 @@ int policy_ask_query(const struct args *, const struct policy_try *,
 /* Members of the object that is open. */
 void policy_ask_json(struct jsonout *, const struct try_answer *);
 void policy_ask_print(const struct try_answer *);
+/* policy_session.c: the policy of a running session, the very one; NULL after a
+ * message. */
+struct policy_try *policy_session_open(const struct args *, const char *id);
 /* Text that may not be UTF-8: then made safe to print. */
 void policy_ask_text(struct jsonout *, const char *key, const char *);
 /* Prints the whole; the exit status. */

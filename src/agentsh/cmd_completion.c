@@ -9,15 +9,21 @@
 #include "../common/policytry.h"
 #include "cli.h"
 
-/* After the policy. */
+/* After the policy: one word, or --session and its id. */
 static void
 put_operations(void)
 {
 	const char *name;
 	size_t i;
 
-	fputs("\t4) case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n"
-	      "\t   'policy test'|'policy explain') words='",
+	fputs("\t3|4|5) case \"$COMP_CWORD ${COMP_WORDS[*]:1:3}\" in\n"
+	      "\t   '3 policy test -'*|'3 policy explain -'*) "
+	      "words=--session ;;\n"
+	      "\t   '4 policy test --session'|"
+	      "'4 policy explain --session') ;;\n"
+	      "\t   '4 policy test '*|'4 policy explain '*|"
+	      "'5 policy test --session'|'5 policy explain --session') "
+	      "words='",
 	    stdout);
 	for (i = 0; (name = try_operation(i)) != NULL; i++)
 		printf("%s ", name);

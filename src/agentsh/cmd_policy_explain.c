@@ -114,7 +114,7 @@ cmd_policy_explain(struct args *a)
 
 	if (policy_ask_args(a) != 0)
 		return EXIT_USAGE;
-	if (a->argc < 3)
+	if (a->argc < policy_ask_skip(a) + 2)
 		return usage_error(a, "a word is missing");
 	p = policy_ask_open(a, a->argv[0]);
 	if (p == NULL)

@@ -42,7 +42,7 @@ test_table(const struct args *a, struct policy_try *p)
 	struct try_count c;
 	int ret;
 
-	if (a->argc != 1)
+	if (a->argc != policy_ask_skip(a))
 		return usage_error(a, "--table takes the place of OPERATION");
 	if (a->opt[OPT_EXIT_CODE] != NULL)
 		return usage_error(a, "--table has a status of its own");
@@ -107,11 +107,12 @@ int
 cmd_policy_test(struct args *a)
 {
 	struct policy_try *p;
-	int ret;
+	int ret, least;
 
 	if (policy_ask_args(a) != 0)
 		return EXIT_USAGE;
-	if (a->argc < 1 || (a->argc < 3 && a->opt[OPT_TABLE] == NULL))
+	least = policy_ask_skip(a) + (a->opt[OPT_TABLE] == NULL ? 2 : 0);
+	if (a->argc < least)
 		return usage_error(a, "a word is missing");
 	p = policy_ask_open(a, a->argv[0]);
 	if (p == NULL)

@@ -17,10 +17,18 @@
 
 /* Is the next word one of a command that is tried? Its options are not ours. */
 static bool
-is_commands(int n, char **argv)
+is_commands(const struct args *a, int n, char **argv)
 {
-	return (n >= 3 && strcmp(argv[1], "exec") == 0) ||
-	    (n >= 4 && strcmp(argv[1], "env") == 0);
+	int op = policy_ask_skip(a);
+
+	return (n >= op + 2 && strcmp(argv[op], "exec") == 0) ||
+	    (n >= op + 3 && strcmp(argv[op], "env") == 0);
+}
+
+int
+policy_ask_skip(const struct args *a)
+{
+	return a->opt[OPT_SESSION] == NULL ? 1 : 0;
 }
 
 int
@@ -29,7 +37,7 @@ policy_ask_args(struct args *a)
 	char **argv = a->argv;
 	int argc = a->argc, i = 0, n = 0, r;
 
-	while (i < argc && !is_commands(n, argv)) {
+	while (i < argc && !is_commands(a, n, argv)) {
 		r = args_take(a, argc, argv, &i);
 		if (r == -1)
 			return EXIT_USAGE;
@@ -48,15 +56,35 @@ policy_ask_args(struct args *a)
 }
 
 /* The words of agentshd.conf(5), two of which mean the same. */
-static int
-deny_opaque(const struct args *a, bool *deny)
+int
+policy_opaque(const char *s, bool *deny)
 {
-	const char *s = a->opt[OPT_OPAQUE];
+	*deny = strcmp(s, "deny") == 0;
+	return *deny || strcmp(s, "enforce") == 0 || strcmp(s, "allow") == 0 ?
+	    0 :
+	    -1;
+}
 
-	*deny = s != NULL && strcmp(s, "deny") == 0;
-	if (s != NULL && !*deny && strcmp(s, "enforce") != 0 &&
-	    strcmp(s, "allow") != 0)
-		return usage_error(a, "--opaque is enforce, allow or deny");
+/* What a session says itself, or only matters with one. */
+static int
+check_options(const struct args *a)
+{
+	static const enum opt_id own[] = { OPT_WORKSPACE, OPT_REAL_PATHS,
+		OPT_USER, OPT_HOME, OPT_OPAQUE };
+	static const enum opt_id remote[] = { OPT_SERVER, OPT_CLIENT_TIMEOUT };
+	bool session = a->opt[OPT_SESSION] != NULL;
+	size_t i;
+
+	for (i = 0; session && i < sizeof(own) / sizeof(own[0]); i++) {
+		if (a->opt[own[i]] != NULL)
+			return usage_error(a, "--%s: the session says it",
+			    opt_rows[own[i]].name);
+	}
+	for (i = 0; !session && i < sizeof(remote) / sizeof(remote[0]); i++) {
+		if (a->opt[remote[i]] != NULL)
+			return usage_error(a, "--%s needs --session",
+			    opt_rows[remote[i]].name);
+	}
 	return 0;
 }
 
@@ -71,6 +99,10 @@ policy_ask_open(const struct args *a, const char *word)
 	const char *file;
 	struct aerr e;
 
+	if (check_options(a) != 0)
+		return NULL;
+	if (a->opt[OPT_SESSION] != NULL)
+		return policy_session_open(a, a->opt[OPT_SESSION]);
 	if (a->opt[OPT_WORKSPACE] != NULL && a->opt[OPT_REAL_PATHS] == NULL) {
 		usage_error(a,
 		    "--workspace needs --real-paths: else it is at /workspace, wherever it is");
@@ -80,8 +112,11 @@ policy_ask_open(const struct args *a, const char *word)
 		usage_error(a, "--home: not a whole path");
 		return NULL;
 	}
-	if (deny_opaque(a, &opt.deny_opaque) != 0)
+	if (a->opt[OPT_OPAQUE] != NULL &&
+	    policy_opaque(a->opt[OPT_OPAQUE], &opt.deny_opaque) == -1) {
+		usage_error(a, "--opaque is enforce, allow or deny");
 		return NULL;
+	}
 	if (a->opt[OPT_REAL_PATHS] != NULL) {
 		/* it need not be there */
 		if (a->opt[OPT_WORKSPACE] != NULL &&
@@ -118,7 +153,8 @@ policy_ask_query(const struct args *a, const struct policy_try *t,
 		    try_option(q, opt_rows[options[i]].name, value, &e) == -1)
 			return usage_error(a, "%s", e.message);
 	}
-	if (try_words(t, q, a->argc - 1, a->argv + 1, &e) == -1)
+	if (try_words(t, q, a->argc - policy_ask_skip(a),
+		a->argv + policy_ask_skip(a), &e) == -1)
 		return usage_error(a, "%s", e.message);
 	return 0;
 }

@@ -11,16 +11,16 @@
 #include "../common/path.h"
 #include "cli.h"
 
-/* DIR/policies/NAME.yaml or .yml; is it there? */
+/* DIR/NAME.yaml or .yml; is it there? */
 static bool
-try_dir(const char *dir, const char *name, char path[PATH_MAX])
+try_policies(const char *dir, const char *name, char path[PATH_MAX])
 {
 	static const char *const suffixes[] = { "yaml", "yml" };
 	size_t i;
 	int n;
 
 	for (i = 0; i < 2; i++) {
-		n = snprintf(path, PATH_MAX, "%s/policies/%s.%s", dir, name,
+		n = snprintf(path, PATH_MAX, "%s/%s.%s", dir, name,
 		    suffixes[i]);
 		/* one that cannot be read is not passed over */
 		if (n > 0 && n < PATH_MAX &&
@@ -31,9 +31,29 @@ try_dir(const char *dir, const char *name, char path[PATH_MAX])
 }
 
 static bool
-find_name(const char *name, char path[PATH_MAX])
+try_dir(const char *dir, const char *name, char path[PATH_MAX])
+{
+	char policies[PATH_MAX];
+	int n = snprintf(policies, sizeof(policies), "%s/policies", dir);
+
+	return n > 0 && (size_t)n < sizeof(policies) &&
+	    try_policies(policies, name, path);
+}
+
+/* Those that come with agentsh. */
+static bool
+find_shipped(const char *name, char path[PATH_MAX])
 {
 	const char *helpers = secure_getenv("AGENTSH_HELPER_DIR");
+
+	return try_dir(helpers != NULL && helpers[0] == '/' ? helpers :
+							      AGENTSH_DATADIR,
+	    name, path);
+}
+
+static bool
+find_name(const char *name, char path[PATH_MAX])
+{
 	const char *config = secure_getenv("XDG_CONFIG_HOME");
 	const char *home = secure_getenv("HOME");
 	char dir[PATH_MAX];
@@ -49,9 +69,17 @@ find_name(const char *name, char path[PATH_MAX])
 		return true;
 	if (try_dir(AGENTSH_SYSCONFDIR, name, path))
 		return true;
-	return try_dir(helpers != NULL && helpers[0] == '/' ? helpers :
-							      AGENTSH_DATADIR,
-	    name, path);
+	return find_shipped(name, path);
+}
+
+const char *
+policy_find_in(const char *dir, const char *name, char path[PATH_MAX])
+{
+	if (try_policies(dir, name, path) || find_shipped(name, path))
+		return path;
+	say("policy %s: there is none of this name in %s, nor among those that come with agentsh",
+	    name, dir);
+	return NULL;
 }
 
 const char *

@@ -16,6 +16,7 @@
 #define AGENTSH_SNAME_MAX 139	/* "UID:ID" of a session, bytes */
 #define AGENTSH_CMDID_MAX 48	/* command id, bytes */
 #define AGENTSH_NAME_MAX 128	/* policy and rule names, bytes */
+#define AGENTSH_DIGEST_MAX 64	/* SHA-256 in hex */
 #define AGENTSH_PATH_MAX 4096	/* a path without its NUL, bytes */
 #define AGENTSH_TEXT_MAX 1024	/* error or guidance text, bytes */
 #define AGENTSH_USER_MAX 64	/* a login name, bytes */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "image_int.h"
+#include "path.h"
 #include "regex.h"
 
 #define LOOKUPS_MAX 6 /* three forms of the command, two spellings each */
@@ -139,14 +140,14 @@ eval(const struct image *im, const struct command_query *q, const char *base,
 {
 	struct lookups l = { .room = room };
 	struct joined j = { NULL, 0 };
-	size_t blen = len - (size_t)(base - q->command);
+	size_t blen = len - (size_t)(base - q->command), plen;
 	uint32_t rule = IMG_NONE;
 	int ret;
 
 	look_up_both(im, &l, IMG_AUTO_BASE, base, blen);
-	/* distributions put a wrapper at NAME and the program at NAME.real */
-	if (blen > 5 && memcmp(base + blen - 5, ".real", 5) == 0)
-		look_up_both(im, &l, IMG_AUTO_BASE, base, blen - 5);
+	plen = path_program_len(base, blen);
+	if (plen != blen)
+		look_up_both(im, &l, IMG_AUTO_BASE, base, plen);
 	if (base != q->command)
 		look_up_both(im, &l, IMG_AUTO_PATH, q->command, len);
 	ret = first_rule(im, &l, q, &j, &rule);

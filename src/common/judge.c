@@ -85,18 +85,17 @@ judge_ask(struct judge *j, const struct program *p, const char *name,
 	return false;
 }
 
-/*
- * The rule for a program by the name it is executed by and by the file that
- * is. No rule for one of them leaves the other.
- */
+/* The rule for a program by a name and by the file. No rule for one of them
+ * leaves the other. */
 static bool
-ask_names(struct judge *j, const struct program *p, struct verdict *v)
+ask_both(struct judge *j, const struct program *p, const char *name,
+    struct verdict *v)
 {
 	struct verdict w;
 
-	if (!judge_ask(j, p, p->command, false, v))
+	if (!judge_ask(j, p, name, false, v))
 		return false;
-	if (p->resolved == NULL || strcmp(p->resolved, p->command) == 0)
+	if (p->resolved == NULL || strcmp(p->resolved, name) == 0)
 		return true;
 	if (!judge_ask(j, p, p->resolved, false, &w))
 		return false;
@@ -104,6 +103,27 @@ ask_names(struct judge *j, const struct program *p, struct verdict *v)
 	    (w.rule != UINT32_MAX &&
 		strictness(w.decision) > strictness(v->decision)))
 		*v = w;
+	return true;
+}
+
+/*
+ * The rule for a program by the name it is executed by and by the file that
+ * is. A name that the session may have chosen can only make it stricter: the
+ * file needs a rule for its own.
+ */
+static bool
+ask_names(struct judge *j, const struct program *p, struct verdict *v)
+{
+	struct verdict own;
+
+	if (p->own == NULL)
+		return ask_both(j, p, p->command, v);
+	if (!judge_ask(j, p, p->command, false, v) ||
+	    !ask_both(j, p, p->own, &own))
+		return false;
+	if (v->rule == UINT32_MAX ||
+	    strictness(own.decision) > strictness(v->decision))
+		*v = own;
 	return true;
 }
 
@@ -253,17 +273,20 @@ ask_each_name(struct judge *j, const struct program *p)
 	const char *cmd = path_basename(p->command);
 	const char *real = p->resolved != NULL ? path_basename(p->resolved) :
 						 cmd;
+	const char *own = p->own != NULL ? path_basename(p->own) : cmd;
 	const char *zero = path_basename(p->argv[0]);
 	struct program as = *p;
 	const char **argv;
 
 	ask_inside(j, p, cmd);
+	if (strcmp(own, cmd) != 0 && strcmp(own, real) != 0)
+		ask_inside(j, p, own);
 	if (*zero == '-')
 		zero++; /* a login shell */
 	if (*zero == '\0')
 		zero = cmd;
 	if (strcmp(real, cmd) != 0 &&
-	    (!is_multi_call(real) || strcmp(zero, real) == 0))
+	    (!is_multi_call(real) || strcmp(zero, real) == 0 || p->own != NULL))
 		ask_inside(j, p, real);
 	if (strcmp(zero, cmd) == 0 || strcmp(zero, real) == 0 ||
 	    j->v.decision == DECISION_DENY)

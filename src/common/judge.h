@@ -34,6 +34,9 @@ struct judge {
 struct program {
 	const char *command;  /* as it is executed: a name or a path */
 	const char *resolved; /* the file that is, absolute; or NULL */
+	/* where anybody may have chosen the name in command: a name of the file
+	 * that must be allowed as well; or NULL */
+	const char *own;
 	const char *const *argv;
 	size_t argc; /* at least 1 */
 	uint32_t depth;

@@ -3,6 +3,7 @@
  * Paths and names as text.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "agentsh.h"
 #include "path.h"
@@ -74,6 +75,17 @@ path_join(char *dst, size_t size, const char *base, const char *rel)
 		len = strlen(dst);
 	}
 	return path_append(dst, size, len, rel);
+}
+
+size_t
+path_program_len(const char *base, size_t len)
+{
+	static const char suffix[] = ".real";
+	size_t n = sizeof(suffix) - 1;
+
+	return len > n && strncasecmp(base + len - n, suffix, n) == 0 ?
+	    len - n :
+	    len;
 }
 
 bool

@@ -17,6 +17,10 @@ int path_join(char *dst, size_t size, const char *base, const char *rel);
 /* Is path the directory itself or beneath it? Both clean. */
 bool path_is_beneath(const char *path, const char *dir);
 const char *path_basename(const char *);
+/* How much of the base name of a program, of len bytes, rules know it by:
+ * distributions put a wrapper at NAME and the program at NAME.real, in any
+ * spelling. */
+size_t path_program_len(const char *base, size_t len);
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,127} */
 bool session_id_is_valid(const char *);
 /* The name of a session: ID, or UID:ID for one of that user. *uid is left alone

@@ -16,6 +16,7 @@ struct try_options {
 	const char *workspace; /* as the session sees it; NULL: /workspace */
 	const char *user;      /* NULL: who runs this */
 	const char *home;      /* NULL: theirs */
+	const char *uid;       /* in digits; NULL: theirs */
 	bool deny_opaque;      /* as sandbox.seccomp.shellc.opaque: deny */
 };
 
@@ -23,6 +24,8 @@ struct try_options {
 struct policy_try *try_open(const char *file, const struct try_options *,
     struct aerr *e);
 void try_close(struct policy_try *);
+/* The compiled policy, until try_close(): the bytes that a session would have. */
+const void *try_image(const struct policy_try *, size_t *len);
 
 enum try_kind {
 	TRY_FILE, /* these two have several operations each */

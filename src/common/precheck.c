@@ -74,9 +74,11 @@ precheck_command(const struct image *im, const struct spec *spec,
 	image_command_action(im, &j.v, &pc->action);
 	if (j.v.decision == DECISION_ALLOW || j.v.decision == DECISION_AUDIT)
 		pc->decision = j.v.decision;
-	/* the redirect of a rule for an inner command replaces the whole */
+	/* the redirect of a rule for an inner command replaces the whole; what
+	 * a command started itself has its environment already */
 	else if (j.v.decision == DECISION_REDIRECT &&
-	    pc->action.command[0] != '\0')
+	    pc->action.command[0] != '\0' &&
+	    (how->depth == 0 || pc->action.env.n == 0))
 		pc->decision = DECISION_REDIRECT;
 	tell_words(&j, pc);
 	judge_end(&j);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "path.h"
 #include "shellc_priv.h"
 
 #define BLOCK_SIZE 16384
@@ -115,9 +116,7 @@ sc_base_name(char *dst, size_t size, const char *word)
 
 	while (s > word && s[-1] != '/' && s[-1] != '\\')
 		s--;
-	len = strlen(s);
-	if (len > 5 && strcasecmp(s + len - 5, ".real") == 0)
-		len -= 5;
+	len = path_program_len(s, strlen(s));
 	if (len >= size)
 		return false;
 	for (i = 0; i < len; i++)

@@ -14,68 +14,22 @@
 
 #include "execd.h"
 #include "path.h"
+#include "shebang.h"
 #include "supervise.h"
-
-#define HEAD_MAX 256 /* BINPRM_BUF_SIZE */
 
 #define RULE_UNREADABLE "exec-unreadable"
 #define RULE_TOO_LONG "exec-arguments-too-long"
 #define RULE_NAMELESS "exec-nameless"
-
-/* The line behind "#!", as fs/binfmt_script.c reads it. */
-struct shebang {
-	char line[HEAD_MAX + 1];
-	const char *interpreter;
-	const char *arg; /* NULL: none */
-};
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 /* 1 a script, 0 something else, or an interpreter that the kernel refuses; -1
  * it cannot be read. */
 static int
 read_shebang(const struct file *f, struct shebang *sb)
 {
-	ssize_t n;
-	char *s, *end;
+	char head[SHEBANG_MAX];
+	ssize_t n = file_head(f, head, sizeof(head));
 
-	memset(sb, 0, sizeof(*sb));
-	n = file_head(f, sb->line, HEAD_MAX);
-	if (n == -1)
-		return -1;
-	if (n < 3 || sb->line[0] != '#' || sb->line[1] != '!')
-		return 0;
-	end = memchr(sb->line, '\n', (size_t)n);
-	if (end == NULL) {
-		/* cut off: well if the name of the interpreter is complete */
-		end = sb->line + n;
-		for (s = sb->line + 2; s < end && is_blank(*s); s++)
-			continue;
-		while (s < end && !is_blank(*s) && *s != '\0')
-			s++;
-		if (s == end && n == HEAD_MAX)
-			return 0;
-	}
-	*end = '\0';
-	while (end > sb->line + 2 && is_blank(end[-1]))
-		*--end = '\0';
-	for (s = sb->line + 2; is_blank(*s); s++)
-		continue;
-	if (*s == '\0')
-		return 0;
-	sb->interpreter = s;
-	s += strcspn(s, " \t");
-	if (*s == '\0')
-		return 1;
-	*s++ = '\0';
-	s += strspn(s, " \t");
-	if (*s != '\0')
-		sb->arg = s;
-	return 1;
+	return n == -1 ? -1 : shebang_parse(sb, head, (size_t)n);
 }
 
 /* interpreter [arg] script word... */
@@ -204,6 +158,8 @@ ask_rules(struct exec *x)
 	for (i = 0; i < x->nlinks; i++) {
 		p.command = x->link[i].command;
 		p.resolved = x->link[i].file.name;
+		p.own = x->link[i].file.own[0] != '\0' ? x->link[i].file.own :
+							 NULL;
 		p.argv = x->link[i].argv.v;
 		p.argc = x->link[i].argv.n;
 		judge_program(&x->j, &p);

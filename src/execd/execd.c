@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
+#include "path.h"
 #include "sandbox.h"
 #include "supervise.h"
 
@@ -54,8 +55,11 @@ execd_on_exec_ns(struct chan *ch, struct imsg *im)
 	struct msg_exec_ns m;
 
 	(void)ch;
-	if (msg_get_exec_ns(im, &m) == -1)
+	if (msg_get_exec_ns(im, &m) == -1 || !path_is_clean(m.mount) ||
+	    !path_is_clean(m.workspace))
 		return -1;
+	snprintf(execd.mount, sizeof(execd.mount), "%s", m.mount);
+	snprintf(execd.workspace, sizeof(execd.workspace), "%s", m.workspace);
 	execd.ns_fd[0] = imsg_take_fd(im, 0);
 	execd.ns_fd[1] = imsg_take_fd(im, 1);
 	return 0;

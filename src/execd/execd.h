@@ -59,6 +59,9 @@ struct execd {
 	/* /proc of the host: commands by the numbers we know */
 	int proc_fd;
 	int root_fd; /* the session's root */
+	/* where its workspace is on the host, and in the session */
+	char workspace[AGENTSH_PATH_MAX + 1];
+	char mount[AGENTSH_PATH_MAX + 1];
 };
 
 extern struct execd execd;

@@ -29,6 +29,8 @@ struct walk {
 	const struct target *t;
 	int at; /* where we are, O_PATH */
 	int links;
+	struct file *f; /* whose own name is looked for; or NULL */
+	bool foreign;	/* a link was followed that is not the system's */
 	char rest[2 * AGENTSH_PATH_MAX + 2];
 };
 
@@ -64,7 +66,8 @@ walk_insert(struct walk *w, const char *text)
 
 	memcpy(left, w->rest, strlen(w->rest) + 1);
 	text += strspn(text, "/");
-	len = snprintf(w->rest, sizeof(w->rest), "%s/%s", text, left);
+	len = snprintf(w->rest, sizeof(w->rest), "%s%s%s", text,
+	    left[0] != '\0' ? "/" : "", left);
 	return len < 0 || (size_t)len >= sizeof(w->rest) ? ENAMETOOLONG : 0;
 }
 
@@ -106,6 +109,10 @@ walk_link(struct walk *w, const char *name, int fd)
 		close(fd);
 		return ELOOP;
 	}
+	if (w->f != NULL && !link_is_systems(w->at, fd)) {
+		w->foreign = true;
+		w->f->own[0] = '\0';
+	}
 	if (is_on_proc(w->at) && !is_proc_root(w->at)) {
 		/* it leads to the thing itself, not to its text */
 		close(fd);
@@ -120,6 +127,20 @@ walk_link(struct walk *w, const char *name, int fd)
 	if (text[0] == '/')
 		err = walk_move(w, open_path(execd.root_fd, ".", 0));
 	return err != 0 ? err : walk_insert(w, text);
+}
+
+/* The name that we are about to look up is one of the file. */
+static int
+walk_name(struct walk *w, const char *name)
+{
+	char dir[AGENTSH_PATH_MAX + 1];
+	int n;
+
+	if (file_dir(w->at, dir, sizeof(dir)) == -1)
+		return -1;
+	n = snprintf(w->f->own, sizeof(w->f->own), "%s/%s",
+	    dir[1] == '\0' ? "" : dir, name);
+	return n > 0 && (size_t)n < sizeof(w->f->own) ? 0 : -1;
 }
 
 static int
@@ -140,6 +161,9 @@ walk_step(struct walk *w, bool follow)
 	memmove(w->rest, w->rest + rest, strlen(w->rest + rest) + 1);
 	if (walk_self(w, name))
 		return 0;
+	if (w->f != NULL && w->rest[0] == '\0' && w->f->own[0] == '\0' &&
+	    walk_name(w, name) == -1)
+		return ENAMETOOLONG;
 	fd = open_path(w->at, name, O_NOFOLLOW);
 	if (fd == -1)
 		return errno;
@@ -156,27 +180,34 @@ walk_step(struct walk *w, bool follow)
 	return walk_move(w, fd);
 }
 
-/* As a whole, from an open directory. The file's descriptor, or -1. */
+/* As a whole, from an open directory. 0 with the file in w->at, or an errno. */
 static int
-walk(const struct target *t, int start, const char *path, bool follow)
+walk_all(struct walk *w, int start, const char *path, bool follow)
 {
-	struct walk w = { .t = t };
 	int err = 0;
 
 	if (path[0] == '/')
 		start = execd.root_fd;
-	w.at = open_path(start, ".", 0);
-	if (w.at == -1)
-		return -1;
-	snprintf(w.rest, sizeof(w.rest), "%s", path + strspn(path, "/"));
-	while (err == 0 && w.rest[0] != '\0')
-		err = walk_step(&w, follow);
-	if (err != 0) {
-		close(w.at);
-		errno = err;
-		return -1;
-	}
-	return w.at;
+	w->at = open_path(start, ".", 0);
+	if (w->at == -1)
+		return errno;
+	snprintf(w->rest, sizeof(w->rest), "%s", path + strspn(path, "/"));
+	while (err == 0 && w->rest[0] != '\0')
+		err = walk_step(w, follow);
+	if (err != 0)
+		close(w->at);
+	return err;
+}
+
+/* The file's descriptor, or -1. */
+static int
+walk(const struct target *t, int start, const char *path, bool follow)
+{
+	struct walk w = { .t = t };
+	int err = walk_all(&w, start, path, follow);
+
+	errno = err;
+	return err == 0 ? w.at : -1;
 }
 
 static int
@@ -235,6 +266,40 @@ open_file(const struct target *t, int dirfd, const char *path, int flags)
 	return fd;
 }
 
+/*
+ * The names of a file that are the system's: a link among its programs is one,
+ * such as sh and awk; a link that the session can make is none, and what it
+ * leads to is asked by the first name behind it. Links may change while we
+ * look: where we do not come to the file, only its own name counts.
+ */
+static void
+find_own(const struct target *t, int dirfd, const char *path, int flags,
+    struct file *f)
+{
+	struct walk w = { .t = t, .f = f };
+	struct stat st;
+	int start, err = EBADF;
+
+	if (path[0] == '\0' || strcmp(path, f->name) == 0)
+		return;
+	start = path[0] == '/' ? execd.root_fd : open_base(t, dirfd);
+	if (start != -1)
+		err = walk_all(&w, start, path,
+		    (flags & AT_SYMLINK_NOFOLLOW) == 0);
+	if (err == 0) {
+		if (fstat(w.at, &st) == -1 || st.st_dev != f->st.st_dev ||
+		    st.st_ino != f->st.st_ino)
+			err = EAGAIN;
+		close(w.at);
+	}
+	if (start != -1 && start != execd.root_fd)
+		close(start);
+	if (err == 0 && !w.foreign)
+		f->own[0] = '\0';
+	else if (err != 0 || f->own[0] == '\0')
+		snprintf(f->own, sizeof(f->own), "%s", f->name);
+}
+
 /* Does the name that the kernel gives it lead to it? */
 static bool
 has_name(const struct file *f)
@@ -283,7 +348,10 @@ file_resolve(const struct target *t, int dirfd, const char *path, int flags,
 		return ELOOP;
 	if (!S_ISREG(f->st.st_mode))
 		return EACCES;
-	return file_name(f);
+	if (file_name(f) != 0)
+		return ENAMETOOLONG;
+	find_own(t, dirfd, path, flags, f);
+	return 0;
 }
 
 /* Files of machine code, so that they need not be opened each time. Whoever

@@ -50,6 +50,9 @@ struct file {
 	struct stat st;
 	bool nameless; /* no name in the session's tree leads to it */
 	char name[AGENTSH_PATH_MAX + 1]; /* absolute, without symbolic links */
+	/* "", or the first name on the way to it that the system gave it, where
+	 * a link led there that somebody else may have made */
+	char own[AGENTSH_PATH_MAX + 1];
 };
 
 /* target.c */
@@ -82,5 +85,12 @@ ssize_t file_head(const struct file *, char *buf, size_t size);
 void file_spell(const struct target *, int dirfd, const char *path, char *dst,
     size_t size);
 void file_close(struct file *);
+
+/* ownlink.c */
+/* The path of an open directory. 0, or -1: it has none. */
+int file_dir(int fd, char *dst, size_t size);
+/* Is a symbolic link in this directory one that the system has made, and nobody
+ * in a session can? */
+bool link_is_systems(int dir_fd, int link_fd);
 
 #endif

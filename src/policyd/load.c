@@ -18,6 +18,7 @@
 #include "policy.h"
 #include "policyd.h"
 #include "policyfile.h"
+#include "polsig.h"
 #include "trust.h"
 
 #define CACHE_SIZE 8
@@ -160,7 +161,9 @@ compile_text(const struct proc *p, const char *name, const char *file,
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;
 	out->idle_timeout_ms = policy.idle_timeout_ms;
-	out->fd = memfd_sealed("agentsh-policy", c.image.data, c.image.len);
+	if (polsig_sha256(c.image.data, c.image.len, out->digest) == 0)
+		out->fd = memfd_sealed("agentsh-policy", c.image.data,
+		    c.image.len);
 	if (out->fd == -1) {
 		policy_error(e, name, strerror(errno));
 		e->http = 500;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "naive.h"
+#include "path.h"
 #include "regex.h"
 
 #define OP(name) (1U << FILE_OP_##name)
@@ -206,7 +207,7 @@ command_matches(const struct rule *r, const char *command)
 {
 	const char *slash = strrchr(command, '/');
 	const char *base = slash == NULL ? command : slash + 1;
-	size_t blen = strlen(base), i;
+	size_t blen = strlen(base), plen, i;
 	enum glob_kind kind;
 	bool whole;
 	int ret;
@@ -219,10 +220,9 @@ command_matches(const struct rule *r, const char *command)
 			continue;
 		ret = spelling_matches(r->globs[i], kind,
 		    whole ? command : base, whole ? strlen(command) : blen);
-		if (ret == 0 && !whole && blen > 5 &&
-		    strcmp(base + blen - 5, ".real") == 0)
-			ret = spelling_matches(r->globs[i], kind, base,
-			    blen - 5);
+		plen = path_program_len(base, blen);
+		if (ret == 0 && !whole && plen != blen)
+			ret = spelling_matches(r->globs[i], kind, base, plen);
 		if (ret != 0)
 			return ret;
 	}

@@ -71,6 +71,7 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 	r.idle_timeout_ms = l.idle_timeout_ms;
 	snprintf(r.name, sizeof(r.name), "%s", m.name);
 	snprintf(r.warning, sizeof(r.warning), "%s", l.warning);
+	snprintf(r.digest, sizeof(r.digest), "%s", l.digest);
 	r.plan = plan.data;
 	r.plan_len = plan.len;
 	if (plan.bad) {

@@ -70,7 +70,7 @@ make_vars(struct policy_try *t)
 	t->vars.home = home != NULL && path_is_clean(home) ? home :
 							     "/nonexistent";
 	t->vars.user = user != NULL && user[0] != '\0' ? user : "nobody";
-	t->vars.uid = t->uid;
+	t->vars.uid = t->opt.uid != NULL ? t->opt.uid : t->uid;
 }
 
 struct policy_try *
@@ -99,6 +99,13 @@ try_open(const char *file, const struct try_options *opt, struct aerr *e)
 		return NULL;
 	}
 	return t;
+}
+
+const void *
+try_image(const struct policy_try *t, size_t *len)
+{
+	*len = t->image.size;
+	return t->image.base;
 }
 
 void
@@ -468,6 +475,9 @@ ask_exec(struct asking *k)
 	}
 	set_decision(k, FAMILY_COMMAND, &v);
 	a->effective = pc.decision;
+	if (pc.said == DECISION_REDIRECT && pc.decision == DECISION_DENY)
+		snprintf(a->note, sizeof(a->note),
+		    "a session denies it: the environment of a command that another starts cannot be changed");
 	if (v.rule == UINT32_MAX && strncmp(pc.rule, "shellc-", 7) == 0)
 		snprintf(a->why, sizeof(a->why),
 		    "the form of the command, not a rule");

@@ -82,8 +82,9 @@ struct sess {
 	uint64_t created;  /* seconds since the epoch */
 	uint64_t ready_ms; /* on the monotonic clock */
 	struct limits limits;
-	struct plan plan;      /* as its root is mounted, to its end */
-	int image_fd;	       /* its policy, compiled */
+	struct plan plan; /* as its root is mounted, to its end */
+	int image_fd;	  /* its policy, compiled */
+	char digest[AGENTSH_DIGEST_MAX + 1]; /* of that, as policyd says */
 	uint64_t generation;   /* of the last image that was sent */
 	struct reload *reload; /* of its policy, while that is under way */
 
@@ -273,7 +274,7 @@ bool sess_is_ending(const struct sess *);
 void reload_ask(uint32_t request);
 /* What policyd says to a session's new question. Takes image. */
 void reload_compiled(struct sess *, const struct limits *, int image,
-    const struct plan *, const char *warning);
+    const struct plan *, const char *digest, const char *warning);
 void reload_refused(struct sess *, const char *text);
 void reload_sess_ready(struct sess *);
 void reload_sess_gone(struct sess *);

@@ -55,6 +55,7 @@ struct reload {
 	uint64_t generation;
 	bool done[ROLE_MAX]; /* who has answered */
 	int image;
+	char digest[AGENTSH_DIGEST_MAX + 1];
 	struct limits limits;
 	bool partly;			 /* text says what stays as it is */
 	char text[AGENTSH_TEXT_MAX + 1]; /* about the new policy, "": nothing */
@@ -453,7 +454,7 @@ commit(struct sess *s)
 
 void
 reload_compiled(struct sess *s, const struct limits *limits, int image,
-    const struct plan *plan, const char *warning)
+    const struct plan *plan, const char *digest, const char *warning)
 {
 	struct reload *r = s->reload;
 	char text[AGENTSH_TEXT_MAX];
@@ -464,6 +465,7 @@ reload_compiled(struct sess *s, const struct limits *limits, int image,
 		return;
 	}
 	r->image = image;
+	snprintf(r->digest, sizeof(r->digest), "%s", digest);
 	if (same_file(s->image_fd, image) &&
 	    memcmp(limits, &s->limits, sizeof(*limits)) == 0) {
 		finish(s, text[0] != '\0' ? RELOAD_PARTLY : RELOAD_UNCHANGED,
@@ -539,6 +541,8 @@ take(struct sess *s)
 	s->image_fd = r->image;
 	r->image = -1;
 	s->limits = r->limits;
+	memcpy(s->digest, r->digest, sizeof(s->digest));
+	memcpy(m.digest, r->digest, sizeof(m.digest));
 	sess_set_life(s);
 	if (privd.helper[ROLE_SESSIOND] != NULL)
 		msg_send_sess_limits(privd.helper[ROLE_SESSIOND]->ch, 0, &m,

@@ -199,10 +199,12 @@ tell_execd(struct sess *s, int image)
 static int
 start_execd(struct sess *s, const int ns[2])
 {
-	static const struct msg_exec_ns mn;
+	struct msg_exec_ns mn = { 0 };
 	static const struct msg_sys_start ms;
 	struct chan *ch = s->execd->ch;
 
+	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
+	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
 	if (msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
@@ -256,7 +258,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	get_limits(&m, &limits);
 	if (s != NULL && s->state == SESS_READY && s->reload != NULL) {
 		reload_compiled(s, &limits, imsg_take_fd(im, 0), &plan,
-		    m.warning);
+		    m.digest, m.warning);
 		return 0;
 	}
 	/* the session failed meanwhile */
@@ -267,6 +269,7 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	s->image_fd = imsg_take_fd(im, 0);
 	snprintf(s->policy, sizeof(s->policy), "%s", m.name);
 	snprintf(s->warning, sizeof(s->warning), "%s", m.warning);
+	snprintf(s->digest, sizeof(s->digest), "%s", m.digest);
 	s->step = STEP_ROOT;
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
@@ -422,6 +425,8 @@ tell_sessiond(struct sess *s)
 	m.command_timeout_ms = s->limits.command_ms;
 	m.session_timeout_ms = s->limits.session_ms;
 	m.idle_timeout_ms = s->limits.idle_ms;
+	snprintf(m.home, sizeof(m.home), "%s", s->home);
+	snprintf(m.digest, sizeof(m.digest), "%s", s->digest);
 	snprintf(m.id, sizeof(m.id), "%s", s->id);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);

@@ -252,6 +252,42 @@ api_session_get(struct request *rq)
 		session_reply(rq, 200, s);
 }
 
+/* What the session's policy was compiled from and for, so that a client can try
+ * the same one; the digest says whether it is. */
+void
+api_session_policy(struct request *rq)
+{
+	static const char *const opaque[] = { [OPAQUE_ENFORCE] = "enforce",
+		[OPAQUE_ALLOW] = "allow",
+		[OPAQUE_DENY] = "deny" };
+	const struct conf *conf = &sessiond.proc.conf;
+	struct session *s = session_of(rq);
+	yajl_gen g;
+
+	if (s == NULL)
+		return;
+	if (s->state != SESS_READY) {
+		http_error(rq, 409, "the session is not ready");
+		return;
+	}
+	g = json_new();
+	if (g == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	yajl_gen_map_open(g);
+	json_put_str(g, "policy", s->policy);
+	json_put_str(g, "image_sha256", s->digest);
+	json_put_str(g, "directory", conf->policy_dir);
+	json_put_str(g, "project_root", s->mount);
+	json_put_str(g, "home", s->home);
+	json_put_str(g, "user", s->user);
+	json_put_u64(g, "uid", s->uid);
+	json_put_str(g, "opaque", opaque[conf->shellc_opaque]);
+	yajl_gen_map_close(g);
+	http_reply(rq, 200, g);
+}
+
 void
 api_session_delete(struct request *rq)
 {

@@ -63,6 +63,7 @@ session_free(struct session *s)
 	free(s->workspace);
 	free(s->mount);
 	free(s->cwd);
+	free(s->home);
 	free(s);
 }
 
@@ -208,10 +209,13 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->uid = m->uid;
 	s->workspace = strdup(m->workspace);
 	s->mount = strdup(m->mount);
-	if (s->workspace != NULL && s->mount != NULL)
+	if (s->workspace != NULL && s->mount != NULL) {
 		s->cwd = strdup(m->mount);
+		s->home = strdup(m->home);
+	}
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
+	snprintf(s->digest, sizeof(s->digest), "%s", m->digest);
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
@@ -224,7 +228,8 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 		return -1;
 	}
 	s->execd->on_close = session_execd_closed;
-	if (s->cwd == NULL || chan_watch(s->execd, sessiond.base) == -1)
+	if (s->cwd == NULL || s->home == NULL ||
+	    chan_watch(s->execd, sessiond.base) == -1)
 		return -1;
 	session_touch(s);
 	return 0;
@@ -236,6 +241,7 @@ session_set_limits(struct session *s, const struct msg_sess_limits *m)
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
+	snprintf(s->digest, sizeof(s->digest), "%s", m->digest);
 	session_check_time(s);
 }
 

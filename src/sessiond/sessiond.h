@@ -58,6 +58,8 @@ struct session {
 	char *cwd;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
+	char digest[AGENTSH_DIGEST_MAX + 1]; /* of its image */
+	char *home;
 	uint64_t created_ns;	     /* since the epoch */
 	uint64_t command_timeout_ms; /* all: 0 is none */
 	uint64_t session_timeout_ms;
