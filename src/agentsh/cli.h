@@ -44,7 +44,8 @@ enum {
 #undef CMD
 	C_ALL = (1U << CMD_MAX) - 1,
 	/* those that ask a policy what it would decide */
-	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF,
+	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF |
+	    C_POLICY_MOUNTS,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
 	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK |
@@ -186,6 +187,7 @@ int cmd_policy_show(struct args *);
 int cmd_policy_test(struct args *);
 int cmd_policy_explain(struct args *);
 int cmd_policy_diff(struct args *);
+int cmd_policy_mounts(struct args *);
 int cmd_policy_keygen(struct args *);
 int cmd_policy_sign(struct args *);
 int cmd_policy_verify(struct args *);
