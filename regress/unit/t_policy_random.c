@@ -341,7 +341,9 @@ reason_cb(void *arg, enum mount_kind kind, const struct plan_reason *r)
 	image_eval_file(&b->image, 0, r->dir, strlen(r->dir), &first);
 	if (r->why != PLAN_WHY_DIFFERS)
 		return;
-	image_eval_file(&b->image, r->op, path, strlen(path), &v);
+	/* a plan is about the rules: what is protected besides is denied where
+	 * they allow, which makes nothing native */
+	image_eval_file_rules(&b->image, r->op, path, strlen(path), &v);
 	fits = v.decision ==
 	    ((READ_OPS >> r->op & 1) != 0 ? DECISION_ALLOW : DECISION_DENY);
 	if (v.rule == (r->rule == IMG_NONE ? UINT32_MAX : r->rule) &&

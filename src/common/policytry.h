@@ -83,7 +83,7 @@ struct try_answer {
 
 struct try_rule {
 	const char *name;
-	size_t number; /* in its family, from 1 */
+	size_t number; /* in its family, from 1; 0: of the protected set */
 	size_t line;
 	enum decision decision;
 	bool matches;
