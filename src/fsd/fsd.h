@@ -277,6 +277,13 @@ void refuse(struct ruling *, const char *rule, const char *message);
 void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
     const char *message);
 
+/* symlink.c */
+/* Does a link at that path, in the workspace at mount, lead out of it? What
+ * cannot be known for certain does. */
+bool symlink_escapes(const char *mount, const char *path, const char *target);
+/* Denies what leads out, where the configuration wants that. */
+void ask_symlink(struct ruling *, struct node *, const char *target);
+
 /* gitsettings.c: changes of settings of git that may happen although they are
  * protected, and do not deny by themselves. n: what is at from; the names are
  * claimed. */
