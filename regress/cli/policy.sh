@@ -188,6 +188,38 @@ check "an empty table is none" rc_is 2
 run policy test --table "$tmp/none" "$P"
 check "no table" rc_is 2
 
+cat >"$tmp/m.yaml" <<'E'
+version: 1
+name: m
+file_rules:
+  - name: work
+    paths: ["${PROJECT_ROOT}/**"]
+    decision: allow
+  - name: one
+    paths: [/usr/share/one]
+    decision: deny
+  - name: default-deny-files
+    paths: ["/**"]
+    decision: deny
+E
+run policy mounts "$tmp/m.yaml"
+mount_is() {
+	grep -qxF "$(printf '%s\t%s\t%s' "$1" "$2" "$3")" "$tmp/out"
+}
+check "status of mounts" rc_is 0
+check "a native mount" mount_is /lib native 'all reads are allowed, by default-allow-loader (built in); all changes are denied'
+check "a hidden one" mount_is /srv hidden 'all is denied by default-deny-files (line 10)'
+check "one that a rule is in the way of" mount_is /usr decided 'not the same for all: open /usr/share/one: deny by one (line 7)'
+check "the workspace" mount_is /workspace decided 'the workspace'
+check "a private one" mount_is /run private 'private, empty'
+run policy mounts --json "$tmp/m.yaml"
+check "mounts as JSON" test "$(jq -r '.mounts[] | select(.path == "/usr") | .mount + .operation + .decision + .example' "$tmp/out")" = decidedopendeny/usr/share/one
+run policy mounts --real-paths --workspace /srv/x "$tmp/m.yaml"
+check "nothing is mounted above the workspace" mount_is /srv decided 'it holds the workspace, or is in it'
+sed 's|/usr/share/one|/usr/*/*a*/*b*/*c|' "$tmp/m.yaml" >"$tmp/m2.yaml"
+run policy mounts "$tmp/m2.yaml"
+check "an example of a glob" grep -q '^/usr.decided.not the same for all: open /usr//.*: deny by one' "$tmp/out"
+
 run policy diff "$P" "$P"
 check "no difference" out_has '^0 of [1-9][0-9]* decisions differ$'
 check "status of none" rc_is 0

@@ -12,7 +12,13 @@ start_service
 in=$(new_workspace alice)
 out=$(new_workspace alice)
 API_USER=alice
-new_session s "$in"
+# the default policy, and the rule that worktrees of git need
+sed -e 's/^name: default$/name: work/' -e '/- name: workspace$/i\
+  - name: worktrees\
+    paths: ["${PROJECT_ROOT}/**/.git", "${PROJECT_ROOT}/**/.git/worktrees/*/commondir", "${PROJECT_ROOT}/**/.git/worktrees/*/gitdir"]\
+    decision: allow' "$TEST_SRC/etc/policies/default.yaml" >"$T/var/policies/work.yaml"
+chmod 644 "$T/var/policies/work.yaml"
+new_session s "$in" '"policy":"work"'
 
 # work NAME: the script on stdin is run in both; each begins in a directory of
 # its own, and prints what is to be compared

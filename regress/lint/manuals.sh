@@ -77,6 +77,12 @@ def unquote(row, n):
 in_order("agentshd.conf.5",
          [unquote(r, 0) for r in rows("src/common/conf.def", r"CONF_\w+")],
          r"^\.It .*{}( |$)")
+text = page("agentsh-policy.5")
+if text is not None:
+    text = text.partition("\n.Ss Protected files\n")[2].partition("\n.Ss ")[0]
+    for row in re.findall(r'^PROTECTED\(.*"([^"]*)"\)', read("src/policyd/protected.def"), re.M):
+        if not re.search(rf"^\.(It )?Pa {re.escape(row)}( ,)?$", text, re.M):
+            say(f"agentsh-policy.5: {row} is protected, and the manual does not say so")
 in_order("agentsh-privsep.7",
          [unquote(r, 1) for r in rows("src/common/proc.def", "PROC")],
          r"^\.It .*{}( |$)")

@@ -40,11 +40,13 @@ rnd_text(char *dst, size_t max, const char *const *parts, size_t nparts,
 
 static const char *const rnd_path_globs[] = { "a", "b", "/", "/", "*", "**",
 	"/**", "?", "[ab]", "[!a]", "{a,b}", "{a/b,c}", "{,*.}x", "\\*", "c",
-	"\xc3\xa9", ".x", "[a-c.]", "/a" };
+	"\xc3\xa9", ".x", "[a-c.]", "/a", "/.git/hooks", "{.git/config,a}" };
 static const char *const rnd_paths[] = { "a", "b", "c", "/", "/a", "/b", "*",
-	"\xc3\xa9", ".x", "x", "\xa9" };
+	"\xc3\xa9", ".x", "x", "\xa9", "/.git", "/.GIT.", "/hooks", "/config",
+	"/modules/a", "/pre.sample", "/worktrees", "/gitDir", " " };
 static const char *const rnd_roots[] = { "/", "/", "/", "/a", "/usr", "/lib",
-	"/etc", "/opt", "/root", "/usr/bin/" };
+	"/etc", "/opt", "/root", "/usr/bin/", "/a/b/c/.vscode",
+	"/a/b/c/.mcp.json", "/home/u/.Config/fish", "/a/.git" };
 
 static inline void
 rnd_glob(char *dst, size_t max, enum glob_kind kind)

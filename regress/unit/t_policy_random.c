@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "image.h"
+#include "policyd/compile.h"
 #include "rndpolicy.h"
 #include "t.h"
 
@@ -28,6 +29,7 @@ struct both {
 };
 
 static size_t asked, wrong, decided[FAMILY_MAX];
+static size_t reasons[PLAN_WHY_UNPROVEN + 1];
 /* of automata: by their number of DFA, and whether something is simulated */
 static size_t forms[IMG_MAX_DFAS + 1][2];
 
@@ -320,6 +322,52 @@ check_plan(const struct both *b)
 	}
 }
 
+/* What a plan says of itself: of a directory that is decided, the example it
+ * gives must be decided as it says, and in the way that is in the way. */
+static void
+reason_cb(void *arg, enum mount_kind kind, const struct plan_reason *r)
+{
+	const struct both *b = arg;
+	const char *path = r->path[0] == '\0' ? r->dir : r->path;
+	struct verdict v, first;
+	bool fits;
+
+	reasons[r->why]++;
+	asked++;
+	if ((kind == MOUNT_FSD) == (r->why == PLAN_WHY_CONSTANT)) {
+		wrong++;
+		return;
+	}
+	image_eval_file(&b->image, 0, r->dir, strlen(r->dir), &first);
+	if (r->why != PLAN_WHY_DIFFERS)
+		return;
+	/* a plan is about the rules: what is protected besides is denied where
+	 * they allow, which makes nothing native */
+	image_eval_file_rules(&b->image, r->op, path, strlen(path), &v);
+	fits = v.decision ==
+	    ((READ_OPS >> r->op & 1) != 0 ? DECISION_ALLOW : DECISION_DENY);
+	if (v.rule == (r->rule == IMG_NONE ? UINT32_MAX : r->rule) &&
+	    (!fits || v.decision != DECISION_DENY || v.rule != first.rule))
+		return;
+	if (wrong++ < 5)
+		printf("# %s: %u %s: rule %u, not %u\n", r->dir, r->op, path,
+		    v.rule, r->rule);
+}
+
+static void
+check_reasons(struct both *b)
+{
+	struct compiler c = { .p = &b->policy, .vars = &vars };
+	struct automaton a = { 0 };
+
+	if (patterns_files(&c, &a.globs) == -1 ||
+	    auto_build(&a, &c.what) == -1 ||
+	    plan_explain(&b->policy, &a, vars.project_root, true, reason_cb,
+		b) == -1)
+		wrong++;
+	auto_free(&a);
+}
+
 /* n policies by one form of automaton. */
 static size_t
 run(enum auto_force force, size_t n)
@@ -336,6 +384,7 @@ run(enum auto_force force, size_t n)
 			for (k = 0; k < QUESTIONS; k++)
 				ask(&b);
 			check_plan(&b);
+			check_reasons(&b);
 			plans += b.out.plan.n;
 			h = (const struct img_head *)(const void *)b.image.base;
 			for (k = 0; k < IMG_AUTO_MAX; k++) {
@@ -467,7 +516,14 @@ main(int argc, char **argv)
 		T(wrong == 0, "%s: %zu questions, %zu wrong", names[force],
 		    asked, wrong);
 		if (force == AUTO_BEST)
-			T(plans > 100, "%zu rows of mount plans", plans);
+			T(plans > 100 && reasons[PLAN_WHY_CONSTANT] >= plans &&
+				reasons[PLAN_WHY_DIFFERS] > 1000 &&
+				reasons[PLAN_WHY_SOCKETS] > 0,
+			    "%zu rows of mount plans, %zu of %zu reasons "
+			    "with an example",
+			    plans, reasons[PLAN_WHY_DIFFERS],
+			    reasons[PLAN_WHY_DIFFERS] +
+				reasons[PLAN_WHY_CONSTANT]);
 		if (force == AUTO_TIGHT)
 			T(forms[1][0] > 0 && forms[2][0] > 0 &&
 				forms[1][1] > 0 && forms[2][1] > 0 &&

@@ -45,10 +45,13 @@ enum {
 #undef CMD
 	C_ALL = (1U << CMD_MAX) - 1,
 	/* those that ask a policy what it would decide */
-	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF,
+	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF |
+	    C_POLICY_MOUNTS,
+	C_CHECKPOINT = C_CHECKPOINT_CREATE | C_CHECKPOINT_LIST |
+	    C_CHECKPOINT_SHOW | C_CHECKPOINT_ROLLBACK | C_CHECKPOINT_PURGE,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
-	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK |
+	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK | C_CHECKPOINT |
 		C_POLICY_KEYGEN | C_POLICY_SIGN | C_POLICY_VERIFY |
 		C_COMPLETION_BASH | C_HELP)
 };
@@ -197,9 +200,15 @@ int cmd_policy_show(struct args *);
 int cmd_policy_test(struct args *);
 int cmd_policy_explain(struct args *);
 int cmd_policy_diff(struct args *);
+int cmd_policy_mounts(struct args *);
 int cmd_policy_keygen(struct args *);
 int cmd_policy_sign(struct args *);
 int cmd_policy_verify(struct args *);
+int cmd_checkpoint_create(struct args *);
+int cmd_checkpoint_list(struct args *);
+int cmd_checkpoint_show(struct args *);
+int cmd_checkpoint_rollback(struct args *);
+int cmd_checkpoint_purge(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

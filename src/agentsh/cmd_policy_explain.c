@@ -56,6 +56,11 @@ rule_cb(void *arg, const struct try_rule *r)
 
 	if (x->json == NULL) {
 		vis_str(safe, sizeof(safe), r->name);
+		if (r->number == 0) {
+			printf("     %s (built in, %s): matches\n", safe,
+			    decision_name(r->decision));
+			return;
+		}
 		printf("%4zu %s (line %zu, %s): %s%s\n", r->number, safe,
 		    r->line, decision_name(r->decision),
 		    r->differs ? "not its " : "", r->why);

@@ -48,6 +48,12 @@ bool image_audits_files(const struct image *);
  */
 int image_eval_file(const struct image *, enum file_op, const char *path,
     size_t len, struct verdict *);
+/* The same without the protected set. */
+int image_eval_file_rules(const struct image *, enum file_op, const char *path,
+    size_t len, struct verdict *);
+/* Is it by the protected set, and about settings of git? Then it does not hold
+ * for a change of harmless ones, see gitconf.h. */
+bool image_is_git_config(const struct image *, const struct verdict *);
 /* A command to be run, or one that runs. */
 struct command_query {
 	const char *command;	 /* a name or a path */

@@ -86,6 +86,27 @@ files_ok(const struct image *im)
 }
 
 static bool
+protected_ok(const struct image *im)
+{
+	const struct img_head *h = img_head(im);
+	const struct img_protected *p;
+	uint32_t i, nrules = h->family[FAMILY_FILE].nrules;
+
+	if (h->nprotected > IMG_MAX_PROTECTED || h->protected_rule > nrules ||
+	    h->nprotected > nrules - h->protected_rule ||
+	    !img_has(im, h->protected, h->nprotected, sizeof(*p), 8) ||
+	    !string_ok(im, h->protected_root[0], AGENTSH_PATH_MAX) ||
+	    !string_ok(im, h->protected_root[1], AGENTSH_PATH_MAX))
+		return false;
+	for (p = img_at(im, h->protected), i = 0; i < h->nprotected; i++, p++) {
+		if (p->where > PROTECTED_ROOT || p->kind > PROTECTED_FREE ||
+		    !string_ok(im, p->name, AGENTSH_NAME_MAX))
+			return false;
+	}
+	return true;
+}
+
+static bool
 commands_ok(const struct image *im)
 {
 	const struct img_head *h = img_head(im);
@@ -244,8 +265,8 @@ image_verify(const struct image *im)
 		if (!family_ok(im, &h->family[i]))
 			return -1;
 	}
-	return lists_ok(im) && files_ok(im) && commands_ok(im) &&
-		networks_ok(im) && signals_ok(im) &&
+	return lists_ok(im) && files_ok(im) && protected_ok(im) &&
+		commands_ok(im) && networks_ok(im) && signals_ok(im) &&
 		redirects_ok(im, FAMILY_DNS) &&
 		redirects_ok(im, FAMILY_CONNECT) && automata_ok(im) ?
 	    0 :

@@ -14,7 +14,7 @@ path_ok(const char *path, size_t len)
 }
 
 int
-image_eval_file(const struct image *im, enum file_op op, const char *path,
+image_eval_file_rules(const struct image *im, enum file_op op, const char *path,
     size_t len, struct verdict *v)
 {
 	img_verdict_preset(v, "default-deny-files");
@@ -23,6 +23,17 @@ image_eval_file(const struct image *im, enum file_op op, const char *path,
 		return -1;
 	img_verdict_set(im, FAMILY_FILE,
 	    img_first(im, IMG_AUTO_FILE, op, path, len), v);
+	return 0;
+}
+
+int
+image_eval_file(const struct image *im, enum file_op op, const char *path,
+    size_t len, struct verdict *v)
+{
+	if (image_eval_file_rules(im, op, path, len, v) == -1)
+		return -1;
+	if (v->decision != DECISION_DENY)
+		img_protect(im, op, path, len, v);
 	return 0;
 }
 

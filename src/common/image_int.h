@@ -46,6 +46,11 @@ int img_error(struct aerr *, const char *what);
 bool img_has(const struct image *, uint32_t off, uint64_t n, uint64_t size,
     uint32_t align);
 
+/* image_protect.c: denies what the protected set does not let happen, of what
+ * the verdict lets happen. */
+void img_protect(const struct image *, enum file_op, const char *path,
+    size_t len, struct verdict *);
+
 /* image_auto.c */
 bool img_auto_ok(const struct image *, size_t which, uint32_t nops, bool lists,
     uint32_t nrules);

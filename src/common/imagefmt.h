@@ -11,20 +11,36 @@
 #include "agentsh.h"
 
 #define IMG_MAGIC "AGSHPOL1"
-#define IMG_VERSION 2
-#define IMG_MAX_SIZE 67108864  /* bytes */
-#define IMG_MAX_RULES 16384    /* of one family, without the built-in ones */
-#define IMG_BUILTIN_RULES 2    /* of a family */
-#define IMG_MAX_STATES 4194304 /* of an automaton */
-#define IMG_MAX_WORDS 512      /* 64-bit words of a set of positions */
-#define IMG_MAX_REGEX 16384    /* of a policy */
-#define IMG_MAX_LIST 65536     /* strings of one list */
-#define IMG_NONE 0x7fffffff    /* no rule */
-#define IMG_LOADS 0x80000000U  /* the built-in rule for the loader matches */
-#define IMG_COMMAND_OPS 1      /* commands know one operation: to be run */
-#define IMG_MAX_OPS 32	       /* of any automaton */
-#define IMG_MAX_DFAS 3	       /* of an automaton */
-#define IMG_RUN_PAD 8	       /* bytes behind the last run */
+#define IMG_VERSION 3
+#define IMG_MAX_SIZE 67108864 /* bytes */
+#define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
+#define IMG_MAX_PROTECTED 128 /* rows of the protected set */
+#define IMG_BUILTIN_RULES (2 + IMG_MAX_PROTECTED) /* of a family */
+#define IMG_MAX_STATES 4194304			  /* of an automaton */
+#define IMG_MAX_WORDS 512     /* 64-bit words of a set of positions */
+#define IMG_MAX_REGEX 16384   /* of a policy */
+#define IMG_MAX_LIST 65536    /* strings of one list */
+#define IMG_NONE 0x7fffffff   /* no rule */
+#define IMG_LOADS 0x80000000U /* the built-in rule for the loader matches */
+#define IMG_COMMAND_OPS 1     /* commands know one operation: to be run */
+#define IMG_MAX_OPS 32	      /* of any automaton */
+#define IMG_MAX_DFAS 3	      /* of an automaton */
+#define IMG_RUN_PAD 8	      /* bytes behind the last run */
+
+/* Where a row of the protected set counts, and what it is about; see
+ * protected.def of policyd. */
+enum protected_where {
+	PROTECTED_ANY,
+	PROTECTED_ROOT
+};
+
+enum protected_kind {
+	PROTECTED_FILE,
+	PROTECTED_DIR,
+	PROTECTED_PLACE,
+	PROTECTED_CONFIG,
+	PROTECTED_FREE
+};
 
 enum {
 	IMG_AUTO_FILE,	  /* whole paths: the first rule */
@@ -56,6 +72,19 @@ struct img_words {
 struct img_file {
 	uint32_t redirect_to; /* string */
 	uint32_t preserve_tree;
+	/* rows of the protected set that the rule names, a bit each */
+	uint32_t named[IMG_MAX_PROTECTED / 32];
+};
+
+/*
+ * A row of the protected set: a name of parts with slashes between, in lower
+ * case. A part may have one *, for any bytes, or be **, for any number of
+ * parts; only one part may be so.
+ */
+struct img_protected {
+	uint32_t where; /* enum protected_where */
+	uint32_t kind;	/* enum protected_kind */
+	uint32_t name;	/* string */
 };
 
 struct img_command {
@@ -227,6 +256,10 @@ struct img_head {
 	uint32_t nenv;
 	uint32_t port; /* struct img_port[nports], ascending */
 	uint32_t nports;
+	uint32_t protected;	    /* struct img_protected[nprotected] */
+	uint32_t nprotected;	    /* 0: there is no protected set */
+	uint32_t protected_rule;    /* the number of the first one's rule */
+	uint32_t protected_root[2]; /* strings; "" for / */
 	uint32_t port_any; /* the first rule without selectors, or IMG_NONE */
 	struct img_words env_inject;
 	struct img_words wrappers_add;

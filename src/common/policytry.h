@@ -85,7 +85,7 @@ struct try_answer {
 
 struct try_rule {
 	const char *name;
-	size_t number; /* in its family, from 1 */
+	size_t number; /* in its family, from 1; 0: of the protected set */
 	size_t line;
 	enum decision decision;
 	bool matches;
@@ -134,5 +134,22 @@ struct try_change {
 int try_diff(struct policy_try *a, struct policy_try *b,
     void (*change)(void *arg, const struct try_change *), void *arg,
     size_t *asked, struct aerr *e);
+
+/* try_mounts.c: one directory of the session's root. */
+struct try_mount {
+	const char *path;  /* live during the call, as is the rest */
+	const char *mount; /* decided, native, hidden or private */
+	char why[1024];
+	/* of one that is decided because not all beneath it is the same */
+	const char *operation;	/* or NULL */
+	char example[512];	/* a path */
+	enum decision decision; /* on that */
+};
+
+/* Directories that the host does not have are told as well. 0, or -1 with e
+ * filled. */
+int try_mounts(const struct policy_try *,
+    void (*tell)(void *arg, const struct try_mount *), void *arg,
+    struct aerr *e);
 
 #endif

@@ -35,7 +35,20 @@ ruling_init(struct ruling *r)
 	r->view = VIEW_HOST;
 	r->rule = "";
 	r->message = "";
+	r->settings = NULL;
 	r->path[0] = '\0';
+}
+
+static int
+evaluate(const struct ruling *r, enum file_op op, const char *path, size_t len,
+    struct verdict *v)
+{
+	if (policy_image() == NULL)
+		return -1;
+	if (r->settings != NULL && strlen(r->settings) == len &&
+	    memcmp(r->settings, path, len) == 0)
+		return image_eval_file_rules(policy_image(), op, path, len, v);
+	return image_eval_file(policy_image(), op, path, len, v);
 }
 
 bool
@@ -92,8 +105,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		return; /* it cannot become stricter */
 	v.rule_name = "";
 	v.message = "";
-	if (policy_image() == NULL ||
-	    image_eval_file(policy_image(), op, path, len, &v) == -1)
+	if (evaluate(r, op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
 	/* what fsd cannot do is refused, never done in another way */
 	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT)

@@ -63,13 +63,14 @@ struct node {
 	mode_t type;	   /* S_IFMT bits */
 	const char *fixed; /* path of a node that never moves, else NULL */
 	struct name_list names;
-	uint64_t nlookup; /* the kernel's references */
-	unsigned holds;	  /* ours: names beneath, handles, operations */
-	unsigned users;	  /* operations that use fd now */
-	unsigned opens;	  /* handles */
-	int fd;		  /* O_PATH, or -1: to be opened again by a name */
-	bool anchor;	  /* something may be mounted on it */
-	bool dead;	  /* waits to be freed */
+	uint64_t nlookup;    /* the kernel's references */
+	unsigned holds;	     /* ours: names beneath, handles, operations */
+	unsigned users;	     /* operations that use fd now */
+	unsigned opens;	     /* handles */
+	int fd;		     /* O_PATH, or -1: to be opened again by a name */
+	bool anchor;	     /* something may be mounted on it */
+	bool dead;	     /* waits to be freed */
+	_Atomic bool frozen; /* never written to again; gitsettings.c */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -79,6 +80,7 @@ struct ruling {
 	enum view view;
 	const char *rule;
 	const char *message;
+	const char *settings; /* a path that is not held to be protected */
 	char path[AGENTSH_PATH_MAX + 1];
 };
 
@@ -274,6 +276,26 @@ void ask_other_name(struct ruling *, mode_t type, enum view, const char *old,
 void refuse(struct ruling *, const char *rule, const char *message);
 void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
     const char *message);
+
+/* symlink.c */
+/* Does a link at that path, in the workspace at mount, lead out of it? What
+ * cannot be known for certain does. */
+bool symlink_escapes(const char *mount, const char *path, const char *target);
+/* Denies what leads out, where the configuration wants that. */
+void ask_symlink(struct ruling *, struct node *, const char *target);
+
+/* gitsettings.c: changes of settings of git that may happen although they are
+ * protected, and do not deny by themselves. n: what is at from; the names are
+ * claimed. */
+bool gitsettings_may_rename(struct node *n, int from_fd, const char *from,
+    int to_fd, const char *to, bool to_exists, const char *to_path);
+bool gitsettings_may_remove(struct node *parent, const char *text,
+    const char *path);
+
+/* Around what writes, from before it does to when a handle counts: false, the
+ * node is frozen, and there is no end. */
+bool gitsettings_begin_write(struct node *);
+void gitsettings_end_write(struct node *);
 
 /* record.c: events */
 void record_init(void);

@@ -268,14 +268,17 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		reply_error(req, EACCES);
 		return;
 	}
-	fd = node_use(n);
-	if (fd == -1) {
-		reply_error(req, errno);
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 && !gitsettings_begin_write(n)) {
+		reply_error(req, EACCES);
 		return;
 	}
-	rc = set_all(fd, h, st, what);
+	fd = node_use(n);
+	rc = fd == -1 ? -1 : set_all(fd, h, st, what);
 	saved = errno;
-	node_done(n);
+	if (fd != -1)
+		node_done(n);
+	if ((what & FUSE_SET_ATTR_SIZE) != 0)
+		gitsettings_end_write(n);
 	if (rc == -1) {
 		reply_error(req, saved);
 		return;

@@ -70,13 +70,20 @@ static int
 open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
     bool *emptied)
 {
+	bool writes = (fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
 	int fd, flags, path_fd, saved;
 
 	if (n->type != S_IFREG)
 		return EACCES; /* no device or socket of the host */
+	if (writes && !gitsettings_begin_write(n))
+		return EACCES;
 	path_fd = node_use(n);
-	if (path_fd == -1)
-		return errno;
+	if (path_fd == -1) {
+		saved = errno;
+		if (writes)
+			gitsettings_end_write(n);
+		return saved;
+	}
 	*emptied = is_emptied(path_fd, fi->flags);
 	flags = fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC);
 	fd = backing_reopen(path_fd, flags);
@@ -85,7 +92,11 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 		fd = backing_reopen(path_fd, flags | O_APPEND);
 	saved = errno;
 	node_done(n);
-	return fd == -1 ? saved : open_handle(req, n, fd, fi);
+	if (fd != -1)
+		saved = open_handle(req, n, fd, fi);
+	if (writes)
+		gitsettings_end_write(n);
+	return saved;
 }
 
 void

@@ -268,12 +268,16 @@ op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
     enum event_type event, int flags)
 {
 	struct node *parent = node_of(ino);
+	char path[AGENTSH_PATH_MAX + 1];
 	struct claim c;
 	struct ruling r;
 	int error = 0;
 
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, parent, text);
+	if (op == FILE_OP_DELETE && node_child_path(parent, text, path) != -1 &&
+	    gitsettings_may_remove(parent, text, path))
+		r.settings = path;
 	ask_child(&r, op, parent, text);
 	if (!ruling_denies(&r))
 		error = remove_entry(parent, text, flags);

@@ -259,6 +259,11 @@ op_readlink(fuse_req_t req, fuse_ino_t ino)
 		return;
 	}
 	target[len] = '\0';
+	ask_symlink(&r, n, target);
+	if (record_denied(req, EV_SYMLINK_READ, &r)) {
+		reply_error(req, EACCES);
+		return;
+	}
 	record_done(req, EV_SYMLINK_READ, &r, NULL);
 	fuse_reply_readlink(req, target);
 }

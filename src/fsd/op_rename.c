@@ -281,6 +281,11 @@ rename_ends(struct ruling *r, const struct end *from, const struct end *to,
 	ask_path(r, FILE_OP_RENAME, from->parent->view, from->path, from->len);
 	if (!ruling_denies(r) && from->type == 0)
 		return ENOENT;
+	if (!ruling_denies(r) && !exchange && from->type == S_IFREG &&
+	    (to->type == 0 || to->type == S_IFREG) &&
+	    gitsettings_may_rename(from->node, from->pfd, from->text, to->pfd,
+		to->text, to->type != 0, to->path))
+		r->settings = to->path;
 	ask_move(r, from, to);
 	if (exchange && to->type == 0 && !ruling_denies(r))
 		return ENOENT;

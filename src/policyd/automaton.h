@@ -260,4 +260,32 @@ uint32_t emit_bytes(struct buf *, const void *, size_t n, size_t size);
 void plan_build(struct plan *, const struct policy *, const struct automaton *,
     const char *workspace, bool native);
 
+/* Why a directory of sysdir.def is mounted as it is. */
+enum plan_why {
+	PLAN_WHY_CONSTANT,  /* native: by rules; hidden: by rule */
+	PLAN_WHY_WORKSPACE, /* in it, or on the way to it */
+	PLAN_WHY_DIFFERS,   /* op of path, decided by rule, does not fit */
+	PLAN_WHY_SOCKETS,   /* reads pass, but no mount keeps from sockets */
+	PLAN_WHY_SCOPE,	    /* native mounts are not wanted */
+	PLAN_WHY_UNPROVEN   /* the rules are too many to prove anything of */
+};
+
+#define PLAN_RULES 8
+
+struct plan_reason {
+	const char *dir;
+	enum plan_why why;
+	enum file_op op;
+	uint32_t rule;		    /* as the image numbers it, or IMG_NONE */
+	uint32_t rules[PLAN_RULES]; /* that allow reads, up to so many */
+	size_t nrules;
+	char path[512]; /* "": too long to tell */
+};
+
+/* Tells of each row that plan_build() would think about. 0, or -1: no memory. */
+int plan_explain(const struct policy *, const struct automaton *,
+    const char *workspace, bool native,
+    void (*tell)(void *arg, enum mount_kind, const struct plan_reason *),
+    void *arg);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protected.h"
 #include "compile.h"
 
 int
@@ -39,6 +40,22 @@ put_builtin(struct compiler *c, struct img_rule *row, const char *name)
 	row->message = c->empty;
 }
 
+static void
+put_protected(struct compiler *c, struct img_rule *row)
+{
+	const struct protect_group *g;
+	size_t i;
+
+	for (i = 0; i < PROTECT_ROWS; i++) {
+		g = &protect_groups[protect_rows[i].group];
+		row[i].decision = protect_rows[i].kind == PROTECTED_FREE ?
+		    DECISION_ALLOW :
+		    DECISION_DENY;
+		row[i].name = put_string(c, g->rule);
+		row[i].message = put_string(c, g->message);
+	}
+}
+
 static int
 put_family(struct compiler *c, enum family family)
 {
@@ -68,6 +85,12 @@ put_family(struct compiler *c, enum family family)
 		put_builtin(c, &row[n++], RULE_LOADER);
 		if (c->p->reads_allowed)
 			put_builtin(c, &row[n++], RULE_READS);
+		c->head.protected_rule = (uint32_t)n;
+		if (!c->p->unprotected) {
+			put_protected(c, row + n);
+			n += PROTECT_ROWS;
+			c->head.nprotected = PROTECT_ROWS;
+		}
 	}
 	f->nrules = (uint32_t)n;
 	f->rules = emit_bytes(c->b, row, n, sizeof(*row));

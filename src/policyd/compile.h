@@ -48,4 +48,10 @@ rule_reads(const struct policy *p)
 	return (uint32_t)p->family[FAMILY_FILE].n + 1;
 }
 
+static inline uint32_t
+rule_protected(const struct policy *p)
+{
+	return rule_reads(p) + (p->reads_allowed ? 1 : 0);
+}
+
 #endif

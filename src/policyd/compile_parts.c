@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compile.h"
+#include "protected.h"
 
 static struct img_words
 put_words(struct compiler *c, const struct words *w)
@@ -56,6 +57,42 @@ parts_put(struct compiler *c, enum family f, void *part, size_t size, int ret)
 	return ret;
 }
 
+/* Which rows of the protected set each rule names. */
+static void
+put_named(const struct rules *rules, struct img_file *part)
+{
+	size_t i, k;
+
+	for (i = 0; i < rules->n; i++) {
+		for (k = 0; k < PROTECT_ROWS; k++) {
+			if (protect_named(&rules->rule[i], k))
+				part[i].named[k / 32] |= 1U << (k % 32);
+		}
+	}
+}
+
+/* The rows, in the order of their rules. */
+static void
+put_protected(struct compiler *c)
+{
+	const char *roots[2] = { c->vars->project_root, c->vars->home };
+	struct img_protected rows[PROTECT_ROWS];
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		c->head.protected_root[i] = put_string(c,
+		    strcmp(roots[i], "/") == 0 ? "" : roots[i]);
+	if (c->p->unprotected)
+		return;
+	for (i = 0; i < PROTECT_ROWS; i++) {
+		rows[i].where = protect_rows[i].where;
+		rows[i].kind = protect_rows[i].kind;
+		rows[i].name = put_string(c, protect_rows[i].name);
+	}
+	c->head.protected = emit_bytes(c->b, rows, PROTECT_ROWS,
+	    sizeof(rows[0]));
+}
+
 static int
 put_files(struct compiler *c)
 {
@@ -72,6 +109,8 @@ put_files(struct compiler *c)
 		    rules->rule[i].file.redirect_to);
 		part[i].preserve_tree = rules->rule[i].file.preserve_tree;
 	}
+	if (!c->p->unprotected)
+		put_named(rules, part);
 	return parts_put(c, FAMILY_FILE, part, sizeof(*part), 0);
 }
 
@@ -297,6 +336,7 @@ put_env(struct compiler *c)
 int
 put_parts(struct compiler *c)
 {
+	put_protected(c);
 	if (put_files(c) == -1 || put_commands(c) == -1 ||
 	    put_networks(c) == -1 || put_signals(c) == -1 ||
 	    put_redirects(c, FAMILY_DNS) == -1 ||

@@ -27,8 +27,8 @@ static const struct {
 };
 
 #define PAIRS_MAX 65536 /* states looked at; a greater subtree is fsd's */
-/* Steps from state to state, of all subtrees: a part of a second, on any machine the same
- * number, so that a policy does not keep policyd busy. */
+/* Steps from state to state, of all subtrees: a part of a second, on any
+ * machine the same number, so that a policy does not keep policyd busy. */
 #define STEPS_MAX 4000000
 
 /* A state of each DFA. */
@@ -36,19 +36,37 @@ struct pair {
 	uint32_t state[IMG_MAX_DFAS];
 };
 
+/* How a state was found first. */
+struct origin {
+	uint32_t from; /* of seen; IMG_NONE: the directory and a slash */
+	uint32_t class;
+};
+
+/* The first thing that speaks against a kind of mount. */
+struct doubt {
+	bool is_there;
+	bool unproven; /* there are too many states to look at */
+	uint32_t at;   /* of seen; IMG_NONE: the directory itself */
+	uint32_t op;
+	uint32_t rule;
+};
+
 struct walk {
 	const struct policy *policy;
 	const struct automaton *a;
-	bool used[256];	   /* classes with a byte that paths can have */
+	uint8_t byte[256]; /* a byte of the class that paths can have, or 0 */
 	struct pair *seen; /* in the order they are found */
+	struct origin *origin; /* of each */
 	size_t nseen;
 	size_t cap;
-	uint32_t *slot; /* of seen, plus 1; 2 * PAIRS_MAX */
-	uint32_t steps; /* that are left */
-	bool native;	/* still true after every state so far */
-	bool hidden;
+	size_t ocap;
+	uint32_t *slot;	     /* of seen, plus 1; 2 * PAIRS_MAX */
+	uint32_t steps;	     /* that are left */
+	struct doubt native; /* none after every state so far */
+	struct doubt hidden;
 	uint32_t rule; /* the one answer of a hidden subtree */
 	bool started;
+	struct plan_reason *reason; /* NULL: nobody wants to know */
 };
 
 static enum decision
@@ -81,9 +99,29 @@ pair_rule(const struct automaton *a, const struct pair *p, uint32_t opclass)
 	return first;
 }
 
+static void
+doubt(struct doubt *d, uint32_t at, size_t op, uint32_t rule)
+{
+	if (!d->is_there)
+		*d = (struct doubt){ true, false, at, (uint32_t)op, rule };
+}
+
+static void
+note_rule(struct plan_reason *r, uint32_t rule)
+{
+	size_t i;
+
+	for (i = 0; r != NULL && i < r->nrules; i++) {
+		if (r->rules[i] == rule)
+			return;
+	}
+	if (r != NULL && r->nrules < PLAN_RULES)
+		r->rules[r->nrules++] = rule;
+}
+
 /* What one state says about the subtree. */
 static void
-walk_judge(struct walk *w, const struct pair *p)
+walk_judge(struct walk *w, const struct pair *p, uint32_t at)
 {
 	enum decision d, want;
 	uint32_t rule;
@@ -95,13 +133,15 @@ walk_judge(struct walk *w, const struct pair *p)
 		want = (READ_OPS >> op & 1) != 0 ? DECISION_ALLOW :
 						   DECISION_DENY;
 		if (d != want)
-			w->native = false;
+			doubt(&w->native, at, op, rule);
+		else if (want == DECISION_ALLOW)
+			note_rule(w->reason, rule);
 		if (!w->started)
 			w->rule = rule;
 		w->started = true;
 		/* another rule has another name and message to tell */
 		if (d != DECISION_DENY || rule != w->rule)
-			w->hidden = false;
+			doubt(&w->hidden, at, op, rule);
 	}
 }
 
@@ -118,7 +158,19 @@ pair_next(const struct walk *w, const struct pair *p, uint32_t class)
 
 /* What cannot be looked at is neither native nor hidden. */
 static void
-walk_add(struct walk *w, const struct pair *p)
+walk_give_up(struct walk *w)
+{
+	static const struct doubt unproven = { true, true, IMG_NONE, 0,
+		IMG_NONE };
+
+	if (!w->native.is_there)
+		w->native = unproven;
+	if (!w->hidden.is_there)
+		w->hidden = unproven;
+}
+
+static void
+walk_add(struct walk *w, const struct pair *p, uint32_t from, uint32_t class)
 {
 	size_t h = hash_words(p->state, IMG_MAX_DFAS) & (2 * PAIRS_MAX - 1);
 
@@ -127,33 +179,34 @@ walk_add(struct walk *w, const struct pair *p)
 			return;
 	}
 	if (w->nseen >= PAIRS_MAX ||
-	    grow(&w->seen, &w->cap, w->nseen + 1, sizeof(*p)) == -1) {
-		w->native = false;
-		w->hidden = false;
+	    grow(&w->seen, &w->cap, w->nseen + 1, sizeof(*p)) == -1 ||
+	    grow(&w->origin, &w->ocap, w->nseen + 1, sizeof(*w->origin)) ==
+		-1) {
+		walk_give_up(w);
 		return;
 	}
+	w->origin[w->nseen] = (struct origin){ from, class };
 	w->seen[w->nseen++] = *p;
 	w->slot[h] = (uint32_t)w->nseen;
 }
 
 /* Every state that a byte of a path leads to. */
 static void
-walk_successors(struct walk *w, struct pair p)
+walk_successors(struct walk *w, struct pair p, uint32_t from)
 {
 	struct pair next;
 	uint32_t class;
 
 	if (w->steps < w->a->globs.nclasses) {
-		w->native = false;
-		w->hidden = false;
+		walk_give_up(w);
 		return;
 	}
 	w->steps -= w->a->globs.nclasses;
 	for (class = 0; class < w->a->globs.nclasses; class ++) {
-		if (!w->used[class])
+		if (w->byte[class] == 0)
 			continue;
 		next = pair_next(w, &p, class);
-		walk_add(w, &next);
+		walk_add(w, &next, from, class);
 	}
 }
 
@@ -169,8 +222,9 @@ walk_begin(struct walk *w, bool native)
 			w->slot[h] = 0;
 	}
 	w->nseen = 0;
-	w->native = native;
-	w->hidden = true;
+	memset(&w->native, 0, sizeof(w->native));
+	memset(&w->hidden, 0, sizeof(w->hidden));
+	w->native.is_there = !native;
 	w->started = false;
 }
 
@@ -187,39 +241,165 @@ walk_tree(struct walk *w, const char *dir, bool native)
 		p.state[i] = w->a->dfa[i].start;
 	for (; *dir != '\0'; dir++)
 		p = pair_next(w, &p, classes[(uint8_t)*dir]);
-	walk_judge(w, &p);
-	walk_successors(w, pair_next(w, &p, classes['/']));
-	for (i = 0; i < w->nseen && (w->native || w->hidden); i++) {
-		walk_judge(w, &w->seen[i]);
-		walk_successors(w, w->seen[i]);
+	walk_judge(w, &p, IMG_NONE);
+	walk_successors(w, pair_next(w, &p, classes['/']), IMG_NONE);
+	for (i = 0; i < w->nseen && !(w->native.is_there && w->hidden.is_there);
+	     i++) {
+		walk_judge(w, &w->seen[i], (uint32_t)i);
+		walk_successors(w, w->seen[i], (uint32_t)i);
 	}
+}
+
+/* A path that leads to a state: the shortest there is. */
+static void
+witness(const struct walk *w, const char *dir, uint32_t at, char *dst,
+    size_t size)
+{
+	size_t len = strlen(dir), n = 0;
+	uint32_t i;
+
+	for (i = at; i != IMG_NONE; i = w->origin[i].from)
+		n++;
+	if (len + n + 2 > size)
+		len = n = 0; /* no room for one so long */
+	memcpy(dst, dir, len);
+	dst[len] = '\0';
+	if (at == IMG_NONE || n == 0)
+		return;
+	dst[len] = '/';
+	dst[len + n + 1] = '\0';
+	for (i = at; i != IMG_NONE; i = w->origin[i].from, n--)
+		dst[len + n] = (char)w->byte[w->origin[i].class];
+}
+
+static void
+tell_doubt(const struct walk *w, const char *dir, const struct doubt *d)
+{
+	struct plan_reason *r = w->reason;
+
+	r->why = d->unproven ? PLAN_WHY_UNPROVEN : PLAN_WHY_DIFFERS;
+	r->op = (enum file_op)d->op;
+	r->rule = d->rule;
+	if (!d->unproven)
+		witness(w, dir, d->at, r->path, sizeof(r->path));
+}
+
+/* How to mount one of sysdirs. */
+static enum mount_kind
+judge_dir(struct walk *w, size_t i, const char *workspace, bool native)
+{
+	struct plan_reason none, *r = w->reason != NULL ? w->reason : &none;
+	const char *dir = sysdirs[i].path;
+
+	memset(r, 0, sizeof(*r));
+	r->dir = dir;
+	r->why = PLAN_WHY_WORKSPACE;
+	if (path_is_beneath(workspace, dir) || path_is_beneath(dir, workspace))
+		return MOUNT_FSD;
+	/* who wants to know why wants to know it of every directory */
+	walk_tree(w, dir,
+	    w->reason != NULL || (native && sysdirs[i].native));
+	r->why = PLAN_WHY_CONSTANT;
+	r->rule = w->rule;
+	if (!w->hidden.is_there)
+		return MOUNT_HIDDEN;
+	if (!w->native.is_there && native && sysdirs[i].native)
+		return MOUNT_NATIVE_RO;
+	if (w->reason == NULL)
+		return MOUNT_FSD;
+	if (w->native.is_there)
+		tell_doubt(w, dir, sysdirs[i].native ? &w->native : &w->hidden);
+	else
+		r->why = sysdirs[i].native ? PLAN_WHY_SCOPE : PLAN_WHY_SOCKETS;
+	return MOUNT_FSD;
+}
+
+/* 0, or -1: no memory. */
+static int
+walk_init(struct walk *w, const struct policy *p, const struct automaton *a)
+{
+	static const char nice[] = "abcdefghijklmnopqrstuvwxyz";
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->policy = p;
+	w->a = a;
+	w->steps = STEPS_MAX;
+	for (i = 255; i > 0; i--)
+		w->byte[a->globs.classes[i]] = (uint8_t)i;
+	/* for examples that can be read */
+	for (i = sizeof(nice) - 1; i-- > 0;)
+		w->byte[a->globs.classes[(uint8_t)nice[i]]] = (uint8_t)nice[i];
+	w->slot = calloc(2 * PAIRS_MAX, sizeof(*w->slot));
+	return w->slot == NULL ? -1 : 0;
+}
+
+static void
+walk_free(struct walk *w)
+{
+	free(w->seen);
+	free(w->origin);
+	free(w->slot);
 }
 
 void
 plan_build(struct plan *plan, const struct policy *p, const struct automaton *a,
     const char *workspace, bool native)
 {
-	struct walk w = { .policy = p, .a = a, .steps = STEPS_MAX };
-	size_t i;
+	struct walk w;
 	struct plan_row *row;
+	enum mount_kind kind;
+	size_t i;
 
 	memset(plan, 0, sizeof(*plan));
-	for (i = 1; i < 256; i++)
-		w.used[a->globs.classes[i]] = true;
-	w.slot = calloc(2 * PAIRS_MAX, sizeof(*w.slot));
 	/* without memory there is no plan, and fsd serves everything */
-	for (i = 0; w.slot != NULL && i < sizeof(sysdirs) / sizeof(sysdirs[0]);
-	     i++) {
-		if (path_is_beneath(workspace, sysdirs[i].path) ||
-		    path_is_beneath(sysdirs[i].path, workspace))
-			continue;
-		walk_tree(&w, sysdirs[i].path, native && sysdirs[i].native);
-		if (!w.native && !w.hidden)
+	if (walk_init(&w, p, a) == -1)
+		return;
+	for (i = 0; i < sizeof(sysdirs) / sizeof(sysdirs[0]); i++) {
+		kind = judge_dir(&w, i, workspace, native);
+		if (kind == MOUNT_FSD)
 			continue;
 		row = &plan->row[plan->n++];
-		row->kind = w.native ? MOUNT_NATIVE_RO : MOUNT_HIDDEN;
+		row->kind = kind;
 		snprintf(row->path, sizeof(row->path), "%s", sysdirs[i].path);
 	}
-	free(w.seen);
-	free(w.slot);
+	walk_free(&w);
+}
+
+int
+plan_explain(const struct policy *p, const struct automaton *a,
+    const char *workspace, bool native,
+    void (*tell)(void *arg, enum mount_kind, const struct plan_reason *),
+    void *arg)
+{
+	struct plan_reason reason;
+	struct walk w, all;
+	enum mount_kind kind;
+	size_t i;
+
+	if (walk_init(&w, p, a) == -1)
+		return -1;
+	if (walk_init(&all, p, a) == -1) {
+		walk_free(&w);
+		return -1;
+	}
+	all.reason = &reason;
+	for (i = 0; i < sizeof(sysdirs) / sizeof(sysdirs[0]); i++) {
+		if (a->has_bits || auto_has_hits(a)) {
+			memset(&reason, 0, sizeof(reason));
+			reason.dir = sysdirs[i].path;
+			reason.why = PLAN_WHY_UNPROVEN;
+			kind = MOUNT_FSD;
+		} else {
+			/* the kind by the steps that plan_build has */
+			kind = judge_dir(&w, i, workspace, native);
+			all.steps = STEPS_MAX;
+			if (judge_dir(&all, i, workspace, native) != kind)
+				reason.why = PLAN_WHY_UNPROVEN;
+		}
+		tell(arg, kind, &reason);
+	}
+	walk_free(&all);
+	walk_free(&w);
+	return 0;
 }

@@ -3,11 +3,13 @@
  * The rules of a policy one by one. What agentsh-policy(5) says of each family
  * is here as it is said there.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "naive.h"
 #include "path.h"
+#include "protected.h"
 #include "regex.h"
 
 #define OP(name) (1U << FILE_OP_##name)
@@ -449,6 +451,108 @@ file_defaults(const struct naive *nv, const struct naive_query *q,
 	return ret == -1 ? -1 : 0;
 }
 
+/* A path as the protected set takes it: letters in lower case, names without
+ * the dots and blanks at their end. */
+static char *
+plain_path(const char *path, size_t len)
+{
+	char *out = calloc(1, len + 1);
+	size_t i, n = 0;
+
+	for (i = 0; out != NULL && i <= len; i++) {
+		if (i == len || path[i] == '/') {
+			while (n > 0 &&
+			    (out[n - 1] == '.' || out[n - 1] == ' '))
+				n--;
+		}
+		if (i < len)
+			out[n++] = path[i];
+	}
+	if (out != NULL) {
+		out[n] = '\0';
+		to_lower(out, n);
+	}
+	return out;
+}
+
+/* Does the row speak of the path, or of a directory above? For root see
+ * protected.def; "" is anywhere. */
+static int
+row_matches(const struct protect *row, const char *root,
+    const struct naive_query *q)
+{
+	static const uint32_t dir = OP(MKDIR) | OP(RMDIR);
+	static const uint32_t place = OP(CREATE) | OP(SYMLINK) | OP(MKNOD) |
+	    OP(LINK) | OP(WRITE) | OP(DELETE);
+	size_t n = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	char glob[256], *text;
+	int self, beneath;
+
+	if (q->len < n || memcmp(q->path, root, n) != 0 ||
+	    (n > 0 && q->path[n] != '/'))
+		return 0;
+	text = plain_path(q->path + n, q->len - n);
+	if (text == NULL)
+		return -1;
+	snprintf(glob, sizeof(glob), "%s/%s",
+	    row->where == PROTECTED_ANY ? "**" : "", row->name);
+	self = naive_glob(glob, GLOB_PATH, text, strlen(text));
+	snprintf(glob, sizeof(glob), "%s/%s/**",
+	    row->where == PROTECTED_ANY ? "**" : "", row->name);
+	beneath = naive_glob(glob, GLOB_PATH, text, strlen(text));
+	free(text);
+	if (self == -1 || beneath == -1)
+		return -1;
+	if (beneath == 1 && row->kind != PROTECTED_PLACE)
+		return 1;
+	if (self == 0)
+		return 0;
+	switch (row->kind) {
+	case PROTECTED_DIR:
+		return (dir >> q->op & 1) == 0;
+	case PROTECTED_PLACE:
+		return (place >> q->op & 1) != 0;
+	case PROTECTED_CONFIG:
+		return q->op != FILE_OP_CHMOD;
+	case PROTECTED_FILE:
+	case PROTECTED_FREE:
+		break;
+	}
+	return 1;
+}
+
+/* What a rule lets happen, the protected set may not. */
+static int
+file_protected(const struct naive *nv, const struct naive_query *q,
+    struct naive_answer *a)
+{
+	const struct rule *r;
+	const struct protect *row;
+	size_t i;
+	int ret = 0;
+
+	if (a->rule == SIZE_MAX || a->decision == DECISION_DENY ||
+	    (READ_OPS >> q->op & 1) != 0 || nv->policy->unprotected)
+		return 0;
+	r = &nv->policy->family[FAMILY_FILE].rule[a->rule];
+	for (i = 0; ret == 0 && i < PROTECT_ROWS; i++) {
+		row = &protect_rows[i];
+		if (row->where == PROTECTED_ANY) {
+			ret = row_matches(row, "", q);
+		} else {
+			ret = row_matches(row, nv->vars->project_root, q);
+			if (ret == 0)
+				ret = row_matches(row, nv->vars->home, q);
+		}
+	}
+	if (ret == 1 && row->kind != PROTECTED_FREE &&
+	    !protect_named(r, (size_t)(row - protect_rows))) {
+		a->rule = SIZE_MAX;
+		say(a, DECISION_DENY, protect_groups[row->group].rule);
+	}
+	return ret == -1 ? -1 : 0;
+}
+
 int
 naive_eval(const struct naive *nv, const struct naive_query *q,
     struct naive_answer *a)
@@ -478,7 +582,8 @@ naive_eval(const struct naive *nv, const struct naive_query *q,
 		}
 	}
 	if (q->family == FAMILY_FILE)
-		return file_defaults(nv, q, a);
+		return file_defaults(nv, q, a) == -1 ? -1 :
+						       file_protected(nv, q, a);
 	if ((q->family == FAMILY_DNS || q->family == FAMILY_CONNECT))
 		a->decision = why == NAIVE_MATCHES ? DECISION_REDIRECT :
 						     DECISION_ALLOW;

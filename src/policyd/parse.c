@@ -64,6 +64,9 @@ parse_header(struct parser *p)
 	p->policy->reads_allowed =
 	    schema_choice(schema_value(defaults, KEY_DEFAULTS_reads), SET_READS,
 		DECISION_DENY) == DECISION_ALLOW;
+	p->policy->unprotected = schema_choice(schema_value(defaults,
+						   KEY_DEFAULTS_protected),
+				     SET_PROTECTED, 1) == 0;
 	return 0;
 }
 

@@ -151,6 +151,7 @@ struct policy {
 	char name[AGENTSH_NAME_MAX + 1];
 	struct rules family[FAMILY_MAX];
 	bool reads_allowed; /* defaults: {reads: allow} */
+	bool unprotected;   /* defaults: {protected: off} */
 	bool has_signal_rules;
 	struct env_rules env;
 	struct words env_inject;   /* NAME=VALUE */

@@ -329,9 +329,12 @@ policy_print(const struct policy *p, struct buf *out)
 	print_raw(&o, KEY_TOP_name, p->name);
 	if (p->allow_unenforced)
 		print_plain(&o, KEY_TOP_allow_unenforced, "true");
-	if (p->reads_allowed) {
+	if (p->reads_allowed || p->unprotected) {
 		print_open(&o, KEY_TOP_defaults);
-		print_plain(&o, KEY_DEFAULTS_reads, "allow");
+		if (p->reads_allowed)
+			print_plain(&o, KEY_DEFAULTS_reads, "allow");
+		if (p->unprotected)
+			print_plain(&o, KEY_DEFAULTS_protected, "off");
 		print_close(&o);
 	}
 	for (i = 0; i < RULEKINDS; i++)

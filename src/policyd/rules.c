@@ -8,6 +8,7 @@
 
 #include "fnv.h"
 #include "parse.h"
+#include "protected.h"
 #include "template.h"
 
 /* clang-format off */
@@ -73,6 +74,18 @@ names_add(struct names *names, const struct rules *rules, const struct rule *r)
 	return NULL;
 }
 
+static bool
+is_builtin(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < PROTECT_GROUPS; i++) {
+		if (strcmp(name, protect_groups[i].rule) == 0)
+			return true;
+	}
+	return strcmp(name, RULE_LOADER) == 0;
+}
+
 static int
 parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
     struct names *names, struct rule *r)
@@ -81,9 +94,9 @@ parse_name(struct parser *p, const struct ynode *v, const struct rules *rules,
 
 	if (value_name(p, v) == -1)
 		return -1;
-	if (strcmp(v->text, RULE_LOADER) == 0)
+	if (is_builtin(v->text))
 		return parse_error(p, v,
-		    "name: %s is the name of a built-in rule", RULE_LOADER);
+		    "name: %s is the name of a built-in rule", v->text);
 	r->name = strdup(v->text);
 	if (r->name == NULL)
 		return parse_no_memory(p, v);

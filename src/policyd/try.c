@@ -29,6 +29,7 @@ struct asking {
 	const struct try_watch *watch;
 	struct try_answer *a;
 	struct aerr *e;
+	const struct verdict *verdict;
 	enum try_result result;
 };
 
@@ -184,6 +185,21 @@ compare(struct asking *k, const struct naive_query *nq, const char *about,
 		disagree(k, have, want);
 }
 
+/* The protected set is looked at last. */
+static void
+tell_protected(struct asking *k, const struct verdict *v)
+{
+	struct try_rule row = { .name = v->rule_name,
+		.decision = v->decision,
+		.matches = true,
+		.why = "" };
+
+	if (k->watch != NULL && v->rule != UINT32_MAX &&
+	    v->rule >= k->t->policy.family[FAMILY_FILE].n &&
+	    v->decision == DECISION_DENY)
+		k->watch->rule(k->watch->arg, &row);
+}
+
 static enum schema_key
 list_key(enum family family)
 {
@@ -192,6 +208,24 @@ list_key(enum family family)
 	for (i = 0; i + 1 < RULEKINDS && rulekinds[i].family != family; i++)
 		continue;
 	return rulekinds[i].list;
+}
+
+/* Denied by the protected set, after a rule that would let it happen. */
+static void
+say_protected(struct asking *k)
+{
+	const struct rules *rules = &k->t->policy.family[FAMILY_FILE];
+	const struct try_query *q = k->q;
+	struct verdict v;
+
+	(void)image_eval_file_rules(&k->t->image, (enum file_op)q->op,
+	    q->object, strlen(q->object), &v);
+	snprintf(k->a->why, sizeof(k->a->why),
+	    "built in: it is protected, and rule %u of file_rules, line %zu, does not name it",
+	    v.rule + 1, v.rule < rules->n ? rules->rule[v.rule].line : 0);
+	if (image_is_git_config(&k->t->image, k->verdict))
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "git can change settings of the repository that start no program");
 }
 
 /* Where the rule of a verdict is. */
@@ -205,6 +239,9 @@ say_where(struct asking *k, enum family family, const struct verdict *v)
 	if (v->rule < rules->n)
 		snprintf(a->why, sizeof(a->why), "rule %u of %s, line %zu",
 		    v->rule + 1, list, rules->rule[v->rule].line);
+	else if (family == FAMILY_FILE && v->decision == DECISION_DENY &&
+	    v->rule != UINT32_MAX)
+		say_protected(k);
 	else if (v->rule_name[0] == '\0')
 		snprintf(a->why, sizeof(a->why), "no rule of %s matches", list);
 	else if (v->decision == DECISION_DENY)
@@ -231,6 +268,7 @@ set_decision(struct asking *k, enum family family, const struct verdict *v)
 
 	a->decision = a->effective = v->decision;
 	snprintf(a->rule, sizeof(a->rule), "%s", v->rule_name);
+	k->verdict = v;
 	say_where(k, family, v);
 	if (state == STATE_ENFORCED && sets[family] != -1)
 		state = schema_word_state((enum schema_set)sets[family],
@@ -288,6 +326,8 @@ conclude(struct asking *k, const struct naive_query *nq, int ret,
 
 	try_text(about, sizeof(about), k->q);
 	compare(k, nq, about, ret, v);
+	if (nq->family == FAMILY_FILE)
+		tell_protected(k, v);
 	set_decision(k, nq->family, v);
 	if (ret == -1)
 		snprintf(k->a->why, sizeof(k->a->why),
@@ -528,7 +568,12 @@ enum try_result
 try_ask(struct policy_try *t, const struct try_query *q, struct try_answer *a,
     const struct try_watch *watch, struct aerr *e)
 {
-	struct asking k = { t, q, watch, a, e, TRY_DONE };
+	struct asking k = { .t = t,
+		.q = q,
+		.watch = watch,
+		.a = a,
+		.e = e,
+		.result = TRY_DONE };
 
 	memset(a, 0, sizeof(*a));
 	switch (q->kind) {

@@ -25,8 +25,9 @@ static const char *const usual_paths[] = { "/", "/bin/sh", "/boot/x",
 	"/home/x/y", "/lib/x.so", "/mnt/x", "/opt/x", "/proc/1/environ",
 	"/proc/self/maps", "/root/x", "/run/x", "/srv/x", "/sys/x", "/tmp",
 	"/tmp/x", "/usr/bin/x", "/usr/lib/x.so", "/var/lib/x", "/var/log/x",
-	"/workspace", "/workspace/x", "/workspace/.git/config",
-	"/workspace/d/e.c" };
+	"/workspace", "/workspace/x", "/workspace/.bashrc",
+	"/workspace/.git/config", "/workspace/.git/hooks/x",
+	"/workspace/.mcp.json", "/workspace/.vscode/x", "/workspace/d/e.c" };
 static const char *const usual_commands[] = { "ls", "sh", "/usr/bin/env", "x" };
 
 struct diff {

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workspace made what it was. Every path is gone through anew beneath the
+ * workspace, without links, openat2(2); a file is made beside its place and
+ * renamed, so that nothing is ever written through what is there, be it a link
+ * or another name of something else, and who reads sees the old or the new.
+ */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "cli.h"
+
+struct restore {
+	int root;
+	int files;
+	const struct cp_meta *meta;
+	const struct cp_tree *now;
+	struct cp_done *done;
+};
+
+/* The directory that a path is in, and its last part. -1 with errno. */
+static int
+parent_of(const struct restore *r, const char *path, const char **name)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+		    RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
+
+	*name = slash == NULL ? path : slash + 1;
+	if (slash != NULL) {
+		memcpy(dir, path, (size_t)(slash - path));
+		dir[slash - path] = '\0';
+	}
+	return (int)syscall(SYS_openat2, r->root, dir, &how, sizeof(how));
+}
+
+static void
+complain(struct restore *r, const char *path, const char *what)
+{
+	r->done->failed++;
+	say("%s: %s", path, what);
+}
+
+/* Where the directory was made read-only. */
+static void
+make_writable(int dir)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) == 0 && (st.st_mode & 0300) != 0300)
+		(void)fchmod(dir, (st.st_mode & 07777) | 0700);
+}
+
+static void
+remove_entry(struct restore *r, const struct cp_entry *e)
+{
+	const char *name;
+	int dir = parent_of(r, e->path, &name);
+
+	if (dir != -1)
+		make_writable(dir);
+	if (dir == -1 ||
+	    (unlinkat(dir, name, e->type == CP_DIR ? AT_REMOVEDIR : 0) == -1 &&
+		errno != ENOENT))
+		complain(r, e->path, strerror(errno));
+	else
+		r->done->removed++;
+	if (dir != -1)
+		close(dir);
+}
+
+static void
+times_of(const struct cp_entry *e, struct timespec ts[2])
+{
+	ts[0] = (struct timespec){ 0, UTIME_OMIT };
+	ts[1] = (struct timespec){ e->mtime_sec, e->mtime_nsec };
+}
+
+/* As a new file, with everything it has but its name. */
+static int
+make_file(struct restore *r, const struct cp_entry *e, int dir, const char *tmp)
+{
+	struct timespec ts[2];
+	int fd, ret;
+
+	fd = openat(dir, tmp,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	times_of(e, ts);
+	ret = cp_fetch(r->files, e, fd);
+	if (ret == 0)
+		ret = cp_xattrs_set(fd, e->xattrs);
+	/* no program comes back that runs as its owner for others */
+	if (ret == 0 &&
+	    (fchmod(fd, e->mode & 01777) == -1 || futimens(fd, ts) == -1))
+		ret = -1;
+	close(fd);
+	return ret;
+}
+
+static int
+put_back(struct restore *r, const struct cp_entry *e, int dir, const char *name)
+{
+	char tmp[64];
+	unsigned rnd[2] = { 0, 0 };
+	struct timespec ts[2];
+	int ret, saved;
+
+	if (getentropy(rnd, sizeof(rnd)) == -1)
+		return -1;
+	snprintf(tmp, sizeof(tmp), ".agentsh-%08x%08x", rnd[0], rnd[1]);
+	make_writable(dir);
+	if (e->type == CP_DIR)
+		return mkdirat(dir, name, 0700);
+	if (e->type == CP_LINK) {
+		times_of(e, ts);
+		ret = symlinkat(e->target, dir, tmp);
+		if (ret == 0)
+			ret = utimensat(dir, tmp, ts, AT_SYMLINK_NOFOLLOW);
+	} else {
+		ret = make_file(r, e, dir, tmp);
+	}
+	if (ret == 0 && renameat(dir, tmp, dir, name) == 0)
+		return 0;
+	saved = errno;
+	(void)unlinkat(dir, tmp, 0);
+	errno = saved;
+	return -1;
+}
+
+static void
+restore_entry(struct restore *r, const struct cp_entry *e)
+{
+	const char *name;
+	int dir, ret;
+
+	if (e->type == CP_SPECIAL) {
+		complain(r, e->path,
+		    "not a file, directory or link, and not in the checkpoint");
+		return;
+	}
+	dir = parent_of(r, e->path, &name);
+	ret = dir == -1 ? -1 : put_back(r, e, dir, name);
+	if (ret == -1)
+		complain(r, e->path,
+		    errno == EBADMSG ? "the checkpoint's copy is damaged" :
+				       strerror(errno));
+	else
+		r->done->restored++;
+	if (dir != -1)
+		close(dir);
+}
+
+/* Gone, or in the way of something of another kind. */
+static int
+remove_cb(void *arg, const struct cp_change *c)
+{
+	struct cp_ids *paths = arg;
+
+	if (c->new == NULL ||
+	    (c->old != NULL && c->old->type == c->new->type) ||
+	    /* a rename puts it in the place of what is no directory */
+	    (c->old != NULL && c->old->type != CP_DIR &&
+		c->new->type != CP_DIR))
+		return 0;
+	paths->v[paths->n++] = (char *)(uintptr_t)c->new;
+	return 0;
+}
+
+static int
+restore_cb(void *arg, const struct cp_change *c)
+{
+	struct restore *r = arg;
+
+	/* modes of directories come last */
+	if (c->old != NULL &&
+	    (c->old->type != CP_DIR || c->new == NULL ||
+		c->new->type != CP_DIR))
+		restore_entry(r, c->old);
+	return 0;
+}
+
+/* What the loss of its neighbours has changed, and modes that were in the way:
+ * a directory after all that is in it. */
+static void
+finish_entry(struct restore *r, const struct cp_entry *e)
+{
+	struct timespec ts[2];
+	const char *name;
+	int dir = parent_of(r, e->path, &name), fd;
+
+	times_of(e, ts);
+	if (dir != -1 && e->type == CP_DIR) {
+		fd = openat(dir, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd == -1 || cp_xattrs_set(fd, e->xattrs) == -1 ||
+		    fchmod(fd, e->mode & 03777) == -1 || futimens(fd, ts) == -1)
+			complain(r, e->path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+	} else if (dir != -1) {
+		(void)utimensat(dir, name, ts, AT_SYMLINK_NOFOLLOW);
+	}
+	if (dir != -1)
+		close(dir);
+}
+
+/* Everything that will be needed is there. */
+static int
+check_files(const struct restore *r)
+{
+	const struct cp_entry *e;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < r->meta->tree.n; i++) {
+		e = &r->meta->tree.v[i];
+		if (e->type == CP_FILE &&
+		    (fstatat(r->files, e->hash, &st, AT_SYMLINK_NOFOLLOW) ==
+			    -1 ||
+			!S_ISREG(st.st_mode) ||
+			(uint64_t)st.st_size != e->size)) {
+			say("%s: the checkpoint's copy is missing or damaged; "
+			    "nothing was changed",
+			    e->path);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+cp_rollback(int root, int files, const struct cp_meta *meta,
+    const struct cp_tree *now, struct cp_done *done)
+{
+	struct restore r = { root, files, meta, now, done };
+	struct cp_ids gone = { 0 };
+	size_t i;
+
+	memset(done, 0, sizeof(*done));
+	if (check_files(&r) == -1)
+		return -1;
+	gone.v = xcalloc(now->n + 1, sizeof(*gone.v));
+	cp_diff(&meta->tree, now, remove_cb, &gone);
+	/* what is in a directory comes after it */
+	for (i = gone.n; i > 0; i--)
+		remove_entry(&r,
+		    (const struct cp_entry *)(const void *)gone.v[i - 1]);
+	free(gone.v);
+	cp_diff(&meta->tree, now, restore_cb, &r);
+	for (i = meta->tree.n; i > 0; i--) {
+		if (meta->tree.v[i - 1].type != CP_SPECIAL)
+			finish_entry(&r, &meta->tree.v[i - 1]);
+	}
+	return done->failed > 0 ? -1 : 0;
+}

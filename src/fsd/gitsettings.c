@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of git, which are protected: git writes new ones beside them and
+ * renames. Where the two differ in harmless settings only, the rename may
+ * happen, and so may the removal of settings that are all harmless. The names
+ * are claimed by the caller; that the bytes stay as they were read is seen to
+ * here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fsd.h"
+#include "gitconf.h"
+
+#define WAIT_STEPS 200 /* of 5 ms, for who has it open to let it go */
+
+/* Would the protected set alone keep it from happening, for what it says of
+ * settings of git? */
+static bool
+is_protected(enum file_op op, const char *path)
+{
+	struct verdict v;
+
+	return policy_image() != NULL &&
+	    image_eval_file(policy_image(), op, path, strlen(path), &v) == 0 &&
+	    v.decision == DECISION_DENY &&
+	    image_is_git_config(policy_image(), &v);
+}
+
+/* The bytes of a plain file with one name, in buf. -1: it is none. */
+static ssize_t
+read_settings(int dir_fd, const char *text, char *buf)
+{
+	struct stat st;
+	size_t len = 0;
+	ssize_t n = -1;
+	int fd;
+
+	fd = openat(dir_fd, text,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_size <= GITCONF_MAX) {
+		while (len <= GITCONF_MAX &&
+		    (n = read(fd, buf + len, GITCONF_MAX + 1 - len)) > 0)
+			len += (size_t)n;
+	}
+	close(fd);
+	return n == 0 && len <= GITCONF_MAX ? (ssize_t)len : -1;
+}
+
+/* Nobody can write to it any more: who has it open is waited for, and who opens
+ * it from now on finds it frozen. */
+static bool
+freeze(struct node *n)
+{
+	static const struct timespec step = { 0, 5000000 };
+	unsigned i, opens;
+
+	atomic_store(&n->frozen, true);
+	for (i = 0;; i++) {
+		node_lock();
+		opens = n->opens;
+		node_unlock();
+		if (opens == 0)
+			return true;
+		if (i == WAIT_STEPS)
+			return false;
+		nanosleep(&step, NULL);
+	}
+}
+
+bool
+gitsettings_begin_write(struct node *n)
+{
+	/* counted first: freeze() says it first and counts then */
+	node_hold(n, true);
+	if (!atomic_load(&n->frozen))
+		return true;
+	node_release(n, true);
+	return false;
+}
+
+void
+gitsettings_end_write(struct node *n)
+{
+	node_release(n, true);
+}
+
+/* old NULL: there are none; new NULL: they go. */
+static bool
+compare(int old_fd, const char *old, int new_fd, const char *new)
+{
+	char *a = malloc(GITCONF_MAX + 1), *b = malloc(GITCONF_MAX + 1);
+	ssize_t na = 0, nb = 0;
+	bool ok = a != NULL && b != NULL;
+
+	if (ok && old != NULL)
+		na = read_settings(old_fd, old, a);
+	if (ok && new != NULL)
+		nb = read_settings(new_fd, new, b);
+	ok = ok && na != -1 && nb != -1 &&
+	    (new == NULL ? gitconf_may_go(a, (size_t)na) :
+			   gitconf_is_harmless(a, (size_t)na, b, (size_t)nb));
+	free(a);
+	free(b);
+	return ok;
+}
+
+bool
+gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
+    const char *to, bool to_exists, const char *to_path)
+{
+	return n != NULL && n->type == S_IFREG && !node_has_aliases(n) &&
+	    is_protected(FILE_OP_RENAME, to_path) && freeze(n) &&
+	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
+}
+
+bool
+gitsettings_may_remove(struct node *parent, const char *text, const char *path)
+{
+	bool ok = false;
+	int fd;
+
+	if (!is_protected(FILE_OP_DELETE, path))
+		return false;
+	fd = node_use_at(parent);
+	if (fd != -1) {
+		ok = compare(fd, text, -1, NULL);
+		node_done(parent);
+	}
+	return ok;
+}
