@@ -103,6 +103,7 @@ struct handle {
 	struct node *node;
 	struct actor actor;	/* who opened it */
 	int fd;			/* -1 in a listing */
+	_Atomic bool maps;	/* a mapping that stores may come of it */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
 	_Atomic uint64_t nallocated;
@@ -301,6 +302,8 @@ struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
 /* Records the bytes that no sync has recorded, and frees it. */
 void handle_done(struct handle *);
+/* May somebody have it mapped to store there, by a handle still open? */
+bool handle_maps(const struct node *);
 /* Records the bytes of all handles that a command opened. */
 void handle_sync(uint64_t command);
 static inline struct handle *
