@@ -25,7 +25,7 @@
 
 #define MARK "SECRET"
 #define NAMES 12
-#define DIRS 4
+#define DIRS 8 /* denied names are in the first half only */
 #define THREADS_MAX 128
 #define PATH 64
 
@@ -73,14 +73,16 @@ static void
 some_name(struct thread *t, char path[PATH])
 {
 	char dir[16] = "";
-	uint32_t k = rnd(t, 10);
+	uint32_t k = rnd(t, 10), d = rnd(t, DIRS);
 
 	if (k < 3)
-		snprintf(dir, sizeof(dir), "d%u/", rnd(t, DIRS));
+		snprintf(dir, sizeof(dir), "d%u/", d);
 	else if (k == 3)
 		snprintf(dir, sizeof(dir), "closed/");
 	k = rnd(t, 12);
-	if (k == 0)
+	if (k == 0 && d >= DIRS / 2)
+		snprintf(path, PATH, "d0/only0");
+	else if (k == 0)
 		snprintf(path, PATH, "%ssecret%u", dir, rnd(t, 3));
 	else if (k == 1)
 		snprintf(path, PATH, "d%u", rnd(t, DIRS));
@@ -149,7 +151,10 @@ look_beneath(struct thread *t)
 	fd = openat(top, dir, O_PATH | O_DIRECTORY);
 	if (fd == -1)
 		return;
-	snprintf(name, sizeof(name), rnd(t, 2) == 0 ? "secret%u" : "n%u",
+	snprintf(name, sizeof(name), "%s%u",
+	    rnd(t, 3) == 0     ? "only" :
+		rnd(t, 2) == 0 ? "secret" :
+				 "n",
 	    rnd(t, 3));
 	look(openat(fd, name, O_RDONLY | O_NONBLOCK), "directory", name);
 	close(fd);
@@ -189,7 +194,12 @@ step(struct thread *t)
 
 	some_name(t, a);
 	some_name(t, b);
-	if (k < 5)
+	if (k < 3) {
+		snprintf(a, sizeof(a), "d%u", rnd(t, DIRS));
+		snprintf(b, sizeof(b), "d%u", rnd(t, DIRS));
+		count(DONE_RENAME,
+		    renameat2(top, a, top, b, k == 0 ? 0 : RENAME_EXCHANGE));
+	} else if (k < 5)
 		count(DONE_RENAME, renameat(top, a, top, b));
 	else if (k < 7)
 		count(DONE_RENAME, renameat2(top, a, top, b, RENAME_EXCHANGE));
