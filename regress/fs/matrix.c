@@ -257,7 +257,7 @@ show_entry(char *out, size_t left, int fd, const char *name)
 	    text);
 }
 
-/* By its mode: a session may see for a second what it saw before. */
+/* By its mode: a session may see for a moment what it saw before. */
 static bool
 may_enter(int fd, const char *name)
 {

@@ -359,6 +359,22 @@ c_modes(void)
 	DO(rmdir("d/sub"));
 	DO(rename("f", "d/f"));
 	DO(chmod("d", 0755));
+	close(file("d/in", 0, "x"));
+	mkdir("d/deep", 0755);
+	close(file("d/deep/in", 0, "x"));
+	DO(stat("d/in", &st));
+	DO(chmod("d", 0600));
+	usleep(50000);
+	DO(stat("d/in", &st));
+	DO(open("d/in", O_RDONLY));
+	DO(open("d/deep/in", O_RDONLY));
+	DO(open("d/none", O_RDONLY));
+	DO(unlink("d/in"));
+	DO(chmod("d", 0755));
+	DO(stat("d/in", &st));
+	DO(unlink("d/deep/in"));
+	DO(rmdir("d/deep"));
+	DO(unlink("d/in"));
 	/* the mode is for later opens, not for the one that makes it */
 	fd = open("once", O_CREAT | O_RDWR, 0);
 	DO(fd >= 0);

@@ -141,6 +141,9 @@ struct known {
 /* Numbers and types of all that the kernel can know, but for those that never
  * move; the caller frees them. Their number. */
 size_t node_known(struct known **);
+/* Copies of the names in a directory that the kernel can know; the caller frees
+ * each, and them. Their number. */
+size_t node_children(const struct node *, char ***texts);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
@@ -380,6 +383,10 @@ void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
 /* op_attr.c */
 int node_stat(struct node *, const struct handle *, struct statx *);
 int node_attr(struct node *, const struct handle *, struct stat *);
+/* The mode of a directory, which the caller holds, may have changed: who may not
+ * go there must not go by what the kernel remembers. After the reply, as the
+ * kernel lets nobody in before. */
+void attr_closed(struct node *);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
     struct fuse_file_info *);
