@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What every call on files does with every kind of object that a path can lead
- * to: the result or the error, and how the directory looks afterwards where
- * that changed. One line a case; matrix.sh compares the lines of a session with
+ * to: the result or the error, and how the directory looks afterwards. One line a case; matrix.sh compares the lines of a session with
  * those printed outside of one. It works in the current directory.
  *
  * usage: matrix [family ...]
@@ -71,10 +70,8 @@ const struct object objects[] = {
 };
 const size_t nobjects = sizeof(objects) / sizeof(objects[0]);
 
-static struct {
-	char before[TREE];
-	char after[TREE];
-} trees;
+static char tree[TREE];
+static bool with_bytes; /* a tree shows what is in its files */
 
 static int top_fd = -1; /* where cases are */
 
@@ -129,12 +126,14 @@ make_socket(const char *path)
 	close(s);
 }
 
+/* Which of two a file is can be seen by its size. */
 static void
 make_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ssize_t n = strrchr(path, '/')[1] == 'b' ? 12 : 10;
 
-	if (fd == -1 || write(fd, "0123456789", 10) != 10)
+	if (fd == -1 || write(fd, "0123456789AB", (size_t)n) != n)
 		give_up(path);
 	close(fd);
 }
@@ -243,7 +242,7 @@ show_entry(char *out, size_t left, int fd, const char *name)
 		    strerrorname_np(errno));
 	if (S_ISLNK(st.st_mode)) {
 		n = readlinkat(fd, name, text, 20);
-	} else if (S_ISREG(st.st_mode) && st.st_size > 0) {
+	} else if (with_bytes && S_ISREG(st.st_mode) && st.st_size > 0) {
 		f = openat(fd, name, O_RDONLY);
 		n = f == -1 ? -1 : read(f, text, 20);
 		if (f != -1)
@@ -275,6 +274,7 @@ show_tree(char *out, size_t left, int dirfd, const char *name, int depth)
 	size_t at = 0;
 	int fd, i, n;
 
+	out[0] = '\0';
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (fd == -1)
 		return 0;
@@ -334,23 +334,15 @@ case_begin(void)
 }
 
 void
-case_ready(void)
-{
-	show_tree(trees.before, sizeof(trees.before), AT_FDCWD, ".", 2);
-}
-
-void
 case_end(const char *family, const char *what, long value, int error)
 {
-	show_tree(trees.after, sizeof(trees.after), AT_FDCWD, ".", 2);
+	show_tree(tree, sizeof(tree), AT_FDCWD, ".", 2);
 	printf("%s: %s: ", family, what);
 	if (value < 0)
 		printf("%s", strerrorname_np(error));
 	else
 		printf("%ld", value);
-	if (strcmp(trees.before, trees.after) != 0)
-		printf(" ->%s", trees.after);
-	printf("\n");
+	printf(" ->%s\n", tree);
 	if (fchdir(top_fd) == -1)
 		give_up("..");
 	remove_tree(AT_FDCWD, "case");
@@ -373,6 +365,7 @@ main(int argc, char **argv)
 			if (strcmp(argv[k], families[i].name) == 0)
 				break;
 		}
+		with_bytes = families[i].fn != family_pair;
 		if (argc == 1 || k < argc)
 			families[i].fn();
 	}

@@ -40,9 +40,7 @@ void object_make(const struct object *, const char *dir, char prefix,
 
 /* Begins a case: an empty directory to work in. */
 void case_begin(void);
-/* Remembers how the directory looks. */
-void case_ready(void);
-/* Prints what came of it, and the directory where it changed; ends the case. */
+/* Prints what came of it, and the directory; ends the case. */
 void case_end(const char *family, const char *what, long value, int error);
 
 void family_path(void);

@@ -431,7 +431,6 @@ one(const struct object *o, size_t way, const struct op *p, long value,
 	object_make(o, ".", 'a', path);
 	fd = open(path, ways[way].flags | O_NONBLOCK | O_NOCTTY, 0644);
 	take_name(path, now);
-	case_ready();
 	rc = fd == -1 ? -1 : p->fn(fd, value);
 	error = errno;
 	if (fd != -1)
@@ -474,7 +473,6 @@ family_fd(void)
 			case_begin();
 			object_make(&objects[i], ".", 'a', path);
 			fd = open(path, ways[w].flags | O_NONBLOCK, 0644);
-			case_ready();
 			if (fd != -1)
 				close(fd);
 			case_end("fd", ways[w].name, fd == -1 ? -1 : 0, errno);

@@ -56,7 +56,6 @@ one(const struct object *a, const struct object *b, size_t op, bool apart)
 		exit(1);
 	object_make(a, apart ? "1" : ".", 'a', from);
 	object_make(b, apart ? "2" : ".", 'b', to);
-	case_ready();
 	rc = ops[op].fn(from, to, ops[op].flags);
 	error = errno;
 	snprintf(what, sizeof(what), "%s %s %s %s", ops[op].name, a->name,
@@ -74,7 +73,6 @@ same(const struct object *a, size_t op)
 
 	case_begin();
 	object_make(a, ".", 'a', from);
-	case_ready();
 	rc = ops[op].fn(from, from, ops[op].flags);
 	error = errno;
 	snprintf(what, sizeof(what), "%s %s to itself", ops[op].name, a->name);
@@ -82,7 +80,6 @@ same(const struct object *a, size_t op)
 
 	case_begin();
 	object_make(a, ".", 'a', from);
-	case_ready();
 	snprintf(to, sizeof(to), "%s/in", from);
 	rc = ops[op].fn(from, to, ops[op].flags);
 	error = errno;

@@ -409,7 +409,6 @@ one(const struct object *o, const char *name, long (*fn)(const char *, long),
 
 	case_begin();
 	object_make(o, ".", 'a', path);
-	case_ready();
 	rc = fn(path, value);
 	error = errno;
 	snprintf(what, sizeof(what), "%s of %s", name, o->name);
