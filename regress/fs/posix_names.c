@@ -359,6 +359,22 @@ c_modes(void)
 	DO(rmdir("d/sub"));
 	DO(rename("f", "d/f"));
 	DO(chmod("d", 0755));
+	close(file("d/in", 0, "x"));
+	mkdir("d/deep", 0755);
+	close(file("d/deep/in", 0, "x"));
+	DO(stat("d/in", &st));
+	DO(chmod("d", 0600));
+	usleep(50000);
+	DO(stat("d/in", &st));
+	DO(open("d/in", O_RDONLY));
+	DO(open("d/deep/in", O_RDONLY));
+	DO(open("d/none", O_RDONLY));
+	DO(unlink("d/in"));
+	DO(chmod("d", 0755));
+	DO(stat("d/in", &st));
+	DO(unlink("d/deep/in"));
+	DO(rmdir("d/deep"));
+	DO(unlink("d/in"));
 	/* the mode is for later opens, not for the one that makes it */
 	fd = open("once", O_CREAT | O_RDWR, 0);
 	DO(fd >= 0);
@@ -466,6 +482,27 @@ run_copy(int arg)
 	return errno;
 }
 
+/* By its descriptor, which is open. */
+static int
+run_fd(int fd)
+{
+	static char *const argv[] = { (char *)(uintptr_t) "true", NULL };
+	static char *const envp[] = { NULL };
+
+	fexecve(fd, argv, envp);
+	return errno;
+}
+
+static int
+run_proc(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	execl(path, "true", (char *)NULL);
+	return errno;
+}
+
 void
 c_exec(void)
 {
@@ -486,6 +523,31 @@ c_exec(void)
 	DO(other(run_copy, 0));
 	w = open("prog", O_WRONLY);
 	DO(other(run_copy, 0));
+	close(w);
+	w = open("prog", O_RDONLY | O_CLOEXEC);
+	DO(link("prog", "other"));
+	DO(other(run_fd, w));
+	DO(other(run_proc, w));
+	DO(unlink("other"));
+	DO(rename("prog", "moved"));
+	DO(other(run_fd, w));
+	DO(unlink("moved"));
+	DO(other(run_fd, w));
+	DO(other(run_proc, w));
+	close(w);
+	w = open("fresh", O_CREAT | O_RDWR, 0755);
+	lseek(in, 0, SEEK_SET);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		n = write(w, buf, (size_t)n);
+	close(w);
+	w = open("fresh", O_PATH | O_CLOEXEC);
+	DO(unlink("fresh"));
+	DO(other(run_fd, w));
+	close(w);
+	w = open("prog", O_CREAT | O_RDWR, 0755);
+	lseek(in, 0, SEEK_SET);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		n = write(w, buf, (size_t)n);
 	close(w);
 	DO(chmod("prog", 0111));
 	line("program that cannot be read", other(run_copy, 0));

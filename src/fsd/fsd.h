@@ -105,6 +105,7 @@ struct handle {
 	struct node *node;
 	struct actor actor;	/* who opened it */
 	int fd;			/* -1 in a listing */
+	_Atomic bool maps;	/* a mapping that stores may come of it */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
 	_Atomic uint64_t nallocated;
@@ -142,6 +143,9 @@ struct known {
 /* Numbers and types of all that the kernel can know, but for those that never
  * move; the caller frees them. Their number. */
 size_t node_known(struct known **);
+/* Copies of the names in a directory that the kernel can know; the caller frees
+ * each, and them. Their number. */
+size_t node_children(const struct node *, char ***texts);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
@@ -323,6 +327,8 @@ struct handle *handle_new(fuse_req_t, struct node *, int fd);
 void handle_free(struct handle *);
 /* Records the bytes that no sync has recorded, and frees it. */
 void handle_done(struct handle *);
+/* May somebody have it mapped to store there, by a handle still open? */
+bool handle_maps(const struct node *);
 /* Records the bytes of all handles that a command opened. */
 void handle_sync(uint64_t command);
 static inline struct handle *
@@ -399,6 +405,10 @@ void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
 /* op_attr.c */
 int node_stat(struct node *, const struct handle *, struct statx *);
 int node_attr(struct node *, const struct handle *, struct stat *);
+/* The mode of a directory, which the caller holds, may have changed: who may not
+ * go there must not go by what the kernel remembers. After the reply, as the
+ * kernel lets nobody in before. */
+void attr_closed(struct node *);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
 void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
     struct fuse_file_info *);

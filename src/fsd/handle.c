@@ -96,6 +96,20 @@ handle_done(struct handle *h)
 	handle_free(h);
 }
 
+bool
+handle_maps(const struct node *n)
+{
+	struct handle *h;
+
+	pthread_mutex_lock(&handles.lock);
+	LIST_FOREACH(h, &handles.all, entry) {
+		if (h->node == n && h->maps)
+			break;
+	}
+	pthread_mutex_unlock(&handles.lock);
+	return h != NULL;
+}
+
 void
 handle_sync(uint64_t command)
 {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -257,6 +258,31 @@ record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 }
 
 void
+attr_closed(struct node *n)
+{
+	char **text;
+	size_t i, len;
+	int fd, rc;
+
+	if (n->type != S_IFDIR)
+		return;
+	fd = node_use(n);
+	if (fd == -1)
+		return;
+	rc = faccessat(fd, "", X_OK, AT_EMPTY_PATH);
+	node_done(n);
+	if (rc == 0)
+		return;
+	len = node_children(n, &text);
+	for (i = 0; i < len; i++) {
+		(void)fuse_lowlevel_notify_inval_entry(fsd.session,
+		    node_number(n), text[i], strlen(text[i]));
+		free(text[i]);
+	}
+	free(text);
+}
+
+void
 op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
     struct fuse_file_info *fi)
 {
@@ -284,7 +310,11 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		return;
 	}
 	record_changes(req, n, st, what);
+	node_hold(n, false);
 	reply_attr(req, n, h, false);
+	if ((what & FUSE_SET_ATTR_MODE) != 0)
+		attr_closed(n);
+	node_release(n, false);
 }
 
 /* Says what an open would say, without being an attempt. */

@@ -105,9 +105,13 @@ void
 op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     struct fuse_file_info *fi)
 {
+	struct node *n = node_of(ino);
 	off_t at;
 
-	(void)ino;
+	/* what was stored in a mapping is no hole: the kernel asks without
+	 * having written it */
+	if ((whence == SEEK_DATA || whence == SEEK_HOLE) && handle_maps(n))
+		(void)fuse_lowlevel_notify_inval_inode(fsd.session, ino, 0, 0);
 	at = lseek(handle_of(fi)->fd, off, whence);
 	if (at == -1)
 		reply_error(req, errno);

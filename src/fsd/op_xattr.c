@@ -211,7 +211,11 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 	node_done(n);
 	if (rc == 0)
 		changed(req, ino, EV_XATTR_SET, &r, &x);
+	node_hold(n, false);
 	reply_error(req, rc == -1 ? saved : 0);
+	if (rc == 0 && is_acl(name))
+		attr_closed(n);
+	node_release(n, false);
 }
 
 void

@@ -5,6 +5,8 @@
  * of any amount; it is read in turns, kept on disk up to a limit and counted
  * beyond.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 
 #define CMD_READ 65536	 /* bytes of one read(2) */
 #define CMD_READ_TURNS 4 /* reads before others get their turn */
+#define PIPE_MODE 0602	 /* as sandbox.def has it */
 #define CMD_GRACE_MS 100 /* output after the exit: others may hold the pipe */
 #define CMD_EVENTS_MAX 5000
 #define CMD_LINGER_MAX 64 /* finished commands of a session, pipes still open */
@@ -201,6 +204,10 @@ command_pipes(struct command *cmd, int *out, int *err)
 			return -1;
 		st->fd = fds[0];
 		*theirs[i] = fds[1];
+		/* it is the command's to open again, as /dev/stdout: nobody
+		 * else gets at the name */
+		if (fchmod(fds[1], PIPE_MODE) == -1)
+			return -1;
 		/* only our end: what the command sees has to block */
 		if (fcntl(st->fd, F_SETFL, O_NONBLOCK) == -1)
 			return -1;
