@@ -154,6 +154,7 @@ confine(void)
 	    O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fsd.self_fd == -1)
 		fatal("/proc/self/fd");
+	watch_init();
 	dirs[0].fd = fsd.root_fd;
 	dirs[0].access = SANDBOX_RO;
 	dirs[1].fd = fsd.work_fd;

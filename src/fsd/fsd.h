@@ -69,7 +69,9 @@ struct node {
 	unsigned opens;	  /* handles */
 	int fd;		  /* O_PATH, or -1: to be opened again by a name */
 	bool anchor;	  /* something may be mounted on it */
-	bool dead;	  /* waits to be freed */
+	int wd;		  /* of a directory that is watched, else 0 */
+	LIST_ENTRY(node) by_wd;
+	bool dead; /* waits to be freed */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -117,6 +119,7 @@ struct fsd {
 	struct proc proc;
 	struct event_base *base;
 	struct fuse_session *session;
+	bool can_expire;  /* the kernel can be told to look a name up again */
 	bool close_fails; /* the workspace may tell of errors at close only */
 	int root_fd;	  /* the host's "/" */
 	int work_fd;	  /* the workspace */
@@ -135,11 +138,15 @@ void node_init(size_t max_fds);
 struct known {
 	fuse_ino_t ino;
 	mode_t type;
+	fuse_ino_t parent; /* of its name; 0: none */
+	char *text;
 };
 
-/* Numbers and types of all that the kernel can know, but for those that never
- * move; the caller frees them. Their number. */
-size_t node_known(struct known **);
+/* All that the kernel can know beneath top, or everywhere (NULL), but for those
+ * that never move: one each name. The caller frees it by known_free. Their
+ * number. */
+size_t node_known(struct known **, const struct node *top);
+void known_free(struct known *, size_t n);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);
@@ -167,6 +174,8 @@ int node_use(struct node *);
 void node_done(struct node *);
 /* Is n that directory, or beneath it? */
 bool node_is_beneath(struct node *n, const struct node *top);
+/* Are all directories that it has a name in watched, and a directory itself? */
+bool node_is_watched(struct node *);
 /* Around what reads the names of the graph; nothing of the host is asked then. */
 void node_lock(void);
 void node_unlock(void);
@@ -252,6 +261,10 @@ bool policy_is_there(void);
 int policy_on_policy_image(struct chan *, struct imsg *);
 int policy_on_policy_prepare(struct chan *, struct imsg *);
 int policy_on_policy_commit(struct chan *, struct imsg *);
+/* Has the kernel forget all that it was told, and waits for that a second. */
+void policy_forget(void);
+/* The same of what is beneath a directory, which has another path now. */
+void policy_forget_beneath(const struct node *);
 int policy_on_policy_abandon(struct chan *, struct imsg *);
 
 /* decide.c: what the policy says */
@@ -309,6 +322,18 @@ handle_of(const struct fuse_file_info *fi)
 	return (struct handle *)(uintptr_t)fi->fh;
 }
 
+/* watch.c: what others change in the workspace */
+/* Before the sandbox; where it is not possible, nothing is watched. */
+void watch_init(void);
+/* 0 or an error number. */
+int watch_start(void);
+/* Watches a directory of the workspace, where that is possible. Says true when
+ * this is new: what was seen of it before may have changed meanwhile. */
+bool watch_dir(struct node *);
+/* Of a node that ends: under the graph's lock, and then without. */
+void watch_unlink(struct node *);
+void watch_end(const struct node *);
+
 /* device.c: what libfuse reads and writes */
 enum device_form {
 	DEVICE_PLAIN,
@@ -330,7 +355,11 @@ int lookup_child(fuse_req_t, struct node *parent, const char *text,
 /* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
  * is not where its path says, by which it is decided. */
 int node_use_at(struct node *);
-void entry_times(const struct node *, struct fuse_entry_param *);
+/* May the kernel keep for long what it is told of the node, or of what is in it?
+ * It hears of changes, and none has to be asked for each time. */
+bool may_keep(struct node *);
+/* Of what was found: its attributes are in e already. */
+void entry_times(struct node *, struct fuse_entry_param *);
 void op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void op_forget(fuse_req_t, fuse_ino_t, uint64_t);
 void op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);
