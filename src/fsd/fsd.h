@@ -71,7 +71,14 @@ struct node {
 	bool anchor;	  /* something may be mounted on it */
 	int wd;		  /* of a directory that is watched, else 0 */
 	LIST_ENTRY(node) by_wd;
-	bool dead; /* waits to be freed */
+	/* through.c: its handles by who moves their bytes */
+	uint32_t backing;	  /* the kernel's number of it */
+	unsigned through;	  /* the kernel */
+	unsigned cached;	  /* fsd */
+	_Atomic unsigned writers; /* of the former, those that may write */
+	struct handle *writer;	  /* the only one of these since the first */
+	uint64_t base;		  /* size, as far as it was counted */
+	bool dead;		  /* waits to be freed */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -99,6 +106,13 @@ struct extra {
 	const struct extra *next;
 };
 
+/* Who moves the bytes of an open file. */
+enum handle_mode {
+	HANDLE_PLAIN,  /* fsd, as nobody else is there for it */
+	HANDLE_CACHED, /* fsd */
+	HANDLE_THROUGH /* the kernel: fsd does not see them */
+};
+
 /* An open file, or a directory being listed. */
 struct handle {
 	LIST_ENTRY(handle) entry;
@@ -108,10 +122,19 @@ struct handle {
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
 	_Atomic uint64_t nallocated;
-	pthread_mutex_t lock;	 /* of the listing */
-	DIR *dir;		 /* of a host directory */
-	off_t dir_off;		 /* where dir stands */
-	struct dirent *dir_next; /* read, but did not fit */
+	_Atomic bool more_read; /* there may have been more than is known */
+	_Atomic bool more_written;
+	/* through.c */
+	_Atomic enum handle_mode mode;
+	bool reads;
+	bool writes;
+	bool told;		      /* that bytes may have been read */
+	bool doubt;		      /* a change may not show in ctime */
+	struct statx_timestamp ctime; /* when it was counted last */
+	pthread_mutex_t lock;	      /* of the listing */
+	DIR *dir;		      /* of a host directory */
+	off_t dir_off;		      /* where dir stands */
+	struct dirent *dir_next;      /* read, but did not fit */
 	struct listing *listing; /* of a directory with entries of our own */
 };
 
@@ -334,6 +357,25 @@ bool watch_dir(struct node *);
 void watch_unlink(struct node *);
 void watch_end(const struct node *);
 
+/* through.c: files that the kernel reads and writes itself */
+/* Takes the channel to fusereg, before the others are watched. */
+void through_init(void);
+/* offered: the kernel can do it. Says whether it shall; fatal where it has to. */
+bool through_start(bool offered);
+/* Who moves the bytes of large files, in a word. */
+const char *through_detail(void);
+int through_on_reg_opened(struct chan *, struct imsg *);
+/* Decides on a new handle, whose file is open by these flags. */
+void through_begin(struct handle *, int flags);
+void through_end(struct handle *);
+/* The next answer of this thread, to an open, tells the kernel. */
+void through_reply(const struct handle *);
+/* Finds out what there is to record. */
+void through_count(struct handle *);
+/* Around what changes a file's size without being writing. */
+void through_settle(struct node *);
+void through_resized(struct node *);
+
 /* device.c: what libfuse reads and writes */
 enum device_form {
 	DEVICE_PLAIN,
@@ -341,6 +383,8 @@ enum device_form {
 	DEVICE_TMPFILE, /* a create of a file without a name */
 };
 enum device_form device_form(void);
+/* The next answer, to an open, has this number of a registered file. */
+void device_backing(uint32_t);
 int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */

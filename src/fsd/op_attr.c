@@ -273,8 +273,12 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		reply_error(req, errno);
 		return;
 	}
+	if ((what & FUSE_SET_ATTR_SIZE) != 0)
+		through_settle(n);
 	rc = set_all(fd, h, st, what);
 	saved = errno;
+	if ((what & FUSE_SET_ATTR_SIZE) != 0)
+		through_resized(n);
 	node_done(n);
 	if (rc == -1) {
 		reply_error(req, saved);

@@ -41,8 +41,9 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 	e->entry_timeout = n->anchor ? TIME_ANCHOR : t;
 	if (n->type == S_IFDIR && !n->anchor && !fsd.can_expire)
 		e->entry_timeout = times[n->view];
-	/* it may be changed by a name elsewhere, where nobody watches */
-	if (n->type != S_IFDIR && e->attr.st_nlink > 1)
+	/* it may be changed by a name elsewhere, where nobody watches, or by the
+	 * kernel, which says so when it is closed */
+	if (n->type != S_IFDIR && (e->attr.st_nlink > 1 || n->writers > 0))
 		t = times[n->view];
 	e->attr_timeout = t;
 }

@@ -208,6 +208,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->cwd = strdup(m->mount);
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
+	snprintf(s->file_data, sizeof(s->file_data), "%s", m->file_data);
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
