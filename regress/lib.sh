@@ -213,6 +213,12 @@ private_root()
 	fi
 }
 
+# is_kernel VERSION: this one, or a later one?
+is_kernel()
+{
+	[ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" = "$1" ]
+}
+
 need_fuse()
 {
 	[ -c /dev/fuse ] || skip "the kernel has no FUSE (/dev/fuse)"

@@ -13,8 +13,8 @@ import messages
 
 dirs = {"PRIVD": "privd", "READCONF": "privd", "MAKER": "privd", "SESSIOND": "sessiond",
         "POLICYD": "policyd", "EVENTD": "eventd", "NETD": "netd", "EXECD": "execd",
-        "FSD": "fsd", "INIT": "init", "CTL": "agentshctl"}
-masks = {"HELPERS": ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD"],
+        "FSD": "fsd", "FUSEREG": "fusereg", "INIT": "init", "CTL": "agentshctl"}
+masks = {"HELPERS": ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD", "FUSEREG"],
          "PRODUCERS": ["EXECD", "FSD"]}
 
 

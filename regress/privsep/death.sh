@@ -41,7 +41,7 @@ cat >"$T/left.py" <<'PY'
 import os
 import sys
 
-SESSION = ("execd", "fsd", "init", "sleep-victim")
+SESSION = ("execd", "fsd", "fusereg", "init", "sleep-victim")
 SERVICE = ("agentshd", "sessiond", "policyd", "eventd", "netd", "maker", "readconf")
 names = SESSION if sys.argv[1] == "sessions" else SESSION + SERVICE
 remembered = set(open(sys.argv[2]).read().split()) if len(sys.argv) > 2 else set()
@@ -107,7 +107,9 @@ found()
 	say "$pids"
 }
 
-for role in execd fsd init; do
+roles="execd fsd init"
+[ "$MODE" = user ] || ! is_kernel 6.9 || roles="$roles fusereg"
+for role in $roles; do
 	start_one sessions
 	case $MODE in
 	# the outer namespace is agentshd's and stays

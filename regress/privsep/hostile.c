@@ -151,6 +151,9 @@ run_victim(void)
 		if (edges[i].a != victim && edges[i].b != victim)
 			continue;
 		far = edges[i].a == victim ? edges[i].b : edges[i].a;
+		/* it is heard when it was asked to register a file */
+		if (victim == ROLE_FSD && far == ROLE_FUSEREG)
+			continue;
 		/* whom it is started by */
 		if (far == ROLE_PRIVD || victim == ROLE_INIT)
 			run_edge(far, WHEN_START);

@@ -536,6 +536,8 @@ static const struct handler handlers[] = {
 	{ MSG_EXEC_NS, on_ignored },
 	{ MSG_FS_DEVICE, on_ignored },
 	{ MSG_FS_PROCFS, on_ignored },
+	{ MSG_REG_ROOT, on_ignored },
+	{ MSG_REG_DEVICE, on_ignored },
 	{ MSG_EVENT_OPEN, on_ignored },
 	{ MSG_EVENT_RING, on_ignored },
 	{ MSG_EVENT_CLOSE, on_ignored },

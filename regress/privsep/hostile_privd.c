@@ -226,7 +226,7 @@ static void
 edge(const struct trial *t)
 {
 	if (t->peer != ROLE_MAKER && t->peer != ROLE_EXECD &&
-	    t->peer != ROLE_FSD) {
+	    t->peer != ROLE_FSD && t->peer != ROLE_FUSEREG) {
 		trial_each(t, true, false, try_service);
 		return;
 	}

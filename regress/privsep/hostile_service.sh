@@ -13,14 +13,16 @@ hostile=$TEST_BUILD/regress/privsep/hostile
 [ -x "$hostile" ] || skip "regress/privsep/hostile is not built: run make check-programs"
 need_root
 need_fuse
+peers="readconf maker sessiond policyd eventd netd execd fsd"
+is_kernel 6.9 && peers="$peers fusereg"
 mkdir -m 0755 "$T/out"
 chmod 0711 "$T"
 cp "$hostile" "$T/hostile"
-for peer in readconf maker sessiond policyd eventd netd execd fsd; do
+for peer in $peers; do
 	cast=$T/cast.$peer
 	mkdir -m 0755 "$cast" "$cast/policies"
 	cp "$STAGE/agentshd" "$STAGE/init" "$cast/"
-	for name in readconf maker sessiond policyd eventd netd execd fsd; do
+	for name in readconf maker sessiond policyd eventd netd execd fsd fusereg; do
 		cp "$T/hostile" "$cast/$name"
 	done
 	# the real one, so that nothing is written outside of the test's directory
@@ -42,7 +44,7 @@ HOSTILE_UID=$ALICE_UID xargs -P "$(nproc)" -L 1 unshare --mount --propagation pr
 cat "$T/out"/[!b]*
 [ ! -e "$T/out/bad" ] ||
     fail "took what it should refuse, or crashed: $(tr '\n' ';' <"$T/out/bad")"
-for peer in readconf maker sessiond policyd eventd netd execd fsd; do
+for peer in $peers; do
 	grep -q "^# edge $peer agentshd: .*, [1-9][0-9]* trials" "$T/out/$peer" ||
 	    fail "$peer was not tried"
 done

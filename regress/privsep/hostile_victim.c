@@ -185,11 +185,17 @@ static void
 send_role_specific(struct chan *ch, enum role role)
 {
 	struct msg_policy_image image = {};
+	struct msg_reg_root reg = {};
 	struct msg_fs_root root = {
 		.uid = getuid(), .gid = getgid(), .mount = "/workspace"
 	};
 	int fds[2];
 
+	if (role == ROLE_FUSEREG) {
+		fds[0] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		msg_send_reg_root(ch, 0, &reg, fds);
+		close(fds[0]);
+	}
 	if (role != ROLE_EXECD && role != ROLE_FSD)
 		return;
 	msg_send_policy_image(ch, 0, &image, &image_fd);
@@ -256,7 +262,8 @@ send_hello(struct chan *ch, enum role role)
 		.uid = getuid(),
 		.gid = getgid() };
 
-	if (role == ROLE_EXECD || role == ROLE_FSD || role == ROLE_MAKER) {
+	if (role == ROLE_EXECD || role == ROLE_FSD || role == ROLE_FUSEREG ||
+	    role == ROLE_MAKER) {
 		hello.session = 1;
 		snprintf(hello.session_id, sizeof(hello.session_id), "hostile");
 	}

@@ -32,7 +32,7 @@ def table(path, pattern):
 
 
 files = dict(table("common/proc.def", r'^PROC\((\w+),\s*"(\w+)"'))
-HELPERS = ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD"]
+HELPERS = ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD", "FUSEREG"]
 
 
 def roles(mask):
@@ -64,7 +64,8 @@ def directories(name):
             "policyd": {var + "/policies": READ, top + "/stage/policies": READ},
             "eventd": {var + "/log": READ + WRITE},
             # it reads everything, and that is not restricted
-            "fsd": {os.path.realpath(workspace): WRITE}}.get(name, {})
+            "fsd": {os.path.realpath(workspace): WRITE},
+            "fusereg": {os.path.realpath(workspace): WRITE}}.get(name, {})
 
 
 class Proc:
@@ -150,6 +151,10 @@ def main():
                     procs[f].take(call)
     seen = collections.Counter(p.name for p in procs.values())
     for name in access:
+        # root's service has it, since Linux 6.9
+        if name == "fusereg" and not seen[name] and not (os.path.isdir(top + "/var/lib") and
+                tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 9)):
+            continue
         if not seen[name]:
             say(f"{name}: was never started")
     for p in procs.values():

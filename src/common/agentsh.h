@@ -51,7 +51,8 @@ enum {
 #include "proc.def"
 #undef PROC
 	/* every long-running child of privd that starts by the same steps */
-	R_HELPERS = R_SESSIOND | R_POLICYD | R_EVENTD | R_NETD | R_EXECD | R_FSD,
+	R_HELPERS = R_SESSIOND | R_POLICYD | R_EVENTD | R_NETD | R_EXECD |
+	    R_FSD | R_FUSEREG,
 	/* who writes events, each into a ring of its own */
 	R_PRODUCERS = R_EXECD | R_FSD
 };

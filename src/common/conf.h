@@ -50,6 +50,13 @@ enum {
 	SIGNING_ENFORCE
 };
 
+/* sandbox.fuse.passthrough */
+enum {
+	PASSTHROUGH_AUTO,
+	PASSTHROUGH_OFF,
+	PASSTHROUGH_REQUIRED
+};
+
 struct conf {
 /* clang-format off */
 #define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;

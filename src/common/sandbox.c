@@ -17,6 +17,7 @@
 #include <seccomp.h>
 #include <unistd.h>
 
+#include "fusereg.h"
 #include "landlock.h"
 #include "log.h"
 #include "sandbox.h"

@@ -18,12 +18,20 @@
 /* linux/fuse.h, newer than some that this is built with */
 #define OP_TMPFILE 51
 #define OP_STATX 52
+#define INIT_PASSTHROUGH (1U << (37 - 32)) /* in flags2 */
+#define OPEN_PASSTHROUGH (1U << 7)
+/* of the host's file system: two others may lie beneath */
+#define STACK_DEPTH 2
 
 /* of the request that this thread serves */
 static _Thread_local enum device_form form;
 
+/* of the answer that this thread is about to give; 0: none */
+static _Thread_local uint32_t backing;
+
 /* The kernel offered it; only used before there are threads. */
 static bool has_killpriv;
+static bool has_passthrough;
 static bool init_answered;
 
 static ssize_t
@@ -55,13 +63,16 @@ device_read(int fd, void *data, size_t size, void *arg)
 		len = sizeof(init);
 	memcpy(&init, (char *)data + sizeof(h), len);
 	has_killpriv = (init.flags & FUSE_HANDLE_KILLPRIV_V2) != 0;
+	has_passthrough = (init.flags & FUSE_INIT_EXT) != 0 &&
+	    (init.flags2 & INIT_PASSTHROUGH) != 0;
 	return n;
 }
 
 /*
  * The host clears set-user-id bits and capabilities itself when one who may
  * not keep them writes, as fsd does. Told so, the kernel does not ask for a
- * file's capabilities before each write(2).
+ * file's capabilities before each write(2). Of passthrough this libfuse knows
+ * nothing; the depth has the place of a word that was unused.
  */
 static void
 patch_init(struct iovec *iov, int count)
@@ -76,7 +87,28 @@ patch_init(struct iovec *iov, int count)
 		init.flags &= ~(uint32_t)FUSE_HANDLE_KILLPRIV;
 		init.flags |= FUSE_HANDLE_KILLPRIV_V2;
 	}
+	if (through_start(has_passthrough && iov[1].iov_len == sizeof(init))) {
+		init.flags |= FUSE_INIT_EXT;
+		init.flags2 |= INIT_PASSTHROUGH;
+		init.unused[0] = STACK_DEPTH;
+	}
 	memcpy(iov[1].iov_base, &init, iov[1].iov_len);
+}
+
+/* The last part of an answer to an open; what was padding is the number. */
+static void
+patch_open(struct iovec *iov, int count)
+{
+	struct fuse_open_out out;
+	char *at;
+
+	if (count != 2 || iov[1].iov_len < sizeof(out))
+		return;
+	at = (char *)iov[1].iov_base + iov[1].iov_len - sizeof(out);
+	memcpy(&out, at, sizeof(out));
+	out.open_flags |= OPEN_PASSTHROUGH;
+	out.padding = backing;
+	memcpy(at, &out, sizeof(out));
 }
 
 static ssize_t
@@ -88,7 +120,16 @@ device_writev(int fd, struct iovec *iov, int count, void *arg)
 		init_answered = true;
 		patch_init(iov, count);
 	}
+	if (backing != 0)
+		patch_open(iov, count);
+	backing = 0;
 	return writev(fd, iov, count);
+}
+
+void
+device_backing(uint32_t number)
+{
+	backing = number;
 }
 
 enum device_form

@@ -52,7 +52,7 @@ fsd_on_fs_device(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (serve_start(imsg_take_fd(im, 0)) == -1)
 		fatal("the device cannot be served");
-	proc_ready(&fsd.proc, "");
+	proc_ready(&fsd.proc, through_detail());
 	return 0;
 }
 
@@ -118,6 +118,7 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_FS_COMMAND, fsd_on_fs_command },
 	{ MSG_FS_SYNC, fsd_on_fs_sync },
 	{ MSG_FS_FORGET, fsd_on_fs_forget },
+	{ MSG_REG_OPENED, through_on_reg_opened },
 	{ MSG_NONE, NULL },
 };
 
@@ -154,6 +155,7 @@ confine(void)
 	    O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fsd.self_fd == -1)
 		fatal("/proc/self/fd");
+	watch_init();
 	dirs[0].fd = fsd.root_fd;
 	dirs[0].access = SANDBOX_RO;
 	dirs[1].fd = fsd.work_fd;
@@ -180,6 +182,7 @@ main(int argc, char **argv)
 	backing_init();
 	node_init(nfds / NODE_FDS_PART);
 	handle_init(nfds / HANDLE_FDS_PART);
+	through_init();
 	proc_watch(&fsd.proc, fsd.base);
 	event_base_dispatch(fsd.base);
 	return 1;

@@ -63,14 +63,23 @@ struct node {
 	mode_t type;	   /* S_IFMT bits */
 	const char *fixed; /* path of a node that never moves, else NULL */
 	struct name_list names;
-	uint64_t nlookup;    /* the kernel's references */
-	unsigned holds;	     /* ours: names beneath, handles, operations */
-	unsigned users;	     /* operations that use fd now */
-	unsigned opens;	     /* handles */
-	int fd;		     /* O_PATH, or -1: to be opened again by a name */
-	bool anchor;	     /* something may be mounted on it */
-	bool dead;	     /* waits to be freed */
-	_Atomic bool frozen; /* never written to again; gitsettings.c */
+	uint64_t nlookup; /* the kernel's references */
+	unsigned holds;	  /* ours: names beneath, handles, operations */
+	unsigned users;	  /* operations that use fd now */
+	unsigned opens;	  /* handles */
+	int fd;		  /* O_PATH, or -1: to be opened again by a name */
+	bool anchor;	  /* something may be mounted on it */
+	int wd;		  /* of a directory that is watched, else 0 */
+	LIST_ENTRY(node) by_wd;
+	/* through.c: its handles by who moves their bytes */
+	uint32_t backing;	  /* the kernel's number of it */
+	unsigned through;	  /* the kernel */
+	unsigned cached;	  /* fsd */
+	_Atomic unsigned writers; /* of the former, those that may write */
+	struct handle *writer;	  /* the only one of these since the first */
+	uint64_t base;		  /* size, as far as it was counted */
+	bool dead;		  /* waits to be freed */
+	_Atomic bool frozen;	  /* never written to again; gitsettings.c */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -99,6 +108,13 @@ struct extra {
 	const struct extra *next;
 };
 
+/* Who moves the bytes of an open file. */
+enum handle_mode {
+	HANDLE_PLAIN,  /* fsd, as nobody else is there for it */
+	HANDLE_CACHED, /* fsd */
+	HANDLE_THROUGH /* the kernel: fsd does not see them */
+};
+
 /* An open file, or a directory being listed. */
 struct handle {
 	LIST_ENTRY(handle) entry;
@@ -109,10 +125,19 @@ struct handle {
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
 	_Atomic uint64_t nallocated;
-	pthread_mutex_t lock;	 /* of the listing */
-	DIR *dir;		 /* of a host directory */
-	off_t dir_off;		 /* where dir stands */
-	struct dirent *dir_next; /* read, but did not fit */
+	_Atomic bool more_read; /* there may have been more than is known */
+	_Atomic bool more_written;
+	/* through.c */
+	_Atomic enum handle_mode mode;
+	bool reads;
+	bool writes;
+	bool told;		      /* that bytes may have been read */
+	bool doubt;		      /* a change may not show in ctime */
+	struct statx_timestamp ctime; /* when it was counted last */
+	pthread_mutex_t lock;	      /* of the listing */
+	DIR *dir;		      /* of a host directory */
+	off_t dir_off;		      /* where dir stands */
+	struct dirent *dir_next;      /* read, but did not fit */
 	struct listing *listing; /* of a directory with entries of our own */
 };
 
@@ -120,6 +145,7 @@ struct fsd {
 	struct proc proc;
 	struct event_base *base;
 	struct fuse_session *session;
+	bool can_expire;  /* the kernel can be told to look a name up again */
 	bool close_fails; /* the workspace may tell of errors at close only */
 	int root_fd;	  /* the host's "/" */
 	int work_fd;	  /* the workspace */
@@ -138,11 +164,15 @@ void node_init(size_t max_fds);
 struct known {
 	fuse_ino_t ino;
 	mode_t type;
+	fuse_ino_t parent; /* of its name; 0: none */
+	char *text;
 };
 
-/* Numbers and types of all that the kernel can know, but for those that never
- * move; the caller frees them. Their number. */
-size_t node_known(struct known **);
+/* All that the kernel can know beneath top, or everywhere (NULL), but for those
+ * that never move: one each name. The caller frees it by known_free. Their
+ * number. */
+size_t node_known(struct known **, const struct node *top);
+void known_free(struct known *, size_t n);
 /* Copies of the names in a directory that the kernel can know; the caller frees
  * each, and them. Their number. */
 size_t node_children(const struct node *, char ***texts);
@@ -173,6 +203,8 @@ int node_use(struct node *);
 void node_done(struct node *);
 /* Is n that directory, or beneath it? */
 bool node_is_beneath(struct node *n, const struct node *top);
+/* Are all directories that it has a name in watched, and a directory itself? */
+bool node_is_watched(struct node *);
 /* Around what reads the names of the graph; nothing of the host is asked then. */
 void node_lock(void);
 void node_unlock(void);
@@ -258,6 +290,10 @@ bool policy_is_there(void);
 int policy_on_policy_image(struct chan *, struct imsg *);
 int policy_on_policy_prepare(struct chan *, struct imsg *);
 int policy_on_policy_commit(struct chan *, struct imsg *);
+/* Has the kernel forget all that it was told, and waits for that a second. */
+void policy_forget(void);
+/* The same of what is beneath a directory, which has another path now. */
+void policy_forget_beneath(const struct node *);
 int policy_on_policy_abandon(struct chan *, struct imsg *);
 
 /* decide.c: what the policy says */
@@ -337,6 +373,38 @@ handle_of(const struct fuse_file_info *fi)
 	return (struct handle *)(uintptr_t)fi->fh;
 }
 
+/* watch.c: what others change in the workspace */
+/* Before the sandbox; where it is not possible, nothing is watched. */
+void watch_init(void);
+/* 0 or an error number. */
+int watch_start(void);
+/* Watches a directory of the workspace, where that is possible. Says true when
+ * this is new: what was seen of it before may have changed meanwhile. */
+bool watch_dir(struct node *);
+/* Of a node that ends: under the graph's lock, and then without. */
+void watch_unlink(struct node *);
+void watch_end(const struct node *);
+
+/* through.c: files that the kernel reads and writes itself */
+/* Takes the channel to fusereg, before the others are watched. */
+void through_init(void);
+/* offered: the kernel can do it. Says whether it shall; fatal where it has to. */
+bool through_start(bool offered);
+/* Who moves the bytes of large files, in a word. */
+bool through_is_on(void);
+const char *through_detail(void);
+int through_on_reg_opened(struct chan *, struct imsg *);
+/* Decides on a new handle, whose file is open by these flags. */
+void through_begin(struct handle *, int flags);
+void through_end(struct handle *);
+/* The next answer of this thread, to an open, tells the kernel. */
+void through_reply(const struct handle *);
+/* Finds out what there is to record. */
+void through_count(struct handle *);
+/* Around what changes a file's size without being writing. */
+void through_settle(struct node *);
+void through_resized(struct node *);
+
 /* device.c: what libfuse reads and writes */
 enum device_form {
 	DEVICE_PLAIN,
@@ -344,6 +412,8 @@ enum device_form {
 	DEVICE_TMPFILE, /* a create of a file without a name */
 };
 enum device_form device_form(void);
+/* The next answer, to an open, has this number of a registered file. */
+void device_backing(uint32_t);
 int device_attach(struct fuse_session *, int fd);
 
 /* serve.c: the FUSE session and its threads */
@@ -358,7 +428,11 @@ int lookup_child(fuse_req_t, struct node *parent, const char *text,
 /* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
  * is not where its path says, by which it is decided. */
 int node_use_at(struct node *);
-void entry_times(const struct node *, struct fuse_entry_param *);
+/* May the kernel keep for long what it is told of the node, or of what is in it?
+ * It hears of changes, and none has to be asked for each time. */
+bool may_keep(struct node *);
+/* Of what was found: its attributes are in e already. */
+void entry_times(struct node *, struct fuse_entry_param *);
 void op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void op_forget(fuse_req_t, fuse_ino_t, uint64_t);
 void op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);

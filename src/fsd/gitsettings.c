@@ -92,6 +92,36 @@ gitsettings_end_write(struct node *n)
 	node_release(n, true);
 }
 
+/*
+ * Can something still be stored by a mapping? Where the kernel moves the bytes
+ * itself, a mapping outlives the handle it came of. Who writes keeps a file
+ * from being leased for reading, fcntl(2).
+ */
+static bool
+is_written(int dir_fd, const char *text)
+{
+	static const struct timespec step = { 0, 5000000 };
+	bool written = true;
+	unsigned i;
+	int fd;
+
+	fd = openat(dir_fd, text,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd == -1)
+		return true;
+	for (i = 0; written && i < WAIT_STEPS; i++) {
+		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+			written = false;
+		else if (errno != EAGAIN)
+			break;
+		else
+			nanosleep(&step, NULL);
+	}
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	close(fd);
+	return written;
+}
+
 /* old NULL: there are none; new NULL: they go. */
 static bool
 compare(int old_fd, const char *old, int new_fd, const char *new)
@@ -118,6 +148,7 @@ gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
 {
 	return n != NULL && n->type == S_IFREG && !node_has_aliases(n) &&
 	    is_protected(FILE_OP_RENAME, to_path) && freeze(n) &&
+	    (!through_is_on() || !is_written(from_fd, from)) &&
 	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
 }
 

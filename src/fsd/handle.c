@@ -77,6 +77,7 @@ handle_free(struct handle *h)
 	pthread_mutex_lock(&handles.lock);
 	LIST_REMOVE(h, entry);
 	pthread_mutex_unlock(&handles.lock);
+	through_end(h);
 	if (h->fd != -1)
 		close(h->fd);
 	uncount();

@@ -68,26 +68,63 @@ node_unlock(void)
 	pthread_mutex_unlock(&nodes.lock);
 }
 
-size_t
-node_known(struct known **known)
+static bool
+is_beneath(const struct node *n, const struct node *top)
 {
-	struct known *k = NULL;
+	const struct name *m;
+	int i;
+
+	for (i = 0; n != top && n->fixed == NULL && i < DEPTH_MAX; i++) {
+		m = LIST_FIRST(&n->names);
+		if (m == NULL)
+			break;
+		n = m->parent;
+	}
+	return n == top;
+}
+
+/* One more of *n in *k. */
+static void
+known_add(struct known **k, size_t *n, const struct node *node,
+    const struct name *m)
+{
+	struct known *new;
+
+	if (*n % 1024 == 0)
+		*k = reallocarray(*k, *n + 1024, sizeof(**k));
+	if (*k == NULL)
+		fatalx("no memory for what the kernel knows");
+	new = &(*k)[(*n)++];
+	new->ino = node_number(node);
+	new->type = node->type;
+	new->parent = m != NULL ? node_number(m->parent) : 0;
+	new->text = m != NULL ? strdup(m->text) : NULL;
+	if (m != NULL && new->text == NULL)
+		fatalx("no memory for what the kernel knows");
+}
+
+size_t
+node_known(struct known **known, const struct node *top)
+{
 	struct node *n;
+	struct name *m;
 	size_t i, len = 0;
 
+	*known = NULL;
 	pthread_mutex_lock(&nodes.lock);
 	for (i = 0; i < NODE_BUCKETS; i++) {
 		LIST_FOREACH(n, &nodes.by_ident[i], by_ident) {
-			if (len % 1024 == 0)
-				k = reallocarray(k, len + 1024, sizeof(*k));
-			if (k == NULL)
-				fatalx("no memory for what the kernel knows");
-			k[len].ino = node_number(n);
-			k[len++].type = n->type;
+			if (top != NULL && (n == top || !is_beneath(n, top)))
+				continue;
+			m = LIST_FIRST(&n->names);
+			do {
+				known_add(known, &len, n,
+				    m != NULL && !m->gone ? m : NULL);
+				m = m != NULL ? LIST_NEXT(m, of_node) : NULL;
+			} while (m != NULL);
 		}
 	}
 	pthread_mutex_unlock(&nodes.lock);
-	*known = k;
 	return len;
 }
 
@@ -112,6 +149,16 @@ node_children(const struct node *parent, char ***texts)
 	pthread_mutex_unlock(&nodes.lock);
 	*texts = t;
 	return len;
+}
+
+void
+known_free(struct known *known, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(known[i].text);
+	free(known);
 }
 
 struct node *
@@ -255,6 +302,8 @@ unlock_and_bury(void)
 			TAILQ_REMOVE(&nodes.lru, n, lru);
 			nodes.nfds--;
 		}
+		if (n->wd != 0)
+			watch_unlink(n);
 		LIST_INSERT_HEAD(&gone, n, by_ident);
 	}
 	pthread_mutex_unlock(&nodes.lock);
@@ -262,6 +311,8 @@ unlock_and_bury(void)
 		close(closing[--nclosing]);
 	while ((n = LIST_FIRST(&gone)) != NULL) {
 		LIST_REMOVE(n, by_ident);
+		if (n->wd != 0)
+			watch_end(n);
 		if (n->fd != -1)
 			close(n->fd);
 		free(n);
@@ -461,6 +512,20 @@ node_has_aliases(struct node *n)
 	return many;
 }
 
+bool
+node_is_watched(struct node *n)
+{
+	struct name *m;
+	bool yes;
+
+	pthread_mutex_lock(&nodes.lock);
+	yes = n->type != S_IFDIR || n->wd != 0;
+	LIST_FOREACH(m, &n->names, of_node)
+		yes = yes && !m->gone && m->parent->wd != 0;
+	pthread_mutex_unlock(&nodes.lock);
+	return yes;
+}
+
 void
 name_gone(struct node *parent, const char *text)
 {
@@ -634,16 +699,10 @@ node_done(struct node *n)
 bool
 node_is_beneath(struct node *n, const struct node *top)
 {
-	struct name *m;
-	int i;
+	bool yes;
 
 	pthread_mutex_lock(&nodes.lock);
-	for (i = 0; n != top && n->fixed == NULL && i < DEPTH_MAX; i++) {
-		m = LIST_FIRST(&n->names);
-		if (m == NULL)
-			break;
-		n = m->parent;
-	}
+	yes = is_beneath(n, top);
 	pthread_mutex_unlock(&nodes.lock);
-	return n == top;
+	return yes;
 }

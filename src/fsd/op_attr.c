@@ -299,12 +299,16 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		return;
 	}
 	fd = node_use(n);
+	if (fd != -1 && (what & FUSE_SET_ATTR_SIZE) != 0)
+		through_settle(n);
 	rc = fd == -1 ? -1 : set_all(fd, h, st, what);
 	saved = errno;
 	if (fd != -1)
 		node_done(n);
-	if ((what & FUSE_SET_ATTR_SIZE) != 0)
+	if ((what & FUSE_SET_ATTR_SIZE) != 0) {
+		through_resized(n);
 		gitsettings_end_write(n);
+	}
 	if (rc == -1) {
 		reply_error(req, saved);
 		return;

@@ -95,7 +95,9 @@ op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 	int rc;
 
 	(void)ino;
+	through_settle(h->node);
 	rc = fallocate(h->fd, mode, off, len);
+	through_resized(h->node);
 	if (rc == 0)
 		atomic_fetch_add(&h->nallocated, (uint64_t)len);
 	reply_error(req, rc == -1 ? errno : 0);
@@ -129,8 +131,10 @@ op_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 
 	(void)ino_in;
 	(void)ino_out;
+	through_settle(out->node);
 	n = copy_file_range(in->fd, &off_in, out->fd, &off_out, len,
 	    (unsigned)flags);
+	through_resized(out->node);
 	if (n == -1) {
 		reply_error(req, errno);
 		return;

@@ -213,6 +213,9 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	record_done(req, EV_DIR_LIST, &r, NULL);
 	fi->fh = (uintptr_t)h;
+	/* the list can be kept where it would be heard that it is another */
+	fi->cache_readdir = h->listing == NULL && may_keep(n);
+	fi->keep_cache = fi->cache_readdir;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_dir_free(h);
 }

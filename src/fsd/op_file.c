@@ -37,6 +37,7 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	}
 	fi->fh = (uintptr_t)h;
 	h->maps = (fi->flags & O_ACCMODE) == O_RDWR;
+	through_begin(h, fi->flags);
 	/* what is read from a cache is not counted: in the workspace every
 	 * handle reads for itself */
 	fi->keep_cache = n->view != VIEW_WORKSPACE;
@@ -120,6 +121,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	record_open(req, &r, emptied);
+	through_reply(handle_of(fi));
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		handle_free(handle_of(fi));
 }
@@ -300,6 +302,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		reply_error(req, error);
 		return;
 	}
+	through_reply(handle_of(fi));
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		handle_free(handle_of(fi));
 		node_forget(node_of(e.ino), 1);

@@ -15,18 +15,51 @@
 /* How long the kernel may believe a name and its attributes, in seconds. A
  * directory that something is mounted on is never looked at beneath that. */
 #define TIME_ANCHOR 86400.0
+#define TIME_WATCHED 30.0 /* watch.c tells the kernel of changes */
 static const double times[VIEW_MAX] = {
 	[VIEW_VIRTUAL] = TIME_ANCHOR,
 	[VIEW_HOST] = 1.0,
 	[VIEW_WORKSPACE] = 1.0,
 };
 
-void
-entry_times(const struct node *n, struct fuse_entry_param *e)
+/* Where each look is wanted, none is answered from memory for long. */
+bool
+may_keep(struct node *n)
 {
+	return n->view == VIEW_WORKSPACE && policy_image() != NULL &&
+	    !image_audits_files(policy_image()) && node_is_watched(n);
+}
+
+void
+entry_times(struct node *n, struct fuse_entry_param *e)
+{
+	double t = times[n->view];
+
+	if (may_keep(n))
+		t = TIME_WATCHED;
 	e->ino = node_number(n);
-	e->attr_timeout = times[n->view];
-	e->entry_timeout = n->anchor ? TIME_ANCHOR : times[n->view];
+	e->entry_timeout = n->anchor ? TIME_ANCHOR : t;
+	if (n->type == S_IFDIR && !n->anchor && !fsd.can_expire)
+		e->entry_timeout = times[n->view];
+	/* it may be changed by a name elsewhere, where nobody watches, or by the
+	 * kernel, which says so when it is closed */
+	if (n->type != S_IFDIR && (e->attr.st_nlink > 1 || n->writers > 0))
+		t = times[n->view];
+	e->attr_timeout = t;
+}
+
+/* That a name is not there can be kept where it would be heard of. */
+static void
+reply_absent(fuse_req_t req, struct node *parent)
+{
+	struct fuse_entry_param e = { 0 };
+
+	if (!may_keep(parent)) {
+		reply_error(req, ENOENT);
+		return;
+	}
+	e.entry_timeout = TIME_WATCHED;
+	fuse_reply_entry(req, &e);
 }
 
 /* Our commands' renames are known; another session, or somebody outside, may
@@ -127,6 +160,7 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
     const struct statx *stx, struct ruling *r, struct fuse_entry_param *e,
     bool quiet)
 {
+	struct statx fresh;
 	struct node *n;
 
 	n = node_enter(parent, text, fd, stx);
@@ -143,6 +177,8 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
 	/* our own side looks only for what it mounts something on */
 	if (!fsd.settled && n->type == S_IFDIR)
 		n->anchor = true;
+	if (watch_dir(n) && node_stat(n, NULL, &fresh) == 0)
+		stx = &fresh;
 	backing_attr(&e->attr, stx);
 	entry_times(n, e);
 	if (!quiet)
@@ -208,7 +244,9 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 	claim_one(&c, CLAIM_LOOK, node_of(parent), text);
 	error = lookup_child(req, node_of(parent), text, &e, false);
 	claim_end(&c);
-	if (error != 0)
+	if (error == ENOENT)
+		reply_absent(req, node_of(parent));
+	else if (error != 0)
 		reply_error(req, error);
 	else if (fuse_reply_entry(req, &e) == -ENOENT)
 		node_forget(node_of(e.ino), 1);

@@ -5,8 +5,8 @@
  * put in place when execd has it too. An operation keeps the one that it began
  * with, which goes with the last operation that has it.
  *
- * The kernel remembers attributes and names for a second (op_name.c), and the
- * texts of symbolic links for as long as it likes. It is told to forget both,
+ * The kernel remembers attributes and names for a while (op_name.c), and the
+ * texts of symbolic links for as long as it likes. It is told to forget them,
  * so that nothing which the old policy let out is answered from there.
  */
 #include <errno.h>
@@ -46,6 +46,95 @@ static struct {
 
 static __thread struct held *mine;
 
+/* A directory stays where it is, as processes are in it. Where this cannot be
+ * said, its name is not kept (op_name.c). */
+static void
+forget_name(const struct known *k)
+{
+	if (k->text == NULL)
+		return;
+	if (fsd.can_expire)
+		(void)fuse_lowlevel_notify_expire_entry(fsd.session, k->parent,
+		    k->text, strlen(k->text), FUSE_LL_EXPIRE_ONLY);
+	else if (k->type != S_IFDIR)
+		(void)fuse_lowlevel_notify_inval_entry(fsd.session, k->parent,
+		    k->text, strlen(k->text));
+}
+
+/* Names are looked up again, and of links the text too; what is not known any
+ * more is no error. A name waits for who works in its directory, and a link for
+ * a request that fills the text in at this moment: they are last. */
+static void
+forget_once(const struct node *top)
+{
+	struct known *k;
+	size_t i, n;
+
+	n = node_known(&k, top);
+	for (i = 0; i < n; i++) {
+		if (k[i].type != S_IFLNK)
+			(void)fuse_lowlevel_notify_inval_inode(fsd.session,
+			    k[i].ino, -1, 0);
+	}
+	for (i = 0; i < n; i++)
+		forget_name(&k[i]);
+	for (i = 0; i < n; i++) {
+		if (k[i].type == S_IFLNK)
+			(void)fuse_lowlevel_notify_inval_inode(fsd.session,
+			    k[i].ino, 0, 0);
+	}
+	known_free(k, n);
+}
+
+static void *
+forget_thread(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&forget.lock);
+	while (forget.wanted) {
+		forget.wanted = false;
+		pthread_mutex_unlock(&forget.lock);
+		forget_once(NULL);
+		pthread_mutex_lock(&forget.lock);
+	}
+	forget.running = false;
+	pthread_cond_signal(&forget.ended);
+	pthread_mutex_unlock(&forget.lock);
+	return NULL;
+}
+
+static void
+forget_start(void)
+{
+	pthread_mutex_lock(&forget.lock);
+	forget.wanted = true;
+	if (!forget.running && thread_start(forget_thread, NULL) != 0)
+		fatalx("no thread to let the kernel forget");
+	forget.running = true;
+	pthread_mutex_unlock(&forget.lock);
+}
+
+void
+policy_forget_beneath(const struct node *top)
+{
+	forget_once(top);
+}
+
+void
+policy_forget(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += FORGET_WAIT_S;
+	forget_start();
+	pthread_mutex_lock(&forget.lock);
+	while (forget.running &&
+	    pthread_cond_timedwait(&forget.ended, &forget.lock, &until) == 0)
+		continue;
+	pthread_mutex_unlock(&forget.lock);
+}
+
 void
 policy_enter(void)
 {
@@ -74,8 +163,11 @@ policy_leave(void)
 	pthread_mutex_lock(&policy.lock);
 	last = --h->users == 0 && h != policy.now;
 	pthread_mutex_unlock(&policy.lock);
-	if (last)
-		held_free(h);
+	if (!last)
+		return;
+	held_free(h);
+	/* the kernel has its answer, by the old policy */
+	forget_start();
 }
 
 const struct image *
@@ -138,64 +230,6 @@ policy_on_policy_prepare(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* Of links the text too; what is not known any more is no error. Links are
- * last: where a request fills the text in at this moment, it is waited for. */
-static void
-forget_once(void)
-{
-	struct known *known;
-	size_t i, n;
-
-	n = node_known(&known);
-	for (i = 0; i < n; i++) {
-		if (known[i].type != S_IFLNK)
-			(void)fuse_lowlevel_notify_inval_inode(fsd.session,
-			    known[i].ino, -1, 0);
-	}
-	for (i = 0; i < n; i++) {
-		if (known[i].type == S_IFLNK)
-			(void)fuse_lowlevel_notify_inval_inode(fsd.session,
-			    known[i].ino, 0, 0);
-	}
-	free(known);
-}
-
-static void *
-forget_thread(void *arg)
-{
-	(void)arg;
-	pthread_mutex_lock(&forget.lock);
-	while (forget.wanted) {
-		forget.wanted = false;
-		pthread_mutex_unlock(&forget.lock);
-		forget_once();
-		pthread_mutex_lock(&forget.lock);
-	}
-	forget.running = false;
-	pthread_cond_signal(&forget.ended);
-	pthread_mutex_unlock(&forget.lock);
-	return NULL;
-}
-
-/* Tells the kernel to forget what it was told. */
-static void
-forget_all(void)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += FORGET_WAIT_S;
-	pthread_mutex_lock(&forget.lock);
-	forget.wanted = true;
-	if (!forget.running && thread_start(forget_thread, NULL) != 0)
-		fatalx("no thread to let the kernel forget");
-	forget.running = true;
-	while (forget.running &&
-	    pthread_cond_timedwait(&forget.ended, &forget.lock, &until) == 0)
-		continue;
-	pthread_mutex_unlock(&forget.lock);
-}
-
 int
 policy_on_policy_commit(struct chan *ch, struct imsg *im)
 {
@@ -215,7 +249,7 @@ policy_on_policy_commit(struct chan *ch, struct imsg *im)
 	policy.next = NULL;
 	if (unused)
 		held_free(old);
-	forget_all();
+	policy_forget();
 	reply.generation = m.generation;
 	msg_send_policy_committed(ch, im->id, &reply, NULL);
 	return 0;

@@ -178,13 +178,16 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 
 static void
 record_count(struct handle *h, enum event_type type, enum file_op op,
-    _Atomic uint64_t *count)
+    _Atomic uint64_t *count, _Atomic bool *more)
 {
+	static const struct extra at_least = { EVF_AT_LEAST, NULL, 1, NULL };
 	struct ruling r;
 	struct extra x = { EVF_BYTES, NULL, 0, NULL };
 
 	x.num = atomic_exchange(count, 0);
-	if (x.num == 0 || h->node->view != VIEW_WORKSPACE)
+	if (more != NULL && atomic_exchange(more, false))
+		x.next = &at_least;
+	if ((x.num == 0 && x.next == NULL) || h->node->view != VIEW_WORKSPACE)
 		return;
 	ruling_init(&r);
 	/* the opening was decided; this says under which rule */
@@ -202,7 +205,9 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
 void
 record_bytes(struct handle *h)
 {
-	record_count(h, EV_FILE_READ, FILE_OP_READ, &h->nread);
-	record_count(h, EV_FILE_WRITE, FILE_OP_WRITE, &h->nwritten);
-	record_count(h, EV_FILE_ALLOCATE, FILE_OP_WRITE, &h->nallocated);
+	through_count(h);
+	record_count(h, EV_FILE_READ, FILE_OP_READ, &h->nread, &h->more_read);
+	record_count(h, EV_FILE_WRITE, FILE_OP_WRITE, &h->nwritten,
+	    &h->more_written);
+	record_count(h, EV_FILE_ALLOCATE, FILE_OP_WRITE, &h->nallocated, NULL);
 }

@@ -60,6 +60,7 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	conn->max_background = SERVE_BACKGROUND_MAX;
 	conn->congestion_threshold = SERVE_BACKGROUND_MAX;
 	conn->time_gran = 1;
+	fsd.can_expire = (conn->capable & FUSE_CAP_EXPIRE_ONLY) != 0;
 	fsd.init_done = true;
 }
 
@@ -217,8 +218,9 @@ serve_thread(void *arg)
 static int
 start_threads(void)
 {
-	int i, rc = 0;
+	int i, rc;
 
+	rc = watch_start();
 	/* nobody serves yet */
 	pool.threads = SERVE_THREADS;
 	pool.idle = SERVE_THREADS;

@@ -36,8 +36,9 @@ become(enum role role, const struct cred *cred)
 	if (role == ROLE_MAKER)
 		return lockdown_keep();
 	/* execd needs one right of ours until it is in the session's
-	 * namespaces, which an ordinary user owns */
-	enters = role == ROLE_EXECD && privd.mode == MODE_SERVICE;
+	 * namespaces, which an ordinary user owns; fusereg keeps it */
+	enters = (role == ROLE_EXECD || role == ROLE_FUSEREG) &&
+	    privd.mode == MODE_SERVICE;
 	if (lockdown_child(enters) == -1)
 		return -1;
 	/* an ordinary user's helpers are that user already */

@@ -273,6 +273,9 @@ helper_on_sys_ready(struct chan *ch, struct imsg *im)
 	ch->state = ST_RUN;
 	log_debug("%s: ready%s%s", proc_rows[c->role].file,
 	    m.detail[0] != '\0' ? ": " : "", m.detail);
+	if (c->sess != NULL && c->role == ROLE_FSD)
+		snprintf(c->sess->file_data, sizeof(c->sess->file_data),
+		    "%.32s", m.detail);
 	if (c->sess != NULL)
 		sess_helper_ready(c->sess);
 	else

@@ -61,6 +61,7 @@ give_up(struct sess *s)
 	child_give_up(s->init);
 	child_give_up(s->fsd);
 	child_give_up(s->execd);
+	child_give_up(s->fusereg);
 	s->state = SESS_STUCK;
 	if (s->detail[0] == '\0')
 		snprintf(s->detail, sizeof(s->detail),
@@ -92,6 +93,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		s->late = true;
 		child_kill(s->fsd);
 		child_kill(s->execd);
+		child_kill(s->fusereg);
 		abort_fuse(s);
 		sess_timer(s, GIVE_UP_MS);
 		break;
@@ -132,7 +134,7 @@ finish(struct sess *s)
 	size_t i, j;
 
 	if (s->maker != NULL || s->init != NULL || s->fsd != NULL ||
-	    s->execd != NULL)
+	    s->execd != NULL || s->fusereg != NULL)
 		return;
 	/* it is gone for good before anybody hears so */
 	TAILQ_REMOVE(&privd.sessions, s, entry);
@@ -158,6 +160,14 @@ finish(struct sess *s)
 }
 
 static void
+kill_helpers(struct sess *s)
+{
+	child_kill(s->fsd);
+	child_kill(s->execd);
+	child_kill(s->fusereg);
+}
+
+static void
 stop(struct sess *s)
 {
 	s->state = SESS_STOPPING;
@@ -167,10 +177,8 @@ stop(struct sess *s)
 		chan_forget(privd.helper[ROLE_POLICYD]->ch, s);
 	child_kill(s->maker);
 	child_kill(s->init);
-	if (s->init == NULL) {
-		child_kill(s->fsd);
-		child_kill(s->execd);
-	}
+	if (s->init == NULL)
+		kill_helpers(s);
 	sess_timer(s, KILL_HELPERS_MS);
 	finish(s);
 }
@@ -221,6 +229,8 @@ forget(struct sess *s, struct child *c)
 		s->fsd = NULL;
 	else if (c == s->execd)
 		s->execd = NULL;
+	else if (c == s->fusereg)
+		s->fusereg = NULL;
 	return true;
 }
 
@@ -230,10 +240,8 @@ sess_child_died(struct sess *s, struct child *c, const char *how)
 	bool lost = forget(s, c);
 
 	if (sess_is_ending(s)) {
-		if (c->role == ROLE_INIT) {
-			child_kill(s->fsd);
-			child_kill(s->execd);
-		}
+		if (c->role == ROLE_INIT)
+			kill_helpers(s);
 		finish(s);
 		return;
 	}

@@ -5,6 +5,8 @@
  * maker opens the workspace; policyd compiles while execd and fsd load; maker
  * clones pid 1, which mounts the root; execd and fsd are ready.
  */
+#include <sys/utsname.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +85,34 @@ give_ring(struct sess *s, struct child *c)
 	return msg_send_sys_ring(c->ch, 0, &m, s->ring[c->role]);
 }
 
+/* Can the kernel read and write files itself? Since Linux 6.9, and for root. */
+static bool
+has_passthrough(void)
+{
+	struct utsname u;
+	unsigned major, minor;
+
+	if (privd.mode != MODE_SERVICE || uname(&u) == -1 ||
+	    sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 9);
+}
+
+static int
+spawn_fusereg(struct sess *s, const struct cred *cred)
+{
+	static const struct msg_reg_root mr;
+	static const struct msg_sys_start ms;
+
+	s->fusereg = child_spawn(ROLE_FUSEREG, cred, s);
+	if (s->fusereg == NULL ||
+	    helper_greet(s->fusereg, s->number, s->id, s->uid, s->gid) == -1 ||
+	    join(s->fsd, s->fusereg) == -1 ||
+	    msg_send_reg_root(s->fusereg->ch, 0, &mr, &s->workspace_fd) == -1)
+		return -1;
+	return msg_send_sys_start(s->fusereg->ch, 0, &ms, NULL);
+}
+
 /* They load while policyd compiles. */
 static int
 spawn_helpers(struct sess *s)
@@ -98,6 +128,9 @@ spawn_helpers(struct sess *s)
 	    join_end(s->execd, ROLE_SESSIOND, &s->client_sock) == -1 ||
 	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
 	    join(s->execd, s->fsd) == -1)
+		return -1;
+	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
+	    spawn_fusereg(s, &cred) == -1)
 		return -1;
 	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
 }
@@ -338,12 +371,15 @@ int
 sess_on_make_device(struct chan *ch, struct imsg *im)
 {
 	static const struct msg_fs_device m;
+	static const struct msg_reg_device mr;
 	struct sess *s = sess_of(ch);
 
 	if (sess_is_ending(s) || s->fsd == NULL)
 		return 0;
 	if (s->step != STEP_ROOT || s->init == NULL)
 		return -1;
+	if (s->fusereg != NULL)
+		msg_send_reg_device(s->fusereg->ch, 0, &mr, im->fds);
 	msg_send_fs_device(s->fsd->ch, 0, &m, im->fds);
 	return 0;
 }
@@ -432,6 +468,7 @@ tell_sessiond(struct sess *s)
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
 	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
+	snprintf(m.file_data, sizeof(m.file_data), "%s", s->file_data);
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -473,7 +510,8 @@ void
 sess_helper_ready(struct sess *s)
 {
 	if (s->state != SESS_CREATING || !s->rooted || s->execd == NULL ||
-	    !s->execd->ready || s->fsd == NULL || !s->fsd->ready)
+	    !s->execd->ready || s->fsd == NULL || !s->fsd->ready ||
+	    (s->fusereg != NULL && !s->fusereg->ready))
 		return;
 	s->state = SESS_READY;
 	s->ready_ms = clock_ms();
@@ -481,7 +519,8 @@ sess_helper_ready(struct sess *s)
 	if (tell_eventd(s) == -1 || tell_sessiond(s) == -1)
 		return; /* their end is ours */
 	close_parts(s);
-	log_info("session %s of uid %u: ready, policy %s, workspace %s", s->id,
-	    (unsigned)s->uid, s->policy, s->workspace);
+	log_info("session %s of uid %u: ready, policy %s, workspace %s, file"
+		 " data by %s",
+	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data);
 	reload_sess_ready(s);
 }

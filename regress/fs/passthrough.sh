@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Files that the kernel reads and writes itself: what is in them, whoever has
+# them open and however; that the host's permissions hold; and what the events
+# say of their bytes, and of those of all others.
+. "${TEST_SRC:?}/regress/lib.sh"
+need_tool curl jq python3
+need_root
+is_kernel 6.9 || skip "the kernel has no FUSE passthrough"
+# on a file system of a disk where there is one: not all can do this
+dir=$(mktemp -d /var/tmp/agentsh-through.XXXXXX) || skip "no /var/tmp"
+trap 'keep_=$?; rm -rf "$dir"; (exit $keep_); cleanup' EXIT
+chmod 0755 "$T" "$dir"
+start_service
+API_USER=alice
+ws=$dir/ws
+install -d -o alice -g alice "$ws"
+cp "$TEST_SRC/regress/fs/passthrough.py" "$ws/"
+as alice sh -c "cd $ws && head -c 3000000 /dev/urandom >large && echo small >small &&
+	head -c 2000000 /dev/zero >ro && chmod 444 ro && mkdir d && echo x >setid && chmod 4755 setid"
+head -c 2000000 /dev/zero >"$ws/roots"
+chmod 644 "$ws/roots"
+new_session s "$ws"
+want "the session says so" "$(json .file_data <"$T/session.json")" passthrough
+pgrep -x fusereg >/dev/null || fail "no fusereg"
+
+# the program asks which way a file goes: fsd's own reading is in /proc
+run_in s python3 passthrough.py >"$T/out" || { cat "$T/exec.json"; fail "the program"; }
+cat "$T/out"
+want "the program" "$(tail -n 1 "$T/out")" "all as it should be"
+[ "$(stat -c %a "$ws/setid")" = 755 ] || fail "a set-user-id bit stays after a write"
+[ "$(stat -c %s "$ws/new")" = 1000000 ] || fail "a new file"
+
+# ev COMMAND... : its file events, "type path bytes at_least"
+ev()
+{
+	run_in s "$@" >/dev/null || { cat "$T/exec.json"; fail "$*"; }
+	jq -r '.events.file_operations[] | select(.type == "file_read" or .type == "file_write")
+	    | "\(.type) \(.path) \(.fields.bytes) \(.fields.bytes_at_least // false)"' "$T/exec.json"
+}
+want_in "a small file" "$(ev cat small)" "file_read /workspace/small 6 false"
+want_in "a new file" "$(ev sh -c 'echo twelve bytes >fresh')" "file_write /workspace/fresh 13 true"
+want_in "an appended file" "$(ev sh -c 'echo more >>fresh')" "file_write /workspace/fresh 5 true"
+want_in "a file written over" "$(ev sh -c 'echo MORE | dd of=fresh conv=notrunc status=none')" "file_write /workspace/fresh 0 true"
+want "not written" "$(ev sh -c ': >>fresh')" ""
+want "opened to be written, not written" "$(ev python3 -c 'open("large", "ab").close()')" ""
+want_in "a large file" "$(ev cat large)" "file_read /workspace/large 0 true"
+want_in "one that may not be written" "$(ev cat ro)" "file_read /workspace/ro 2000000 false"
+want_in "root's" "$(ev cat roots)" "file_read /workspace/roots 2000000 false"
+run_in s sh -c 'echo x >>roots' && fail "root's file was written"
+[ "$(stat -c %s "$ws/roots")" = 2000000 ] || fail "root's file was changed"
+api DELETE /api/v1/sessions/s >/dev/null
+wait_for 10 sh -c '! pgrep -x fusereg' || fail "fusereg stays"
+stop_server
+
+start_service "sandbox.fuse.passthrough: off"
+new_session s "$ws"
+want "switched off" "$(json .file_data <"$T/session.json")" fsd
+pgrep -x fusereg && fail "fusereg runs"
+want_in "switched off: a new file" "$(ev sh -c 'echo twelve bytes >fresh2')" "file_write /workspace/fresh2 13 false"
+want_in "switched off: a file written over" "$(ev sh -c 'echo MORE | dd of=fresh2 conv=notrunc status=none')" "file_write /workspace/fresh2 5 false"
+want_in "switched off: a large file" "$(ev cat large)" "file_read /workspace/large 3000000 false"
+run_in s python3 passthrough.py >"$T/out" || { cat "$T/exec.json"; fail "the program without"; }
+want "the program without" "$(tail -n 1 "$T/out")" "all as it should be"
+stop_server
+
+start_user_server alice "sandbox.fuse.passthrough: required"
+API_USER=alice
+api POST /api/v1/sessions "{\"id\":\"r\",\"workspace\":\"$ws\"}" >"$T/session.json"
+want "required of a user's own server" "$(status)" 500
+grep -q 'sandbox.fuse.passthrough: required: only root' "$T/server.log" || fail "the log does not say why"
