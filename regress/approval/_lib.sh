@@ -23,7 +23,6 @@ command_rules:
   - {name: quick, commands: [printf], decision: approve, timeout: 2s}
   - {name: ask-env, commands: [printenv], decision: approve, timeout: 60s, message: "run {{.Command}} {{.Args}}?"}
   - {name: ask-tool, commands: ["*.tool"], decision: approve, timeout: 60s}
-  - {name: ask-export, commands: [export], decision: approve, timeout: 60s}
   - {name: rest, commands: ["*"], decision: allow}
 EOF
 	chmod -R a+rX "$policies"
@@ -52,10 +51,12 @@ bg()
 	body_=$(jq -cn '{command: $ARGS.positional[0], args: $ARGS.positional[1:]} + ($ENV.BG_MORE // "{}" | fromjson)' --args -- "$@")
 	rm -f "$T/$name_.json" "$T/$name_.status"
 	(
-		as "$API_USER_" curl -sS --max-time $((120 * ${TEST_SLOW:-1})) -o "$T/$name_.json" -w '%{http_code}' \
+		as "$API_USER_" curl -sS --max-time $((120 * ${TEST_SLOW:-1})) -o - -w '\n%{http_code}' \
 		    --unix-socket "$API_SOCK" -H 'Content-Type: application/json' --data-binary "$body_" \
-		    "http://localhost/api/v1/sessions/$sid_/exec" >"$T/$name_.status.new" 2>/dev/null
-		mv "$T/$name_.status.new" "$T/$name_.status"
+		    "http://localhost/api/v1/sessions/$sid_/exec" >"$T/$name_.answer" 2>/dev/null
+		sed '$d' "$T/$name_.answer" >"$T/$name_.json"
+		tail -n 1 "$T/$name_.answer" >"$T/$name_.new"
+		mv "$T/$name_.new" "$T/$name_.status"
 	) &
 	eval "bg_$name_=\$!"
 }
@@ -70,6 +71,12 @@ await()
 of()
 {
 	jq -r "$2" "$T/$1.json"
+}
+
+# out NAME: what it wrote, in one line
+out()
+{
+	jq -j '.result.stdout // ""' "$T/$1.json" | tr '\n' ' '
 }
 
 pending()

@@ -70,7 +70,7 @@ want "nobody was asked" "$(pending)" 0
 # a rename needs an approval for each of its ends that has such a rule
 bg w s mv a.ask e.ask
 request 1
-want "first end" "$(asked .target)" /workspace/a.ask
+want "first end" "$(asked '.target + " " + .fields.operation + " " + .fields.to_path')" "/workspace/a.ask rename: write,rename /workspace/e.ask"
 ctl approve "$id"
 wait_for 20 sh -c '! test -e '"$T/w.status"
 first=$id

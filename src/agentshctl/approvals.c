@@ -129,7 +129,7 @@ print_row(const struct msg_ctl_approval *m)
 	print_text("  ", m->object);
 	putchar('\n');
 	if (m->words_len > 0) {
-		printf("\targv:");
+		printf(m->kind == APPROVAL_FILE ? "\tto:" : "\targv:");
 		for (; w < end; w += strlen(w) + 1) {
 			putchar(' ');
 			print_word(w);
@@ -186,7 +186,9 @@ put_row(const struct msg_ctl_approval *m)
 	json_key(list.g, "fields");
 	yajl_gen_map_open(list.g);
 	json_put_str(list.g, "operation", m->operation);
-	if (m->words_len > 0) {
+	if (m->words_len > 0 && m->kind == APPROVAL_FILE) {
+		json_put_str(list.g, "to_path", w);
+	} else if (m->words_len > 0) {
 		json_key(list.g, "argv");
 		yajl_gen_array_open(list.g);
 		for (; w < end; w += strlen(w) + 1)

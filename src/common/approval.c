@@ -32,7 +32,7 @@ put_subject(struct buf *b, const struct msg_approval_ask *m, const char *id)
 	ev_str(b, EVF_KIND, approval_kind_name(m->kind));
 	ev_str(b, EVF_TARGET, m->object);
 	for (; w < end; w += strlen(w) + 1)
-		ev_str(b, EVF_ARGV, w);
+		ev_str(b, m->kind == APPROVAL_FILE ? EVF_TO_PATH : EVF_ARGV, w);
 }
 
 void

@@ -33,6 +33,7 @@ struct approved {
 	char *path;
 	char *rule;
 	bool used;
+	bool gone; /* the path means another object by now */
 	char request[APPROVAL_ID_MAX + 1];
 };
 
@@ -52,8 +53,11 @@ struct question {
 	bool told;    /* that was recorded */
 	uint32_t request;
 	struct msg_approval_ask ask;
+	char *to_path; /* its words; NULL: none */
 	struct msg_approval_answer answer;
-	uint64_t timeout_ms; /* that it waits */
+	/* once it is pending */
+	char id[APPROVAL_ID_MAX + 1];
+	uint64_t timeout_ms;
 };
 
 /* Of the operation that this thread is at. */
@@ -143,6 +147,22 @@ ident_of(const struct ruling *r, enum view view, const char *path, size_t len,
 	look(view, text, id);
 }
 
+/* Our own commands' renames are in the graph; those of others are not. What is
+ * renamed after this is still the object that was approved. */
+static void
+look_again(void)
+{
+	struct approved *a;
+	struct ident id;
+	size_t i;
+
+	for (i = 0; i < own->n; i++) {
+		a = &own->approved[i];
+		look(a->view, a->path, &id);
+		a->gone = !is_ident(&id, &a->id);
+	}
+}
+
 bool
 approve_has(const struct ruling *r, enum file_op op, enum view view,
     const char *path, size_t len, const char *rule)
@@ -153,7 +173,7 @@ approve_has(const struct ruling *r, enum file_op op, enum view view,
 
 	for (i = 0; own != NULL && i < own->n; i++) {
 		a = &own->approved[i];
-		if (a->view != view || (a->ops & 1U << op) == 0 ||
+		if (a->gone || a->view != view || (a->ops & 1U << op) == 0 ||
 		    strlen(a->path) != len || memcmp(a->path, path, len) != 0 ||
 		    strcmp(a->rule, rule) != 0)
 			continue;
@@ -252,6 +272,7 @@ approve_again(void)
 		return false;
 	if (own->again) {
 		own->again = false;
+		look_again();
 		return true;
 	}
 	approve_forget();
@@ -281,7 +302,7 @@ take(const struct question *q, const struct ruling *r)
 	a->view = r->view;
 	a->ops = r->ops;
 	a->id = r->id;
-	a->used = false;
+	a->used = a->gone = false;
 	snprintf(a->request, sizeof(a->request), "%s",
 	    q != NULL ? q->answer.id : "");
 	own->n++;
@@ -302,6 +323,38 @@ put_operations(char *dst, size_t size, unsigned ops)
 			n += (size_t)snprintf(dst + n, size - n, "%s%s",
 			    n > 0 ? "," : "", file_op_name((enum file_op)op));
 	}
+}
+
+static void
+question_free(struct question *q)
+{
+	if (q == NULL)
+		return;
+	free(q->to_path);
+	free(q);
+}
+
+/* What makes a second name of it asks for other things than its use, and must
+ * not be let go on by what was said to that: the name is a part of the question.
+ * false: no memory. */
+static bool
+put_second_name(struct question *q)
+{
+	struct msg_approval_ask *m = &q->ask;
+	char ops[APPROVAL_OPERATION_MAX + 1];
+
+	if (own->nx == 0 || own->x[0].field != EVF_TO_PATH ||
+	    own->x[0].str == NULL)
+		return true;
+	snprintf(ops, sizeof(ops), "%s", m->operation);
+	snprintf(m->operation, sizeof(m->operation), "%s: %.200s",
+	    file_op_name(own->op), ops);
+	q->to_path = strdup(own->x[0].str);
+	if (q->to_path == NULL)
+		return false;
+	m->words = (const uint8_t *)q->to_path;
+	m->words_len = strlen(q->to_path) + 1;
+	return true;
 }
 
 static struct question *
@@ -326,6 +379,10 @@ question_new(const struct ruling *r, const struct actor *a)
 	snprintf(m->rule, sizeof(m->rule), "%s", r->rule);
 	record_message(r, m->message, sizeof(m->message));
 	snprintf(m->command_id, sizeof(m->command_id), "%s", a->id);
+	if (!put_second_name(q)) {
+		question_free(q);
+		return NULL;
+	}
 	return q;
 }
 
@@ -359,7 +416,7 @@ tell_asked(const struct question *q)
 	struct buf b;
 
 	buf_init(&b, EVENT_MAX);
-	approval_event_asked(&b, &q->ask, q->answer.id, q->timeout_ms);
+	approval_event_asked(&b, &q->ask, q->id, q->timeout_ms);
 	record_event(&b);
 }
 
@@ -456,35 +513,38 @@ tell_answer(const struct msg_approval_ask *m,
 static void
 ask(fuse_req_t req, const struct actor *a, struct msg_approval_answer *m)
 {
-	struct msg_approval_ask asked;
-	struct question *q;
-	bool told;
+	struct question *q, *copy;
+	bool left;
 
 	m->outcome = APPROVAL_REFUSED;
 	q = question_new(&own->r, a);
-	if (q == NULL)
-		return;
+	/* once it is withdrawn, the main thread may have freed it */
+	copy = question_new(&own->r, a);
+	if (q == NULL || copy == NULL)
+		goto out;
 	if (!wait_answer(req, q)) {
 		snprintf(m->reason, sizeof(m->reason),
 		    "too many file operations of this session wait");
-		free(q);
-		return;
+		goto out;
 	}
-	/* once it is withdrawn, the main thread may have freed it */
-	asked = q->ask;
-	told = q->told;
-	snprintf(m->id, sizeof(m->id), "%s", q->answer.id);
-	if (q->interrupted && withdraw(q)) {
+	copy->told = q->told;
+	if (q->told)
+		snprintf(m->id, sizeof(m->id), "%s", q->id);
+	left = q->interrupted && withdraw(q);
+	if (left) {
+		q = NULL;
 		m->outcome = APPROVAL_WITHDRAWN;
 		snprintf(m->who, sizeof(m->who), "withdrawn");
 	} else {
 		*m = q->answer;
 		if (m->outcome == APPROVAL_GRANTED && !take(q, &own->r))
 			m->outcome = APPROVAL_REFUSED;
-		free(q);
 	}
-	if (told)
-		tell_answer(&asked, m);
+	if (copy->told)
+		tell_answer(&copy->ask, m);
+out:
+	question_free(q);
+	question_free(copy);
 }
 
 bool
@@ -565,7 +625,7 @@ wake_cb(evutil_socket_t fd, short what, void *arg)
 			chan_forget(ch, q);
 			if (q->request != 0)
 				msg_send_approval_withdraw(ch, 0, &m, NULL);
-			free(q);
+			question_free(q);
 		}
 	}
 	pthread_mutex_unlock(&appr.lock);
@@ -584,7 +644,7 @@ approve_on_pending(struct chan *ch, struct imsg *im)
 		return 0; /* withdrawn meanwhile */
 	pthread_mutex_lock(&appr.lock);
 	q->timeout_ms = m.timeout_ms;
-	snprintf(q->answer.id, sizeof(q->answer.id), "%s", m.id);
+	snprintf(q->id, sizeof(q->id), "%s", m.id);
 	q->pending = true;
 	pthread_cond_broadcast(&appr.changed);
 	pthread_mutex_unlock(&appr.lock);
@@ -607,7 +667,7 @@ approve_on_answer(struct chan *ch, struct imsg *im)
 	TAILQ_REMOVE(&appr.questions, q, entry);
 	/* the thread that has withdrawn it does not look again */
 	if (q->stage == STAGE_WITHDRAWN) {
-		free(q);
+		question_free(q);
 	} else {
 		q->answer = m;
 		q->stage = STAGE_DONE;

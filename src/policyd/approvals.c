@@ -230,15 +230,15 @@ approvals_on_open(struct chan *ch, struct imsg *im)
 
 /* --- questions */
 
-/* Each word with its NUL; of a file there are none. */
+/* Each word with its NUL; of a file the second name, if it is to have one. */
 static bool
 is_well_formed(const struct msg_approval_ask *m)
 {
 	if (m->kind >= APPROVAL_KIND_MAX || m->object[0] == '\0' ||
 	    m->operation[0] == '\0')
 		return false;
-	if (m->kind == APPROVAL_FILE)
-		return m->words_len == 0;
+	if (m->kind == APPROVAL_FILE && m->words_len == 0)
+		return true;
 	return m->words_len > 0 && m->words[m->words_len - 1] == '\0';
 }
 
