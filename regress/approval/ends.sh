@@ -105,15 +105,18 @@ ctl approve "$id"
 await w
 want "its directory" "$(cat "$ws/f/e.ask")" old
 
-# the session ends
-bg w s sh -c 'echo new >a.ask'
+# the session ends, also with those who wait in the kernel for the directory in
+# which somebody waits
+bg w s sh -c 'rm -f b.ask'
+request 1
+bg l s sh -c 'echo x >new'
 bg p s printenv HOME
 request 2
 api DELETE /api/v1/sessions/s >/dev/null
 want "the session" "$(status)" 204
 wait_for 5 is_pending 0 || fail "requests of a session that is gone"
 wait_for 10 test -e "$T/p.status"
-want "old" "$(cat "$ws/a.ask")" old
+want "not removed" "$(cat "$ws/b.ask")" precious
 stop_server
 
 # off: nobody is asked, and both say so
