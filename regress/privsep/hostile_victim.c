@@ -522,10 +522,9 @@ victim_give_session(struct victim *v)
 void
 victim_give_asker(struct victim *v, enum role role)
 {
-	struct msg_approval_open m = { .session = 1,
-		.role = role,
-		.uid = getuid(),
-		.session_id = "h" };
+	struct msg_approval_open m = {
+		.session = 1, .role = role, .uid = getuid(), .session_id = "h"
+	};
 	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_POLICYD,
 	    NULL, NULL);
 	int fds[2];

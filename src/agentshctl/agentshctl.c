@@ -24,7 +24,7 @@
 #define RELOAD_MS 600000 /* between two sessions of a reload */
 #define EXIT_USAGE 2
 
-#define WATCH_MS 1000	 /* between two looks at what waits */
+#define WATCH_MS 1000 /* between two looks at what waits */
 
 struct ctl_row {
 	const char *words;
@@ -125,8 +125,7 @@ find_verb(int n, char *const *arg)
 		fprintf(stderr, "agentshctl: %s command; it could be:\n",
 		    matches == 1 ? "incomplete" : "ambiguous");
 		for (i = 0; i < CTL_VERB_MAX; i++) {
-			if (row_matches(&ctl_rows[i], n, arg, &exact,
-				&whole))
+			if (row_matches(&ctl_rows[i], n, arg, &exact, &whole))
 				fprintf(stderr, "  %s\n", ctl_rows[i].words);
 		}
 	}

@@ -223,7 +223,7 @@ approvals_on_row(struct chan *ch, struct imsg *im)
 int
 approvals_end(void)
 {
-	char (*other)[APPROVAL_ID_MAX + 1] = list.last;
+	char(*other)[APPROVAL_ID_MAX + 1] = list.last;
 	const unsigned char *text;
 	size_t len;
 

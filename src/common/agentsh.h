@@ -27,12 +27,12 @@
 #define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
 #define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */
 
-#define APPROVAL_ID_MAX 32	 /* id of a request, bytes */
-#define APPROVAL_WHO_MAX 64	 /* who has resolved it */
-#define APPROVAL_REASON_MAX 512	 /* what an operator says to it */
+#define APPROVAL_ID_MAX 32	   /* id of a request, bytes */
+#define APPROVAL_WHO_MAX 64	   /* who has resolved it */
+#define APPROVAL_REASON_MAX 512	   /* what an operator says to it */
 #define APPROVAL_OPERATION_MAX 256 /* names of operations, with commas */
-#define APPROVAL_IDENTITY_MAX 640 /* which object a path means */
-#define APPROVAL_WORDS_MAX 16384 /* argv, with a NUL behind each word */
+#define APPROVAL_IDENTITY_MAX 640  /* which object a path means */
+#define APPROVAL_WORDS_MAX 16384   /* argv, with a NUL behind each word */
 
 /* HOME of the commands of every session, made by its init. */
 #define AGENTSH_SESSION_HOME "/tmp/home"

@@ -372,8 +372,8 @@ question_new(const struct ruling *r, const struct actor *a)
 	put_operations(m->operation, sizeof(m->operation), r->ops);
 	snprintf(m->object, sizeof(m->object), "%s", r->path);
 	if (r->id.ino != 0)
-		snprintf(m->identity, sizeof(m->identity),
-		    "%llu:%llu:%lld.%u", (unsigned long long)r->id.dev,
+		snprintf(m->identity, sizeof(m->identity), "%llu:%llu:%lld.%u",
+		    (unsigned long long)r->id.dev,
 		    (unsigned long long)r->id.ino, (long long)r->id.btime_sec,
 		    r->id.btime_nsec);
 	snprintf(m->rule, sizeof(m->rule), "%s", r->rule);

@@ -90,7 +90,8 @@ static void
 answer(struct ruling *r, enum file_op op, enum view view, const char *path,
     size_t len, const struct verdict *v, bool approved)
 {
-	if (!approved && !r->approved && is_same_approval(r, view, path, len, v))
+	if (!approved && !r->approved &&
+	    is_same_approval(r, view, path, len, v))
 		r->ops |= 1U << op;
 	if (strictness(v->decision, approved) <=
 	    strictness(r->decision, r->approved))

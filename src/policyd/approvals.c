@@ -402,8 +402,7 @@ approvals_on_ask(struct chan *ch, struct imsg *im)
 	    "too many operations of this session wait already" :
 	    r == NULL ? is_too_much(a->sess) :
 			NULL;
-	if (why == NULL && r == NULL &&
-	    (r = request_new(a->sess, &m)) == NULL)
+	if (why == NULL && r == NULL && (r = request_new(a->sess, &m)) == NULL)
 		why = "out of memory";
 	if (why != NULL) {
 		answer(a, im->id, APPROVAL_REFUSED, "", "agentsh", why);

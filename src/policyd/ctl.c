@@ -28,7 +28,7 @@
 struct client {
 	struct chan *ch; /* NULL: free */
 	bool hello;
-	uint32_t uid; /* as the kernel says */
+	uint32_t uid;	  /* as the kernel says */
 	uint32_t request; /* the question that waits, or 0 */
 	uint32_t verb;	  /* of it */
 	uint64_t after;	  /* rows up to this one were asked for */

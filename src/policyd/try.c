@@ -245,8 +245,7 @@ set_decision(struct asking *k, enum family family, const struct verdict *v)
 		a->effective = DECISION_DENY;
 		snprintf(a->note, sizeof(a->note),
 		    "this build denies it: it cannot do what the rule says");
-	} else if (state == STATE_ENFORCED &&
-	    v->decision == DECISION_APPROVE) {
+	} else if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
 		say_approval(a, v->timeout_ms);
 	} else if (state != STATE_ENFORCED) {
 		snprintf(a->note, sizeof(a->note),

@@ -77,9 +77,9 @@ join(struct child *a, struct child *b)
 static int
 join_policyd(struct sess *s, struct child *c)
 {
-	struct msg_approval_open m = { .session = s->number,
-		.role = c->role,
-		.uid = s->uid };
+	struct msg_approval_open m = {
+		.session = s->number, .role = c->role, .uid = s->uid
+	};
 	int end = -1, r;
 
 	if (privd.helper[ROLE_POLICYD] == NULL)

@@ -135,7 +135,8 @@ put_blocked(yajl_gen g, const struct command *cmd,
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
 	if (approve) {
-		snprintf(reason, sizeof(reason), "an operator has to approve it%s%.400s",
+		snprintf(reason, sizeof(reason),
+		    "an operator has to approve it%s%.400s",
 		    info->error != NULL ? ", but " : "",
 		    info->error != NULL ? info->error : "");
 		put_suggestion(g, "request_approval", NULL, reason);
