@@ -105,6 +105,23 @@ ctl approve "$id"
 await w
 want "its directory" "$(cat "$ws/f/e.ask")" old
 
+# the policy is another by then
+as "$ME" sh -c "echo old >$ws/p.ask"
+bg w s sh -c 'echo new >p.ask'
+bg p s printenv HOME
+request 2
+sed -i 's/{name: rest,/{name: no-env, commands: [printenv], decision: deny}\n  - {name: rest,/; /name: ask-env/d; s/^file_rules:/&\n  - {name: no-p, paths: ["${WORKSPACE}\/p.ask"], operations: [write], decision: deny}/' "$policies/appr.yaml"
+ctl reload >"$T/out" || fail "reload: $(cat "$T/out")"
+for id in $(jq -r '.[].id' "$T/pending.json"); do
+	ctl approve "$id" || fail approve
+done
+await w
+await p
+want "denied by the new policy" "$(cat "$ws/p.ask") $(of p .result.error.policy_rule) $(events file_open '[.[] | select(.path == "/workspace/p.ask")][0].policy.rule')" \
+    "old no-env no-p"
+sed -i '/name: no-p/d; /name: no-env/d; s/^command_rules:/&\n  - {name: ask-env, commands: [printenv], decision: approve, timeout: 60s}/' "$policies/appr.yaml"
+ctl reload >"$T/out" || fail "reload: $(cat "$T/out")"
+
 # the session ends, also with those who wait in the kernel for the directory in
 # which somebody waits
 bg w s sh -c 'rm -f b.ask'

@@ -317,8 +317,7 @@ is_for_command(const struct exec *x)
 {
 	const struct command *c = command_find(x->l.command);
 
-	return c != NULL && x->l.depth == 0 && c->approve.wanted &&
-	    !c->approve.granted;
+	return c != NULL && x->l.depth == 0 && c->approve.wanted;
 }
 
 bool

@@ -63,6 +63,7 @@ struct question {
 /* Of the operation that this thread is at. */
 struct own {
 	bool noted;
+	bool late; /* it was done, and must not be again */
 	bool again;
 	struct ruling r; /* that stopped it */
 	/* of its record, if it is refused */
@@ -222,13 +223,28 @@ approve_id(const struct ruling *r)
 
 /* --- the operation of this thread */
 
+static void
+forget(void)
+{
+	if (own == NULL || !own->noted)
+		return;
+	free(own->path);
+	free(own->text[0]);
+	free(own->text[1]);
+	own->path = NULL;
+	own->late = false;
+	memset(own->x, 0, sizeof(own->x));
+	own->text[0] = own->text[1] = NULL;
+	own->noted = false;
+}
+
 void
 approve_note(enum event_type type, const struct ruling *r, enum file_op op,
     const char *path, const struct extra *x)
 {
 	size_t n;
 
-	approve_forget();
+	forget();
 	if (own == NULL)
 		own = calloc(1, sizeof(*own));
 	if (own == NULL)
@@ -252,17 +268,10 @@ approve_note(enum event_type type, const struct ruling *r, enum file_op op,
 }
 
 void
-approve_forget(void)
+approve_late(void)
 {
-	if (own == NULL || !own->noted)
-		return;
-	free(own->path);
-	free(own->text[0]);
-	free(own->text[1]);
-	own->path = NULL;
-	memset(own->x, 0, sizeof(own->x));
-	own->text[0] = own->text[1] = NULL;
-	own->noted = false;
+	if (own != NULL && own->noted)
+		own->late = true;
 }
 
 bool
@@ -275,7 +284,7 @@ approve_again(void)
 		look_again();
 		return true;
 	}
-	approve_forget();
+	forget();
 	while (own->n > 0) {
 		own->n--;
 		free(own->approved[own->n].path);
@@ -509,6 +518,13 @@ tell_answer(const struct msg_approval_ask *m,
 	record_event(&b);
 }
 
+static void
+refuse_because(struct msg_approval_answer *m, const char *why)
+{
+	m->outcome = APPROVAL_REFUSED;
+	snprintf(m->reason, sizeof(m->reason), "%s", why);
+}
+
 /* Asks, and waits. The outcome in *m; an interrupted wait is WITHDRAWN. */
 static void
 ask(fuse_req_t req, const struct actor *a, struct msg_approval_answer *m)
@@ -523,7 +539,7 @@ ask(fuse_req_t req, const struct actor *a, struct msg_approval_answer *m)
 	if (q == NULL || copy == NULL)
 		goto out;
 	if (!wait_answer(req, q)) {
-		snprintf(m->reason, sizeof(m->reason),
+		refuse_because(m,
 		    "too many file operations of this session wait");
 		goto out;
 	}
@@ -558,10 +574,13 @@ approve_settle(fuse_req_t req)
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 	if (own->r.id.ino == 0)
 		look(own->r.view, own->r.path, &own->r.id);
-	if (has_unused())
+	if (own->late)
+		refuse_because(&m,
+		    "what was made needs an approval to be looked at");
+	else if (has_unused())
 		m.outcome = APPROVAL_CHANGED;
 	else if (own->n == APPROVE_EACH_MAX)
-		m.outcome = APPROVAL_REFUSED;
+		refuse_because(&m, "it needs approvals of too many objects");
 	else if (a.pid == 0)
 		/* execd looks at what a process is about to execute: the
 		 * process asks for itself when it does */
@@ -572,13 +591,13 @@ approve_settle(fuse_req_t req)
 	else
 		ask(req, &a, &m);
 	if (m.outcome == APPROVAL_GRANTED) {
-		approve_forget();
+		forget();
 		own->again = true;
 		fuse_reply_none(req);
 		return true;
 	}
 	refuse_noted(&a, &m);
-	approve_forget();
+	forget();
 	if (m.outcome != APPROVAL_WITHDRAWN)
 		return false;
 	fuse_reply_err(req, EINTR);

@@ -30,8 +30,9 @@ const char *approve_id(const struct ruling *);
  * refused, its record is of that operation on that path. Copies all. */
 void approve_note(enum event_type, const struct ruling *, enum file_op,
     const char *path, const struct extra *);
-/* It is done, or was answered in another way. */
-void approve_forget(void);
+/* The operation is done: what was noted is about a look at what it has made,
+ * which cannot be waited for by doing all of it again. */
+void approve_late(void);
 /* In place of EACCES. true: it is answered, or is to be done again. */
 bool approve_settle(fuse_req_t);
 /* Is the request that was just processed to be processed once more? */

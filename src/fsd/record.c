@@ -200,7 +200,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 {
 	struct actor a;
 
-	approve_forget();
+	approve_late();
 	/* of the frequent ones only what the policy asked for */
 	if (r->decision != DECISION_AUDIT && !r->approved &&
 	    (r->view != VIEW_WORKSPACE || is_noise(type)))
