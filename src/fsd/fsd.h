@@ -294,7 +294,7 @@ void record_done(fuse_req_t, enum event_type, const struct ruling *,
     const struct extra *);
 /* The message of its rule, filled in. */
 void record_message(const struct ruling *, char *dst, size_t size);
-/* A denial, for who asked, whatever was said a short time ago. */
+/* A denial, of an operation that is to be approved, with the reason in it. */
 void record_refused(const struct actor *, enum event_type,
     const struct ruling *, const struct extra *);
 /* An event that is made; frees the buffer. */

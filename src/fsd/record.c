@@ -145,7 +145,8 @@ void
 record_refused(const struct actor *a, enum event_type type,
     const struct ruling *r, const struct extra *x)
 {
-	emit(a, type, r, x);
+	if (!is_noise(type) || !is_repeat(a, type, r, x))
+		emit(a, type, r, x);
 }
 
 static bool
