@@ -15,6 +15,7 @@ want "what" "$(asked '.kind + " " + .target + " " + (.fields.argv | join("|")) +
     "command $(readlink -f "$(command -v printenv)") printenv|HOME execve"
 want "the rule's message" "$(asked .message)" "run $(command -v printenv) HOME?"
 want_in "a list for people" "$(ctl approvals)" "argv: printenv HOME"
+want "where" "$(asked .fields.cwd)" /workspace
 want "its command" "$(asked .command_id | cut -c1-4)" cmd-
 want "others go on" "$(run_in s echo hello)" hello
 want "the decision so far" "$(events command_policy '[.[] | select(.policy.rule == "ask-env")][0].policy.effective_decision')" approve
@@ -84,6 +85,15 @@ ctl approve --session "$id"
 await p
 want "for the session" "$(out p)" "harmless harmful "
 want "again" "$(run_in s ./x.tool | tr '\n' ' ')" "harmless harmful "
+bg p s sh -c 'mkdir sub; ln -s ../x.tool sub/x.tool; cd sub; i=../x.tool; $i; i=./x.tool; $i'
+request 1
+want "another directory" "$(asked '.fields.cwd + " " + .fields.argv[0]')" "/workspace/sub ../x.tool"
+ctl deny "$id"
+request 1
+want "with the same words" "$(asked '.fields.cwd + " " + .fields.argv[0] + " " + .target')" "/workspace/sub ./x.tool /workspace/x.tool"
+ctl deny "$id"
+await p
+want "another directory" "$(out p)" ""
 bg p s ./x.tool --other
 request 1
 ctl deny "$id"

@@ -215,7 +215,7 @@ unlike(size_t *n)
 	static struct msg_approval_ask m[8];
 	size_t i;
 
-	for (i = 0; i < 7; i++)
+	for (i = 0; i < 8; i++)
 		m[i] = file_of("/a");
 	snprintf(m[0].object, sizeof(m[0].object), "/b");
 	snprintf(m[1].operation, sizeof(m[1].operation), "write,read");
@@ -228,7 +228,8 @@ unlike(size_t *n)
 	m[6].kind = APPROVAL_COMMAND;
 	m[6].words = (const uint8_t *)"x";
 	m[6].words_len = 2;
-	*n = 7;
+	snprintf(m[7].cwd, sizeof(m[7].cwd), "/");
+	*n = 8;
 	return m;
 }
 

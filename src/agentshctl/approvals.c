@@ -136,6 +136,10 @@ print_row(const struct msg_ctl_approval *m)
 		}
 		putchar('\n');
 	}
+	if (m->cwd[0] != '\0') {
+		print_text("\tin: ", m->cwd);
+		putchar('\n');
+	}
 	print_text("\tsession ", m->session_id);
 	printf(" of uid %u, pid %u", m->uid, m->pid);
 	if (m->command_id[0] != '\0')
@@ -195,6 +199,8 @@ put_row(const struct msg_ctl_approval *m)
 			json_str(list.g, w);
 		yajl_gen_array_close(list.g);
 	}
+	if (m->cwd[0] != '\0')
+		json_put_str(list.g, "cwd", m->cwd);
 	json_put_u64(list.g, "uid", m->uid);
 	json_put_u64(list.g, "pid", m->pid);
 	json_put_u64(list.g, "waiting", m->waiting);

@@ -31,6 +31,8 @@ put_subject(struct buf *b, const struct msg_approval_ask *m, const char *id)
 	ev_str(b, EVF_APPROVAL_ID, id);
 	ev_str(b, EVF_KIND, approval_kind_name(m->kind));
 	ev_str(b, EVF_TARGET, m->object);
+	if (m->cwd[0] != '\0')
+		ev_str(b, EVF_CWD, m->cwd);
 	for (; w < end; w += strlen(w) + 1)
 		ev_str(b, m->kind == APPROVAL_FILE ? EVF_TO_PATH : EVF_ARGV, w);
 }

@@ -5,6 +5,7 @@
  * answer the exec is read and decided from its beginning: what then would run has
  * to be what the operator was shown, the same files and the same words.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,8 @@ approval_new(struct exec *x)
 	snprintf(m->operation, sizeof(m->operation), "execve");
 	snprintf(m->object, sizeof(m->object), "%.*s", AGENTSH_PATH_MAX,
 	    l->file.name[0] != '\0' ? l->file.name : x->path);
+	/* what a program does depends on where */
+	file_spell(&x->t, AT_FDCWD, ".", m->cwd, sizeof(m->cwd));
 	put_identity(m->identity, sizeof(m->identity), x);
 	snprintf(m->rule, sizeof(m->rule), "%s", x->j.v.rule_name);
 	judge_message(&x->j, NULL, m->message, sizeof(m->message));
@@ -155,6 +158,7 @@ is_same(const struct approval *a, const struct approval *b)
 	const struct msg_approval_ask *m = &a->ask, *n = &b->ask;
 
 	return strcmp(m->object, n->object) == 0 &&
+	    strcmp(m->cwd, n->cwd) == 0 &&
 	    strcmp(m->identity, n->identity) == 0 &&
 	    strcmp(m->rule, n->rule) == 0 && m->words_len == n->words_len &&
 	    memcmp(m->words, n->words, m->words_len) == 0;

@@ -21,11 +21,12 @@ subject_copy(struct subject *s, const struct msg_approval_ask *m)
 	s->kind = m->kind;
 	s->operation = strdup(m->operation);
 	s->object = strdup(m->object);
+	s->cwd = strdup(m->cwd);
 	s->identity = strdup(m->identity);
 	s->rule = strdup(m->rule);
 	s->words = malloc(m->words_len + 1);
-	if (s->operation == NULL || s->object == NULL || s->identity == NULL ||
-	    s->rule == NULL || s->words == NULL) {
+	if (s->operation == NULL || s->object == NULL || s->cwd == NULL ||
+	    s->identity == NULL || s->rule == NULL || s->words == NULL) {
 		subject_free(s);
 		return -1;
 	}
@@ -40,6 +41,7 @@ subject_free(struct subject *s)
 {
 	free(s->operation);
 	free(s->object);
+	free(s->cwd);
 	free(s->identity);
 	free(s->rule);
 	free(s->words);
@@ -50,7 +52,7 @@ bool
 subject_is(const struct subject *s, const struct msg_approval_ask *m)
 {
 	return s->kind == m->kind && strcmp(s->operation, m->operation) == 0 &&
-	    strcmp(s->object, m->object) == 0 &&
+	    strcmp(s->object, m->object) == 0 && strcmp(s->cwd, m->cwd) == 0 &&
 	    strcmp(s->identity, m->identity) == 0 &&
 	    strcmp(s->rule, m->rule) == 0 && s->words_len == m->words_len &&
 	    (m->words_len == 0 ||

@@ -459,6 +459,7 @@ put_row(struct chan *ch, uint32_t id, const struct request *r)
 	snprintf(m.command_id, sizeof(m.command_id), "%s", r->command_id);
 	snprintf(m.operation, sizeof(m.operation), "%s", r->what.operation);
 	snprintf(m.object, sizeof(m.object), "%s", r->what.object);
+	snprintf(m.cwd, sizeof(m.cwd), "%s", r->what.cwd);
 	snprintf(m.rule, sizeof(m.rule), "%s", r->what.rule);
 	snprintf(m.message, sizeof(m.message), "%s", r->message);
 	msg_send_ctl_approval(ch, id, &m, NULL);

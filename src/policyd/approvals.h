@@ -49,6 +49,7 @@ struct subject {
 	uint32_t kind;
 	char *operation;
 	char *object;
+	char *cwd;
 	char *identity;
 	char *rule;
 	uint8_t *words;
