@@ -13,10 +13,7 @@
 
 #include "fsd.h"
 
-void approve_init(void);
-int approve_on_pending(struct chan *, struct imsg *);
-int approve_on_answer(struct chan *, struct imsg *);
-
+/* approve.c */
 /* What an operator has approved of this thread's operation. */
 bool approve_has(const struct ruling *, enum file_op, enum view,
     const char *path, size_t len, const char *rule);
@@ -37,5 +34,15 @@ void approve_late(void);
 bool approve_settle(fuse_req_t);
 /* Is the request that was just processed to be processed once more? */
 bool approve_again(void);
+
+/* approve_ask.c */
+void approve_init(void);
+/* Asks an operator for what the ruling is about, and waits. to_path: a second name
+ * that the object would get, by op; or NULL. The outcome in *m, preset 0; an
+ * interrupted wait is WITHDRAWN. */
+void approve_ask(fuse_req_t, const struct actor *, const struct ruling *,
+    enum file_op op, const char *to_path, struct msg_approval_answer *m);
+int approve_on_pending(struct chan *, struct imsg *);
+int approve_on_answer(struct chan *, struct imsg *);
 
 #endif
