@@ -214,7 +214,9 @@ say_approval(struct try_answer *a, uint32_t timeout_ms)
 {
 	char how[32] = "approvals.timeout of the server";
 
-	if (timeout_ms != 0)
+	if (timeout_ms % 1000 == 0 && timeout_ms != 0)
+		snprintf(how, sizeof(how), "%u s", timeout_ms / 1000);
+	else if (timeout_ms != 0)
 		snprintf(how, sizeof(how), "%u.%03u s", timeout_ms / 1000,
 		    timeout_ms % 1000);
 	snprintf(a->note, sizeof(a->note),
