@@ -72,7 +72,7 @@ run_in s sh -c 'for i in curl; do $i x; done' >/dev/null
 want "a command of a script that cannot be read" "$(answer '.result.exit_code') $(answer .guidance.policy_rule)" "126 no-curl"
 denied shellc-wrapper-bypass sh -c 'PATH=/tmp ls'
 denied ask git push
-want "what to do about approve" "$(answer '.guidance.suggestions[0].action')" request_approval
+want "what to do about approve" "$(answer '.guidance.suggestions[0].action')" enable_approvals
 want "a script that can be read" "$(run_in s sh -c 'echo a && echo b | cat; true')" "a
 b"
 want "no script at all" "$(run_in s sh -c '')" ""

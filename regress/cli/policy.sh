@@ -79,6 +79,22 @@ check "status of what is denied" rc_is 1
 run policy test --exit-code "$P" delete a
 check "what this build denies" out_is 'decision: soft_delete\neffective: deny\nrule: trash\nwhy: rule 2 of file_rules, line 10\nnote: this build denies it: it cannot do what the rule says\n'
 check "status of that" rc_is 1
+cat >"$tmp/ask.yaml" <<'E'
+version: 1
+name: ask
+file_rules:
+  - {name: ask, paths: ["${PROJECT_ROOT}/**"], operations: [write], decision: approve, timeout: 90s}
+  - {name: long, paths: ["${PROJECT_ROOT}/**"], operations: [delete], decision: approve}
+command_rules:
+  - {name: push, commands: [git], args_patterns: [^push], decision: approve, timeout: 1500ms}
+E
+run policy test --exit-code "$tmp/ask.yaml" write a
+check "what waits" rc_is 0
+check "how long" out_has '^note: waits for an operator.s approval, at most 90 s; denied without'
+run policy test "$tmp/ask.yaml" delete a
+check "as long as the server has it" out_has '^note: .* at most approvals.timeout of the server;'
+run policy explain "$tmp/ask.yaml" exec git push
+check "a command that waits" out_has '^note: .* at most 1.500 s;'
 run policy test "$P" write /srv/x
 check "a default" out_is 'decision: deny\nrule: default-deny-files\nwhy: no rule of file_rules matches, and the default is to deny\n'
 run policy test "$P" read /usr/x

@@ -523,11 +523,11 @@ drive_session(const char *execd_path, const char *init_path, int verbose)
 	struct msg_sys_ring ring = { .size = RING_SIZE };
 	struct msg_policy_image image;
 	struct msg_sys_start go;
-	int privd[2], sess[2], fs[2], init[2], fds[3], fd;
+	int privd[2], sess[2], fs[2], policyd[2], init[2], fds[3], fd;
 
 	if (chan_pair(privd) == -1 || chan_pair(sess) == -1 ||
-	    chan_pair(fs) == -1 || chan_pair(init) == -1 ||
-	    ring_create(fds) == -1)
+	    chan_pair(fs) == -1 || chan_pair(policyd) == -1 ||
+	    chan_pair(init) == -1 || ring_create(fds) == -1)
 		die("socketpair");
 	start_init(init[1], init_path);
 	close(init[1]);
@@ -536,9 +536,13 @@ drive_session(const char *execd_path, const char *init_path, int verbose)
 	d.execd = chan_new(privd[0], ROLE_PRIVD, ROLE_EXECD, handlers, NULL);
 	d.sess = chan_new(sess[0], ROLE_SESSIOND, ROLE_EXECD, handlers, NULL);
 	d.fs = chan_new(fs[0], ROLE_FSD, ROLE_EXECD, handlers, NULL);
+	/* nobody asks: no policy here has anything approved */
+	d.policyd = chan_new(policyd[0], ROLE_POLICYD, ROLE_EXECD, handlers,
+	    NULL);
 	greet_execd(verbose);
 	send_chan(ROLE_SESSIOND, sess[1]);
 	send_chan(ROLE_FSD, fs[1]);
+	send_chan(ROLE_POLICYD, policyd[1]);
 	send_chan(ROLE_INIT, init[0]);
 	msg_send_sys_ring(d.execd, 0, &ring, fds);
 	fd = policy_image();

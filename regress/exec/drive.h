@@ -29,9 +29,10 @@ struct drive {
 	gid_t gid;
 	bool ready, over;
 	pid_t execd_pid, init_pid;
-	struct chan *execd; /* as privd */
-	struct chan *sess;  /* as sessiond */
-	struct chan *fs;    /* as fsd */
+	struct chan *execd;   /* as privd */
+	struct chan *sess;    /* as sessiond */
+	struct chan *fs;      /* as fsd */
+	struct chan *policyd; /* as policyd */
 	struct ring ring;
 	uint64_t number; /* of the last command */
 	size_t events[EV_MAX];

@@ -39,7 +39,7 @@ static struct {
 	uid_t uid;
 	gid_t gid;
 	bool real;
-	struct chan *privd, *execd;
+	struct chan *privd, *execd, *policyd;
 	struct ring ring;
 	bool ready, synced;
 	pid_t fsd_pid, init_pid;
@@ -309,6 +309,13 @@ hand_over(void)
 	if (chan_pair(pair) == -1 || ring_create(fds) == -1)
 		fatal("ring");
 	d.execd = chan_new(pair[0], ROLE_EXECD, ROLE_FSD, execd_handlers, NULL);
+	msg_send_sys_chan(d.privd, 0, &peer, &pair[1]);
+	close(pair[1]);
+	/* nobody asks: no policy here has anything approved */
+	peer.peer = ROLE_POLICYD;
+	if (chan_pair(pair) == -1)
+		fatal("socketpair");
+	d.policyd = chan_new(pair[0], ROLE_POLICYD, ROLE_FSD, NULL, NULL);
 	msg_send_sys_chan(d.privd, 0, &peer, &pair[1]);
 	close(pair[1]);
 	msg_send_sys_ring(d.privd, 0, &ring, fds);

@@ -100,6 +100,9 @@ start_for(struct victim *v, const struct trial *t)
 		victim_ask_session(v);
 	if (t->victim == ROLE_SESSIOND && t->peer == ROLE_EXECD)
 		victim_give_session(v);
+	if (t->victim == ROLE_POLICYD &&
+	    (t->peer == ROLE_EXECD || t->peer == ROLE_FSD))
+		victim_give_asker(v, t->peer);
 }
 
 static void

@@ -94,6 +94,8 @@ void victim_image(void);
 void victim_ask_session(struct victim *);
 /* Answers that: its channel to execd is ours then. */
 void victim_give_session(struct victim *);
+/* Gives policyd a channel to a session's execd or fsd, which is ours then. */
+void victim_give_asker(struct victim *, enum role);
 /* The operator's command, with its question asked. */
 void victim_start_ctl(struct victim *);
 

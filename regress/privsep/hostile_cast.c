@@ -541,6 +541,7 @@ static const struct handler handlers[] = {
 	{ MSG_EVENT_OPEN, on_ignored },
 	{ MSG_EVENT_RING, on_ignored },
 	{ MSG_EVENT_CLOSE, on_ignored },
+	{ MSG_APPROVAL_OPEN, on_ignored },
 	{ MSG_SESS_CREATED, on_sess_created },
 	{ MSG_SESS_FAILED, on_sess_failed },
 	{ MSG_SESS_ENDED, on_sess_ended },

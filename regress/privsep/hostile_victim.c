@@ -218,6 +218,8 @@ send_conf(struct chan *ch)
 	struct buf b;
 
 	conf_defaults(&conf);
+	/* operators are asked */
+	conf.approvals = 1;
 	/* no port of the host is taken */
 	snprintf(conf.http_addr, sizeof(conf.http_addr), "none");
 	buf_init(&b, AGENTSH_CONF_MAX);
@@ -240,9 +242,12 @@ send_chans(struct chan *ch, enum role role, struct victim *v)
 		if (edges[i].a != role && edges[i].b != role)
 			continue;
 		far = edges[i].a == role ? edges[i].b : edges[i].a;
-		/* SESSIOND-EXECD travels in SESS_CREATED on sessiond's side */
+		/* SESSIOND-EXECD travels in SESS_CREATED on sessiond's side,
+		 * those of a session to policyd in APPROVAL_OPEN on its */
 		if (far == ROLE_PRIVD || far == ROLE_CTL ||
-		    (role == ROLE_SESSIOND && far == ROLE_EXECD))
+		    (role == ROLE_SESSIOND && far == ROLE_EXECD) ||
+		    (role == ROLE_POLICYD &&
+			(far == ROLE_EXECD || far == ROLE_FSD)))
 			continue;
 		if (chan_pair(fds) == -1)
 			die("socketpair");
@@ -519,6 +524,24 @@ victim_give_session(struct victim *v)
 	msg_send_sess_created(ch, v->asked, &m, &fds[0]);
 	close(fds[0]);
 	v->peer[ROLE_EXECD] = fds[1];
+	chan_free(ch);
+}
+
+void
+victim_give_asker(struct victim *v, enum role role)
+{
+	struct msg_approval_open m = {
+		.session = 1, .role = role, .uid = getuid(), .session_id = "h"
+	};
+	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_POLICYD,
+	    NULL, NULL);
+	int fds[2];
+
+	if (ch == NULL || chan_pair(fds) == -1)
+		die("socketpair");
+	msg_send_approval_open(ch, 0, &m, &fds[0]);
+	close(fds[0]);
+	v->peer[role] = fds[1];
 	chan_free(ch);
 }
 

@@ -75,6 +75,12 @@ int
 main(void)
 {
 	test_good();
+	bad("approvals: {mode: api}\n",
+	    "c:1:19: approvals.mode: \"api\" is not one of operator");
+	bad("approvals: {timeout: 500ms}\n",
+	    "c:1:22: approvals.timeout: 500ms is not between 1s and 86400s");
+	bad("approvals: {webauthn: {rp_id: x}}\n",
+	    "c:1:13: approvals.webauthn: not enforced by this build");
 	bad("servr:\n  x: 1\n",
 	    "c:1:1: servr: unknown key, did you mean \"server\"?");
 	bad("server:\n  http:\n    adr: x\n",

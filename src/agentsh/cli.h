@@ -195,6 +195,8 @@ int cmd_session_destroy(struct args *);
 int cmd_events(struct args *);
 int cmd_output(struct args *);
 int cmd_kill(struct args *);
+int cmd_approve_list(struct args *);
+int cmd_approve_resolve(struct args *);
 int cmd_policy_validate(struct args *);
 int cmd_policy_show(struct args *);
 int cmd_policy_test(struct args *);

@@ -15,8 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agentsh.h"
-#include "chan.h"
+#include "agentshctl.h"
 #include "ctl.h"
 #include "log.h"
 #include "vis.h"
@@ -25,14 +24,17 @@
 #define RELOAD_MS 600000 /* between two sessions of a reload */
 #define EXIT_USAGE 2
 
+#define WATCH_MS 1000 /* between two looks at what waits */
+
 struct ctl_row {
 	const char *words;
+	const char *args; /* what follows them; "": nothing */
 	const char *help;
 };
 
 /* clang-format off */
 static const struct ctl_row ctl_rows[CTL_VERB_MAX] = {
-#define CTLVERB(id, words, help) { words, help },
+#define CTLVERB(id, words, args, help) { words, args, help },
 #include "ctlverb.def"
 #undef CTLVERB
 };
@@ -41,6 +43,12 @@ static const struct ctl_row ctl_rows[CTL_VERB_MAX] = {
 static struct {
 	bool done;
 	int status;
+	/* of the verbs that take arguments */
+	bool json;
+	bool watch;
+	bool for_session;
+	const char *reason;
+	const char *id;
 } ctl;
 
 static void
@@ -49,23 +57,33 @@ usage(FILE *f)
 	size_t i;
 
 	fprintf(f, "usage: agentshctl [-s socket] command\n\ncommands:\n");
-	for (i = 0; i < CTL_VERB_MAX; i++)
-		fprintf(f, "  %-16s %s\n", ctl_rows[i].words, ctl_rows[i].help);
+	for (i = 0; i < CTL_VERB_MAX; i++) {
+		if (ctl_rows[i].args[0] == '\0')
+			fprintf(f, "  %-16s %s\n", ctl_rows[i].words,
+			    ctl_rows[i].help);
+		else
+			fprintf(f, "  %s %s\n  %-16s %s\n", ctl_rows[i].words,
+			    ctl_rows[i].args, "", ctl_rows[i].help);
+	}
 	fprintf(f, "\nWords may be shortened while they stay unambiguous.\n");
 }
 
 /* --- which verb */
 
 /* Do the n arguments abbreviate the row's first n words? *exact: all of them
- * in full, *whole: and there are no more words. */
+ * in full, *whole: and there are no more words. What follows the words of a row
+ * that takes arguments does not count. */
 static bool
-row_matches(const char *words, int n, char *const *arg, bool *exact,
+row_matches(const struct ctl_row *row, int n, char *const *arg, bool *exact,
     bool *whole)
 {
+	const char *words = row->words;
 	size_t len;
 	int i;
 
 	*exact = true;
+	if (row->args[0] != '\0')
+		n = 1; /* each has one word */
 	for (i = 0; i < n; i++) {
 		if (*words == '\0')
 			return false;
@@ -90,7 +108,7 @@ find_verb(int n, char *const *arg)
 	int i, found = -1, matches = 0;
 
 	for (i = 0; i < CTL_VERB_MAX; i++) {
-		if (!row_matches(ctl_rows[i].words, n, arg, &exact, &whole))
+		if (!row_matches(&ctl_rows[i], n, arg, &exact, &whole))
 			continue;
 		if (exact && whole)
 			return i;
@@ -107,8 +125,7 @@ find_verb(int n, char *const *arg)
 		fprintf(stderr, "agentshctl: %s command; it could be:\n",
 		    matches == 1 ? "incomplete" : "ambiguous");
 		for (i = 0; i < CTL_VERB_MAX; i++) {
-			if (row_matches(ctl_rows[i].words, n, arg, &exact,
-				&whole))
+			if (row_matches(&ctl_rows[i], n, arg, &exact, &whole))
 				fprintf(stderr, "  %s\n", ctl_rows[i].words);
 		}
 	}
@@ -187,7 +204,7 @@ connect_to(const char *path)
 
 /* --- the answer */
 
-static void
+void
 print_safe(FILE *f, const char *text)
 {
 	static char safe[4 * 8192 + 1];
@@ -238,22 +255,35 @@ ctl_on_ctl_end(struct chan *ch, struct imsg *im)
 
 static const struct handler ctl_handlers[] = {
 	{ MSG_CTL_ROW, ctl_on_ctl_row },
+	{ MSG_CTL_APPROVAL, approvals_on_row },
 	{ MSG_CTL_END, ctl_on_ctl_end },
 	{ MSG_NONE, NULL },
 };
 
+static int
+send_question(struct chan *ch, int verb)
+{
+	struct msg_ctl_request request = { .verb = (uint32_t)verb };
+	struct msg_ctl_resolve resolve = { .grant = verb == CTL_APPROVE,
+		.for_session = ctl.for_session };
+
+	if (verb != CTL_APPROVE && verb != CTL_DENY)
+		return msg_send_ctl_request(ch, chan_request(ch, NULL),
+		    &request, NULL);
+	snprintf(resolve.id, sizeof(resolve.id), "%s", ctl.id);
+	snprintf(resolve.reason, sizeof(resolve.reason), "%s",
+	    ctl.reason != NULL ? ctl.reason : "");
+	return msg_send_ctl_resolve(ch, chan_request(ch, NULL), &resolve, NULL);
+}
+
 /* 0, or -1 after saying why. */
 static int
-ask(struct chan *ch, uint32_t verb)
+ask(struct chan *ch, int verb)
 {
-	struct msg_ctl_hello hello = { .table_hash = msg_table_hash() };
-	struct msg_ctl_request request = { .verb = verb };
 	int r;
 
-	r = msg_send_ctl_hello(ch, 0, &hello, NULL);
-	if (r == 0)
-		r = msg_send_ctl_request(ch, chan_request(ch, NULL), &request,
-		    NULL);
+	ctl.done = false;
+	r = send_question(ch, verb);
 	while (r != -1 && !ctl.done) {
 		r = chan_step(ch, verb == CTL_RELOAD ? RELOAD_MS : ANSWER_MS);
 		if (r == 0) {
@@ -266,6 +296,105 @@ ask(struct chan *ch, uint32_t verb)
 		fprintf(stderr,
 		    "agentshctl: agentshd ended the connection without an"
 		    " answer; is it of the same version?\n");
+		return -1;
+	}
+	return 0;
+}
+
+/* Once, or for ever. 0, or -1 after saying why. */
+static int
+ask_approvals(struct chan *ch)
+{
+	enum approvals_form form = ctl.json ? APPROVALS_JSON :
+	    ctl.watch			    ? APPROVALS_NEW :
+					      APPROVALS_TEXT;
+
+	for (;;) {
+		approvals_begin(form);
+		if (ask(ch, CTL_APPROVALS) == -1)
+			return -1;
+		if (approvals_end() == -1) {
+			fprintf(stderr, "agentshctl: out of memory\n");
+			return -1;
+		}
+		if (!ctl.watch || ctl.status != 0)
+			return 0;
+		if (fflush(stdout) == EOF || chan_step(ch, WATCH_MS) == -1)
+			return -1;
+	}
+}
+
+static int
+run(struct chan *ch, int verb)
+{
+	struct msg_ctl_hello hello = { .table_hash = msg_table_hash() };
+
+	if (msg_send_ctl_hello(ch, 0, &hello, NULL) == -1)
+		return ask(ch, verb); /* says why */
+	return verb == CTL_APPROVALS ? ask_approvals(ch) : ask(ch, verb);
+}
+
+/* --- arguments */
+
+enum {
+	OPT_JSON = 256,
+	OPT_WATCH,
+	OPT_SESSION,
+	OPT_REASON
+};
+
+static const struct option verb_options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "session", no_argument, NULL, OPT_SESSION },
+	{ "reason", required_argument, NULL, OPT_REASON },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Those of a verb that takes any, from arg[0], its word. 0, or -1 after saying
+ * why. */
+static int
+take_args(int verb, int n, char **arg)
+{
+	char option[32];
+	int c, last;
+
+	optind = 0;
+	while ((c = getopt_long(n, arg, "", verb_options, &last)) != -1) {
+		if (c == '?')
+			return -1;
+		snprintf(option, sizeof(option), "--%s",
+		    verb_options[last].name);
+		if (strstr(ctl_rows[verb].args, option) == NULL) {
+			fprintf(stderr, "agentshctl: %s has no %s\n",
+			    ctl_rows[verb].words, option);
+			return -1;
+		}
+		ctl.json = ctl.json || c == OPT_JSON;
+		ctl.watch = ctl.watch || c == OPT_WATCH;
+		ctl.for_session = ctl.for_session || c == OPT_SESSION;
+		if (c == OPT_REASON)
+			ctl.reason = optarg;
+	}
+	if (verb == CTL_APPROVALS ? optind != n : optind != n - 1) {
+		fprintf(stderr, "agentshctl: usage: %s %s\n",
+		    ctl_rows[verb].words, ctl_rows[verb].args);
+		return -1;
+	}
+	if (ctl.json && ctl.watch) {
+		fprintf(stderr,
+		    "agentshctl: --json and --watch do not go together\n");
+		return -1;
+	}
+	ctl.id = verb == CTL_APPROVALS ? NULL : arg[optind];
+	if (ctl.id != NULL && strlen(ctl.id) > APPROVAL_ID_MAX) {
+		fprintf(stderr, "agentshctl: that is no id of a request\n");
+		return -1;
+	}
+	if (ctl.reason != NULL && strlen(ctl.reason) > APPROVAL_REASON_MAX) {
+		fprintf(stderr,
+		    "agentshctl: the reason is longer than %d bytes\n",
+		    APPROVAL_REASON_MAX);
 		return -1;
 	}
 	return 0;
@@ -305,7 +434,9 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	verb = find_verb(argc - optind, argv + optind);
-	if (verb == -1)
+	if (verb == -1 ||
+	    (ctl_rows[verb].args[0] != '\0' &&
+		take_args(verb, argc - optind, argv + optind) == -1))
 		return EXIT_USAGE;
 	if (find_socket(path, sizeof(path), option) == -1)
 		return 1;
@@ -315,7 +446,7 @@ main(int argc, char **argv)
 	ch = chan_new(fd, ROLE_CTL, ROLE_POLICYD, ctl_handlers, NULL);
 	if (ch == NULL)
 		fatal("channel");
-	if (ask(ch, (uint32_t)verb) == -1)
+	if (run(ch, verb) == -1)
 		ctl.status = 1;
 	chan_free(ch);
 	if (fflush(stdout) == EOF) {

@@ -28,6 +28,13 @@
 #define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
 #define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */
 
+#define APPROVAL_ID_MAX 32	   /* id of a request, bytes */
+#define APPROVAL_WHO_MAX 64	   /* who has resolved it */
+#define APPROVAL_REASON_MAX 512	   /* what an operator says to it */
+#define APPROVAL_OPERATION_MAX 256 /* names of operations, with commas */
+#define APPROVAL_IDENTITY_MAX 640  /* which object a path means */
+#define APPROVAL_WORDS_MAX 16384   /* argv, with a NUL behind each word */
+
 /* HOME of the commands of every session, made by its init. */
 #define AGENTSH_SESSION_HOME "/tmp/home"
 
@@ -186,6 +193,26 @@ enum spawn_stage {
 	SPAWN_CHDIR, /* the working directory */
 	SPAWN_EXEC,  /* the program */
 	SPAWN_MAX
+};
+
+/* What waits for an operator. */
+enum approval_kind {
+	APPROVAL_FILE,
+	APPROVAL_COMMAND,
+	APPROVAL_KIND_MAX
+};
+
+/* What became of it. Only GRANTED lets the operation go on. */
+enum approval_outcome {
+	APPROVAL_NONE, /* nobody was asked */
+	APPROVAL_GRANTED,
+	APPROVAL_DENIED,    /* by an operator */
+	APPROVAL_TIMED_OUT, /* nobody said anything */
+	APPROVAL_WITHDRAWN, /* who asked does not wait any more */
+	APPROVAL_OFF,	    /* by the configuration there are none */
+	APPROVAL_REFUSED,   /* too many wait, or were asked for, or too long */
+	APPROVAL_CHANGED,   /* the object is not what was approved */
+	APPROVAL_OUTCOME_MAX
 };
 
 /*

@@ -11,7 +11,7 @@
 
 /* clang-format off */
 enum ctl_verb {
-#define CTLVERB(id, words, help) CTL_##id,
+#define CTLVERB(id, words, args, help) CTL_##id,
 #include "ctlverb.def"
 #undef CTLVERB
 	CTL_VERB_MAX

@@ -159,6 +159,8 @@ ev_policy_done(struct buf *b, enum decision said, enum decision done,
 		effective = "allow";
 	else if (done == DECISION_REDIRECT)
 		effective = "redirect";
+	else if (done == DECISION_APPROVE)
+		effective = "approve";
 	ev_str(b, EVF_DECISION, decision_name(said));
 	ev_str(b, EVF_EFFECTIVE, effective);
 	ev_str(b, EVF_RULE, rule);

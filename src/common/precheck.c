@@ -40,6 +40,21 @@ tell_words(const struct judge *j, struct precheck *pc)
 		    "%s%s", i == 0 ? "" : " ", j->argv[i]);
 }
 
+static void
+keep_words(const struct judge *j, struct precheck *pc)
+{
+	size_t i, n, len = 0;
+
+	for (i = 0; i < j->argc; i++)
+		len += strlen(j->argv[i]) + 1;
+	pc->words = malloc(len);
+	for (i = 0; i < j->argc && pc->words != NULL; i++) {
+		n = strlen(j->argv[i]) + 1;
+		memcpy(pc->words + pc->words_len, j->argv[i], n);
+		pc->words_len += n;
+	}
+}
+
 void
 precheck_command(const struct image *im, const struct spec *spec,
     const struct precheck_how *how, struct precheck *pc)
@@ -72,7 +87,10 @@ precheck_command(const struct image *im, const struct spec *spec,
 	snprintf(pc->rule, sizeof(pc->rule), "%s", j.v.rule_name);
 	judge_message(&j, user_of(spec), pc->message, sizeof(pc->message));
 	image_command_action(im, &j.v, &pc->action);
-	if (j.v.decision == DECISION_ALLOW || j.v.decision == DECISION_AUDIT)
+	pc->timeout_ms = j.v.timeout_ms;
+	/* one that is to be approved is asked for where it is executed */
+	if (j.v.decision == DECISION_ALLOW || j.v.decision == DECISION_AUDIT ||
+	    j.v.decision == DECISION_APPROVE)
 		pc->decision = j.v.decision;
 	/* the redirect of a rule for an inner command replaces the whole; what
 	 * a command started itself has its environment already */
@@ -81,6 +99,9 @@ precheck_command(const struct image *im, const struct spec *spec,
 	    (how->depth == 0 || pc->action.env.n == 0))
 		pc->decision = DECISION_REDIRECT;
 	tell_words(&j, pc);
+	/* without memory for them it is asked for again as it is executed */
+	if (j.inner && pc->decision == DECISION_APPROVE)
+		keep_words(&j, pc);
 	judge_end(&j);
 	free(argv);
 }
@@ -89,5 +110,6 @@ void
 precheck_free(struct precheck *pc)
 {
 	free(pc->dropped);
+	free(pc->words);
 	memset(pc, 0, sizeof(*pc));
 }

@@ -22,7 +22,8 @@ struct precheck_how {
 };
 
 struct precheck {
-	/* DENY, ALLOW, AUDIT, or REDIRECT where the action was taken over */
+	/* DENY, ALLOW, AUDIT, APPROVE, or REDIRECT where the action was taken
+	 * over */
 	enum decision decision;
 	/* what the rule said, where this build cannot do it and denies */
 	enum decision said;
@@ -33,6 +34,10 @@ struct precheck {
 	const char *why; /* static, or NULL */
 	/* the command in them that the rule is about; "": the whole */
 	char about[AGENTSH_TEXT_MAX + 1];
+	uint32_t timeout_ms; /* of an approval; 0: the rule says nothing */
+	/* that command, each word with its NUL; NULL: the whole */
+	char *words;
+	size_t words_len;
 	struct command_action action;
 	struct verdict env; /* the rule whose environment lists hold */
 	/* names that the environment rules left out, for the record */

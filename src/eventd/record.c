@@ -163,6 +163,21 @@ json_array(const struct erec *r, enum event_field f)
 	yajl_gen_array_close(json.gen);
 }
 
+/* The approval of an operation is an object of its own. */
+static void
+json_approval(const struct erec *r, enum event_field f)
+{
+	json_text("approval");
+	yajl_gen_map_open(json.gen);
+	json_text("required");
+	yajl_gen_bool(json.gen, 1);
+	json_text("mode");
+	json_text("enforced");
+	json_text("id");
+	json_bytes(r->str[f], r->len[f]);
+	yajl_gen_map_close(json.gen);
+}
+
 static void
 json_fields(const struct erec *r, enum group g)
 {
@@ -171,6 +186,10 @@ json_fields(const struct erec *r, enum group g)
 
 	for (; left != 0; left &= left - 1) {
 		f = (enum event_field)__builtin_ctzll(left);
+		if (f == EVF_APPROVAL) {
+			json_approval(r, f);
+			continue;
+		}
 		json_text(json.key[f]);
 		switch (event_field_rows[f].type) {
 		case FT_STR:

@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "approval.h"
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
@@ -59,6 +60,11 @@ command_exec_denied(const struct exec *x)
 	    x->j.v.rule_name);
 	judge_message(&x->j, NULL, c->denial.message,
 	    sizeof(c->denial.message));
+	c->denial.approval = x->said.outcome;
+	c->denial.reason[0] = '\0';
+	if (x->said.outcome != APPROVAL_NONE)
+		approval_describe(c->denial.reason, sizeof(c->denial.reason),
+		    &x->said);
 }
 
 void
@@ -75,6 +81,7 @@ command_free(struct command *c)
 	if (c->timer != NULL)
 		event_free(c->timer);
 	spec_free(&c->spec);
+	free(c->approve.words);
 	free(c);
 }
 
@@ -259,9 +266,14 @@ command_send_denied(struct command *c, const struct precheck *pc)
 {
 	struct msg_exec_denied m = { .command = c->number,
 		.decision = pc->said };
+	struct msg_approval_answer off = { 0 };
 
 	snprintf(m.rule, sizeof(m.rule), "%s", pc->rule);
 	snprintf(m.message, sizeof(m.message), "%s", pc->message);
+	if (pc->said == DECISION_APPROVE) {
+		off.outcome = m.approval = APPROVAL_OFF;
+		approval_describe(m.reason, sizeof(m.reason), &off);
+	}
 	msg_send_exec_denied(execd.p.peer[ROLE_SESSIOND], c->request, &m, NULL);
 }
 
@@ -273,9 +285,22 @@ command_refuse_start(struct command *c, int error)
 	command_send_failed(c);
 }
 
+/* Nothing is asked yet: an operator is to see the program that is executed. */
+static void
+command_wants_approval(struct command *c, struct precheck *pc)
+{
+	c->approve.wanted = true;
+	c->approve.timeout_ms = pc->timeout_ms;
+	memcpy(c->approve.rule, pc->rule, sizeof(c->approve.rule));
+	memcpy(c->approve.message, pc->message, sizeof(c->approve.message));
+	c->approve.words = pc->words;
+	c->approve.words_len = pc->words_len;
+	pc->words = NULL;
+}
+
 /* In place of the client's: the command that starts. 0 or -1 with errno. */
 static int
-command_replace_spec(struct command *c, int fd, const struct precheck *pc)
+command_replace_spec(struct command *c, int fd, struct precheck *pc)
 {
 	struct spec to;
 
@@ -283,6 +308,8 @@ command_replace_spec(struct command *c, int fd, const struct precheck *pc)
 		return -1;
 	c->redirected = pc->decision == DECISION_REDIRECT;
 	memcpy(c->rule, pc->rule, sizeof(c->rule));
+	if (pc->decision == DECISION_APPROVE)
+		command_wants_approval(c, pc);
 	if (c->redirected)
 		record_redirected(c, &to, pc);
 	spec_free(&c->spec);
@@ -301,6 +328,8 @@ command_decide(struct command *c)
 	int fd = -1, err = 0;
 
 	precheck_command(&execd.image, &c->spec, &how, &pc);
+	if (pc.decision == DECISION_APPROVE && execd.p.conf.approvals == 0)
+		pc.decision = DECISION_DENY;
 	if (pc.decision != DECISION_DENY) {
 		fd = precheck_spec(&execd.image, &c->spec, &pc);
 		err = errno;
@@ -414,7 +443,9 @@ command_on_init_running(struct chan *ch, struct imsg *im)
 	    c->pid != 0 || m.pid <= 1)
 		return -1;
 	c->pid = m.pid;
-	record_started(c);
+	/* else its leader has ended while it waited for the operator */
+	if (!c->approve.wanted || c->approve.granted)
+		record_started(c);
 	spec_free(&c->spec);
 	started.command = c->number;
 	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &started,

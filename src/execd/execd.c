@@ -195,6 +195,8 @@ static const struct handler execd_handlers[] = {
 	{ MSG_EXEC_START, command_on_exec_start },
 	{ MSG_EXEC_KILL, command_on_exec_kill },
 	{ MSG_FS_SYNCED, command_on_fs_synced },
+	{ MSG_APPROVAL_PENDING, approve_on_pending },
+	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
 };
 
@@ -221,7 +223,9 @@ main(int argc, char **argv)
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
 	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||
 	    execd.p.ring.size == 0 || execd.p.peer[ROLE_SESSIOND] == NULL ||
-	    execd.p.peer[ROLE_FSD] == NULL || execd.p.peer[ROLE_INIT] == NULL)
+	    execd.p.peer[ROLE_FSD] == NULL ||
+	    execd.p.peer[ROLE_POLICYD] == NULL ||
+	    execd.p.peer[ROLE_INIT] == NULL)
 		fatalx("the start was incomplete");
 	TAILQ_INIT(&execd.commands);
 	TAILQ_INIT(&execd.old_images);

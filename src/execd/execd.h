@@ -30,6 +30,19 @@ struct command {
 	bool killed;	 /* a tree kill was asked for */
 	bool redirected; /* what starts is a rule's replacement */
 	char rule[AGENTSH_NAME_MAX + 1]; /* that allowed it */
+	/* an operator has to approve it, as it is executed (approve.c) */
+	struct {
+		bool wanted;
+		bool granted;
+		uint32_t timeout_ms;
+		char rule[AGENTSH_NAME_MAX + 1];
+		char message[AGENTSH_TEXT_MAX + 1];
+		/* of the command inside that the rule is about, each with its
+		 * NUL; approved with the whole, once. NULL: it is the whole */
+		char *words;
+		size_t words_len;
+		bool used;
+	} approve;
 	uint32_t keeper; /* its pid, as the session sees it; 0: none yet */
 	/* of the rule that its own start fell under after all */
 	bool denied;

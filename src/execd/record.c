@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "approval.h"
 #include "execd.h"
 #include "log.h"
 #include "supervise.h"
@@ -154,6 +155,19 @@ record_exec_begin(const struct exec *x)
 	    x->t.inner_tgid);
 }
 
+/* By which request it was let go on, or why not. */
+static void
+record_approval(const struct exec *x)
+{
+	char why[AGENTSH_TEXT_MAX];
+
+	approval_describe(why, sizeof(why), &x->said);
+	if (x->said.id[0] != '\0')
+		ev_str(&execd.event, EVF_APPROVAL, x->said.id);
+	if (why[0] != '\0')
+		ev_str(&execd.event, EVF_ERROR, why);
+}
+
 void
 record_exec(const struct exec *x, enum decision done)
 {
@@ -163,6 +177,8 @@ record_exec(const struct exec *x, enum decision done)
 	record_exec_begin(x);
 	ev_policy_done(&execd.event, x->j.v.decision, done, x->j.v.rule_name,
 	    message);
+	if (x->j.v.decision == DECISION_APPROVE)
+		record_approval(x);
 	record_exec_words(x, done == DECISION_DENY);
 	record_emit();
 }

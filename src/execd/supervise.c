@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The questions of the commands' filter, one at a time: read, decided, answered
- * or kept until they can be. Nothing here waits for a process of the session:
- * who asks waits for us, and can be killed while it does.
+ * or kept until they can be, also until an operator has said something. Nothing
+ * here waits for a process of the session: who asks waits for us, and can be
+ * killed while it does.
  */
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -81,19 +82,28 @@ supervise_forget_images(void)
 	execd_forget_images(oldest);
 }
 
+/* Nothing of what was read and decided is left. */
 static void
-exec_free(struct exec *x)
+exec_reset(struct exec *x)
 {
 	size_t i;
 
-	TAILQ_REMOVE(&sup.execs, x, entry);
-	sup.n--;
 	target_close(&x->t);
 	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++) {
 		file_close(&x->link[i].file);
 		words_free(&x->link[i].argv);
+		x->link[i].file.name[0] = '\0';
 	}
 	judge_end(&x->j);
+}
+
+static void
+exec_free(struct exec *x)
+{
+	TAILQ_REMOVE(&sup.execs, x, entry);
+	sup.n--;
+	exec_reset(x);
+	approve_free(x);
 	replace_free(x);
 	words_free(&x->was);
 	free(x);
@@ -187,6 +197,7 @@ replace(struct exec *x)
 static void
 decide(struct exec *x)
 {
+	enum approve_say say;
 	int err, natural;
 
 	x->state = EXEC_DONE;
@@ -199,6 +210,15 @@ decide(struct exec *x)
 		answer(x, natural);
 		return;
 	}
+	if (approve_is_wanted(x, err)) {
+		say = approve_exec(x);
+		if (say == APPROVE_WAIT) {
+			x->state = EXEC_ASKED;
+			exec_reset(x);
+			return;
+		}
+		err = say == APPROVE_YES ? 0 : EACCES;
+	}
 	if (err != 0) {
 		if (x->j.v.decision == DECISION_REDIRECT && replace(x))
 			return;
@@ -207,7 +227,7 @@ decide(struct exec *x)
 	}
 	err = trace_begin(x);
 	if (err == 0) {
-		record_exec(x, x->j.v.decision);
+		record_exec(x, DECISION_ALLOW);
 		answer(x, 0);
 	} else if (x->state == EXEC_RUNNING)
 		answer(x, EACCES); /* to nobody: who was seized is let go */
@@ -242,6 +262,18 @@ step(struct exec *x)
 	}
 	if (x->state == EXEC_DONE)
 		exec_free(x);
+}
+
+void
+supervise_answered(struct exec *x)
+{
+	step(x);
+}
+
+void
+supervise_drop(struct exec *x)
+{
+	exec_free(x);
 }
 
 /* Those that wait in one of two states, each once. */
@@ -415,6 +447,7 @@ supervise_init(void)
 	sup.child = event_new(execd.base, sup.signal_fd, EV_READ | EV_PERSIST,
 	    child_cb, NULL);
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
+	approve_init();
 	if (sup.child == NULL || sup.timer == NULL ||
 	    event_add(sup.child, NULL) == -1)
 		fatalx("event");

@@ -11,10 +11,13 @@
 #include <linux/seccomp.h>
 
 #include "judge.h"
+#include "msg.h"
 #include "target.h"
 
 #define EXEC_INTERPRETERS 4 /* scripts whose interpreter is a script */
 
+struct approval;
+struct chan;
 struct command;
 struct exec;
 
@@ -28,6 +31,7 @@ TAILQ_HEAD(execs, exec);
 
 enum exec_state {
 	EXEC_PARKED,  /* its keeper is not known yet */
+	EXEC_ASKED,   /* an operator is asked (approve.c) */
 	EXEC_QUEUED,  /* another thread of its process is in an exec */
 	EXEC_RUNNING, /* allowed and traced, until it has executed or failed */
 	EXEC_DONE     /* answered */
@@ -55,6 +59,8 @@ struct exec {
 	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;
 	struct judge j;
+	struct approval *approval;	 /* asked for, or answered; or NULL */
+	struct msg_approval_answer said; /* what came of that, for the record */
 	uint64_t image_number;		 /* of the image that j points into */
 	struct replacement *replacement; /* NULL: none */
 	struct words was; /* what was asked for, where another took its place */
@@ -72,6 +78,27 @@ void supervise_forget(uint64_t command);
 void supervise_forget_images(void);
 /* Is the process that asks still there, so that what was read is its own? */
 bool supervise_is_valid(const struct exec *);
+
+/* There is an answer for one that waits: it is decided from its beginning. */
+void supervise_answered(struct exec *);
+/* Who waits is gone. */
+void supervise_drop(struct exec *);
+
+/* approve.c: what an operator has to approve */
+enum approve_say {
+	APPROVE_NO,
+	APPROVE_YES,
+	APPROVE_WAIT
+};
+void approve_init(void);
+/* err: what decide_exec() says. */
+bool approve_is_wanted(const struct exec *, int err);
+/* x->said tells why, or who. */
+enum approve_say approve_exec(struct exec *);
+/* Withdraws what is not answered. */
+void approve_free(struct exec *);
+int approve_on_pending(struct chan *, struct imsg *);
+int approve_on_answer(struct chan *, struct imsg *);
 
 /* decide.c: 0: allowed; an errno: x->j says why it is denied; -1: fails by
  * itself with *natural, without a decision. */

@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "approve.h"
 #include "fsd.h"
 
 #define RULE_HOST "host-read-only"
 #define RULE_HOST_TEXT "only the workspace can be changed"
 #define RULE_PATH "path-too-long"
+#define RULE_MOVED "approval-object-moved"
+#define RULE_MOVED_TEXT "the object was approved by another path"
 
 static const bool op_changes[FILE_OP_MAX] = {
 	[FILE_OP_WRITE] = true,
@@ -36,6 +39,11 @@ ruling_init(struct ruling *r)
 	r->rule = "";
 	r->message = "";
 	r->settings = NULL;
+	r->approved = false;
+	r->ops = 0;
+	r->timeout_ms = 0;
+	memset(&r->id, 0, sizeof(r->id));
+	r->about = NULL;
 	r->path[0] = '\0';
 }
 
@@ -54,11 +62,12 @@ evaluate(const struct ruling *r, enum file_op op, const char *path, size_t len,
 bool
 ruling_denies(const struct ruling *r)
 {
-	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT;
+	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT &&
+	    !(r->decision == DECISION_APPROVE && r->approved);
 }
 
 static int
-strictness(enum decision d)
+strictness(enum decision d, bool approved)
 {
 	switch (d) {
 	case DECISION_MAX:
@@ -68,23 +77,45 @@ strictness(enum decision d)
 	case DECISION_AUDIT:
 		return 2;
 	case DECISION_APPROVE:
+		return approved ? 3 : 4;
 	case DECISION_REDIRECT:
 	case DECISION_SOFT_DELETE:
 	case DECISION_ABSORB:
 	case DECISION_DENY:
 		break;
 	}
-	return 3;
+	return 5;
+}
+
+/* The same rule, of the same object, for a further operation of this one. */
+static bool
+is_same_approval(const struct ruling *r, enum view view, const char *path,
+    size_t len, const struct verdict *v)
+{
+	return r->decision == DECISION_APPROVE &&
+	    v->decision == DECISION_APPROVE && r->view == view &&
+	    strlen(r->path) == len && memcmp(r->path, path, len) == 0 &&
+	    strcmp(r->rule, v->rule_name) == 0;
 }
 
 /* One answer more. The first of equal ones stays. */
 static void
 answer(struct ruling *r, enum file_op op, enum view view, const char *path,
-    size_t len, const struct verdict *v)
+    size_t len, const struct verdict *v, bool approved)
 {
-	if (strictness(v->decision) <= strictness(r->decision))
+	if (!approved && !r->approved &&
+	    is_same_approval(r, view, path, len, v))
+		r->ops |= 1U << op;
+	if (strictness(v->decision, approved) <=
+	    strictness(r->decision, r->approved))
 		return;
 	r->decision = v->decision;
+	r->approved = approved;
+	r->ops = 1U << op;
+	r->timeout_ms = v->timeout_ms;
+	memset(&r->id, 0, sizeof(r->id));
+	if (r->about != NULL)
+		r->id = r->about->id;
 	r->op = op;
 	r->view = view;
 	r->rule = v->rule_name;
@@ -100,6 +131,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
     size_t len)
 {
 	struct verdict v = { 0 };
+	bool approved = false;
 
 	if (r->decision == DECISION_DENY)
 		return; /* it cannot become stricter */
@@ -108,7 +140,8 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	if (evaluate(r, op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
 	/* what fsd cannot do is refused, never done in another way */
-	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT)
+	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT &&
+	    v.decision != DECISION_APPROVE)
 		v.decision = DECISION_DENY;
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {
@@ -116,7 +149,15 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		v.rule_name = RULE_HOST;
 		v.message = RULE_HOST_TEXT;
 	}
-	answer(r, op, view, path, len, &v);
+	if (v.decision == DECISION_APPROVE) {
+		approved = approve_has(r, op, view, path, len, v.rule_name);
+	} else if (v.decision != DECISION_DENY &&
+	    approve_is_moved(r, view, path, len)) {
+		v.decision = DECISION_DENY;
+		v.rule_name = RULE_MOVED;
+		v.message = RULE_MOVED_TEXT;
+	}
+	answer(r, op, view, path, len, &v, approved);
 }
 
 void
@@ -159,8 +200,10 @@ ask_node(struct ruling *r, enum file_op op, struct node *n)
 
 	if (r->decision == DECISION_DENY)
 		return;
+	r->about = n;
 	if (node_each_path(n, ask_one, &q) == -1)
 		refuse_node(r, op, n, RULE_PATH, "");
+	r->about = NULL;
 }
 
 void

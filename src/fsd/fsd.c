@@ -16,6 +16,7 @@
 
 #include <event2/event.h>
 
+#include "approve.h"
 #include "fsd.h"
 #include "log.h"
 #include "path.h"
@@ -119,6 +120,8 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_FS_SYNC, fsd_on_fs_sync },
 	{ MSG_FS_FORGET, fsd_on_fs_forget },
 	{ MSG_REG_OPENED, through_on_reg_opened },
+	{ MSG_APPROVAL_PENDING, approve_on_pending },
+	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
 };
 
@@ -169,8 +172,9 @@ main(int argc, char **argv)
 	size_t nfds;
 
 	proc_start(&fsd.proc, ROLE_FSD, fsd_handlers, argc, argv);
-	if (!policy_is_there() || fsd.root_fd == -1)
-		fatalx("agentshd has sent no policy or no root");
+	if (!policy_is_there() || fsd.root_fd == -1 ||
+	    fsd.proc.peer[ROLE_POLICYD] == NULL)
+		fatalx("agentshd has sent no policy, no root or no policyd");
 	umask(0);
 	record_init();
 	nfds = raise_fds();
@@ -183,6 +187,7 @@ main(int argc, char **argv)
 	node_init(nfds / NODE_FDS_PART);
 	handle_init(nfds / HANDLE_FDS_PART);
 	through_init();
+	approve_init();
 	proc_watch(&fsd.proc, fsd.base);
 	event_base_dispatch(fsd.base);
 	return 1;

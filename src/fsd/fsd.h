@@ -90,6 +90,13 @@ struct ruling {
 	const char *rule;
 	const char *message;
 	const char *settings; /* a path that is not held to be protected */
+	/* of an answer that says approve: for which operations the same rule
+	 * says so, and which object it is about, all 0: look for it by the path */
+	bool approved; /* by an operator */
+	unsigned ops;
+	uint32_t timeout_ms;
+	struct ident id;
+	const struct node *about; /* while it is asked, where that is known */
 	char path[AGENTSH_PATH_MAX + 1];
 };
 
@@ -347,6 +354,13 @@ bool record_denied_pair(fuse_req_t, enum event_type, struct ruling *r,
 /* Records what was done, where that is wanted. */
 void record_done(fuse_req_t, enum event_type, const struct ruling *,
     const struct extra *);
+/* The message of its rule, filled in. */
+void record_message(const struct ruling *, char *dst, size_t size);
+/* A denial, of an operation that is to be approved, with the reason in it. */
+void record_refused(const struct actor *, enum event_type,
+    const struct ruling *, const struct extra *);
+/* An event that is made; frees the buffer. */
+void record_event(struct buf *);
 /* Bytes that the handle has not recorded yet. */
 void record_bytes(struct handle *);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "approve.h"
 #include "fsd.h"
 #include "fnv.h"
 #include "log.h"
@@ -86,15 +87,31 @@ is_batched(enum event_type type)
 	    type == EV_XATTR_REMOVE;
 }
 
-static void
-emit(const struct actor *a, enum event_type type, const struct ruling *r,
-    const struct extra *x)
+void
+record_message(const struct ruling *r, char *dst, size_t size)
 {
 	const char *values[TEMPLATE_MAX] = {
 		[TEMPLATE_PATH] = r->path,
 		[TEMPLATE_OPERATION] = file_op_name(r->op),
 		[TEMPLATE_RULE] = r->rule,
 	};
+
+	(void)template_expand(dst, size, r->message, values);
+}
+
+void
+record_event(struct buf *b)
+{
+	/* without its record nothing may happen any more */
+	if (b->bad || ev_emit(&fsd.proc.ring, b) == -1)
+		fatalx("an event could not be recorded");
+	buf_free(b);
+}
+
+static void
+emit(const struct actor *a, enum event_type type, const struct ruling *r,
+    const struct extra *x)
+{
 	char message[AGENTSH_TEXT_MAX + 1];
 	struct buf b;
 
@@ -102,25 +119,34 @@ emit(const struct actor *a, enum event_type type, const struct ruling *r,
 	 * looks at what one of them is about to execute, and records that */
 	if (a->pid == 0)
 		return;
-	(void)template_expand(message, sizeof(message), r->message, values);
+	record_message(r, message, sizeof(message));
 	buf_init(&b, EVENT_MAX);
 	ev_begin(&b, type, a->id, a->pid);
 	ev_str(&b, EVF_PATH, r->path);
 	ev_str(&b, EVF_OPERATION, file_op_name(r->op));
-	ev_policy(&b, r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
-	    r->rule, message);
+	ev_policy_done(&b,
+	    r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
+	    ruling_denies(r) ? DECISION_DENY : DECISION_ALLOW, r->rule,
+	    message);
 	if (ruling_denies(r))
 		ev_u64(&b, EVF_BLOCKED, 1);
+	else if (r->approved && approve_id(r)[0] != '\0')
+		ev_str(&b, EVF_APPROVAL, approve_id(r));
 	for (; x != NULL; x = x->next) {
 		if (x->str != NULL)
 			ev_str(&b, x->field, x->str);
 		else
 			ev_u64(&b, x->field, x->num);
 	}
-	/* without its record nothing may happen any more */
-	if (b.bad || ev_emit(&fsd.proc.ring, &b) == -1)
-		fatalx("an event could not be recorded");
-	buf_free(&b);
+	record_event(&b);
+}
+
+void
+record_refused(const struct actor *a, enum event_type type,
+    const struct ruling *r, const struct extra *x)
+{
+	if (!is_noise(type) || !is_repeat(a, type, r, x))
+		emit(a, type, r, x);
 }
 
 static bool
@@ -131,6 +157,11 @@ denied(fuse_req_t req, enum event_type type, const struct ruling *r,
 
 	if (!ruling_denies(r))
 		return false;
+	/* recorded when it is known what the operator says */
+	if (r->decision == DECISION_APPROVE) {
+		approve_note(type, r, r->op, r->path, x);
+		return true;
+	}
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 	if (!is_noise(type) || !is_repeat(&a, type, r, x))
 		emit(&a, type, r, x);
@@ -151,6 +182,10 @@ record_denied_pair(fuse_req_t req, enum event_type type, struct ruling *r,
 	struct extra cause = { EVF_ERROR, why, 0, NULL };
 	struct extra x = { EVF_TO_PATH, to_path, 0, NULL };
 
+	if (r->decision == DECISION_APPROVE && ruling_denies(r)) {
+		approve_note(type, r, op, path, &x);
+		return true;
+	}
 	r->op = op;
 	if (strcmp(r->path, path) != 0 && strcmp(r->path, to_path) != 0) {
 		snprintf(why, sizeof(why), "because of %s", r->path);
@@ -166,12 +201,14 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 {
 	struct actor a;
 
+	approve_late();
 	/* of the frequent ones only what the policy asked for */
-	if (r->decision != DECISION_AUDIT &&
+	if (r->decision != DECISION_AUDIT && !r->approved &&
 	    (r->view != VIEW_WORKSPACE || is_noise(type)))
 		return;
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
-	if ((is_noise(type) || is_batched(type)) && is_repeat(&a, type, r, x))
+	if (!r->approved && (is_noise(type) || is_batched(type)) &&
+	    is_repeat(&a, type, r, x))
 		return;
 	emit(&a, type, r, x);
 }
@@ -192,7 +229,9 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
 	ruling_init(&r);
 	/* the opening was decided; this says under which rule */
 	ask_node(&r, op, h->node);
-	if (ruling_denies(&r)) {
+	if (r.decision == DECISION_APPROVE) {
+		r.approved = true; /* when it was opened */
+	} else if (ruling_denies(&r)) {
 		/* renamed since, or the policy is another: no rule of now let
 		 * it through */
 		r.decision = DECISION_ALLOW;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "approve.h"
 #include "fsd.h"
 #include "log.h"
 
@@ -105,6 +106,8 @@ static const struct fuse_lowlevel_ops ops = {
 int
 reply_error(fuse_req_t req, int error)
 {
+	if (error == EACCES && approve_settle(req))
+		return 0;
 	return fuse_reply_err(req, error);
 }
 
@@ -202,9 +205,11 @@ serve_thread(void *arg)
 		if (rc == 0)
 			continue;
 		pool_busy();
-		policy_enter();
-		fuse_session_process_buf(fsd.session, &buf);
-		policy_leave();
+		do {
+			policy_enter();
+			fuse_session_process_buf(fsd.session, &buf);
+			policy_leave();
+		} while (approve_again());
 		if (!pool_idle()) {
 			free(buf.mem);
 			return NULL;

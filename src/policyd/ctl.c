@@ -2,8 +2,8 @@
 /*
  * The operator socket. Who may connect at all is decided by the socket's mode
  * and once more by the peer's credentials; after that an operator can send
- * numbers of verbs and nothing else. Questions go on to privd, its answers
- * come back as lines.
+ * numbers of verbs, and a word about a request of approvals.c. Questions go on
+ * to privd, its answers come back as lines.
  */
 #include <sys/socket.h>
 
@@ -16,6 +16,7 @@
 
 #include <event2/event.h>
 
+#include "approvals.h"
 #include "clock.h"
 #include "ctl.h"
 #include "event.h"
@@ -27,6 +28,7 @@
 struct client {
 	struct chan *ch; /* NULL: free */
 	bool hello;
+	uint32_t uid;	  /* as the kernel says */
 	uint32_t request; /* the question that waits, or 0 */
 	uint32_t verb;	  /* of it */
 	uint64_t after;	  /* rows up to this one were asked for */
@@ -42,10 +44,12 @@ static struct {
 } ctl;
 
 static void client_on_drained(struct chan *);
+static int ctl_on_resolve(struct chan *, struct imsg *);
 
 static const struct handler ctl_handlers[] = {
 	{ MSG_CTL_HELLO, ctl_on_hello },
 	{ MSG_CTL_REQUEST, ctl_on_request },
+	{ MSG_CTL_RESOLVE, ctl_on_resolve },
 	{ MSG_NONE, NULL },
 };
 
@@ -128,6 +132,7 @@ accept_cb(evutil_socket_t listen_fd, short what, void *arg)
 		close(fd);
 		return;
 	}
+	c->uid = cred.uid;
 	c->ch->on_close = client_on_close;
 	c->ch->on_drained = client_on_drained;
 	if (chan_watch(c->ch, ctl.base) == -1) {
@@ -179,6 +184,19 @@ ctl_end(struct client *c, uint32_t status, const char *text)
 	msg_send_ctl_end(c->ch, id, &r, NULL);
 }
 
+/* What waits for operators, which is kept here. */
+static void
+ctl_list_approvals(struct client *c)
+{
+	do {
+		c->after = approvals_list(c->ch, c->request, c->after);
+	} while (c->after != 0 && c->ch->nqueue == 0 && !c->ch->closed);
+	if (c->after == 0)
+		ctl_end(c, 0, "");
+	else
+		c->paused = true;
+}
+
 static void
 ctl_ask(struct client *c)
 {
@@ -186,6 +204,10 @@ ctl_ask(struct client *c)
 	uint32_t id;
 
 	c->paused = false;
+	if (c->verb == CTL_APPROVALS) {
+		ctl_list_approvals(c);
+		return;
+	}
 	id = chan_request(ctl.p->privd, c);
 	if (id == 0) {
 		ctl_end(c, 1, "too many questions at one time");
@@ -215,7 +237,8 @@ ctl_on_request(struct chan *ch, struct imsg *im)
 	if (msg_get_ctl_request(im, &m) == -1 || !c->hello || c->request != 0)
 		return -1;
 	c->request = im->id;
-	if (m.verb >= CTL_VERB_MAX) {
+	if (m.verb >= CTL_VERB_MAX || m.verb == CTL_APPROVE ||
+	    m.verb == CTL_DENY) {
 		ctl_end(c, 1, "unknown request");
 		return 0;
 	}
@@ -223,6 +246,23 @@ ctl_on_request(struct chan *ch, struct imsg *im)
 	c->after = 0;
 	c->nfailed = 0;
 	ctl_ask(c);
+	return 0;
+}
+
+/* Who says so is whom the kernel has named when the client came. */
+static int
+ctl_on_resolve(struct chan *ch, struct imsg *im)
+{
+	struct client *c = ch->arg;
+	struct msg_ctl_resolve m;
+	char text[AGENTSH_TEXT_MAX];
+	int r;
+
+	if (msg_get_ctl_resolve(im, &m) == -1 || !c->hello || c->request != 0)
+		return -1;
+	c->request = im->id;
+	r = approvals_resolve(&m, c->uid, text, sizeof(text));
+	ctl_end(c, r == -1 ? 1 : 0, text);
 	return 0;
 }
 

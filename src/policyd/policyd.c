@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policyd: compiles policies for privd, and is the operators' way to privd. It
- * hears privd, policy files (hostile where a user may write them) and clients
- * of the operator socket. A compromise yields forged policies for sessions, also
- * running ones, and what operators may ask; no file, no command.
+ * policyd: compiles policies for privd, is the operators' way to privd, and
+ * keeps what waits for them. It hears privd, policy files (hostile where a user
+ * may write them), each session's execd and fsd, and clients of the operator
+ * socket. A compromise yields forged policies for sessions, also running ones,
+ * forged approvals, and what operators may ask; no file, no command.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include <event2/event.h>
 
+#include "approvals.h"
 #include "log.h"
 #include "policy.h"
 #include "policyd.h"
@@ -25,6 +27,7 @@ static struct {
 
 static const struct handler policyd_handlers[] = {
 	{ MSG_POLICY_COMPILE, policyd_on_compile },
+	{ MSG_APPROVAL_OPEN, approvals_on_open },
 	{ MSG_CTL_PROCESS, ctl_on_process },
 	{ MSG_CTL_SESSION, ctl_on_session },
 	{ MSG_CTL_RELOADED, ctl_on_reloaded },
@@ -103,6 +106,7 @@ main(int argc, char **argv)
 		dirs[i].access = SANDBOX_RO;
 	}
 	sandbox_enter(ROLE_POLICYD, dirs, ndirs);
+	approvals_start(&policyd.p, policyd.base);
 	ctl_listen(&policyd.p, policyd.base);
 	proc_watch(&policyd.p, policyd.base);
 	stale_start(&policyd.p, policyd.base);

@@ -254,6 +254,21 @@ say_where(struct asking *k, enum family family, const struct verdict *v)
 }
 
 static void
+say_approval(struct try_answer *a, uint32_t timeout_ms)
+{
+	char how[32] = "approvals.timeout of the server";
+
+	if (timeout_ms % 1000 == 0 && timeout_ms != 0)
+		snprintf(how, sizeof(how), "%u s", timeout_ms / 1000);
+	else if (timeout_ms != 0)
+		snprintf(how, sizeof(how), "%u.%03u s", timeout_ms / 1000,
+		    timeout_ms % 1000);
+	snprintf(a->note, sizeof(a->note),
+	    "waits for an operator's approval, at most %s; denied without, and where approvals.enabled is false",
+	    how);
+}
+
+static void
 set_decision(struct asking *k, enum family family, const struct verdict *v)
 {
 	static const int sets[FAMILY_MAX] = { [FAMILY_FILE] = SET_FILE,
@@ -277,6 +292,8 @@ set_decision(struct asking *k, enum family family, const struct verdict *v)
 		a->effective = DECISION_DENY;
 		snprintf(a->note, sizeof(a->note),
 		    "this build denies it: it cannot do what the rule says");
+	} else if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
+		say_approval(a, v->timeout_ms);
 	} else if (state != STATE_ENFORCED) {
 		snprintf(a->note, sizeof(a->note),
 		    "this build does not enforce such rules");
@@ -509,6 +526,7 @@ ask_exec(struct asking *k)
 	precheck(k, &pc);
 	v.decision = pc.said;
 	v.rule_name = pc.rule;
+	v.timeout_ms = pc.timeout_ms;
 	for (i = 0; i < rules->n; i++) {
 		if (strcmp(rules->rule[i].name, pc.rule) == 0)
 			v.rule = i;

@@ -75,6 +75,27 @@ join(struct child *a, struct child *b)
 	return r;
 }
 
+/* By which it asks for an operator's word; policyd hears from us whose it is. */
+static int
+join_policyd(struct sess *s, struct child *c)
+{
+	struct msg_approval_open m = {
+		.session = s->number, .role = c->role, .uid = s->uid
+	};
+	int end = -1, r;
+
+	if (privd.helper[ROLE_POLICYD] == NULL)
+		return -1;
+	snprintf(m.session_id, sizeof(m.session_id), "%s", s->id);
+	r = join_end(c, ROLE_POLICYD, &end);
+	if (r == 0)
+		r = msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0,
+		    &m, &end);
+	if (end != -1)
+		close(end);
+	return r;
+}
+
 static int
 give_ring(struct sess *s, struct child *c)
 {
@@ -127,7 +148,8 @@ spawn_helpers(struct sess *s)
 	    helper_greet(s->fsd, s->number, s->id, s->uid, s->gid) == -1 ||
 	    join_end(s->execd, ROLE_SESSIOND, &s->client_sock) == -1 ||
 	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
-	    join(s->execd, s->fsd) == -1)
+	    join(s->execd, s->fsd) == -1 || join_policyd(s, s->execd) == -1 ||
+	    join_policyd(s, s->fsd) == -1)
 		return -1;
 	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
 	    spawn_fusereg(s, &cred) == -1)

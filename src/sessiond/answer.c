@@ -95,10 +95,13 @@ put_error(yajl_gen g, const char *code, const char *message,
 	json_put_str(g, "message", message);
 	if (cmd->outcome == OUT_DENIED && cmd->rule[0] != '\0')
 		json_put_str(g, "policy_rule", cmd->rule);
-	if (cmd->outcome == OUT_DENIED && cmd->message[0] != '\0') {
+	if (cmd->outcome == OUT_DENIED &&
+	    (cmd->message[0] != '\0' || cmd->reason[0] != '\0')) {
 		json_key(g, "context");
 		yajl_gen_map_open(g);
 		json_put_str(g, "policy_message", cmd->message);
+		if (cmd->reason[0] != '\0')
+			json_put_str(g, "approval", cmd->reason);
 		yajl_gen_map_close(g);
 	}
 	if (cmd->outcome == OUT_FAILED &&
@@ -112,6 +115,30 @@ put_error(yajl_gen g, const char *code, const char *message,
 }
 
 static void
+put_denied(yajl_gen g, const struct command *cmd)
+{
+	switch (cmd->approval) {
+	case APPROVAL_NONE:
+	case APPROVAL_GRANTED:
+		put_error(g, "E_POLICY_DENIED", "command denied by policy",
+		    cmd);
+		break;
+	case APPROVAL_TIMED_OUT:
+		put_error(g, "E_APPROVAL_TIMEOUT", "approval timed out", cmd);
+		break;
+	case APPROVAL_DENIED:
+	case APPROVAL_WITHDRAWN:
+	case APPROVAL_OFF:
+	case APPROVAL_REFUSED:
+	case APPROVAL_CHANGED:
+	case APPROVAL_OUTCOME_MAX:
+		put_error(g, "E_APPROVAL_DENIED", "command was not approved",
+		    cmd);
+		break;
+	}
+}
+
+static void
 put_outcome(yajl_gen g, const struct command *cmd)
 {
 	switch (cmd->outcome) {
@@ -120,8 +147,7 @@ put_outcome(yajl_gen g, const struct command *cmd)
 			put_error(g, "E_TIMEOUT", "command timed out", cmd);
 		break;
 	case OUT_DENIED:
-		put_error(g, "E_POLICY_DENIED", "command denied by policy",
-		    cmd);
+		put_denied(g, cmd);
 		break;
 	case OUT_FAILED:
 		put_error(g, "E_COMMAND_FAILED", cmd->message, cmd);

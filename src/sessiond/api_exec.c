@@ -145,7 +145,8 @@ exec_client_gone(struct request *rq, void *arg)
 
 	(void)rq;
 	cmd->rq = NULL;
-	if (cmd->state == CMD_RUNNING) {
+	/* also one that waits for an operator */
+	if (cmd->state == CMD_RUNNING || cmd->state == CMD_ASKED) {
 		log_debug("%s: its client is gone", cmd->id);
 		command_kill(cmd);
 	}
@@ -252,10 +253,6 @@ api_kill(struct request *rq)
 	if (cmd == NULL || cmd->state == CMD_ENDED ||
 	    cmd->state == CMD_FINISHED) {
 		http_error(rq, 404, "command is not running");
-		return;
-	}
-	if (cmd->state == CMD_ASKED) {
-		http_error(rq, 409, "command has not started yet");
 		return;
 	}
 	command_kill(cmd);

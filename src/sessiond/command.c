@@ -421,11 +421,14 @@ sessiond_on_exec_denied(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_exec_denied(im, &m) == -1 || cmd == NULL ||
-	    m.command != cmd->number || m.decision >= DECISION_MAX)
+	    m.command != cmd->number || m.decision >= DECISION_MAX ||
+	    m.approval >= APPROVAL_OUTCOME_MAX)
 		return -1;
 	cmd->said = (enum decision)m.decision;
 	snprintf(cmd->rule, sizeof(cmd->rule), "%s", m.rule);
 	snprintf(cmd->message, sizeof(cmd->message), "%s", m.message);
+	cmd->approval = (enum approval_outcome)m.approval;
+	snprintf(cmd->reason, sizeof(cmd->reason), "%s", m.reason);
 	command_end(cmd, OUT_DENIED);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "event.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"
@@ -33,6 +34,14 @@ put_inspect(yajl_gen g, const struct command *cmd)
 	    "see every operation of the command");
 }
 
+/* It was not let go on because no operator approved it; that can be asked for
+ * again. */
+static bool
+is_approval(enum approval_outcome a)
+{
+	return a != APPROVAL_NONE && a != APPROVAL_GRANTED;
+}
+
 /* Denied before it started. */
 static void
 put_denied(yajl_gen g, const struct command *cmd)
@@ -41,17 +50,28 @@ put_denied(yajl_gen g, const struct command *cmd)
 
 	json_put_str(g, "status", "blocked");
 	json_put_bool(g, "blocked", true);
-	json_put_bool(g, "retryable", false);
-	json_put_str(g, "reason", "command denied by policy");
+	json_put_bool(g, "retryable",
+	    is_approval(cmd->approval) && cmd->approval != APPROVAL_OFF);
+	if (cmd->approval == APPROVAL_TIMED_OUT)
+		snprintf(reason, sizeof(reason), "approval timed out");
+	else if (is_approval(cmd->approval))
+		snprintf(reason, sizeof(reason), "command was not approved: %s",
+		    cmd->reason);
+	else
+		snprintf(reason, sizeof(reason), "command denied by policy");
+	json_put_str(g, "reason", reason);
 	if (cmd->rule[0] != '\0')
 		json_put_str(g, "policy_rule", cmd->rule);
 	json_put_str(g, "blocked_operation", "command");
 	json_put_str(g, "blocked_target", cmd->body.command);
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
-	if (cmd->said == DECISION_APPROVE)
+	if (cmd->approval == APPROVAL_OFF)
+		put_suggestion(g, "enable_approvals", NULL,
+		    "an operator has to approve this command, and approvals are off in the configuration (approvals.enabled)");
+	else if (cmd->said == DECISION_APPROVE)
 		put_suggestion(g, "request_approval", NULL,
-		    "a human has to approve this command, and this version has no approvals yet");
+		    "an operator has to approve this command while it waits: agentshctl approvals");
 	if (cmd->message[0] != '\0')
 		snprintf(reason, sizeof(reason), "the rule says: %s",
 		    cmd->message);
@@ -95,6 +115,8 @@ put_blocked(yajl_gen g, const struct command *cmd,
 	const struct event_info *info = &line->info;
 	const struct session *s = cmd->sess;
 	char reason[AGENTSH_TEXT_MAX];
+	bool approve = info->decision != NULL &&
+	    strcmp(info->decision, decision_name(DECISION_APPROVE)) == 0;
 
 	if (info->rule != NULL && info->rule[0] != '\0')
 		snprintf(reason, sizeof(reason),
@@ -103,7 +125,7 @@ put_blocked(yajl_gen g, const struct command *cmd,
 		snprintf(reason, sizeof(reason), "blocked by policy");
 	json_put_str(g, "status", "blocked");
 	json_put_bool(g, "blocked", true);
-	json_put_bool(g, "retryable", false);
+	json_put_bool(g, "retryable", approve);
 	json_put_str(g, "reason", reason);
 	if (info->rule != NULL)
 		json_put_str(g, "policy_rule", info->rule);
@@ -112,6 +134,13 @@ put_blocked(yajl_gen g, const struct command *cmd,
 	json_put_str(g, "blocked_target", blocked_target(info));
 	json_key(g, "suggestions");
 	yajl_gen_array_open(g);
+	if (approve) {
+		snprintf(reason, sizeof(reason),
+		    "an operator has to approve it%s%.400s",
+		    info->error != NULL ? ", but " : "",
+		    info->error != NULL ? info->error : "");
+		put_suggestion(g, "request_approval", NULL, reason);
+	}
 	/* with real paths there is no other place to name */
 	if (line->bucket == BUCKET_FILE && info->path != NULL &&
 	    strcmp(s->mount, s->workspace) != 0 &&

@@ -160,6 +160,8 @@ struct command {
 	uint64_t user_ms;
 	uint64_t system_ms;
 	uint64_t maxrss_kb;
+	enum approval_outcome approval;	   /* where an operator was to say */
+	char reason[AGENTSH_TEXT_MAX + 1]; /* why it was not approved */
 	enum decision said; /* of a rule that did not let it start */
 	char rule[AGENTSH_NAME_MAX + 1];
 	char message[AGENTSH_TEXT_MAX + 1];
@@ -173,6 +175,8 @@ struct event_info {
 	char *domain;
 	char *operation;
 	char *effective;
+	char *decision;
+	char *error;
 	char *to_command; /* of a redirect */
 	char *rule;
 	char *message;

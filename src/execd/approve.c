@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Execs that an operator has to approve. The question of the kernel stays
+ * unanswered meanwhile, others go on, and who asked can be killed. After the
+ * answer the exec is read and decided from its beginning: what then would run has
+ * to be what the operator was shown, the same files and the same words.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "approval.h"
+#include "clock.h"
+#include "execd.h"
+#include "log.h"
+#include "supervise.h"
+
+/* Execs that may wait: others must be left for those that do not. */
+#define APPROVE_WAITING_MAX 32
+#define LOOK_MS 200 /* between two looks at whether who asked is still there */
+/* A shell that was refused tries the same program by its other names in PATH:
+ * nobody is asked twice for that. */
+#define RECENT_MS 2000
+#define RECENT_MAX 16
+
+struct approval {
+	TAILQ_ENTRY(approval) entry;
+	struct exec *x; /* who waits; NULL: nobody does any more */
+	pid_t tgid;
+	uint32_t request;
+	bool told; /* that it waits was recorded */
+	bool answered;
+	uint64_t answered_ms;
+	struct msg_approval_ask ask; /* words: ours */
+	struct msg_approval_answer answer;
+};
+
+static struct {
+	TAILQ_HEAD(approvals, approval) waiting;
+	struct approvals recent; /* that were refused */
+	size_t nwaiting;
+	size_t nrecent;
+	struct event *timer;
+} appr = {
+	.waiting = TAILQ_HEAD_INITIALIZER(appr.waiting),
+	.recent = TAILQ_HEAD_INITIALIZER(appr.recent),
+};
+
+static void
+approval_free(struct approval *a)
+{
+	if (a == NULL)
+		return;
+	free((void *)(uintptr_t)a->ask.words);
+	free(a);
+}
+
+static struct chan *
+policyd(void)
+{
+	return execd.p.peer[ROLE_POLICYD];
+}
+
+/* --- events */
+
+static void
+tell(void)
+{
+	if (ev_emit(&execd.p.ring, &execd.event) == -1)
+		fatalx("an event cannot be recorded");
+}
+
+static void
+tell_answer(const struct approval *a)
+{
+	if (!a->told)
+		return;
+	approval_event_answered(&execd.event, &a->ask, &a->answer);
+	tell();
+}
+
+/* --- what is asked for */
+
+/* Each file that would be opened, and its state: who changes one of them after
+ * the answer is found out. */
+static void
+put_identity(char *dst, size_t size, const struct exec *x)
+{
+	const struct stat *st;
+	size_t i, n = 0;
+
+	dst[0] = '\0';
+	for (i = 0; i < x->nlinks && n < size; i++) {
+		st = &x->link[i].file.st;
+		n += (size_t)snprintf(dst + n, size - n,
+		    "%s%llx:%llx:%lld:%lld.%09ld:%lld.%09ld", i > 0 ? " " : "",
+		    (unsigned long long)st->st_dev,
+		    (unsigned long long)st->st_ino, (long long)st->st_size,
+		    (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		    (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+	}
+}
+
+/* NULL: it cannot be shown to anybody as a whole. */
+static struct approval *
+approval_new(struct exec *x)
+{
+	const struct link *l = &x->link[0];
+	const struct command *c = command_find(x->l.command);
+	struct approval *a;
+	struct msg_approval_ask *m;
+	uint8_t *words;
+
+	if (x->truncated || l->argv.n == 0 || l->argv.len > APPROVAL_WORDS_MAX)
+		return NULL;
+	a = calloc(1, sizeof(*a));
+	words = malloc(l->argv.len);
+	if (a == NULL || words == NULL)
+		fatal("an approval");
+	memcpy(words, l->argv.bytes, l->argv.len);
+	a->x = x;
+	a->tgid = x->t.tgid;
+	m = &a->ask;
+	m->kind = APPROVAL_COMMAND;
+	m->pid = x->t.inner_tgid;
+	m->timeout_ms = x->j.v.timeout_ms;
+	m->words = words;
+	m->words_len = l->argv.len;
+	snprintf(m->operation, sizeof(m->operation), "execve");
+	snprintf(m->object, sizeof(m->object), "%.*s", AGENTSH_PATH_MAX,
+	    l->file.name[0] != '\0' ? l->file.name : x->path);
+	/* what a program does depends on where */
+	file_spell(&x->t, AT_FDCWD, ".", m->cwd, sizeof(m->cwd));
+	put_identity(m->identity, sizeof(m->identity), x);
+	snprintf(m->rule, sizeof(m->rule), "%s", x->j.v.rule_name);
+	judge_message(&x->j, NULL, m->message, sizeof(m->message));
+	snprintf(m->command_id, sizeof(m->command_id), "%s",
+	    c != NULL ? c->id : "");
+	return a;
+}
+
+/* Is it the same that would run, by the same rule? */
+static bool
+is_same(const struct approval *a, const struct approval *b)
+{
+	const struct msg_approval_ask *m = &a->ask, *n = &b->ask;
+
+	return strcmp(m->object, n->object) == 0 &&
+	    strcmp(m->cwd, n->cwd) == 0 &&
+	    strcmp(m->identity, n->identity) == 0 &&
+	    strcmp(m->rule, n->rule) == 0 && m->words_len == n->words_len &&
+	    memcmp(m->words, n->words, m->words_len) == 0;
+}
+
+/* --- the answers of a short time ago */
+
+static void
+forget_recent(void)
+{
+	struct approval *a;
+	uint64_t now = clock_ms();
+
+	while ((a = TAILQ_FIRST(&appr.recent)) != NULL &&
+	    (appr.nrecent > RECENT_MAX || now - a->answered_ms > RECENT_MS)) {
+		TAILQ_REMOVE(&appr.recent, a, entry);
+		appr.nrecent--;
+		approval_free(a);
+	}
+}
+
+static const struct approval *
+find_recent(const struct approval *a)
+{
+	const struct approval *r;
+
+	forget_recent();
+	TAILQ_FOREACH(r, &appr.recent, entry) {
+		if (r->tgid == a->tgid && is_same(r, a))
+			return r;
+	}
+	return NULL;
+}
+
+static void
+keep_recent(struct approval *a)
+{
+	a->x = NULL;
+	TAILQ_INSERT_TAIL(&appr.recent, a, entry);
+	appr.nrecent++;
+	forget_recent();
+}
+
+/* --- who waits */
+
+static void
+stop_waiting(struct approval *a)
+{
+	TAILQ_REMOVE(&appr.waiting, a, entry);
+	appr.nwaiting--;
+}
+
+static void
+arm(void)
+{
+	static const struct timeval tv = { 0, LOOK_MS * 1000 };
+
+	if (evtimer_add(appr.timer, &tv) == -1)
+		fatalx("a timer cannot be set");
+}
+
+/* The kernel does not say when somebody who waits has died. */
+static void
+look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct approval *a, *next;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (a = TAILQ_FIRST(&appr.waiting); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (!supervise_is_valid(a->x))
+			supervise_drop(a->x);
+	}
+	if (!TAILQ_EMPTY(&appr.waiting))
+		arm();
+}
+
+void
+approve_init(void)
+{
+	appr.timer = evtimer_new(execd.base, look_cb, NULL);
+	if (appr.timer == NULL)
+		fatalx("event");
+}
+
+void
+approve_free(struct exec *x)
+{
+	struct approval *a = x->approval;
+	struct msg_approval_withdraw m;
+
+	x->approval = NULL;
+	if (a == NULL)
+		return;
+	if (!a->answered) {
+		stop_waiting(a);
+		chan_forget(policyd(), a);
+		m.request = a->request;
+		msg_send_approval_withdraw(policyd(), 0, &m, NULL);
+		a->answer.outcome = APPROVAL_WITHDRAWN;
+		snprintf(a->answer.who, sizeof(a->answer.who), "withdrawn");
+		tell_answer(a);
+	} else if (a->answer.outcome == APPROVAL_DENIED ||
+	    a->answer.outcome == APPROVAL_TIMED_OUT) {
+		keep_recent(a);
+		return;
+	}
+	approval_free(a);
+}
+
+int
+approve_on_pending(struct chan *ch, struct imsg *im)
+{
+	struct approval *a = im->arg;
+	struct msg_approval_pending m;
+
+	(void)ch;
+	if (msg_get_approval_pending(im, &m) == -1)
+		return -1;
+	if (a == NULL || a->answered)
+		return 0; /* withdrawn meanwhile */
+	if (a->told)
+		return -1;
+	snprintf(a->answer.id, sizeof(a->answer.id), "%s", m.id);
+	approval_event_asked(&execd.event, &a->ask, m.id, m.timeout_ms);
+	a->told = true;
+	tell();
+	return 0;
+}
+
+int
+approve_on_answer(struct chan *ch, struct imsg *im)
+{
+	struct approval *a = im->arg;
+	struct msg_approval_answer m;
+
+	(void)ch;
+	if (msg_get_approval_answer(im, &m) == -1 ||
+	    m.outcome >= APPROVAL_OUTCOME_MAX || m.outcome == APPROVAL_NONE)
+		return -1;
+	if (a == NULL || a->answered)
+		return 0;
+	stop_waiting(a);
+	a->answer = m;
+	a->answered = true;
+	a->answered_ms = clock_ms();
+	tell_answer(a);
+	supervise_answered(a->x);
+	return 0;
+}
+
+/* --- the decision */
+
+/* The client's command needs it, whatever the rules say of the program that it
+ * is: they were asked for all that is in its words, too. */
+static bool
+is_for_command(const struct exec *x)
+{
+	const struct command *c = command_find(x->l.command);
+
+	return c != NULL && x->l.depth == 0 && c->approve.wanted;
+}
+
+bool
+approve_is_wanted(const struct exec *x, int err)
+{
+	return err == 0 ? is_for_command(x) :
+			  x->j.v.decision == DECISION_APPROVE;
+}
+
+/* What was approved with the whole command, when it comes to be executed. */
+static bool
+is_covered(const struct exec *x)
+{
+	struct command *c = command_find(x->l.command);
+	const uint8_t *w;
+	size_t i, len;
+
+	if (c == NULL || !c->approve.granted || c->approve.used ||
+	    c->approve.words == NULL ||
+	    strcmp(c->approve.rule, x->j.v.rule_name) != 0)
+		return false;
+	w = (const uint8_t *)c->approve.words;
+	for (i = 0; i < x->j.argc; i++) {
+		len = strlen(x->j.argv[i]) + 1;
+		if ((size_t)(w - (const uint8_t *)c->approve.words) + len >
+			c->approve.words_len ||
+		    memcmp(w, x->j.argv[i], len) != 0)
+			return false;
+		w += len;
+	}
+	if ((size_t)(w - (const uint8_t *)c->approve.words) !=
+	    c->approve.words_len)
+		return false;
+	c->approve.used = true;
+	return true;
+}
+
+static enum approve_say
+refuse(struct exec *x, enum approval_outcome outcome, const char *reason)
+{
+	memset(&x->said, 0, sizeof(x->said));
+	x->said.outcome = outcome;
+	snprintf(x->said.reason, sizeof(x->said.reason), "%s", reason);
+	return APPROVE_NO;
+}
+
+/* There is an answer; does it fit what would run now? */
+static enum approve_say
+use_answer(struct exec *x, const struct approval *now)
+{
+	struct command *c = command_find(x->l.command);
+
+	x->said = x->approval->answer;
+	if (x->said.outcome != APPROVAL_GRANTED)
+		return APPROVE_NO;
+	if (!is_same(x->approval, now)) {
+		x->said.outcome = APPROVAL_CHANGED;
+		return APPROVE_NO;
+	}
+	if (c != NULL && x->l.depth == 0)
+		c->approve.granted = true;
+	return APPROVE_YES;
+}
+
+static enum approve_say
+ask(struct exec *x, struct approval *a)
+{
+	a->request = chan_request(policyd(), a);
+	if (appr.nwaiting >= APPROVE_WAITING_MAX || a->request == 0) {
+		if (a->request != 0)
+			chan_forget(policyd(), a);
+		approval_free(a);
+		return refuse(x, APPROVAL_REFUSED,
+		    "too many programs of this session wait");
+	}
+	x->approval = a;
+	TAILQ_INSERT_TAIL(&appr.waiting, a, entry);
+	appr.nwaiting++;
+	if (msg_send_approval_ask(policyd(), a->request, &a->ask, NULL) == -1)
+		fatalx("policyd is gone");
+	if (!evtimer_pending(appr.timer, NULL))
+		arm();
+	return APPROVE_WAIT;
+}
+
+enum approve_say
+approve_exec(struct exec *x)
+{
+	struct command *c = command_find(x->l.command);
+	const struct approval *recent;
+	struct approval *a;
+	enum approve_say say;
+
+	if (x->j.v.decision != DECISION_APPROVE) {
+		/* allowed by itself: it is the command that needs it */
+		x->j.v.decision = DECISION_APPROVE;
+		x->j.v.rule_name = c->approve.rule;
+		x->j.v.message = c->approve.message;
+		x->j.v.timeout_ms = c->approve.timeout_ms;
+	} else if (is_covered(x)) {
+		memset(&x->said, 0, sizeof(x->said));
+		x->said.outcome = APPROVAL_GRANTED;
+		return APPROVE_YES;
+	}
+	if (c != NULL && x->l.depth == 0)
+		c->approve.wanted = true;
+	if (execd.p.conf.approvals == 0)
+		return refuse(x, APPROVAL_OFF, "");
+	a = approval_new(x);
+	if (a == NULL)
+		return refuse(x, APPROVAL_REFUSED,
+		    "the arguments are too long to be shown");
+	recent = find_recent(a);
+	if (x->approval != NULL) {
+		say = use_answer(x, a);
+		approval_free(a);
+		return say;
+	}
+	if (recent == NULL)
+		return ask(x, a);
+	x->said = recent->answer;
+	approval_free(a);
+	return APPROVE_NO;
+}
