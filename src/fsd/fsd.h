@@ -180,9 +180,6 @@ struct known {
  * number. */
 size_t node_known(struct known **, const struct node *top);
 void known_free(struct known *, size_t n);
-/* Copies of the names in a directory that the kernel can know; the caller frees
- * each, and them. Their number. */
-size_t node_children(const struct node *, char ***texts);
 struct node *node_of(fuse_ino_t);
 fuse_ino_t node_number(const struct node *);
 struct node *node_workspace(void);

@@ -128,29 +128,6 @@ node_known(struct known **known, const struct node *top)
 	return len;
 }
 
-size_t
-node_children(const struct node *parent, char ***texts)
-{
-	char **t = NULL;
-	struct name *m;
-	size_t i, len = 0;
-
-	pthread_mutex_lock(&nodes.lock);
-	for (i = 0; i < NODE_BUCKETS; i++) {
-		LIST_FOREACH(m, &nodes.by_text[i], by_text) {
-			if (m->parent != parent)
-				continue;
-			if (len % 64 == 0)
-				t = reallocarray(t, len + 64, sizeof(*t));
-			if (t == NULL || (t[len++] = strdup(m->text)) == NULL)
-				fatalx("no memory for what the kernel knows");
-		}
-	}
-	pthread_mutex_unlock(&nodes.lock);
-	*texts = t;
-	return len;
-}
-
 void
 known_free(struct known *known, size_t n)
 {

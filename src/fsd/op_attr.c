@@ -260,7 +260,7 @@ record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 void
 attr_closed(struct node *n)
 {
-	char **text;
+	struct known *k;
 	size_t i, len;
 	int fd, rc;
 
@@ -273,13 +273,14 @@ attr_closed(struct node *n)
 	node_done(n);
 	if (rc == 0)
 		return;
-	len = node_children(n, &text);
+	/* what is beneath these names goes with them */
+	len = node_known(&k, n);
 	for (i = 0; i < len; i++) {
-		(void)fuse_lowlevel_notify_inval_entry(fsd.session,
-		    node_number(n), text[i], strlen(text[i]));
-		free(text[i]);
+		if (k[i].parent == node_number(n) && k[i].text != NULL)
+			(void)fuse_lowlevel_notify_inval_entry(fsd.session,
+			    k[i].parent, k[i].text, strlen(k[i].text));
 	}
-	free(text);
+	known_free(k, len);
 }
 
 void

@@ -297,8 +297,7 @@ judge_dir(struct walk *w, size_t i, const char *workspace, bool native)
 	if (path_is_beneath(workspace, dir) || path_is_beneath(dir, workspace))
 		return MOUNT_FSD;
 	/* who wants to know why wants to know it of every directory */
-	walk_tree(w, dir,
-	    w->reason != NULL || (native && sysdirs[i].native));
+	walk_tree(w, dir, w->reason != NULL || (native && sysdirs[i].native));
 	r->why = PLAN_WHY_CONSTANT;
 	r->rule = w->rule;
 	if (!w->hidden.is_there)
