@@ -5,12 +5,16 @@
  * trusts nothing but the image and the paths of node.c.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fsd.h"
 
 #define RULE_HOST "host-read-only"
 #define RULE_HOST_TEXT "only the workspace can be changed"
+#define RULE_SOFT "rename-from-soft-delete"
+#define RULE_SOFT_TEXT                                                         \
+	"what goes to the trash when it is deleted is not renamed to where it would not"
 #define RULE_PATH "path-too-long"
 
 static const bool op_changes[FILE_OP_MAX] = {
@@ -41,7 +45,8 @@ ruling_init(struct ruling *r)
 bool
 ruling_denies(const struct ruling *r)
 {
-	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT;
+	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT &&
+	    r->decision != DECISION_SOFT_DELETE;
 }
 
 static int
@@ -54,14 +59,37 @@ strictness(enum decision d)
 		return 1;
 	case DECISION_AUDIT:
 		return 2;
+	case DECISION_SOFT_DELETE:
+		return 3;
 	case DECISION_APPROVE:
 	case DECISION_REDIRECT:
-	case DECISION_SOFT_DELETE:
 	case DECISION_ABSORB:
 	case DECISION_DENY:
 		break;
 	}
-	return 3;
+	return 4;
+}
+
+/* What fsd cannot do is refused, never done in another way. */
+static enum decision
+what_is_done(enum decision said, enum file_op op, enum view view)
+{
+	bool deletes = op == FILE_OP_DELETE || op == FILE_OP_RMDIR;
+
+	switch (said) {
+	case DECISION_ALLOW:
+	case DECISION_AUDIT:
+		if (!deletes || view != VIEW_WORKSPACE || !trash_takes_all())
+			return said;
+		break;
+	case DECISION_SOFT_DELETE:
+		if (!deletes)
+			return DECISION_ALLOW;
+		break;
+	default:
+		return DECISION_DENY;
+	}
+	return trash_is_there() ? DECISION_SOFT_DELETE : DECISION_DENY;
 }
 
 /* One answer more. The first of equal ones stays. */
@@ -95,9 +123,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	if (policy_image() == NULL ||
 	    image_eval_file(policy_image(), op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
-	/* what fsd cannot do is refused, never done in another way */
-	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT)
-		v.decision = DECISION_DENY;
+	v.decision = what_is_done(v.decision, op, view);
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {
 		v.decision = DECISION_DENY;
@@ -211,14 +237,14 @@ ask_made(struct ruling *r, mode_t type, enum view view, const char *path,
 		ask_path(r, FILE_OP_MKNOD, view, path, len);
 }
 
-static bool
-is_denied(enum file_op op, enum view view, const char *path)
+static enum decision
+decided(enum file_op op, enum view view, const char *path)
 {
 	struct ruling r;
 
 	ruling_init(&r);
 	ask_path(&r, op, view, path, strlen(path));
-	return ruling_denies(&r);
+	return r.decision;
 }
 
 void
@@ -228,7 +254,7 @@ ask_second_name(struct ruling *r, struct node *n, const char *path)
 	size_t i;
 
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!is_denied(ops[i], n->view, path))
+		if (decided(ops[i], n->view, path) != DECISION_DENY)
 			ask_node(r, ops[i], n);
 	}
 }
@@ -240,10 +266,20 @@ ask_other_name(struct ruling *r, mode_t type, enum view view, const char *old,
 	const enum file_op ops[] = { FILE_OP_CHMOD, FILE_OP_CHOWN,
 		FILE_OP_RENAME, FILE_OP_LINK,
 		(type & S_IFMT) == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE };
+	enum decision then;
 	size_t i;
 
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!is_denied(ops[i], view, new))
+		then = decided(ops[i], view, new);
+		if (then == DECISION_DENY)
+			continue;
+		if (decided(ops[i], view, old) != DECISION_SOFT_DELETE) {
 			ask_path(r, ops[i], view, old, strlen(old));
+		} else if (then != DECISION_SOFT_DELETE && !ruling_denies(r)) {
+			/* moved there, and then deleted for good */
+			r->op = ops[i];
+			snprintf(r->path, sizeof(r->path), "%s", old);
+			refuse(r, RULE_SOFT, RULE_SOFT_TEXT);
+		}
 	}
 }

@@ -62,6 +62,10 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		    "the workspace is at its mount only");
 		return true;
 	}
+	if (trash_is_it(stx)) {
+		refuse(r, "trash", "the trash is no session's");
+		return true;
+	}
 	backing_ident(&id, stx);
 	if (id.dev != parent->id.dev && fs_is_pseudo(fd)) {
 		/* in another proc "self" would be us */

@@ -88,6 +88,7 @@ struct sess {
 	struct reload *reload; /* of its policy, while that is under way */
 
 	int workspace_fd;
+	int trash_fd;	       /* of its user */
 	int client_sock;       /* sessiond's end of its channel to execd */
 	int init_sock;	       /* init's end of its channel to execd */
 	int abort_fd;	       /* ends its FUSE connection; -1 */
@@ -127,6 +128,7 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
+	int trash_fd;	      /* the users' trashes, or the user's own */
 	int init_fd;	      /* init's executable */
 	struct rlimit nofile; /* as inherited, for the children */
 	const char *areas;    /* of -T, for the helpers */

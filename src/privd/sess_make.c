@@ -42,7 +42,7 @@ sess_make_start(struct sess *s)
 	m.uid = s->uid;
 	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
-	return msg_send_make_open(s->maker->ch, 0, &m, NULL);
+	return msg_send_make_open(s->maker->ch, 0, &m, &privd.trash_fd);
 }
 
 /* A new channel of a to another of the session's processes; its far end. */
@@ -137,6 +137,7 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 	if (s->step != STEP_WORKSPACE)
 		return -1;
 	s->workspace_fd = imsg_take_fd(im, 0);
+	s->trash_fd = imsg_take_fd(im, 1);
 	s->gid = m.gid;
 	snprintf(s->workspace, sizeof(s->workspace), "%s", m.workspace);
 	snprintf(s->home, sizeof(s->home), "%s", m.home);
@@ -170,6 +171,21 @@ lesser_limit(uint64_t a, uint64_t b)
 }
 
 static int
+tell_trash(struct sess *s)
+{
+	const struct conf *c = &privd.conf;
+	struct msg_fs_trash m = { 0 };
+
+	m.quota = c->trash_quota;
+	m.files = c->trash_entries;
+	m.ttl_ms = c->trash_ttl_ms;
+	m.hash_under = c->trash_hash_under;
+	m.all = c->trash_mode == TRASH_ALL;
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+	return msg_send_fs_trash(s->fsd->ch, 0, &m, &s->trash_fd);
+}
+
+static int
 tell_fsd(struct sess *s, int image)
 {
 	static const struct msg_policy_image mi;
@@ -182,7 +198,7 @@ tell_fsd(struct sess *s, int image)
 	mr.gid = s->gid;
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
-	    msg_send_fs_root(ch, 0, &mr, fds) == -1)
+	    msg_send_fs_root(ch, 0, &mr, fds) == -1 || tell_trash(s) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -449,6 +465,8 @@ close_parts(struct sess *s)
 	}
 	close(s->workspace_fd);
 	s->workspace_fd = -1;
+	close(s->trash_fd);
+	s->trash_fd = -1;
 }
 
 static uint64_t
