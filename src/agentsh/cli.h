@@ -45,11 +45,12 @@ enum {
 	C_ALL = (1U << CMD_MAX) - 1,
 	/* those that ask a policy what it would decide */
 	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF,
+	C_TRASH = C_TRASH_LIST | C_TRASH_RESTORE | C_TRASH_PURGE,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
 	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK |
 		C_POLICY_KEYGEN | C_POLICY_SIGN | C_POLICY_VERIFY |
-		C_COMPLETION_BASH | C_HELP)
+		C_TRASH | C_COMPLETION_BASH | C_HELP)
 };
 
 enum opt_id {
@@ -189,6 +190,9 @@ int cmd_policy_diff(struct args *);
 int cmd_policy_keygen(struct args *);
 int cmd_policy_sign(struct args *);
 int cmd_policy_verify(struct args *);
+int cmd_trash_list(struct args *);
+int cmd_trash_restore(struct args *);
+int cmd_trash_purge(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);
