@@ -23,7 +23,7 @@ done
 if [ "$MODE" = user ] && [ "$ME" != self ]; then
 	chown -R "$ME:$ME" "$T/state"
 fi
-start_any "sandbox.fuse.audit.quota: 3MB" "sandbox.fuse.audit.max_entries: 60"
+start_any "sandbox.fuse.audit.quota: 3MB" "sandbox.fuse.audit.max_entries: 70"
 API_USER=$ME
 ws=$(new_workspace "$ME")
 if [ "$MODE" = service ]; then
@@ -41,10 +41,10 @@ entries()
 # note FILTER PATH: of the newest manifest of that path
 note()
 {
-	for m_ in $(ls -t "$trash/manifest"/*.json); do
-		[ "$(jq -r .session_path "$m_")" != "$2" ] || { jq -r "$1" "$m_"; return; }
-	done
-	fail "no manifest of $2"
+	# shellcheck disable=SC2012
+	m_=$(grep -lF "\"session_path\":\"$2\"" "$trash/manifest"/*.json | tr '\n' '\0' | xargs -0 ls -t | head -n 1)
+	[ -n "$m_" ] || fail "no manifest of $2"
+	jq -r "$1" "$m_"
 }
 gone()
 {
@@ -70,6 +70,10 @@ want "command" "$(note .command /workspace/soft/f)" "$(jq -r .command_id "$T/exe
 ev=$(jq -c '.events.file_operations[] | select(.type == "soft_delete")' "$T/exec.json")
 want "event" "$(printf %s "$ev" | jq -r '[.path,.operation,.policy.decision,.policy.effective_decision,.policy.rule,.fields.trash_token,.fields.restore_hint]|join(" ")')" \
     "/workspace/soft/f delete soft_delete allow keep $tok agentsh trash restore $tok"
+want "hint" "$(jq -r .result.stderr "$T/exec.json")" \
+    "agentsh: /workspace/soft/f is in the trash; to restore it: agentsh trash restore $tok"
+want "guidance" "$(jq -r '.guidance|[.status,.suggestions[0].action,.suggestions[0].command]|join(" ")' "$T/exec.json")" \
+    "ok restore_from_trash agentsh trash restore $tok"
 want "not blocked" "$(jq -r '.events.blocked_operations_count' "$T/exec.json")" 0
 
 run_in s sh -c 'rm soft/l soft/p && rmdir soft/d/e && rm soft/h' || fail "links, FIFO, directory"
@@ -109,6 +113,55 @@ want "failed renames leave nothing" "$(entries)" "$n"
 # a tree
 run_in s sh -c 'mkdir -p soft/t/u && : >soft/t/u/1 && : >soft/t/2 && rm -r soft/t' || fail "rm -r"
 want "a tree" "$(entries)" $((n + 4))
+run_in s sh -c 'for i in 1 2 3 4 5 6 7; do : >soft/i$i; rm soft/i$i; done; echo mine >&2; exit 3' && fail "status"
+want "many hints" "$(jq -r .result.stderr "$T/exec.json" | sed -n '1p;6p;7p' | sed 's/restore [0-9a-f]*$/restore TOKEN/')" "mine
+agentsh: /workspace/soft/i5 is in the trash; to restore it: agentsh trash restore TOKEN
+agentsh: 2 more are in the trash: agentsh trash list --session s"
+want "guidance of a failure" "$(jq -r '.guidance|.status+" "+.suggestions[0].action' "$T/exec.json")" "failed restore_from_trash"
+as "$ME" "$T/stage/agentsh" --server "unix://$API_SOCK" exec s -- sh -c ': >soft/j; rm soft/j' 2>"$T/err" || fail "agentsh exec"
+want_in "hint of agentsh exec" "$(cat "$T/err")" "agentsh trash restore $(note .token /workspace/soft/j)"
+
+# a workspace on another file system: copies, and no more than one of both
+if [ "$(id -u)" = 0 ]; then
+	mkdir -p "$T/fs" && mount -t tmpfs -o size=64m fs "$T/fs" && mkdir "$T/fs/w" && chown "$ME:$ME" "$T/fs/w" || fail tmpfs
+	new_session far "$T/fs/w" '"policy":"softly"'
+	run_in far python3 -c '
+import os
+os.makedirs("soft/d")
+with open("soft/f", "wb") as f:
+    f.write(b"a" * 5000)
+    f.truncate(3000000)
+    f.seek(2999999)
+    f.write(b"z")
+os.chmod("soft/f", 0o750)
+os.utime("soft/f", (1, 1577934245))
+os.symlink("/etc/shadow", "soft/l")
+os.mkfifo("soft/p")
+os.link("soft/f", "f2")
+w = open("soft/log", "w")
+w.write("one "); w.flush()
+for n in ("f", "l", "p", "log"):
+    os.unlink("soft/" + n)
+os.rmdir("soft/d")
+w.write("two"); w.close()
+open("soft/r", "w").write("before")
+open("n", "w").write("after")
+os.rename("n", "soft/r")
+' || fail "another file system: $(jq -r .result.stderr "$T/exec.json")"
+	f=$trash/payload/$(note .token /workspace/soft/f)
+	cmp "$f" "$T/fs/w/f2" || fail "the copy differs"
+	want "copy" "$(stat -c '%a %Y' "$f")" "750 1577934245"
+	[ "$(stat -c %b "$f")" -lt 100 ] || fail "the copy has lost its holes"
+	want "link" "$(readlink "$trash/payload/$(note .token /workspace/soft/l)")" /etc/shadow
+	want "types" "$(for x in p d log; do note .type /workspace/soft/$x; done | tr '\n' ' ')" "fifo directory file "
+	want "log" "$(cat "$trash/payload/$(note .token /workspace/soft/log)")" "one "
+	want "replaced" "$(cat "$T/fs/w/soft/r") $(cat "$trash/payload/$(note .token /workspace/soft/r)")" "after before"
+	want "gone" "$(ls "$T/fs/w/soft")" r
+	n=$(entries)
+	run_in far sh -c ': >soft/m; chmod 0 soft/m; rm -f soft/m' && fail "deleted what cannot be kept"
+	want "unreadable" "$(jq -r .guidance.policy_rule "$T/exec.json") $(entries)" "trash-failed $n"
+	[ -e "$T/fs/w/soft/m" ] || fail "it is gone"
+fi
 
 # no way around: out of the rule by another name
 refused()
@@ -186,7 +239,7 @@ want "event of it" "$(jq -r '[.events.blocked_operations[]|.type+":"+.policy.dec
     "file_delete:deny:/workspace/soft/big"
 want "nothing is left in the trash" "$(entries) $(find "$trash/payload" -mindepth 1 | wc -l)" "$n $n"
 run_in s sh -c 'i=0; while [ $i -lt 100 ]; do : >soft/q$i; rm soft/q$i || exit 1; i=$((i+1)); done' && fail "no end of entries"
-want "entries" "$(entries)" 60
+want "entries" "$(entries)" 70
 run_in s sh -c 'printf x >plain/y; mv -f plain/y soft/r' && fail "replaced with a full trash"
 want "not replaced" "$(cat "$ws/soft/r")" new
 # the oldest expire, and make room
@@ -195,9 +248,9 @@ for m in $(ls -t "$trash/manifest"/*.json | tail -n 5); do
 done
 rm -f "$trash/sum"
 stop_server
-start_any "sandbox.fuse.audit.quota: 3MB" "sandbox.fuse.audit.max_entries: 60" "sandbox.fuse.audit.ttl: 7d"
+start_any "sandbox.fuse.audit.quota: 3MB" "sandbox.fuse.audit.max_entries: 70" "sandbox.fuse.audit.ttl: 7d"
 new_session s2 "$ws" '"policy":"softly"'
-wait_for 10 sh -c "[ \$(ls '$trash/manifest' | wc -l) = 55 ]" || fail "what expired is still there"
+wait_for 10 sh -c "[ \$(ls '$trash/manifest' | wc -l) = 65 ]" || fail "what expired is still there"
 run_in s2 sh -c ': >soft/z; rm soft/z' || fail "room again: $(cat "$T/exec.json")"
 [ "$MODE" = user ] || want "nobody else reads it" "$(as bob ls "$trash" 2>/dev/null)" ""
 
