@@ -86,6 +86,11 @@ what_is_done(enum decision said, enum file_op op, enum view view)
 		if (!deletes)
 			return DECISION_ALLOW;
 		break;
+	case DECISION_REDIRECT:
+		/* only a directory keeps such a name: it is the way */
+		return op == FILE_OP_STAT || op == FILE_OP_ACCESS ?
+		    DECISION_ALLOW :
+		    DECISION_DENY;
 	default:
 		return DECISION_DENY;
 	}

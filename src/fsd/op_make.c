@@ -287,18 +287,24 @@ static void
 op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
     enum event_type event, int flags)
 {
-	struct node *parent = node_of(ino);
+	struct place p;
 	struct claim c;
 	struct ruling r;
 	struct trashing k;
-	int error = 0;
+	int error;
 
+	error = redirect_existing(req, node_of(ino), text, &p);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
 	ruling_init(&r);
-	claim_one(&c, CLAIM_CHANGE, parent, text);
-	ask_child(&r, op, parent, text);
+	claim_one(&c, CLAIM_CHANGE, p.parent, p.text);
+	ask_child(&r, op, p.parent, p.text);
 	if (!ruling_denies(&r))
-		error = remove_entry(req, parent, text, flags, &r, &k);
+		error = remove_entry(req, p.parent, p.text, flags, &r, &k);
 	claim_end(&c);
+	place_done(&p);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;

@@ -207,11 +207,15 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 {
 	struct fuse_entry_param e;
 	struct claim c;
+	bool done;
 	int error;
 
-	claim_one(&c, CLAIM_LOOK, node_of(parent), text);
-	error = lookup_child(req, node_of(parent), text, &e, false);
-	claim_end(&c);
+	error = redirect_lookup(req, node_of(parent), text, &e, &done);
+	if (!done) {
+		claim_one(&c, CLAIM_LOOK, node_of(parent), text);
+		error = lookup_child(req, node_of(parent), text, &e, false);
+		claim_end(&c);
+	}
 	if (error != 0)
 		reply_error(req, error);
 	else if (fuse_reply_entry(req, &e) == -ENOENT)

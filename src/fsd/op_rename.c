@@ -362,16 +362,27 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
 	struct replaced gone;
 	struct ruling r;
+	struct place here, there;
 	int error;
 
 	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
 		reply_error(req, EINVAL);
 		return;
 	}
+	error = redirect_existing(req, node_of(ino), old, &here);
+	if (error == 0) {
+		error = redirect_new(req, node_of(newino), new, &there);
+		if (error != 0)
+			place_done(&here);
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
 	ruling_init(&r);
 	ruling_init(&gone.r);
-	end_init(&from, node_of(ino), old);
-	end_init(&to, node_of(newino), new);
+	end_init(&from, here.parent, here.text);
+	end_init(&to, there.parent, there.text);
 	claim_ends(&c, &from, &to);
 	error = end_open(&from) == -1 ? errno : 0;
 	if (end_open(&to) == -1 && error == 0)
@@ -381,6 +392,8 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	end_done(&to);
 	end_done(&from);
 	claim_end(&c);
+	place_done(&there);
+	place_done(&here);
 	if (r.decision != DECISION_MAX &&
 	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
 		from.path, to.path)) {
