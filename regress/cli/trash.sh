@@ -151,7 +151,7 @@ want "purge by size" "$(trash purge --quota 50KB --json | jq -r .purged)" 1
 c=$(del ': >3; rm 3')
 want "of another session" "$(trash purge --session other)" "purged 0, 0 bytes"
 want "of this one" "$(trash purge --session s)" "purged 1, 4096 bytes"
-want "nothing is left" "$(trash list) $(ls "$own/payload" "$own/manifest" | grep -c .json)" "trash empty 0"
+want "nothing is left" "$(trash list) $(find "$own/payload" "$own/manifest" -type f | wc -l)" "trash empty 0"
 for o in "--ttl x" "--quota x"; do
 	# shellcheck disable=SC2086
 	bad "is not" purge $o
