@@ -96,6 +96,8 @@ want "replaced" "$(cat "$trash/payload/$(note .token /workspace/soft/r)")" old
 want "events of it" "$(jq -r '[.events.file_operations[]|select(.type=="soft_delete" or .type=="file_rename")|.type+":"+.policy.decision+":"+.path]|join(" ")' "$T/exec.json")" \
     "file_rename:allow:/workspace/plain/n soft_delete:soft_delete:/workspace/soft/r"
 run_in s sh -c 'mkdir -p soft/rd plain/rd && : >plain/rd/in && mv -T plain/rd soft/rd && test -e soft/rd/in' || fail "replaced directory"
+run_in s sh -c 'ln -s /etc/passwd soft/rl && : >plain/m && mv -fT plain/m soft/rl' || fail "replaced link"
+want "replaced link" "$(readlink "$trash/payload/$(note .token /workspace/soft/rl)")" /etc/passwd
 want "replaced directory" "$(note .type /workspace/soft/rd)" directory
 n=$(entries)
 run_in s sh -c 'printf 1 >soft/a1; ln soft/a1 soft/a2; python3 -c "import os; os.rename(\"soft/a1\", \"soft/a2\")"; test -e soft/a1 -a -e soft/a2' ||
@@ -157,6 +159,27 @@ os.rename("n", "soft/r")
 	want "log" "$(cat "$trash/payload/$(note .token /workspace/soft/log)")" "one "
 	want "replaced" "$(cat "$T/fs/w/soft/r") $(cat "$trash/payload/$(note .token /workspace/soft/r)")" "after before"
 	want "gone" "$(ls "$T/fs/w/soft")" r
+	# who goes on writing does not get past the quota
+	run_in far python3 -c '
+import os, threading
+f = os.open("soft/grow", os.O_RDWR | os.O_CREAT)
+os.ftruncate(f, 40000000)
+stop = False
+def grow():
+    at = 0
+    while not stop and at < 40000000:
+        os.pwrite(f, b"x" * 1000000, at)
+        at += 1000000
+t = threading.Thread(target=grow)
+t.start()
+try:
+    os.unlink("soft/grow")
+except OSError:
+    pass
+stop = True
+t.join()
+'
+	[ "$(du -sk "$trash/payload" | cut -f1)" -lt 7000 ] || fail "more than the quota"
 	n=$(entries)
 	run_in far sh -c ': >soft/m; chmod 0 soft/m; rm -f soft/m' && fail "deleted what cannot be kept"
 	want "unreadable" "$(jq -r .guidance.policy_rule "$T/exec.json") $(entries)" "trash-failed $n"

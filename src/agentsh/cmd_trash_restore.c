@@ -223,8 +223,8 @@ put_copy(struct restore *r, unsigned flags)
 	if (trash_token_new(random) == -1)
 		return -1;
 	snprintf(tmp, sizeof(tmp), ".agentsh-restore-%s", random);
-	/* to make something in it a path descriptor is enough, to read not */
-	if (trash_copy(r->fd, r->data_fd, &r->stx, r->to, tmp, &fd) == -1)
+	if (trash_copy(r->fd, r->data_fd, &r->stx, UINT64_MAX, r->to, tmp,
+		&fd) == -1)
 		return -1;
 	if (fd != -1)
 		close(fd);

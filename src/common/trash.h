@@ -73,13 +73,14 @@ uint64_t trash_bytes(const struct statx *);
  * A copy of an object at to_dir/name, which must not be there: data with its
  * holes, mode without set-id bits, times, user attributes. path_fd: O_PATH;
  * data_fd: the same opened for reading, of a file or a directory, else -1. An
- * empty directory is made; no device is. 0 with *copy_fd of a file (else -1),
- * synced; or -1 with errno, and nothing there.
+ * empty directory is made; no device is. most: bytes of data, whatever is
+ * written to the file meanwhile; more is EFBIG. 0 with *copy_fd of a file (else
+ * -1), synced; or -1 with errno, and nothing there.
  */
-int trash_copy(int path_fd, int data_fd, const struct statx *, int to_dir,
-    const char *name, int *copy_fd);
+int trash_copy(int path_fd, int data_fd, const struct statx *, uint64_t most,
+    int to_dir, const char *name, int *copy_fd);
 /* Copies the data once more into a copy that has some. 0 or -1. */
-int trash_copy_data(int from, int to, uint64_t size);
+int trash_copy_data(int from, int to, uint64_t size, uint64_t most);
 /* SHA-256 of all that the descriptor reads, which is not more than max: else -1
  * with EFBIG. 0, or -1 with errno. */
 int trash_hash(int fd, uint64_t max, char hex[TRASH_HASH + 1]);

@@ -65,7 +65,7 @@ copy_run(int from, int to, off_t at, off_t end)
 }
 
 int
-trash_copy_data(int from, int to, uint64_t size)
+trash_copy_data(int from, int to, uint64_t size, uint64_t most)
 {
 	off_t at = 0, end = (off_t)size, data, hole;
 
@@ -80,6 +80,11 @@ trash_copy_data(int from, int to, uint64_t size)
 		hole = data < end ? lseek(from, data, SEEK_HOLE) : end;
 		if (hole == -1 || hole > end)
 			hole = end;
+		if ((uint64_t)(hole - data) > most) {
+			errno = EFBIG;
+			return -1;
+		}
+		most -= (uint64_t)(hole - data);
 		if (copy_run(from, to, data, hole) == -1)
 			return -1;
 		at = hole;
@@ -123,8 +128,8 @@ finish(int data_fd, const struct statx *stx, int fd)
 }
 
 static int
-copy_file(int data_fd, const struct statx *stx, int to_dir, const char *name,
-    int *copy_fd)
+copy_file(int data_fd, const struct statx *stx, uint64_t most, int to_dir,
+    const char *name, int *copy_fd)
 {
 	int fd, saved;
 
@@ -132,7 +137,7 @@ copy_file(int data_fd, const struct statx *stx, int to_dir, const char *name,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
-	if (trash_copy_data(data_fd, fd, stx->stx_size) == 0 &&
+	if (trash_copy_data(data_fd, fd, stx->stx_size, most) == 0 &&
 	    finish(data_fd, stx, fd) == 0) {
 		*copy_fd = fd;
 		return 0;
@@ -185,13 +190,13 @@ copy_link(int path_fd, const struct statx *stx, int to_dir, const char *name)
 }
 
 int
-trash_copy(int path_fd, int data_fd, const struct statx *stx, int to_dir,
-    const char *name, int *copy_fd)
+trash_copy(int path_fd, int data_fd, const struct statx *stx, uint64_t most,
+    int to_dir, const char *name, int *copy_fd)
 {
 	*copy_fd = -1;
 	switch (stx->stx_mode & S_IFMT) {
 	case S_IFREG:
-		return copy_file(data_fd, stx, to_dir, name, copy_fd);
+		return copy_file(data_fd, stx, most, to_dir, name, copy_fd);
 	case S_IFDIR:
 		return copy_dir(data_fd, stx, to_dir, name);
 	case S_IFLNK:

@@ -347,7 +347,8 @@ copy_there(fuse_req_t req, struct node *n, struct place *p, bool empty)
 		stx.stx_size = empty ? 0 : stx.stx_size;
 		/* the caller's own now, as of cp(1) */
 		stx.stx_mode |= S_IWUSR;
-		rc = trash_copy(fd, data, &stx, pfd, p->text, &copy);
+		rc = trash_copy(fd, data, &stx, UINT64_MAX, pfd, p->text,
+		    &copy);
 	}
 	saved = errno;
 	if (copy != -1)

@@ -184,15 +184,15 @@ trash_is_beneath(const struct statx *stx)
 }
 
 static bool
-is_full(const struct trash_sum *sum, uint64_t bytes)
+is_full(const struct trash_sum *sum, uint64_t bytes, uint64_t files)
 {
-	return sum->files >= trash.files || bytes > trash.quota ||
+	return sum->files + files > trash.files || bytes > trash.quota ||
 	    sum->bytes > trash.quota - bytes;
 }
 
 /* Takes a share of the quota; the oldest go where they have expired. */
 static int
-reserve(uint64_t bytes)
+reserve(uint64_t bytes, uint64_t files)
 {
 	struct trash_sum sum;
 	int rc = 0;
@@ -201,15 +201,15 @@ reserve(uint64_t bytes)
 		return -1;
 	if (trash_sum_get(&trash.t, &sum) == -1)
 		rc = trash_count(&trash.t, 0, &sum, NULL);
-	if (rc == 0 && is_full(&sum, bytes) && sum.oldest < expired())
+	if (rc == 0 && is_full(&sum, bytes, files) && sum.oldest < expired())
 		rc = trash_count(&trash.t, expired(), &sum, NULL);
-	if (rc == 0 && is_full(&sum, bytes)) {
+	if (rc == 0 && is_full(&sum, bytes, files)) {
 		errno = EDQUOT;
 		rc = -1;
 	}
 	if (rc == 0) {
 		sum.bytes += bytes;
-		sum.files++;
+		sum.files += files;
 		rc = trash_sum_put(&trash.t, &sum);
 	}
 	unlock_all();
@@ -245,6 +245,7 @@ fail(struct ruling *r, int error)
 	case EROFS:
 		return error;
 	case EDQUOT:
+	case EFBIG:
 		refuse(r, "trash-full",
 		    "it is not deleted, as the trash is full: agentsh trash"
 		    " purge, outside of the session");
@@ -349,7 +350,7 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	if (open_object(k, pfd, text) == -1)
 		goto fail;
 	k->bytes = trash_bytes(&k->stx);
-	if (reserve(k->bytes) == -1)
+	if (reserve(k->bytes, 1) == -1)
 		goto fail;
 	k->begun = true;
 	if (write_manifest(req, k, r) == 0)
@@ -375,6 +376,32 @@ has_changed(struct trashing *k)
 	return !same;
 }
 
+/* What is copied may be more by now than what was reserved. */
+static int
+reserve_rest(struct trashing *k)
+{
+	struct statx stx;
+	uint64_t bytes;
+
+	if (k->copy_fd == -1 || backing_stat(k->copy_fd, &stx) == -1)
+		return 0;
+	bytes = trash_bytes(&stx);
+	if (bytes <= k->bytes)
+		return 0;
+	if (reserve(bytes - k->bytes, 0) == -1)
+		return -1;
+	k->bytes = bytes;
+	return 0;
+}
+
+/* What was written since the last copy; at most as much as a trash can hold. */
+static int
+copy_again(struct trashing *k)
+{
+	return trash_copy_data(k->data_fd, k->copy_fd, k->stx.stx_size,
+	    trash.quota);
+}
+
 /* A copy that holds what the object holds, though somebody writes to it. */
 static int
 copy_object(struct trashing *k)
@@ -385,8 +412,8 @@ copy_object(struct trashing *k)
 		errno = EACCES;
 		return -1;
 	}
-	if (trash_copy(k->fd, k->data_fd, &k->stx, trash.t.payload, k->token,
-		&k->copy_fd) == -1)
+	if (trash_copy(k->fd, k->data_fd, &k->stx, trash.quota, trash.t.payload,
+		k->token, &k->copy_fd) == -1)
 		return -1;
 	k->copied = true;
 	for (i = 0; has_changed(k); i++) {
@@ -394,12 +421,10 @@ copy_object(struct trashing *k)
 			errno = EBUSY;
 			return -1;
 		}
-		if (trash_copy_data(k->data_fd, k->copy_fd, k->stx.stx_size) ==
-			-1 ||
-		    fsync(k->copy_fd) == -1)
+		if (copy_again(k) == -1 || fsync(k->copy_fd) == -1)
 			return -1;
 	}
-	return 0;
+	return reserve_rest(k);
 }
 
 /* Does the name still mean the object? */
@@ -448,7 +473,7 @@ take(struct trashing *k, int pfd, const char *text)
 		return -1;
 	/* what was written between the last look and the end of the name */
 	if (has_changed(k))
-		(void)trash_copy_data(k->data_fd, k->copy_fd, k->stx.stx_size);
+		(void)copy_again(k);
 	return 0;
 }
 
@@ -481,7 +506,7 @@ trash_finish(struct trashing *k, bool done)
 		give_back(k->bytes);
 	}
 	if (done && k->copied && has_changed(k))
-		(void)trash_copy_data(k->data_fd, k->copy_fd, k->stx.stx_size);
+		(void)copy_again(k);
 	if (k->copy_fd != -1)
 		close(k->copy_fd);
 	if (k->data_fd != -1)
