@@ -23,6 +23,7 @@ file_rules:
   - {name: all, paths: ["\${PROJECT_ROOT}/here/**"], decision: redirect, redirect_to: "\${PROJECT_ROOT}/there", message: "look there"}
   - {name: writes, paths: ["$host/**"], operations: [write, create], decision: redirect, redirect_to: "\${PROJECT_ROOT}/scratch", preserve_tree: true}
   - {name: out, paths: ["\${PROJECT_ROOT}/out/**"], decision: redirect, redirect_to: /etc}
+  - {name: looks, paths: ["\${PROJECT_ROOT}/looks"], operations: [stat], decision: redirect, redirect_to: "\${PROJECT_ROOT}/there"}
   - {name: rest, paths: ["/**"], decision: allow}
 command_rules:
   - {name: any, commands: ["*"], decision: allow}
@@ -109,6 +110,10 @@ run_in s sh -c 'mv there there2 && ln -s /etc there' && {
 	no "link on the way" cat here/passwd
 	run_in s sh -c 'rm there && mv there2 there' || fail back
 }
+
+# a rule that redirects nothing that is opened denies
+echo ORIG >"$ws/looks"
+no "only looks" sh -c 'stat looks; cat looks'
 
 # writes only, with the tree kept: what is read stays until the first write
 ok "before" HOST cat "$host/conf"

@@ -14,6 +14,7 @@ name: softly
 file_rules:
   - {name: keep, paths: ["${PROJECT_ROOT}/soft/**"], operations: [delete, rmdir], decision: soft_delete, message: "kept for you"}
   - {name: no-new-names, paths: ["${PROJECT_ROOT}/soft/fixed/**"], operations: [rename], decision: deny}
+  - {name: seen, paths: ["${PROJECT_ROOT}/seen/**"], operations: [delete], decision: audit}
   - {name: rest, paths: ["/**"], decision: allow}
 command_rules:
   - {name: any, commands: ["*"], decision: allow}
@@ -98,6 +99,8 @@ want "events of it" "$(jq -r '[.events.file_operations[]|select(.type=="soft_del
 run_in s sh -c 'mkdir -p soft/rd plain/rd && : >plain/rd/in && mv -T plain/rd soft/rd && test -e soft/rd/in' || fail "replaced directory"
 run_in s sh -c 'ln -s /etc/passwd soft/rl && : >plain/m && mv -fT plain/m soft/rl' || fail "replaced link"
 want "replaced link" "$(readlink "$trash/payload/$(note .token /workspace/soft/rl)")" /etc/passwd
+run_in s sh -c 'mkdir -p seen && : >seen/f && : >plain/m && mv -f plain/m seen/f' || fail "audited"
+want "an audited delete by a rename" "$(jq -r '[.events.file_operations[]|select(.type=="file_rename")|.policy.decision]|join(" ")' "$T/exec.json")" audit
 want "replaced directory" "$(note .type /workspace/soft/rd)" directory
 n=$(entries)
 run_in s sh -c 'printf 1 >soft/a1; ln soft/a1 soft/a2; python3 -c "import os; os.rename(\"soft/a1\", \"soft/a2\")"; test -e soft/a1 -a -e soft/a2' ||

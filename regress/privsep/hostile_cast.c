@@ -535,6 +535,7 @@ static const struct handler handlers[] = {
 	{ MSG_MAKE_OPEN, on_make_open },
 	{ MSG_MAKE_ROOT, on_make_root },
 	{ MSG_FS_ROOT, on_ignored },
+	{ MSG_FS_TRASH, on_ignored },
 	{ MSG_EXEC_NS, on_ignored },
 	{ MSG_FS_DEVICE, on_ignored },
 	{ MSG_FS_PROCFS, on_ignored },

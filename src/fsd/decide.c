@@ -72,7 +72,8 @@ strictness(enum decision d)
 
 /* What fsd cannot do is refused, never done in another way. */
 static enum decision
-what_is_done(enum decision said, enum file_op op, enum view view)
+what_is_done(enum decision said, enum file_op op, enum view view,
+    const char *path)
 {
 	bool deletes = op == FILE_OP_DELETE || op == FILE_OP_RMDIR;
 
@@ -88,7 +89,8 @@ what_is_done(enum decision said, enum file_op op, enum view view)
 		break;
 	case DECISION_REDIRECT:
 		/* only a directory keeps such a name: it is the way */
-		return op == FILE_OP_STAT || op == FILE_OP_ACCESS ?
+		return (op == FILE_OP_STAT || op == FILE_OP_ACCESS) &&
+			redirect_covers(path) ?
 		    DECISION_ALLOW :
 		    DECISION_DENY;
 	default:
@@ -128,7 +130,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	if (policy_image() == NULL ||
 	    image_eval_file(policy_image(), op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
-	v.decision = what_is_done(v.decision, op, view);
+	v.decision = what_is_done(v.decision, op, view, path);
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {
 		v.decision = DECISION_DENY;

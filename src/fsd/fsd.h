@@ -329,6 +329,7 @@ int redirect_existing(fuse_req_t, struct node *parent, const char *text,
 int redirect_new(fuse_req_t, struct node *parent, const char *text,
     struct place *);
 void place_done(struct place *);
+bool redirect_covers(const char *path);
 bool redirect_is(struct node *parent, const char *text);
 /* The node is to be written, which the policy refuses: 0 when that is all to be
  * said; ESTALE when the path leads to a copy from now on. */

@@ -291,12 +291,13 @@ static void
 ask_replaced(struct ruling *r, const struct end *from, const struct end *to,
     struct replaced *old)
 {
-	ask_path(&old->r, to->type == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE,
-	    to->parent->view, to->path, to->len);
-	if (ruling_denies(&old->r) && !ruling_denies(r))
-		*r = old->r;
+	enum file_op op = to->type == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE;
+
+	ask_path(&old->r, op, to->parent->view, to->path, to->len);
+	if (old->r.decision != DECISION_SOFT_DELETE)
+		ask_path(r, op, to->parent->view, to->path, to->len);
 	/* of two names of one file rename(2) takes none away */
-	if (memcmp(&from->id, &to->id, sizeof(to->id)) == 0)
+	else if (memcmp(&from->id, &to->id, sizeof(to->id)) == 0)
 		ruling_init(&old->r);
 }
 

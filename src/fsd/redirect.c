@@ -89,6 +89,15 @@ way_of(struct way *w, struct node *parent, const char *text)
 }
 
 bool
+redirect_covers(const char *path)
+{
+	struct way w;
+
+	snprintf(w.from, sizeof(w.from), "%s", path);
+	return policy_image() != NULL && way_find(&w) == 1;
+}
+
+bool
 redirect_is(struct node *parent, const char *text)
 {
 	struct way w;

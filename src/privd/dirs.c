@@ -176,7 +176,9 @@ trash_open(const char *path, bool service)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		fatal("%s", path);
-	if (st.st_uid != privd.uid || (service && st.st_gid != 0))
+	if (service && st.st_gid != 0)
+		fatalx("%s must have the group of root: chgrp 0", path);
+	if (st.st_uid != privd.uid)
 		fatalx("%s belongs to uid %u and must belong to uid %u: chown,"
 		       " or name another directory in the configuration",
 		    path, (unsigned)st.st_uid, (unsigned)privd.uid);
