@@ -293,6 +293,49 @@ new_session s3 "$ws" '"policy":"softly"'
 run_in s3 sh -c 'printf w >plain/w; rm plain/w' || fail "mode soft_delete"
 want "mode soft_delete" "$(cat "$trash/payload/$(note .token /workspace/plain/w)")" w
 want "its event" "$(jq -r '[.events.file_operations[]|select(.type=="soft_delete")|.policy.decision+":"+.policy.rule]|join(" ")' "$T/exec.json")" soft_delete:rest
+# many at once, and the session killed in the middle: each is in one place, whole
+run_in s3 python3 -c '
+import os, threading
+def work(k):
+    for i in range(40):
+        n = "m/%d-%d" % (k, i)
+        with open(n, "w") as f:
+            f.write(n)
+        os.unlink(n)
+os.mkdir("m")
+ts = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+for t in ts: t.start()
+for t in ts: t.join()
+' || fail "many at once"
+want "many at once" "$(ls "$ws/m" | wc -l) $(cat "$trash/payload"/* 2>/dev/null | grep -o 'm/[0-9]*-[0-9]' | wc -l)" "0 320"
+want "their tokens" "$(ls "$trash/payload" | wc -l)" "$(entries)"
+run_in s3 sh -c 'i=0; while [ $i -lt 2000 ]; do echo k$i >k$i; i=$((i+1)); done' || fail "making"
+run_in s3 sh -c 'rm k*' >"$T/out" 2>&1 &
+killed_=$!
+wait_for 10 sh -c "grep -l 'workspace/k1[0-9]*' '$trash/manifest'/*.json" || fail "no delete was seen"
+api DELETE /api/v1/sessions/s3 >/dev/null
+wait "$killed_"
+wait_for 10 sh -c "! pgrep -u $ME_UID -x fsd" || :
+python3 - "$ws" "$trash" <<'PY' || fail "lost"
+import json, os, sys
+ws, trash = sys.argv[1:]
+notes = {}
+for n in os.listdir(trash + "/manifest"):
+    with open(trash + "/manifest/" + n) as f:
+        m = json.load(f)
+    notes[m["token"]] = m["session_path"]
+there = {}
+for t in os.listdir(trash + "/payload"):
+    assert t in notes, "no manifest of " + t
+    p = notes[t]
+    if p.startswith("/workspace/k"):
+        there[os.path.basename(p)] = open(trash + "/payload/" + t).read().strip()
+here = {n: open(ws + "/" + n).read().strip() for n in os.listdir(ws) if n.startswith("k") and n[1:].isdigit()}
+for i in range(2000):
+    k = "k%d" % i
+    assert (k in here) != (k in there), (k, k in here, k in there)
+    assert {**here, **there}[k] == k
+PY
 # without a trash nothing is deleted
 stop_server
 rm -rf "$trash/payload" && : >"$trash/payload"
