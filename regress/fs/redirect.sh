@@ -95,6 +95,7 @@ no "not created there" sh -c 'echo x >here/ro2'
 no "not deleted there" rm -f here/ro
 no chain cat here/chain
 no "link there" cat here/link
+want "its event" "$(jq -r '[.events.blocked_operations[]|.policy.rule+":"+.path]|join(" ")' "$T/exec.json")" redirect-no-file:/workspace/there/link
 no "directory there" sh -c 'cat here/dir/x || ls here/dir'
 no "new directory" mkdir here/new
 no "new link" ln -s /etc/passwd here/new

@@ -129,6 +129,22 @@ make_part(fuse_req_t req, struct node *parent, const char *text)
 	return 0;
 }
 
+/* What is there is no way, and no file. */
+static int
+refuse_part(fuse_req_t req, struct node *parent, const char *text)
+{
+	struct ruling r;
+
+	ruling_init(&r);
+	refuse(&r, "redirect-no-file",
+	    "what it is redirected to is a symbolic link, or lies beneath what"
+	    " is no directory of the session's files");
+	r.view = parent->view;
+	(void)node_child_path(parent, text, r.path);
+	(void)record_denied(req, EV_FILE_STAT, &r);
+	return EACCES;
+}
+
 /* The node of one part, with one lookup for the kernel. */
 static int
 enter_part(fuse_req_t req, struct node *parent, const char *text, bool make,
@@ -139,11 +155,11 @@ enter_part(fuse_req_t req, struct node *parent, const char *text, bool make,
 	int error;
 
 	claim_one(&c, make ? CLAIM_CHANGE : CLAIM_LOOK, parent, text);
-	error = lookup_child(req, parent, text, &e, true);
+	error = lookup_child(req, parent, text, &e, false);
 	if (error == ENOENT && make) {
 		error = make_part(req, parent, text);
 		if (error == 0)
-			error = lookup_child(req, parent, text, &e, true);
+			error = lookup_child(req, parent, text, &e, false);
 	}
 	claim_end(&c);
 	if (error != 0)
@@ -152,7 +168,7 @@ enter_part(fuse_req_t req, struct node *parent, const char *text, bool make,
 	if ((*next)->type == S_IFDIR && (*next)->view != VIEW_VIRTUAL)
 		return 0;
 	node_forget(*next, 1);
-	return EACCES; /* a link, or what is no directory */
+	return refuse_part(req, parent, text);
 }
 
 /* The directory of the other place; it has one lookup more. */
@@ -247,7 +263,8 @@ find_there(fuse_req_t req, const struct way *w, struct place *p,
 	n = node_of(e->ino);
 	if (n->type != S_IFDIR && n->type != S_IFLNK)
 		return 0;
-	error = n->type == S_IFDIR ? ENOENT : EACCES;
+	error = n->type == S_IFDIR ? ENOENT :
+				     refuse_part(req, p->parent, p->text);
 	node_forget(n, 1);
 	return error;
 }

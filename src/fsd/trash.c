@@ -186,7 +186,7 @@ trash_is_beneath(const struct statx *stx)
 static bool
 is_full(const struct trash_sum *sum, uint64_t bytes, uint64_t files)
 {
-	return sum->files + files > trash.files || bytes > trash.quota ||
+	return sum->files > trash.files - files || bytes > trash.quota ||
 	    sum->bytes > trash.quota - bytes;
 }
 
