@@ -256,6 +256,24 @@ if [ "$MODE" = user ]; then
 	want "a part of it" "$(status)" 400
 fi
 
+# where agentsh looks for the trash of a user's own server, nobody makes one
+if [ "$MODE" = service ]; then
+	h=$T/home/$ME
+	place=.local/state/agentsh
+else
+	h=$T/state
+	place=agentsh
+	rm -rf "$h/agentsh"
+fi
+new_session home "$h" '"policy":"softly"'
+for how in "mkdir -p $place/trash" "mkdir -p x/trash $place; mv -T x $place" "mkdir x; ln -s x $place/trash" \
+    "mkdir -p x/trash; rmdir $place; ln -s ../x $place" "mkdir -p x; mv -T ${place%%/*} y; mv -T x ${place%%/*}" ": >$place/trash"; do
+	run_in home sh -c "mkdir -p $place; $how" && fail "$how: succeeded"
+	want "$how" "$(jq -r .guidance.policy_rule "$T/exec.json")" trash
+	[ ! -e "$h/$place/trash" ] || fail "$how: made"
+	as "$ME" rm -rf "$h/x" "$h/y"
+done
+
 # quota: bytes, then entries; what does not fit stays
 n=$(entries)
 run_in s sh -c 'head -c 4000000 /dev/urandom >soft/big; rm soft/big' && fail "more than the quota was deleted"

@@ -74,6 +74,13 @@ add_usual(struct trashes *all)
 	const char *home = secure_getenv("HOME");
 	char path[PATH_MAX];
 
+	/* who has one of the service has sessions of the service, which might
+	 * have put something in the other place */
+	snprintf(path, sizeof(path), "%s/trash/%u", AGENTSH_STATEDIR,
+	    (unsigned)geteuid());
+	add(all, path, false);
+	if (all->n > 0)
+		return;
 	path[0] = '\0';
 	if (state != NULL && state[0] == '/')
 		snprintf(path, sizeof(path), "%s/agentsh/trash", state);
@@ -82,9 +89,6 @@ add_usual(struct trashes *all)
 		    home);
 	if (path[0] != '\0')
 		add(all, path, false);
-	snprintf(path, sizeof(path), "%s/trash/%u", AGENTSH_STATEDIR,
-	    (unsigned)geteuid());
-	add(all, path, false);
 }
 
 int

@@ -15,6 +15,8 @@
 #define RULE_SOFT "rename-from-soft-delete"
 #define RULE_SOFT_TEXT                                                         \
 	"what goes to the trash when it is deleted is not renamed to where it would not"
+#define RULE_TRASH "trash"
+#define RULE_TRASH_TEXT "agentsh looks there for the trash"
 #define RULE_PATH "path-too-long"
 
 static const bool op_changes[FILE_OP_MAX] = {
@@ -136,6 +138,12 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		v.decision = DECISION_DENY;
 		v.rule_name = RULE_HOST;
 		v.message = RULE_HOST_TEXT;
+	}
+	if (v.decision != DECISION_DENY && op_changes[op] &&
+	    trash_guards(op, path)) {
+		v.decision = DECISION_DENY;
+		v.rule_name = RULE_TRASH;
+		v.message = RULE_TRASH_TEXT;
 	}
 	answer(r, op, view, path, len, &v);
 }

@@ -356,6 +356,8 @@ void trash_expire(void);
 bool trash_is_there(void);
 /* Is every delete of the workspace a soft one? */
 bool trash_takes_all(void);
+/* Is that where an agent must not make what looks like a trash? */
+bool trash_guards(enum file_op, const char *path);
 /* Is that the trash? Is it the trash, or a directory above? */
 bool trash_is_it(const struct statx *);
 bool trash_is_beneath(const struct statx *);

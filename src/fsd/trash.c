@@ -35,6 +35,8 @@ static struct {
 	uint64_t ttl_s; /* 0: they stay */
 	uint64_t hash_under;
 	char workspace[AGENTSH_PATH_MAX + 1];
+	/* as the session sees it, where it would see it; else "" */
+	char usual[AGENTSH_PATH_MAX + 1];
 	struct trash t;
 	pthread_mutex_t lock; /* with trash_lock() */
 	struct ident above[ABOVE_MAX];
@@ -56,7 +58,25 @@ trash_on_fs_trash(struct chan *ch, struct imsg *im)
 	trash.hash_under = m.hash_under;
 	trash.all = m.all != 0;
 	memcpy(trash.workspace, m.workspace, sizeof(trash.workspace));
+	memcpy(trash.usual, m.usual, sizeof(trash.usual));
 	return 0;
+}
+
+/* In place, once it is known how the session sees the workspace. */
+static void
+find_usual(void)
+{
+	char *dir = trash.usual, path[2 * AGENTSH_PATH_MAX + 2];
+
+	if (!path_is_clean(dir) || !path_is_beneath(dir, trash.workspace)) {
+		dir[0] = '\0';
+		return;
+	}
+	snprintf(path, sizeof(path), "%s%s", fsd.mount,
+	    dir + strlen(trash.workspace));
+	if (strlen(path) >= sizeof(trash.usual))
+		fatalx("the trash lies too deep");
+	memcpy(dir, path, strlen(path) + 1);
 }
 
 /* What the trash is and lies in, by the objects themselves. */
@@ -139,6 +159,7 @@ trash_start(void)
 	if (trash.dir_fd == -1)
 		return;
 	find_above();
+	find_usual();
 	if (trash_open(&trash.t, trash.dir_fd, true) == -1)
 		log_warn("the trash cannot be used, and soft deletes are"
 			 " refused");
@@ -163,6 +184,21 @@ bool
 trash_takes_all(void)
 {
 	return trash.all;
+}
+
+/* By name, as nothing may be there yet: agentsh(1) looks there. */
+bool
+trash_guards(enum file_op op, const char *path)
+{
+	if (trash.usual[0] == '\0')
+		return false;
+	if (path_is_beneath(path, trash.usual))
+		return true;
+	/* on the way there, only directories are made, and none is moved */
+	return path_is_beneath(trash.usual, path) &&
+	    (op == FILE_OP_RENAME || op == FILE_OP_SYMLINK ||
+		op == FILE_OP_LINK || op == FILE_OP_CREATE ||
+		op == FILE_OP_MKNOD);
 }
 
 bool

@@ -290,6 +290,9 @@ places_fill(struct conf *c)
 	if (c->state_dir[0] == '\0')
 		put_path(c->state_dir, sizeof(c->state_dir), "%s/sessions",
 		    state);
+	if (privd.mode == MODE_USER)
+		put_path(privd.paths.trash_usual,
+		    sizeof(privd.paths.trash_usual), "%s/trash", state);
 	if (c->trash_dir[0] == '\0')
 		put_path(c->trash_dir, sizeof(c->trash_dir), "%s/trash", state);
 	if (c->policy_dir[0] == '\0')

@@ -113,6 +113,7 @@ struct paths {
 	char run[AGENTSH_PATH_MAX];
 	char lock[AGENTSH_PATH_MAX];
 	char policy_default[AGENTSH_PATH_MAX];
+	char trash_usual[AGENTSH_PATH_MAX]; /* a user's; of the service "" */
 };
 
 struct privd {

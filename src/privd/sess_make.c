@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "path.h"
 #include "privd.h"
 #include "proc.h"
 #include "ring.h"
@@ -182,6 +183,14 @@ tell_trash(struct sess *s)
 	m.hash_under = c->trash_hash_under;
 	m.all = c->trash_mode == TRASH_ALL;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+	/* where agentsh(1) looks, whether it is the one or not: what it finds
+	 * there must not be an agent's */
+	if (privd.paths.trash_usual[0] != '\0')
+		snprintf(m.usual, sizeof(m.usual), "%s",
+		    privd.paths.trash_usual);
+	else if (path_join(m.usual, sizeof(m.usual), s->home,
+		     ".local/state/agentsh/trash") == -1)
+		m.usual[0] = '\0';
 	return msg_send_fs_trash(s->fsd->ch, 0, &m, &s->trash_fd);
 }
 
