@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Soft deletes: what such a rule deletes goes to the trash of the session's user,
 # which no session reaches; what cannot go there stays where it is.
-# timeout: 180
+# timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3 sha256sum
 need_modes
