@@ -354,6 +354,16 @@ for i in range(2000):
     assert (k in here) != (k in there), (k, k in here, k in there)
     assert {**here, **there}[k] == k
 PY
+# the trash goes while a session has it
+new_session s5 "$ws" '"policy":"softly"'
+rm -rf "$trash/payload"
+run_in s5 sh -c ': >soft/v; rm soft/v' && fail "deleted into no trash"
+want "no payloads" "$(jq -r .guidance.policy_rule "$T/exec.json") $(ls "$ws/soft/v")" "trash-failed $ws/soft/v"
+rm -rf "$trash/manifest"
+run_in s5 rm soft/v && fail "deleted without a manifest"
+want "no manifests" "$(jq -r .guidance.policy_rule "$T/exec.json") $(ls "$ws/soft/v")" "trash-failed $ws/soft/v"
+run_in s5 sh -c ': >soft/v2; mv soft/v2 soft/v' && fail "replaced without a manifest"
+api DELETE /api/v1/sessions/s5 >/dev/null
 # without a trash nothing is deleted
 stop_server
 rm -rf "$trash/payload" && : >"$trash/payload"

@@ -391,6 +391,9 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	k->begun = true;
 	if (write_manifest(req, k, r) == 0)
 		return 0;
+	/* the object is there: it is the trash that is not */
+	if (errno == ENOENT)
+		errno = EIO;
 fail:
 	saved = errno;
 	trash_finish(k, false);
@@ -516,7 +519,14 @@ take(struct trashing *k, int pfd, const char *text)
 int
 trash_take(struct trashing *k, int pfd, const char *text, struct ruling *r)
 {
-	return take(k, pfd, text) == -1 ? fail(r, errno) : 0;
+	int saved;
+
+	if (take(k, pfd, text) == 0)
+		return 0;
+	saved = errno;
+	if (saved == ENOENT && is_still(k, pfd, text))
+		saved = EIO;
+	return fail(r, saved);
 }
 
 int
@@ -530,7 +540,9 @@ trash_keep(struct trashing *k, struct ruling *r)
 	    linkat(fsd.self_fd, name, trash.t.payload, k->token,
 		AT_SYMLINK_FOLLOW) == 0)
 		return 0;
-	return copy_object(k) == -1 ? fail(r, errno) : 0;
+	if (copy_object(k) == 0)
+		return 0;
+	return fail(r, errno == ENOENT ? EIO : errno);
 }
 
 void
