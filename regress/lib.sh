@@ -279,7 +279,7 @@ write_config()
 	shift 2
 	python3 - "$config_" "server.http.addr: 127.0.0.1:$(free_port)" \
 	    "sessions.base_dir: $dir_/lib" "audit.dir: $dir_/log" \
-	    "policies.dir: $dir_/policies" \
+	    "policies.dir: $dir_/policies" "sandbox.fuse.audit.trash_path: $dir_/trash" \
 	    "sandbox.seccomp.shellc.opaque: allow" "$@" <<'PY'
 import sys
 tree = {}

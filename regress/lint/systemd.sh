@@ -92,11 +92,15 @@ for top, dirs, _ in os.walk(root):
         owner = int(passwd[user[role]][2]) if role else 0
         if st.st_uid != owner:
             say(f"{name} belongs to {st.st_uid}, agentshd wants {owner}")
-        if st.st_mode & (0o027 if role else 0o022):
+        # root's group makes the users' directories there: privd/workspace.c
+        shared = name.endswith("/lib/agentsh/trash")
+        if shared and st.st_mode & 0o7777 != 0o1771:
+            say(f"{name} has mode {st.st_mode & 0o7777:o}")
+        if not shared and st.st_mode & (0o027 if role else 0o022):
             say(f"{name} has mode {st.st_mode & 0o7777:o}")
         # a directory of agentshd's own, and the names that it or the
         # example of the configuration puts beneath
-        where = re.sub(r"/(sessions|policies|keys)$", "", name)
+        where = re.sub(r"/(sessions|trash|policies|keys)$", "", name)
         if where.encode() + b"\0" not in program:
             say(f"agentshd was not built for {name}")
 for end in private:

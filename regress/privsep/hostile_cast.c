@@ -196,14 +196,16 @@ on_make_open(struct chan *ch, struct imsg *im)
 		.workspace = "/tmp",
 		.home = "/",
 		.user = "hostile" };
-	int fd;
+	int fds[2];
 
 	(void)im;
 	if (cue(WHEN_RUN))
 		attack(ch, 0);
-	fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	msg_send_make_opened(ch, 0, &m, &fd);
-	close(fd);
+	fds[0] = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds[1] = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	msg_send_make_opened(ch, 0, &m, fds);
+	close(fds[0]);
+	close(fds[1]);
 	return 0;
 }
 
@@ -533,6 +535,7 @@ static const struct handler handlers[] = {
 	{ MSG_MAKE_OPEN, on_make_open },
 	{ MSG_MAKE_ROOT, on_make_root },
 	{ MSG_FS_ROOT, on_ignored },
+	{ MSG_FS_TRASH, on_ignored },
 	{ MSG_EXEC_NS, on_ignored },
 	{ MSG_FS_DEVICE, on_ignored },
 	{ MSG_FS_PROCFS, on_ignored },

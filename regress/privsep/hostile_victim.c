@@ -7,12 +7,15 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -310,12 +313,20 @@ static void
 prepare_maker(struct chan *ch, enum when when)
 {
 	struct msg_make_open m = { .uid = getuid(), .gid = getgid() };
+	char trash[PATH_MAX];
+	int fd;
 
 	send_hello(ch, ROLE_MAKER);
 	if (when != WHEN_RUN)
 		return;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", work_dir);
-	msg_send_make_open(ch, 0, &m, NULL);
+	snprintf(trash, sizeof(trash), "%s/trash", work_dir);
+	(void)mkdir(trash, 0700);
+	fd = open(trash, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		err(1, "%s", trash);
+	msg_send_make_open(ch, 0, &m, &fd);
+	close(fd);
 }
 
 /* The rights of a session's commands: here, a filter that allows all. */

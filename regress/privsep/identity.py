@@ -136,9 +136,14 @@ def kind_of(pid, fd, who, known):
     m = re.match(r"/memfd:agentsh-(\w+)", target)
     if m:
         return "memfd:" + m.group(1)
+    in_trash = re.match(r"(/var|/state)/trash(/|$)", target[len(top):]) and target.startswith(top)
+    if stat.S_ISDIR(st.st_mode) and in_trash:
+        return "dir:trash"
     if stat.S_ISDIR(st.st_mode):
         return "dir:" + PLACES.get(target, target)
     name = os.path.basename(target)
+    if name == "sum" and in_trash:
+        return "file:trash"
     if name == "agentshd.pid":
         return "file:lock"
     if target == top + "/stage/init":

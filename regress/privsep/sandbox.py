@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-src, traces, top, workspace = sys.argv[1:]
+src, traces, top, workspace, uid = sys.argv[1:]
 # linux/landlock.h
 FS = {"EXECUTE": 0, "WRITE_FILE": 1, "READ_FILE": 2, "READ_DIR": 3, "REMOVE_DIR": 4,
       "REMOVE_FILE": 5, "MAKE_CHAR": 6, "MAKE_DIR": 7, "MAKE_REG": 8, "MAKE_SOCK": 9,
@@ -59,12 +59,14 @@ def bits(names, abi):
 
 def directories(name):
     """What each may touch: path -> names of rights."""
-    var = top + "/var" if os.path.isdir(top + "/var/lib") else top + "/state"
+    service = os.path.isdir(top + "/var/lib")
+    trash = f"{top}/var/trash/{uid}" if service else top + "/state/trash"
+    var = top + "/var" if service else top + "/state"
     return {"sessiond": {var + "/lib": READ + WRITE},
             "policyd": {var + "/policies": READ, top + "/stage/policies": READ},
             "eventd": {var + "/log": READ + WRITE},
             # it reads everything, and that is not restricted
-            "fsd": {os.path.realpath(workspace): WRITE},
+            "fsd": {os.path.realpath(workspace): WRITE, trash: WRITE},
             "fusereg": {os.path.realpath(workspace): WRITE}}.get(name, {})
 
 

@@ -21,5 +21,5 @@ want "rule" "$(jq -r .result.error.policy_rule "$T/exec.json")" exec-untraceable
 # the server is strace's child
 # shellcheck disable=SC2046
 kill -TERM $(pgrep -P "$SERVER_PID") && wait_for 10 server_is_gone || fail "the server does not end"
-python3 "$TEST_SRC/regress/privsep/sandbox.py" "$TEST_SRC" "$T/trace" "$T" "$ws" ||
+python3 "$TEST_SRC/regress/privsep/sandbox.py" "$TEST_SRC" "$T/trace" "$T" "$ws" "$ME_UID" ||
     fail "a sandbox is not as sandbox.def says"

@@ -42,7 +42,7 @@ early_options(const struct args *a)
 
 	for (i = 0; i < OPT_MAX; i++)
 		if (a->opt[i] != NULL &&
-		    !(opt_rows[i].commands & (1U << a->cmd)))
+		    !(opt_rows[i].commands & (1ULL << a->cmd)))
 			return usage_error(a, "%s has no option --%s",
 			    cmd_rows[a->cmd].words, opt_rows[i].name);
 	return 0;

@@ -48,7 +48,7 @@ static enum opt_id
 opt_find(enum cmd_id cmd, const char *word, const char **value)
 {
 	/* before the command is known: what most of them take */
-	uint32_t want = cmd == CMD_MAX ? C_REMOTE : 1U << cmd;
+	uint64_t want = cmd == CMD_MAX ? C_REMOTE : 1ULL << cmd;
 	size_t i, n;
 
 	*value = NULL;

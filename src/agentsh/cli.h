@@ -40,20 +40,21 @@ enum cmd_id {
 
 enum {
 #define CMD(id, words, handler, usage, summary, min, max) \
-	C_##id = 1U << CMD_##id,
+	C_##id = 1ULL << CMD_##id,
 #include "cmd.def"
 #undef CMD
-	C_ALL = (1U << CMD_MAX) - 1,
+	C_ALL = (1ULL << CMD_MAX) - 1,
 	/* those that ask a policy what it would decide */
 	C_POLICY_ASK = C_POLICY_TEST | C_POLICY_EXPLAIN | C_POLICY_DIFF |
 	    C_POLICY_MOUNTS,
 	C_CHECKPOINT = C_CHECKPOINT_CREATE | C_CHECKPOINT_LIST |
 	    C_CHECKPOINT_SHOW | C_CHECKPOINT_ROLLBACK | C_CHECKPOINT_PURGE,
+	C_TRASH = C_TRASH_LIST | C_TRASH_RESTORE | C_TRASH_PURGE,
 	/* those that ask a server */
 	C_REMOTE = C_ALL &
 	    ~(C_SERVER | C_POLICY_VALIDATE | C_POLICY_SHOW | C_POLICY_ASK | C_CHECKPOINT |
 		C_POLICY_KEYGEN | C_POLICY_SIGN | C_POLICY_VERIFY |
-		C_COMPLETION_BASH | C_HELP)
+		C_TRASH | C_COMPLETION_BASH | C_HELP)
 };
 
 enum opt_id {
@@ -87,7 +88,7 @@ struct cmd_row {
 struct opt_row {
 	const char *name;
 	const char *value;
-	uint32_t commands;
+	uint64_t commands;
 	const char *help;
 };
 
@@ -211,6 +212,9 @@ int cmd_checkpoint_list(struct args *);
 int cmd_checkpoint_show(struct args *);
 int cmd_checkpoint_rollback(struct args *);
 int cmd_checkpoint_purge(struct args *);
+int cmd_trash_list(struct args *);
+int cmd_trash_restore(struct args *);
+int cmd_trash_purge(struct args *);
 int cmd_server(struct args *);
 int cmd_completion(struct args *);
 int cmd_help(struct args *);

@@ -57,6 +57,12 @@ enum {
 	PASSTHROUGH_REQUIRED
 };
 
+/* values of trash_mode */
+enum trash_mode {
+	TRASH_MONITOR,
+	TRASH_ALL
+};
+
 struct conf {
 /* clang-format off */
 #define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;

@@ -134,7 +134,7 @@ set_number(struct parser *p, const struct ynode *v, const struct conf_row *row,
 
 	if (row->kind == CONF_TIME) {
 		want = "a duration, write 90s, 5m or 1h30m";
-		ret = units_duration(v->text, &n);
+		ret = units_age(v->text, &n);
 	} else if (row->kind == CONF_SIZE) {
 		want = "a size, write 65536, 64KiB or 10MB";
 		ret = units_size(v->text, &n);

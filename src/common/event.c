@@ -155,7 +155,8 @@ ev_policy_done(struct buf *b, enum decision said, enum decision done,
 {
 	const char *effective = "deny";
 
-	if (done == DECISION_ALLOW || done == DECISION_AUDIT)
+	if (done == DECISION_ALLOW || done == DECISION_AUDIT ||
+	    done == DECISION_SOFT_DELETE)
 		effective = "allow";
 	else if (done == DECISION_REDIRECT)
 		effective = "redirect";

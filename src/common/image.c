@@ -68,18 +68,30 @@ image_name(const struct image *im)
 	return img_string(im, img_head(im)->name);
 }
 
-bool
-image_audits_files(const struct image *im)
+static bool
+has_file_rule(const struct image *im, enum decision d)
 {
 	const struct img_family *f = img_family(im, FAMILY_FILE);
 	const struct img_rule *rules = img_at(im, f->rules);
 	uint32_t i;
 
 	for (i = 0; i < f->nrules; i++) {
-		if (rules[i].decision == DECISION_AUDIT)
+		if (rules[i].decision == d)
 			return true;
 	}
 	return false;
+}
+
+bool
+image_audits_files(const struct image *im)
+{
+	return has_file_rule(im, DECISION_AUDIT);
+}
+
+bool
+image_redirects_files(const struct image *im)
+{
+	return has_file_rule(im, DECISION_REDIRECT);
 }
 
 bool

@@ -41,6 +41,8 @@ int image_verify(const struct image *);
 const char *image_name(const struct image *);
 /* Has it a rule for files that wants each use written down? */
 bool image_audits_files(const struct image *);
+/* Has it one that redirects? */
+bool image_redirects_files(const struct image *);
 
 /*
  * path is absolute and clean (path.h), as the session sees it. The verdict is

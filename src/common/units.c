@@ -139,6 +139,18 @@ units_duration(const char *text, uint64_t *ms)
 }
 
 int
+units_age(const char *text, uint64_t *ms)
+{
+	const char *p = text;
+
+	if (units_digits(&p, 10, ms) == 0 && strcmp(p, "d") == 0)
+		return __builtin_mul_overflow(*ms, (uint64_t)86400000, ms) ?
+		    -1 :
+		    0;
+	return units_duration(text, ms);
+}
+
+int
 units_size(const char *text, uint64_t *value)
 {
 	const struct unit *u;

@@ -5,6 +5,7 @@
  * trusts nothing but the image and the paths of node.c.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "approve.h"
@@ -12,6 +13,11 @@
 
 #define RULE_HOST "host-read-only"
 #define RULE_HOST_TEXT "only the workspace can be changed"
+#define RULE_SOFT "rename-from-soft-delete"
+#define RULE_SOFT_TEXT                                                         \
+	"what goes to the trash when it is deleted is not renamed to where it would not"
+#define RULE_TRASH "trash"
+#define RULE_TRASH_TEXT "agentsh looks there for the trash"
 #define RULE_PATH "path-too-long"
 #define RULE_MOVED "approval-object-moved"
 #define RULE_MOVED_TEXT "the object was approved by another path"
@@ -63,6 +69,7 @@ bool
 ruling_denies(const struct ruling *r)
 {
 	return r->decision != DECISION_ALLOW && r->decision != DECISION_AUDIT &&
+	    r->decision != DECISION_SOFT_DELETE &&
 	    !(r->decision == DECISION_APPROVE && r->approved);
 }
 
@@ -76,15 +83,16 @@ strictness(enum decision d, bool approved)
 		return 1;
 	case DECISION_AUDIT:
 		return 2;
-	case DECISION_APPROVE:
-		return approved ? 3 : 4;
-	case DECISION_REDIRECT:
 	case DECISION_SOFT_DELETE:
+		return 4; /* also of what was approved */
+	case DECISION_APPROVE:
+		return approved ? 3 : 5;
+	case DECISION_REDIRECT:
 	case DECISION_ABSORB:
 	case DECISION_DENY:
 		break;
 	}
-	return 5;
+	return 6;
 }
 
 /* The same rule, of the same object, for a further operation of this one. */
@@ -96,6 +104,37 @@ is_same_approval(const struct ruling *r, enum view view, const char *path,
 	    v->decision == DECISION_APPROVE && r->view == view &&
 	    strlen(r->path) == len && memcmp(r->path, path, len) == 0 &&
 	    strcmp(r->rule, v->rule_name) == 0;
+}
+
+/* What fsd cannot do is refused, never done in another way. */
+static enum decision
+what_is_done(enum decision said, enum file_op op, enum view view,
+    const char *path)
+{
+	bool deletes = op == FILE_OP_DELETE || op == FILE_OP_RMDIR;
+
+	switch (said) {
+	case DECISION_ALLOW:
+	case DECISION_AUDIT:
+		if (!deletes || view != VIEW_WORKSPACE || !trash_takes_all())
+			return said;
+		break;
+	case DECISION_SOFT_DELETE:
+		if (!deletes)
+			return DECISION_ALLOW;
+		break;
+	case DECISION_APPROVE:
+		return said;
+	case DECISION_REDIRECT:
+		/* only a directory keeps such a name: it is the way */
+		return (op == FILE_OP_STAT || op == FILE_OP_ACCESS) &&
+			redirect_covers(path) ?
+		    DECISION_ALLOW :
+		    DECISION_DENY;
+	default:
+		return DECISION_DENY;
+	}
+	return trash_is_there() ? DECISION_SOFT_DELETE : DECISION_DENY;
 }
 
 /* One answer more. The first of equal ones stays. */
@@ -132,6 +171,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 {
 	struct verdict v = { 0 };
 	bool approved = false;
+	enum decision done;
 
 	if (r->decision == DECISION_DENY)
 		return; /* it cannot become stricter */
@@ -139,18 +179,25 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	v.message = "";
 	if (evaluate(r, op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
-	/* what fsd cannot do is refused, never done in another way */
-	if (v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT &&
-	    v.decision != DECISION_APPROVE)
-		v.decision = DECISION_DENY;
+	v.decision = what_is_done(v.decision, op, view, path);
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {
 		v.decision = DECISION_DENY;
 		v.rule_name = RULE_HOST;
 		v.message = RULE_HOST_TEXT;
 	}
+	if (v.decision != DECISION_DENY && op_changes[op] &&
+	    trash_guards(op, path)) {
+		v.decision = DECISION_DENY;
+		v.rule_name = RULE_TRASH;
+		v.message = RULE_TRASH_TEXT;
+	}
 	if (v.decision == DECISION_APPROVE) {
 		approved = approve_has(r, op, view, path, len, v.rule_name);
+		done = what_is_done(DECISION_ALLOW, op, view, path);
+		/* where all that is deleted goes to the trash */
+		if (approved && done != DECISION_ALLOW)
+			v.decision = done;
 	} else if (v.decision != DECISION_DENY &&
 	    approve_is_moved(r, view, path, len)) {
 		v.decision = DECISION_DENY;
@@ -266,14 +313,14 @@ ask_made(struct ruling *r, mode_t type, enum view view, const char *path,
 		ask_path(r, FILE_OP_MKNOD, view, path, len);
 }
 
-static bool
-is_denied(enum file_op op, enum view view, const char *path)
+static enum decision
+decided(enum file_op op, enum view view, const char *path)
 {
 	struct ruling r;
 
 	ruling_init(&r);
 	ask_path(&r, op, view, path, strlen(path));
-	return ruling_denies(&r);
+	return r.decision;
 }
 
 void
@@ -283,7 +330,7 @@ ask_second_name(struct ruling *r, struct node *n, const char *path)
 	size_t i;
 
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!is_denied(ops[i], n->view, path))
+		if (decided(ops[i], n->view, path) != DECISION_DENY)
 			ask_node(r, ops[i], n);
 	}
 }
@@ -295,10 +342,20 @@ ask_other_name(struct ruling *r, mode_t type, enum view view, const char *old,
 	const enum file_op ops[] = { FILE_OP_CHMOD, FILE_OP_CHOWN,
 		FILE_OP_RENAME, FILE_OP_LINK,
 		(type & S_IFMT) == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE };
+	enum decision then;
 	size_t i;
 
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!is_denied(ops[i], view, new))
+		then = decided(ops[i], view, new);
+		if (then == DECISION_DENY)
+			continue;
+		if (decided(ops[i], view, old) != DECISION_SOFT_DELETE) {
 			ask_path(r, ops[i], view, old, strlen(old));
+		} else if (then != DECISION_SOFT_DELETE && !ruling_denies(r)) {
+			/* moved there, and then deleted for good */
+			r->op = ops[i];
+			snprintf(r->path, sizeof(r->path), "%s", old);
+			refuse(r, RULE_SOFT, RULE_SOFT_TEXT);
+		}
 	}
 }

@@ -53,6 +53,7 @@ fsd_on_fs_device(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (serve_start(imsg_take_fd(im, 0)) == -1)
 		fatal("the device cannot be served");
+	trash_expire();
 	proc_ready(&fsd.proc, through_detail());
 	return 0;
 }
@@ -114,6 +115,7 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_POLICY_COMMIT, policy_on_policy_commit },
 	{ MSG_POLICY_ABANDON, policy_on_policy_abandon },
 	{ MSG_FS_ROOT, fsd_on_fs_root },
+	{ MSG_FS_TRASH, trash_on_fs_trash },
 	{ MSG_FS_DEVICE, fsd_on_fs_device },
 	{ MSG_FS_PROCFS, fsd_on_fs_procfs },
 	{ MSG_FS_COMMAND, fsd_on_fs_command },
@@ -151,7 +153,7 @@ raise_fds(void)
 static void
 confine(void)
 {
-	struct sandbox_dir dirs[2];
+	struct sandbox_dir dirs[3];
 
 	/* the last path that is followed */
 	fsd.self_fd = openat(fsd.root_fd, "proc/self/fd",
@@ -163,7 +165,9 @@ confine(void)
 	dirs[0].access = SANDBOX_RO;
 	dirs[1].fd = fsd.work_fd;
 	dirs[1].access = SANDBOX_RW;
-	sandbox_enter(ROLE_FSD, dirs, 2);
+	dirs[2].fd = trash_dir();
+	dirs[2].access = SANDBOX_RW;
+	sandbox_enter(ROLE_FSD, dirs, 3);
 }
 
 int
@@ -182,6 +186,7 @@ main(int argc, char **argv)
 	if (fsd.base == NULL)
 		fatal("event_base_new");
 	fsd.close_fails = backing_is_remote(fsd.work_fd);
+	trash_start();
 	confine();
 	backing_init();
 	node_init(nfds / NODE_FDS_PART);

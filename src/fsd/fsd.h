@@ -290,6 +290,8 @@ void policy_enter(void);
 void policy_leave(void);
 /* The one of this thread's operation; NULL outside of any. */
 const struct image *policy_image(void);
+/* Has it a rule that redirects files? */
+bool policy_redirects(void);
 bool policy_is_there(void);
 int policy_on_policy_image(struct chan *, struct imsg *);
 int policy_on_policy_prepare(struct chan *, struct imsg *);
@@ -415,6 +417,83 @@ void through_count(struct handle *);
 /* Around what changes a file's size without being writing. */
 void through_settle(struct node *);
 void through_resized(struct node *);
+
+/* redirect.c: names that mean other ones */
+struct place {
+	struct node *parent;
+	struct node *walked; /* has one lookup of ours, or NULL */
+	char text[256];
+};
+
+/* The first two before anything is claimed; each may wait for names. */
+/* As lookup_child; *done: the name is redirected, and the answer holds. */
+int redirect_lookup(fuse_req_t, struct node *parent, const char *text,
+    struct fuse_entry_param *, bool *done);
+/* Where the object of that name is, and where a new one comes to be: there or
+ * at the name itself. 0, or an error number; place_done() after 0. */
+int redirect_existing(fuse_req_t, struct node *parent, const char *text,
+    struct place *);
+int redirect_new(fuse_req_t, struct node *parent, const char *text,
+    struct place *);
+void place_done(struct place *);
+bool redirect_covers(const char *path);
+bool redirect_is(struct node *parent, const char *text);
+/* The node is to be written, which the policy refuses: 0 when that is all to be
+ * said; ESTALE when the path leads to a copy from now on. */
+int redirect_writing(fuse_req_t, struct node *, bool empty);
+
+/* trash.c: soft deletes */
+struct trashing {
+	char token[33]; /* "" until its manifest is there */
+	bool begun;
+	bool copied;
+	int fd;	     /* O_PATH of the object */
+	int data_fd; /* of what of it can be read, or -1 */
+	int copy_fd; /* of a copy of a file, or -1 */
+	uint64_t bytes;
+	struct statx stx;
+};
+
+int trash_on_fs_trash(struct chan *, struct imsg *);
+/* Its directory, for the sandbox; -1. */
+int trash_dir(void);
+/* Before the sandbox; what is too old goes when there are threads. */
+void trash_start(void);
+void trash_expire(void);
+bool trash_is_there(void);
+/* Is every delete of the workspace a soft one? */
+bool trash_takes_all(void);
+/* Is that where an agent must not make what looks like a trash? */
+bool trash_guards(enum file_op, const char *path);
+/* Is that the trash? Is it the trash, or a directory above? */
+bool trash_is_it(const struct statx *);
+bool trash_is_beneath(const struct statx *);
+/*
+ * The steps of one delete. r is the ruling that it is soft. Each step is 0 or
+ * an error for the caller: EACCES when r has become a denial that is to be
+ * recorded. trash_finish() ends it whatever came before, once.
+ */
+int trash_begin(fuse_req_t, struct trashing *, int pfd, const char *text,
+    struct ruling *r);
+/* Moves the object: the name is gone. */
+int trash_take(struct trashing *, int pfd, const char *text, struct ruling *r);
+/* The object is in the trash too, and its name is about to be replaced. */
+int trash_keep(struct trashing *, struct ruling *r);
+void trash_finish(struct trashing *, bool done);
+void trash_record(fuse_req_t, const struct trashing *, const struct ruling *);
+
+/* trash_note.c */
+struct trash_note {
+	const char *workspace; /* on the host */
+	const char *path;      /* as the session sees it */
+	const struct statx *stx;
+	int data_fd;
+	struct actor actor;
+	char hash[65]; /* or "" */
+};
+
+/* Writes and syncs; -1 with EEXIST when the token is taken. */
+int trash_note_write(int dir_fd, const char *token, const struct trash_note *);
 
 /* device.c: what libfuse reads and writes */
 enum device_form {

@@ -291,6 +291,13 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
 	int fd, rc, saved;
 
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL) {
+		rc = redirect_writing(req, n, st->st_size == 0);
+		if (rc != 0) {
+			reply_error(req, rc);
+			return;
+		}
+	}
 	if (changes_denied(req, n, st, what)) {
 		reply_error(req, EACCES);
 		return;

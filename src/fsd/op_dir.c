@@ -272,6 +272,9 @@ list_enter(fuse_req_t req, struct handle *h, const struct item *it,
 	if (it->type == DT_DIR && h->dir != NULL &&
 	    backing_is_mount(dirfd(h->dir), it->text))
 		return false;
+	/* what it means is found out when it is asked for */
+	if (redirect_is(h->node, it->text))
+		return false;
 	claim_one(&c, CLAIM_LOOK, h->node, it->text);
 	error = lookup_child(req, h->node, it->text, e, true);
 	claim_end(&c);

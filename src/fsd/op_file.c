@@ -111,6 +111,12 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	ruling_init(&r);
 	ask_open(&r, n, fi->flags);
+	if (ruling_denies(&r) && (fi->flags & (O_ACCMODE | O_TRUNC)) != 0 &&
+	    (error = redirect_writing(req, n, (fi->flags & O_TRUNC) != 0)) !=
+		0) {
+		reply_error(req, error);
+		return;
+	}
 	if (record_denied(req, EV_FILE_OPEN, &r)) {
 		reply_error(req, EACCES);
 		return;
@@ -267,29 +273,38 @@ void
 op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
     struct fuse_file_info *fi)
 {
-	struct node *parent = node_of(ino);
+	struct place p;
 	struct fuse_entry_param e;
 	struct claim c;
 	enum event_type event = EV_FILE_CREATE;
 	struct ruling r;
 	bool made = false, emptied = false;
-	int error = EACCES;
+	int error;
 
 	if (device_form() == DEVICE_TMPFILE) {
-		op_tmpfile(req, parent, mode, fi);
+		op_tmpfile(req, node_of(ino), mode, fi);
 		return;
 	}
+	error = redirect_new(req, node_of(ino), text, &p);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
+	error = EACCES;
 	ruling_init(&r);
-	claim_one(&c, CLAIM_CHANGE, parent, text);
-	ask_create(&r, parent, text, fi->flags);
+	claim_one(&c, CLAIM_CHANGE, p.parent, p.text);
+	ask_create(&r, p.parent, p.text, fi->flags);
 	if (!ruling_denies(&r))
-		error = create_file(req, parent, text, mode, fi, &e, &made);
+		error = create_file(req, p.parent, p.text, mode, fi, &e, &made);
 	if (error == EEXIST && !made && (fi->flags & O_EXCL) == 0) {
 		event = EV_FILE_OPEN;
-		error = create_existing(req, parent, text, &r, fi, &e,
+		error = create_existing(req, p.parent, p.text, &r, fi, &e,
 		    &emptied);
 	}
 	claim_end(&c);
+	if (p.walked != NULL)
+		e.entry_timeout = 0;
+	place_done(&p);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;

@@ -237,8 +237,24 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 		node_forget(node_of(e.ino), 1);
 }
 
+/* To the trash instead. 0, or an error number. */
 static int
-remove_entry(struct node *parent, const char *text, int flags)
+remove_softly(fuse_req_t req, int pfd, const char *text, struct ruling *r,
+    struct trashing *k)
+{
+	int error;
+
+	error = trash_begin(req, k, pfd, text, r);
+	if (error != 0)
+		return error;
+	error = trash_take(k, pfd, text, r);
+	trash_finish(k, error == 0);
+	return error;
+}
+
+static int
+remove_entry(fuse_req_t req, struct node *parent, const char *text, int flags,
+    struct ruling *r, struct trashing *k)
 {
 	struct node *n;
 	int pfd, fd = -1, rc = -1, saved;
@@ -249,7 +265,11 @@ remove_entry(struct node *parent, const char *text, int flags)
 		fd = node_use(n);
 	pfd = node_use_at(parent);
 	saved = errno;
-	if (pfd != -1) {
+	if (pfd != -1 && r->decision == DECISION_SOFT_DELETE) {
+		saved = remove_softly(req, pfd, text, r, k);
+		rc = saved == 0 ? 0 : -1;
+		node_done(parent);
+	} else if (pfd != -1) {
 		rc = unlinkat(pfd, text, flags);
 		saved = errno;
 		node_done(parent);
@@ -267,26 +287,36 @@ static void
 op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
     enum event_type event, int flags)
 {
-	struct node *parent = node_of(ino);
 	char path[AGENTSH_PATH_MAX + 1];
+	struct place p;
 	struct claim c;
 	struct ruling r;
-	int error = 0;
+	struct trashing k;
+	int error;
 
+	error = redirect_existing(req, node_of(ino), text, &p);
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
 	ruling_init(&r);
-	claim_one(&c, CLAIM_CHANGE, parent, text);
-	if (op == FILE_OP_DELETE && node_child_path(parent, text, path) != -1 &&
-	    gitsettings_may_remove(parent, text, path))
+	claim_one(&c, CLAIM_CHANGE, p.parent, p.text);
+	if (op == FILE_OP_DELETE &&
+	    node_child_path(p.parent, p.text, path) != -1 &&
+	    gitsettings_may_remove(p.parent, p.text, path))
 		r.settings = path;
-	ask_child(&r, op, parent, text);
+	ask_child(&r, op, p.parent, p.text);
 	if (!ruling_denies(&r))
-		error = remove_entry(parent, text, flags);
+		error = remove_entry(req, p.parent, p.text, flags, &r, &k);
 	claim_end(&c);
+	place_done(&p);
 	if (record_denied(req, event, &r)) {
 		reply_error(req, EACCES);
 		return;
 	}
-	if (error == 0)
+	if (error == 0 && r.decision == DECISION_SOFT_DELETE)
+		trash_record(req, &k, &r);
+	else if (error == 0)
 		record_done(req, event, &r, NULL);
 	reply_error(req, error);
 }

@@ -95,6 +95,10 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		    "the workspace is at its mount only");
 		return true;
 	}
+	if (trash_is_it(stx)) {
+		refuse(r, "trash", "the trash is no session's");
+		return true;
+	}
 	backing_ident(&id, stx);
 	if (id.dev != parent->id.dev && fs_is_pseudo(fd)) {
 		/* in another proc "self" would be us */
@@ -239,12 +243,16 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 {
 	struct fuse_entry_param e;
 	struct claim c;
+	bool done;
 	int error;
 
-	claim_one(&c, CLAIM_LOOK, node_of(parent), text);
-	error = lookup_child(req, node_of(parent), text, &e, false);
-	claim_end(&c);
-	if (error == ENOENT)
+	error = redirect_lookup(req, node_of(parent), text, &e, &done);
+	if (!done) {
+		claim_one(&c, CLAIM_LOOK, node_of(parent), text);
+		error = lookup_child(req, node_of(parent), text, &e, false);
+		claim_end(&c);
+	}
+	if (error == ENOENT && !done)
 		reply_absent(req, node_of(parent));
 	else if (error != 0)
 		reply_error(req, error);

@@ -29,6 +29,8 @@ struct end {
 	struct node *node; /* when the kernel knows it */
 	int fd;		   /* of the node, kept while names change */
 	mode_t type;	   /* 0: nothing there */
+	struct ident id;
+	bool pinned; /* the trash lies there */
 	char path[AGENTSH_PATH_MAX + 1];
 	size_t len;
 };
@@ -66,6 +68,8 @@ end_open(struct end *e)
 		return errno == ENOENT ? 0 : -1;
 	close(fd);
 	e->type = stx.stx_mode & S_IFMT;
+	e->pinned = trash_is_beneath(&stx);
+	backing_ident(&e->id, &stx);
 	return 0;
 }
 
@@ -256,6 +260,11 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 {
 	enum view fv = from->parent->view, tv = to->parent->view;
 
+	if (from->pinned) {
+		refuse(r, "trash", "the trash lies beneath it");
+		r->op = FILE_OP_RENAME;
+		memcpy(r->path, from->path, from->len + 1);
+	}
 	ask_path(r, FILE_OP_RENAME, fv, from->path, from->len);
 	ask_path(r, FILE_OP_RENAME, tv, to->path, to->len);
 	ask_made(r, from->type, tv, to->path, to->len);
@@ -272,11 +281,59 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 		ask_beneath(r, from, to);
 }
 
+/* What the name means until now, and what becomes of it. */
+struct replaced {
+	struct ruling r; /* decision SOFT_DELETE: it goes to the trash */
+	struct trashing k;
+};
+
+static void
+ask_replaced(struct ruling *r, const struct end *from, const struct end *to,
+    struct replaced *old)
+{
+	enum file_op op = to->type == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE;
+
+	ask_path(&old->r, op, to->parent->view, to->path, to->len);
+	if (old->r.decision != DECISION_SOFT_DELETE)
+		ask_path(r, op, to->parent->view, to->path, to->len);
+	/* of two names of one file rename(2) takes none away */
+	else if (memcmp(&from->id, &to->id, sizeof(to->id)) == 0)
+		ruling_init(&old->r);
+}
+
+/* 0 or an error number; EACCES with a denial in r. */
 static int
-rename_ends(struct ruling *r, const struct end *from, const struct end *to,
-    unsigned flags)
+rename_now(fuse_req_t req, struct ruling *r, const struct end *from,
+    const struct end *to, unsigned flags, struct replaced *old)
+{
+	bool soft = old->r.decision == DECISION_SOFT_DELETE;
+	int error = 0, rc;
+
+	if (soft) {
+		error = trash_begin(req, &old->k, to->pfd, to->text, &old->r);
+		if (error == 0) {
+			error = trash_keep(&old->k, &old->r);
+			if (error != 0)
+				trash_finish(&old->k, false);
+		}
+		if (ruling_denies(&old->r))
+			*r = old->r;
+	}
+	if (error != 0)
+		return error;
+	rc = renameat2(from->pfd, from->text, to->pfd, to->text, flags);
+	error = rc == -1 ? errno : 0;
+	if (soft)
+		trash_finish(&old->k, rc == 0);
+	return error;
+}
+
+static int
+rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
+    const struct end *to, unsigned flags, struct replaced *old)
 {
 	bool exchange = (flags & RENAME_EXCHANGE) != 0;
+	int error;
 
 	ask_path(r, FILE_OP_RENAME, from->parent->view, from->path, from->len);
 	if (!ruling_denies(r) && from->type == 0)
@@ -292,13 +349,12 @@ rename_ends(struct ruling *r, const struct end *from, const struct end *to,
 	if (exchange)
 		ask_move(r, to, from);
 	else if (to->type != 0 && (flags & RENAME_NOREPLACE) == 0)
-		ask_path(r,
-		    to->type == S_IFDIR ? FILE_OP_RMDIR : FILE_OP_DELETE,
-		    to->parent->view, to->path, to->len);
+		ask_replaced(r, from, to, old);
 	if (ruling_denies(r))
 		return EACCES;
-	if (renameat2(from->pfd, from->text, to->pfd, to->text, flags) == -1)
-		return errno;
+	error = rename_now(req, r, from, to, flags, old);
+	if (error != 0)
+		return error;
 	name_moved(from->parent, from->text, to->parent, to->text, exchange);
 	return 0;
 }
@@ -310,25 +366,40 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	struct end from, to;
 	struct claim c;
 	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
+	struct replaced gone;
 	struct ruling r;
+	struct place here, there;
 	int error;
 
 	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
 		reply_error(req, EINVAL);
 		return;
 	}
+	error = redirect_existing(req, node_of(ino), old, &here);
+	if (error == 0) {
+		error = redirect_new(req, node_of(newino), new, &there);
+		if (error != 0)
+			place_done(&here);
+	}
+	if (error != 0) {
+		reply_error(req, error);
+		return;
+	}
 	ruling_init(&r);
-	end_init(&from, node_of(ino), old);
-	end_init(&to, node_of(newino), new);
+	ruling_init(&gone.r);
+	end_init(&from, here.parent, here.text);
+	end_init(&to, there.parent, there.text);
 	claim_ends(&c, &from, &to);
 	error = end_open(&from) == -1 ? errno : 0;
 	if (end_open(&to) == -1 && error == 0)
 		error = errno;
 	if (error == 0)
-		error = rename_ends(&r, &from, &to, flags);
+		error = rename_ends(req, &r, &from, &to, flags, &gone);
 	end_done(&to);
 	end_done(&from);
 	claim_end(&c);
+	place_done(&there);
+	place_done(&here);
 	if (r.decision != DECISION_MAX &&
 	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
 		from.path, to.path)) {
@@ -338,6 +409,8 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	if (error == 0) {
 		memcpy(r.path, from.path, from.len + 1);
 		record_done(req, EV_FILE_RENAME, &r, &x);
+		if (gone.r.decision == DECISION_SOFT_DELETE)
+			trash_record(req, &gone.k, &gone.r);
 	}
 	reply_error(req, error);
 }

@@ -25,6 +25,7 @@
 struct held {
 	struct image image;
 	unsigned users; /* operations */
+	bool redirects;
 };
 
 static struct {
@@ -177,6 +178,12 @@ policy_image(void)
 }
 
 bool
+policy_redirects(void)
+{
+	return mine != NULL && mine->redirects;
+}
+
+bool
 policy_is_there(void)
 {
 	return policy.now != NULL;
@@ -193,8 +200,10 @@ held_new(int fd, struct aerr *e)
 		snprintf(e->message, sizeof(e->message), "out of memory");
 		return NULL;
 	}
-	if (image_map(&h->image, fd, e) == 0)
+	if (image_map(&h->image, fd, e) == 0) {
+		h->redirects = image_redirects_files(&h->image);
 		return h;
+	}
 	free(h);
 	return NULL;
 }

@@ -76,7 +76,7 @@ static bool
 is_noise(enum event_type type)
 {
 	return type == EV_FILE_STAT || type == EV_FILE_ACCESS ||
-	    type == EV_SYMLINK_READ;
+	    type == EV_SYMLINK_READ || type == EV_FILE_REDIRECT;
 }
 
 /* What programs do to a file again and again, and once tells as much. */
@@ -124,11 +124,14 @@ emit(const struct actor *a, enum event_type type, const struct ruling *r,
 	ev_begin(&b, type, a->id, a->pid);
 	ev_str(&b, EVF_PATH, r->path);
 	ev_str(&b, EVF_OPERATION, file_op_name(r->op));
-	ev_policy_done(&b,
-	    r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
-	    ruling_denies(r) ? DECISION_DENY : DECISION_ALLOW, r->rule,
-	    message);
-	if (ruling_denies(r))
+	if (type == EV_FILE_REDIRECT)
+		ev_policy_done(&b, r->decision, r->decision, r->rule, message);
+	else
+		ev_policy_done(&b,
+		    r->decision < DECISION_MAX ? r->decision : DECISION_DENY,
+		    ruling_denies(r) ? DECISION_DENY : DECISION_ALLOW, r->rule,
+		    message);
+	if (type != EV_FILE_REDIRECT && ruling_denies(r))
 		ev_u64(&b, EVF_BLOCKED, 1);
 	else if (r->approved && approve_id(r)[0] != '\0')
 		ev_str(&b, EVF_APPROVAL, approve_id(r));
@@ -204,6 +207,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	approve_late();
 	/* of the frequent ones only what the policy asked for */
 	if (r->decision != DECISION_AUDIT && !r->approved &&
+	    type != EV_FILE_REDIRECT &&
 	    (r->view != VIEW_WORKSPACE || is_noise(type)))
 		return;
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);

@@ -8,6 +8,9 @@
 #include "parse.h"
 
 #define READ_CLASS ((1U << FILE_OP_OPEN) | (1U << FILE_OP_READ))
+/* by one of these a name is redirected: fsd/redirect.c */
+#define REDIRECT_OPS                                                           \
+	(READ_CLASS | (1U << FILE_OP_WRITE) | (1U << FILE_OP_CREATE))
 /* what takes a name away */
 #define DELETE_OPS                                                             \
 	((1U << FILE_OP_DELETE) | (1U << FILE_OP_RMDIR) |                      \
@@ -80,6 +83,10 @@ rule_file_parse(struct parser *p, const struct ynode *map, struct rule *r)
 		parse_warn(p, schema_value(map, KEY_FILE_decision),
 		    "decision: soft_delete of operations that delete nothing "
 		    "is allow");
+	if (r->decision == DECISION_REDIRECT && (r->ops & REDIRECT_OPS) == 0)
+		parse_warn(p, schema_value(map, KEY_FILE_decision),
+		    "decision: redirect of operations that open and make "
+		    "no file is deny");
 	return rule_answer(p, schema_value(map, KEY_FILE_message),
 	    schema_value(map, KEY_FILE_timeout), FAMILY_FILE, r);
 }

@@ -23,6 +23,8 @@
 #include "try.h"
 
 /* One question in the making. */
+#define FILE_BIT(name) (1U << FILE_OP_##name)
+
 struct asking {
 	struct policy_try *t;
 	const struct try_query *q;
@@ -352,6 +354,41 @@ conclude(struct asking *k, const struct naive_query *nq, int ret,
 	fill_message(k, v->message);
 }
 
+/* What fsd makes of a rule's word, operation by operation. */
+static void
+file_effective(struct asking *k, const struct verdict *v)
+{
+	struct try_answer *a = k->a;
+	const uint32_t op = 1U << k->q->op;
+
+	if (v->decision == DECISION_SOFT_DELETE &&
+	    (op & (FILE_BIT(DELETE) | FILE_BIT(RMDIR))) == 0) {
+		a->effective = DECISION_ALLOW;
+		snprintf(a->note, sizeof(a->note),
+		    "the operation deletes nothing");
+	}
+	if (v->decision == DECISION_REDIRECT &&
+	    (op &
+		(FILE_BIT(MKDIR) | FILE_BIT(RMDIR) | FILE_BIT(LINK) |
+		    FILE_BIT(SYMLINK) | FILE_BIT(MKNOD) | FILE_BIT(LIST) |
+		    FILE_BIT(READLINK))) != 0) {
+		a->effective = DECISION_DENY;
+		snprintf(a->note, sizeof(a->note), "only files are redirected");
+	}
+}
+
+/* Where a redirect leads, as fsd makes the path. */
+static void
+file_instead(struct asking *k, const struct verdict *v)
+{
+	const char *path = k->q->object, *dir;
+	bool tree;
+
+	dir = image_file_redirect(&k->t->image, v, &tree);
+	snprintf(k->a->instead, sizeof(k->a->instead), "%s%s",
+	    strcmp(dir, "/") == 0 ? "" : dir, tree ? path : strrchr(path, '/'));
+}
+
 static void
 ask_file(struct asking *k)
 {
@@ -362,15 +399,15 @@ ask_file(struct asking *k)
 		.path = q->object,
 		.len = len };
 	struct verdict v;
-	bool tree;
 	int ret;
 
 	ret = image_eval_file(&k->t->image, (enum file_op)q->op, q->object, len,
 	    &v);
 	conclude(k, &nq, ret, &v);
 	if (v.decision == DECISION_REDIRECT)
-		snprintf(k->a->instead, sizeof(k->a->instead), "%s",
-		    image_file_redirect(&k->t->image, &v, &tree));
+		file_instead(k, &v);
+	if (ret == 0)
+		file_effective(k, &v);
 }
 
 static void

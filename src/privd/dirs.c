@@ -161,6 +161,32 @@ dir_open(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	return fd;
 }
 
+/* The users' trashes: anybody may go through, and only root's group make names
+ * that are then their owners' (workspace.c). A user's own server has its own. */
+static int
+trash_open(const char *path, bool service)
+{
+	mode_t mode = service ? S_ISVTX | 0771 : 0700;
+	struct stat st;
+	int fd;
+
+	make_parents(path);
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		fatal("mkdir %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		fatal("%s", path);
+	if (service && st.st_gid != 0)
+		fatalx("%s must have the group of root: chgrp 0", path);
+	if (st.st_uid != privd.uid)
+		fatalx("%s belongs to uid %u and must belong to uid %u: chown,"
+		       " or name another directory in the configuration",
+		    path, (unsigned)st.st_uid, (unsigned)privd.uid);
+	if (fchmod(fd, mode) == -1)
+		fatal("chmod %s", path);
+	return fd;
+}
+
 /* Policies are only read; there may be none of the operator's own. A user's are
  * often written while the server runs, which must have their place by then. */
 static int
@@ -264,6 +290,11 @@ places_fill(struct conf *c)
 	if (c->state_dir[0] == '\0')
 		put_path(c->state_dir, sizeof(c->state_dir), "%s/sessions",
 		    state);
+	if (privd.mode == MODE_USER)
+		put_path(privd.paths.trash_usual,
+		    sizeof(privd.paths.trash_usual), "%s/trash", state);
+	if (c->trash_dir[0] == '\0')
+		put_path(c->trash_dir, sizeof(c->trash_dir), "%s/trash", state);
 	if (c->policy_dir[0] == '\0')
 		put_path(c->policy_dir, sizeof(c->policy_dir), "%s/policies",
 		    dir);
@@ -319,6 +350,7 @@ dirs_open(void)
 	    front->gid);
 	privd.dir_fd[DIR_LOG] = dir_open(c->log_dir, service ? 0750 : 0700,
 	    log->uid, log->gid);
+	privd.trash_fd = trash_open(c->trash_dir, service);
 	dirs_open_policies(!service);
 	put_path(path, sizeof(path), "%s/%s", privd.paths.helpers,
 	    proc_rows[ROLE_INIT].file);

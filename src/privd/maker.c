@@ -94,7 +94,8 @@ maker_on_make_open(struct chan *ch, struct imsg *im)
 		make_tell_failed(ch, &e);
 		exit(1);
 	}
-	if (workspace_open(ch, maker.mode, &maker.acct, m.workspace) == -1)
+	if (workspace_open(ch, maker.mode, &maker.acct, m.workspace,
+		im->fds[0]) == -1)
 		exit(1);
 	maker.opened = true;
 	return 0;

@@ -53,7 +53,7 @@ int account_lookup(struct account *, enum run_mode, uid_t, gid_t,
  * MAKE_OPENED, or MAKE_FAILED, on the channel. 0, or -1: not answered.
  */
 int workspace_open(struct chan *, enum run_mode, const struct account *,
-    const char *workspace);
+    const char *workspace, int trash_fd);
 void make_tell_failed(struct chan *, const struct aerr *);
 
 /* ns.c */

@@ -139,6 +139,7 @@ init(void)
 	privd.mode = geteuid() == 0 ? MODE_SERVICE : MODE_USER;
 	privd.has_root = true;
 	privd.lock_fd = privd.init_fd = privd.host_root_fd = -1;
+	privd.trash_fd = -1;
 	for (i = 0; i < DIR_MAX; i++)
 		privd.dir_fd[i] = -1;
 	for (i = 0; i < ROLE_MAX; i++)

@@ -89,6 +89,7 @@ struct sess {
 	struct reload *reload; /* of its policy, while that is under way */
 
 	int workspace_fd;
+	int trash_fd;	       /* of its user */
 	int client_sock;       /* sessiond's end of its channel to execd */
 	int init_sock;	       /* init's end of its channel to execd */
 	int abort_fd;	       /* ends its FUSE connection; -1 */
@@ -115,6 +116,7 @@ struct paths {
 	char run[AGENTSH_PATH_MAX];
 	char lock[AGENTSH_PATH_MAX];
 	char policy_default[AGENTSH_PATH_MAX];
+	char trash_usual[AGENTSH_PATH_MAX]; /* a user's; of the service "" */
 };
 
 struct privd {
@@ -130,6 +132,7 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
+	int trash_fd;	      /* the users' trashes, or the user's own */
 	int init_fd;	      /* init's executable */
 	struct rlimit nofile; /* as inherited, for the children */
 	const char *areas;    /* of -T, for the helpers */

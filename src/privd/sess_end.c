@@ -144,6 +144,7 @@ finish(struct sess *s)
 	else
 		announce(s);
 	close_if_open(s->workspace_fd);
+	close_if_open(s->trash_fd);
 	close_if_open(s->client_sock);
 	close_if_open(s->init_sock);
 	close_if_open(s->abort_fd);

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "path.h"
 #include "privd.h"
 #include "proc.h"
 #include "ring.h"
@@ -44,7 +45,7 @@ sess_make_start(struct sess *s)
 	m.uid = s->uid;
 	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
-	return msg_send_make_open(s->maker->ch, 0, &m, NULL);
+	return msg_send_make_open(s->maker->ch, 0, &m, &privd.trash_fd);
 }
 
 /* A new channel of a to another of the session's processes; its far end. */
@@ -192,6 +193,7 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 	if (s->step != STEP_WORKSPACE)
 		return -1;
 	s->workspace_fd = imsg_take_fd(im, 0);
+	s->trash_fd = imsg_take_fd(im, 1);
 	s->gid = m.gid;
 	snprintf(s->workspace, sizeof(s->workspace), "%s", m.workspace);
 	snprintf(s->home, sizeof(s->home), "%s", m.home);
@@ -225,6 +227,29 @@ lesser_limit(uint64_t a, uint64_t b)
 }
 
 static int
+tell_trash(struct sess *s)
+{
+	const struct conf *c = &privd.conf;
+	struct msg_fs_trash m = { 0 };
+
+	m.quota = c->trash_quota;
+	m.files = c->trash_entries;
+	m.ttl_ms = c->trash_ttl_ms;
+	m.hash_under = c->trash_hash_under;
+	m.all = c->trash_mode == TRASH_ALL;
+	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
+	/* where agentsh(1) looks, whether it is the one or not: what it finds
+	 * there must not be an agent's */
+	if (privd.paths.trash_usual[0] != '\0')
+		snprintf(m.usual, sizeof(m.usual), "%s",
+		    privd.paths.trash_usual);
+	else if (path_join(m.usual, sizeof(m.usual), s->home,
+		     ".local/state/agentsh/trash") == -1)
+		m.usual[0] = '\0';
+	return msg_send_fs_trash(s->fsd->ch, 0, &m, &s->trash_fd);
+}
+
+static int
 tell_fsd(struct sess *s, int image)
 {
 	static const struct msg_policy_image mi;
@@ -237,7 +262,7 @@ tell_fsd(struct sess *s, int image)
 	mr.gid = s->gid;
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
-	    msg_send_fs_root(ch, 0, &mr, fds) == -1)
+	    msg_send_fs_root(ch, 0, &mr, fds) == -1 || tell_trash(s) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -513,6 +538,8 @@ close_parts(struct sess *s)
 	}
 	close(s->workspace_fd);
 	s->workspace_fd = -1;
+	close(s->trash_fd);
+	s->trash_fd = -1;
 }
 
 void

@@ -174,7 +174,8 @@ sess_new(const struct wanted *w)
 	s->uid = w->uid;
 	s->gid = w->gid;
 	s->created = (uint64_t)clock_epoch_s();
-	s->workspace_fd = s->client_sock = s->init_sock = s->abort_fd = -1;
+	s->workspace_fd = s->trash_fd = s->client_sock = s->init_sock =
+	    s->abort_fd = -1;
 	s->image_fd = -1;
 	for (i = 0; i < ROLE_MAX; i++)
 		s->ring[i][0] = s->ring[i][1] = s->ring[i][2] = -1;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "maker.h"
+#include "path.h"
 #include "pseudofs.h"
 
 static int
@@ -88,32 +89,99 @@ become(enum run_mode mode, const struct account *a)
 	return r;
 }
 
+/* The user's own trash beneath the service's. Only root's group can make names
+ * there, so a process of that user does it with that group and no other. */
+static int
+trash_make(const struct account *a, int dir_fd, struct aerr *e)
+{
+	static const gid_t root;
+	char name[16];
+	int status = -1;
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "%u", (unsigned)a->uid);
+	if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	pid = fork();
+	if (pid == -1)
+		return make_error(e, "fork");
+	if (pid == 0) {
+		umask(077);
+		if (setgroups(1, &root) == -1 ||
+		    setresgid(a->gid, a->gid, a->gid) == -1 ||
+		    setresuid(a->uid, a->uid, a->uid) == -1)
+			_exit(errno);
+		_exit(mkdirat(dir_fd, name, 0700) == -1 && errno != EEXIST ?
+			errno :
+			0);
+	}
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			break;
+	}
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return errno == 0 ? 0 : make_error(e, "make the trash of uid %s", name);
+}
+
+/* As the user. Nobody else may write there, or read. */
+static int
+trash_open_own(enum run_mode mode, const struct account *a, int dir_fd,
+    struct aerr *e)
+{
+	char name[16] = ".";
+	struct stat st;
+	int fd;
+
+	if (mode == MODE_SERVICE)
+		snprintf(name, sizeof(name), "%u", (unsigned)a->uid);
+	fd = openat(dir_fd, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return make_error(e, "the trash of uid %u", (unsigned)a->uid);
+	if (st.st_uid != a->uid || (st.st_mode & 077) != 0)
+		return make_errorx(e, 500,
+		    "the trash of uid %u is not that user's alone: chown, chmod 0700",
+		    (unsigned)a->uid);
+	return fd;
+}
+
+/* The path of a directory that is open; -1 when it has none. */
+static int
+real_path(int fd, char real[PATH_MAX])
+{
+	char name[32];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, real, PATH_MAX - 1);
+	/* a directory outside our root, or one that is gone, has no path */
+	if (n <= 0 || n >= PATH_MAX - 1 || real[0] != '/' ||
+	    fstat(fd, &st) == -1 || st.st_nlink == 0)
+		return -1;
+	real[n] = '\0';
+	return 0;
+}
+
 /* The path is resolved once, by the open; its real form is that of the
  * directory held, not of a second walk. */
 static int
 open_resolved(const char *workspace, char real[PATH_MAX], struct aerr *e)
 {
-	char name[32];
-	struct stat st;
-	ssize_t n;
 	int fd;
 
 	if (workspace[0] != '/')
 		return make_errorx(e, 400,
 		    "workspace %s is not an absolute path", workspace);
 	fd = open(workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) == -1) {
+	if (fd == -1) {
 		make_error(e, "workspace %s", workspace);
 		e->http = 400;
 		return -1;
 	}
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	n = readlink(name, real, PATH_MAX - 1);
-	/* a directory outside our root, or one that is gone, has no path */
-	if (n <= 0 || n >= PATH_MAX - 1 || real[0] != '/' || st.st_nlink == 0)
+	if (real_path(fd, real) == -1)
 		return make_errorx(e, 400, "workspace %s has no real path",
 		    workspace);
-	real[n] = '\0';
 	if (strcmp(real, "/") == 0)
 		return make_errorx(e, 400,
 		    "workspace / is refused: name the project's directory");
@@ -125,16 +193,23 @@ open_resolved(const char *workspace, char real[PATH_MAX], struct aerr *e)
 }
 
 static int
-open_and_tell(struct chan *ch, const struct account *a, const char *workspace)
+open_and_tell(struct chan *ch, enum run_mode mode, const struct account *a,
+    const char *workspace, int trash_dir)
 {
 	struct msg_make_opened m = { 0 };
 	struct aerr e = { 0 };
 	uint8_t groups[sizeof(a->groups)];
-	char real[PATH_MAX];
-	int fd;
+	char real[PATH_MAX], trash[PATH_MAX];
+	int fds[2] = { -1, -1 };
 
-	fd = open_resolved(workspace, real, &e);
-	if (fd == -1) {
+	fds[0] = open_resolved(workspace, real, &e);
+	if (fds[0] != -1)
+		fds[1] = trash_open_own(mode, a, trash_dir, &e);
+	if (fds[1] != -1 && real_path(fds[1], trash) == 0 &&
+	    path_is_beneath(real, trash))
+		fds[1] = make_errorx(&e, 400,
+		    "workspace %s is refused: it is the trash", real);
+	if (fds[1] == -1) {
 		make_tell_failed(ch, &e);
 		return -1;
 	}
@@ -145,19 +220,23 @@ open_and_tell(struct chan *ch, const struct account *a, const char *workspace)
 	memcpy(groups, a->groups, a->ngroups * sizeof(gid_t));
 	m.groups = groups;
 	m.groups_len = a->ngroups * sizeof(gid_t);
-	if (msg_send_make_opened(ch, 0, &m, &fd) == -1)
+	if (msg_send_make_opened(ch, 0, &m, fds) == -1)
 		return -1;
 	return chan_drain(ch, 1000);
 }
 
 int
 workspace_open(struct chan *ch, enum run_mode mode, const struct account *a,
-    const char *workspace)
+    const char *workspace, int trash_fd)
 {
 	struct aerr e = { 0 };
 	int status;
 	pid_t pid;
 
+	if (mode == MODE_SERVICE && trash_make(a, trash_fd, &e) == -1) {
+		make_tell_failed(ch, &e);
+		return -1;
+	}
 	pid = fork();
 	if (pid == -1) {
 		make_error(&e, "fork");
@@ -172,7 +251,7 @@ workspace_open(struct chan *ch, enum run_mode mode, const struct account *a,
 			make_tell_failed(ch, &e);
 			_exit(1);
 		}
-		_exit(open_and_tell(ch, a, workspace) == -1 ? 1 : 0);
+		_exit(open_and_tell(ch, mode, a, workspace, trash_fd) == -1);
 	}
 	while (waitpid(pid, &status, 0) == -1) {
 		if (errno != EINTR)

@@ -204,20 +204,23 @@ answer_exit_code(const struct command *cmd)
 }
 
 static void
-put_result(yajl_gen g, const struct command *cmd)
+put_result(yajl_gen g, const struct command *cmd, const struct event_set *set)
 {
-	char extra[AGENTSH_TEXT_MAX + 16] = "";
+	const struct stream *err = &cmd->stream[STREAM_STDERR];
+	char extra[4096] = "";
 
 	if (cmd->timed_out)
 		snprintf(extra, sizeof(extra), "%s", timed_out_text);
 	else if (cmd->outcome == OUT_REFUSED)
 		snprintf(extra, sizeof(extra), "agentsh: %s\n", cmd->message);
+	else if (err->total <= err->len)
+		softdel_hints(extra, sizeof(extra), cmd, set);
 	json_key(g, "result");
 	yajl_gen_map_open(g);
 	json_key(g, "exit_code");
 	yajl_gen_integer(g, answer_exit_code(cmd));
 	put_stream(g, &cmd->stream[STREAM_STDOUT], "");
-	put_stream(g, &cmd->stream[STREAM_STDERR], extra);
+	put_stream(g, err, extra);
 	json_put_u64(g, "duration_ms", cmd->duration_ms);
 	put_outcome(g, cmd);
 	put_pagination(g, cmd);
@@ -302,7 +305,7 @@ answer_send(struct command *cmd, struct event_set *set)
 	json_put_str(g, "timestamp", when);
 	json_key(g, "request");
 	put_request(g, cmd);
-	put_result(g, cmd);
+	put_result(g, cmd, set);
 	put_events(g, cmd, set);
 	put_resources(g, cmd);
 	json_key(g, "guidance");

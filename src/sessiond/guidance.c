@@ -109,7 +109,7 @@ blocked_target(const struct event_info *info)
 }
 
 static void
-put_blocked(yajl_gen g, const struct command *cmd,
+put_blocked(yajl_gen g, const struct command *cmd, const struct event_set *set,
     const struct event_line *line)
 {
 	const struct event_info *info = &line->info;
@@ -157,6 +157,7 @@ put_blocked(yajl_gen g, const struct command *cmd,
 		    "the policy has to allow this operation before it can succeed");
 	put_suggestion(g, "adjust_policy", NULL, reason);
 	put_inspect(g, cmd);
+	softdel_suggest(g, set);
 	yajl_gen_array_close(g);
 }
 
@@ -169,7 +170,7 @@ is_passing(uint32_t error)
 }
 
 static void
-put_failed(yajl_gen g, const struct command *cmd)
+put_failed(yajl_gen g, const struct command *cmd, const struct event_set *set)
 {
 	json_put_str(g, "status", "failed");
 	if (cmd->timed_out) {
@@ -195,6 +196,7 @@ put_failed(yajl_gen g, const struct command *cmd)
 		(cmd->error == EACCES || cmd->error == ENOEXEC)))
 		put_suggestion(g, "fix_permissions", NULL,
 		    "a file was found but could not be executed");
+	softdel_suggest(g, set);
 	yajl_gen_array_close(g);
 }
 
@@ -220,6 +222,18 @@ put_redirected(yajl_gen g, const struct event_set *set)
 	}
 }
 
+static void
+put_ok(yajl_gen g, const struct event_set *set)
+{
+	json_put_str(g, "status", "ok");
+	if (!softdel_any(set))
+		return;
+	json_key(g, "suggestions");
+	yajl_gen_array_open(g);
+	softdel_suggest(g, set);
+	yajl_gen_array_close(g);
+}
+
 void
 guidance_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
 {
@@ -228,10 +242,10 @@ guidance_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
 	if (cmd->outcome == OUT_DENIED)
 		put_denied(g, cmd);
 	else if (line != NULL && cmd->outcome == OUT_EXITED && !cmd->timed_out)
-		put_blocked(g, cmd, line);
+		put_blocked(g, cmd, set, line);
 	else if (cmd->outcome != OUT_EXITED || cmd->exit_code != 0)
-		put_failed(g, cmd);
+		put_failed(g, cmd, set);
 	else
-		json_put_str(g, "status", "ok");
+		put_ok(g, set);
 	put_redirected(g, set);
 }

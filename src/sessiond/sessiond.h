@@ -178,6 +178,7 @@ struct event_info {
 	char *decision;
 	char *error;
 	char *to_command; /* of a redirect */
+	char *trash_token;
 	char *rule;
 	char *message;
 	enum json_bool blocked;
@@ -256,6 +257,14 @@ void conns_stop(void);
 /* false: the request's copies are more than the user's share of memory. */
 bool conns_request(int fd, const struct bufferevent *, size_t body_len);
 void conns_reply(int fd);
+
+/* softdel.c: what a command deleted softly */
+/* Lines for its stderr; "" when there is nothing. */
+void softdel_hints(char *dst, size_t size, const struct command *,
+    const struct event_set *);
+bool softdel_any(const struct event_set *);
+/* Members of the array that is open. */
+void softdel_suggest(yajl_gen, const struct event_set *);
 
 /* share.c: what each user takes */
 #define SHARE_TEXT                                                             \
