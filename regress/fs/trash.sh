@@ -11,6 +11,8 @@ for d in "$T/var/policies" "$T/state/policies"; do
 	cat >"$d/softly.yaml" <<'P'
 version: 1
 name: softly
+# the protected set would keep it from the trash before fsd's own look does
+defaults: {protected: off}
 file_rules:
   - {name: keep, paths: ["${PROJECT_ROOT}/soft/**"], operations: [delete, rmdir], decision: soft_delete, message: "kept for you"}
   - {name: no-new-names, paths: ["${PROJECT_ROOT}/soft/fixed/**"], operations: [rename], decision: deny}

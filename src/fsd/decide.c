@@ -313,6 +313,7 @@ ask_made(struct ruling *r, mode_t type, enum view view, const char *path,
 		ask_path(r, FILE_OP_MKNOD, view, path, len);
 }
 
+/* What is to be approved and is not yet counts as denied. */
 static enum decision
 decided(enum file_op op, enum view view, const char *path)
 {
@@ -320,7 +321,7 @@ decided(enum file_op op, enum view view, const char *path)
 
 	ruling_init(&r);
 	ask_path(&r, op, view, path, strlen(path));
-	return r.decision;
+	return ruling_denies(&r) ? DECISION_DENY : r.decision;
 }
 
 void
