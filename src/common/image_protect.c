@@ -30,6 +30,14 @@ struct rest {
 	const char *end;
 };
 
+/* Where the parts of a path begin, each looked for once. */
+#define PARTS_MAX 64
+struct parts {
+	struct rest from[PARTS_MAX];
+	size_t n;
+	struct rest more; /* those that there is no room for */
+};
+
 enum {
 	MATCH_SELF = 1 << 0,   /* the row is about the path */
 	MATCH_BENEATH = 1 << 1 /* about a directory above */
@@ -116,13 +124,25 @@ match_head(const char *row, const char *stars, struct rest *r)
 	return true;
 }
 
+/* By the first two letters, which most rows and paths do not share. */
+static bool
+may_match(const char *row, struct rest r)
+{
+	if (row[0] == '*' || r.p == r.end)
+		return true;
+	if (lower(r.p[0]) != row[0])
+		return false;
+	return row[1] == '*' || row[1] == '/' || row[1] == '\0' ||
+	    r.p + 1 == r.end || lower(r.p[1]) == row[1];
+}
+
 static unsigned
 match_row(const char *row, struct rest r)
 {
 	const char *stars, *end;
 	unsigned found = 0;
 
-	if (row[0] != '*' && r.p < r.end && lower(*r.p) != row[0])
+	if (!may_match(row, r))
 		return 0;
 	stars = strstr(row, "**/");
 	if (stars == NULL)
@@ -137,16 +157,40 @@ match_row(const char *row, struct rest r)
 	return found;
 }
 
-static unsigned
-match_anywhere(const char *row, struct rest r)
+static void
+parts_find(struct parts *t, struct rest r)
 {
-	unsigned found = match_row(row, r);
 	const char *end;
 
-	for (end = part_end(r.p, r.end); end < r.end;
-	     end = part_end(r.p, r.end)) {
-		r.p = end + 1;
+	t->n = 0;
+	t->more.p = NULL;
+	for (;; r.p = end + 1) {
+		if (t->n == PARTS_MAX) {
+			t->more = r;
+			return;
+		}
+		t->from[t->n++] = r;
+		end = part_end(r.p, r.end);
+		if (end == r.end)
+			return;
+	}
+}
+
+static unsigned
+match_anywhere(const char *row, const struct parts *t)
+{
+	struct rest r = t->more;
+	unsigned found = 0;
+	const char *end;
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		found |= match_row(row, t->from[i]);
+	for (; r.p != NULL; r.p = end + 1) {
 		found |= match_row(row, r);
+		end = part_end(r.p, r.end);
+		if (end == r.end)
+			break;
 	}
 	return found;
 }
@@ -175,6 +219,7 @@ img_protect(const struct image *im, enum file_op op, const char *path,
 	const uint32_t *named = v->rule < f->nrules ? part[v->rule].named :
 						      NULL;
 	struct rest any = { path + 1, path + len }, root[2];
+	struct parts parts;
 	bool in[2];
 	const char *name;
 	unsigned found;
@@ -182,13 +227,14 @@ img_protect(const struct image *im, enum file_op op, const char *path,
 
 	if ((CHANGE_OPS >> op & 1) == 0 || h->nprotected == 0)
 		return;
+	parts_find(&parts, any);
 	for (i = 0; i < 2; i++)
 		in[i] = beneath_root(img_string(im, h->protected_root[i]), path,
 		    len, &root[i]);
 	for (i = 0; i < h->nprotected; i++) {
 		name = img_string(im, row[i].name);
 		if (row[i].where == PROTECTED_ANY) {
-			found = match_anywhere(name, any);
+			found = match_anywhere(name, &parts);
 		} else {
 			found = in[0] ? match_row(name, root[0]) : 0;
 			found |= in[1] ? match_row(name, root[1]) : 0;
