@@ -333,6 +333,7 @@ void ask_symlink(struct ruling *, struct node *, const char *target);
 /* gitsettings.c: changes of settings of git that may happen although they are
  * protected, and do not deny by themselves. n: what is at from; the names are
  * claimed. */
+void gitsettings_init(void);
 bool gitsettings_may_rename(struct node *n, int from_fd, const char *from,
     int to_fd, const char *to, bool to_exists, const char *to_path);
 bool gitsettings_may_remove(struct node *parent, const char *text,

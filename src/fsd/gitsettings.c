@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -92,10 +93,20 @@ gitsettings_end_write(struct node *n)
 	node_release(n, true);
 }
 
+/* A lease makes the kernel say so when somebody opens the file meanwhile, by a
+ * signal that would end us. */
+void
+gitsettings_init(void)
+{
+	signal(SIGIO, SIG_IGN);
+}
+
 /*
- * Can something still be stored by a mapping? Where the kernel moves the bytes
- * itself, a mapping outlives the handle it came of. Who writes keeps a file
- * from being leased for reading, fcntl(2).
+ * Can something still be stored by those whom freeze() does not know: another
+ * session, somebody outside, and a mapping, which outlives the handle it came of
+ * where the kernel moves the bytes itself? Who writes keeps a file from being
+ * leased for reading, fcntl(2). Where a file cannot be leased at all that only
+ * matters with such mappings.
  */
 static bool
 is_written(int dir_fd, const char *text)
@@ -112,9 +123,10 @@ is_written(int dir_fd, const char *text)
 	for (i = 0; written && i < WAIT_STEPS; i++) {
 		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
 			written = false;
-		else if (errno != EAGAIN)
+		else if (errno != EAGAIN) {
+			written = through_is_on();
 			break;
-		else
+		} else
 			nanosleep(&step, NULL);
 	}
 	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
@@ -148,7 +160,7 @@ gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
 {
 	return n != NULL && n->type == S_IFREG && !node_has_aliases(n) &&
 	    is_protected(FILE_OP_RENAME, to_path) && freeze(n) &&
-	    (!through_is_on() || !is_written(from_fd, from)) &&
+	    !is_written(from_fd, from) &&
 	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
 }
 
