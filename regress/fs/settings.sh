@@ -43,6 +43,28 @@ as "$ME" touch "$ws/moved"
 wait $other || fail "the other session"
 stays "open in another session"
 
+# another session opens it by a descriptor of its old name
+cat >"$ws/stale.py" <<'PY'
+import os, time
+fd = os.open("r/x", os.O_PATH)
+open("held2", "w").close()
+while not os.path.exists("moved2"):
+    time.sleep(0.05)
+for way in (lambda p: os.write(os.open(p, os.O_WRONLY), b"[core]\n\tfsmonitor = evil\n"), lambda p: os.truncate(p, 3)):
+    try:
+        way("/proc/self/fd/%d" % fd)
+    except OSError:
+        pass
+PY
+run_in s cp r/.git/config r/x || fail "cp: $(jq -r .result.stderr "$T/exec.json")"
+(rm -rf "$T/other" && mkdir "$T/other" && T=$T/other && run_in other python3 stale.py >/dev/null) &
+other=$!
+wait_for 30 test -e "$ws/held2" || fail "the other session does nothing"
+run_in s mv r/x r/.git/config >/dev/null || fail "mv: $(jq -r .result.stderr "$T/exec.json")"
+as "$ME" touch "$ws/moved2"
+wait $other || fail "the other session"
+stays "opened by another session by its old name"
+
 # somebody outside opens it again and again while it is moved
 run_in s sh -c 'rm -f r/x moved' || fail "rm"
 cat >"$T/open.py" <<'PY'

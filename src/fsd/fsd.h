@@ -79,7 +79,7 @@ struct node {
 	struct handle *writer;	  /* the only one of these since the first */
 	uint64_t base;		  /* size, as far as it was counted */
 	bool dead;		  /* waits to be freed */
-	_Atomic bool frozen;	  /* never written to again; gitsettings.c */
+	_Atomic bool frozen;	  /* not to be written to; gitsettings.c */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -229,6 +229,11 @@ void fixed_ways_init(void);
 uint64_t fixed_number(const char *path);
 /* The one at that place, or NULL. */
 struct node *node_virtual(const char *path);
+
+/* still.c */
+/* Has a file of the workspace one of the names that it is known by, or none at
+ * all any more? The caller has claimed nothing. */
+bool node_is_there(struct node *);
 
 /* claim.c: who works on which name */
 #define CLAIM_NAMES 2

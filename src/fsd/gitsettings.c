@@ -55,15 +55,14 @@ read_settings(int dir_fd, const char *text, char *buf)
 	return n == 0 && len <= GITCONF_MAX ? (ssize_t)len : -1;
 }
 
-/* Nobody can write to it any more: who has it open is waited for, and who opens
- * it from now on finds it frozen. */
+/* It is frozen, and so who opens it from now on finds it; who has it open is
+ * waited for. */
 static bool
-freeze(struct node *n)
+await_writers(struct node *n)
 {
 	static const struct timespec step = { 0, 5000000 };
 	unsigned i, opens;
 
-	atomic_store(&n->frozen, true);
 	for (i = 0;; i++) {
 		node_lock();
 		opens = n->opens;
@@ -79,7 +78,7 @@ freeze(struct node *n)
 bool
 gitsettings_begin_write(struct node *n)
 {
-	/* counted first: freeze() says it first and counts then */
+	/* counted first: who freezes says it first and counts then */
 	node_hold(n, true);
 	if (!atomic_load(&n->frozen))
 		return true;
@@ -102,7 +101,7 @@ gitsettings_init(void)
 }
 
 /*
- * Can something still be stored by those whom freeze() does not know: another
+ * Can something still be stored by those whom await_writers() does not know: another
  * session, somebody outside, and a mapping, which outlives the handle it came of
  * where the kernel moves the bytes itself? Who writes keeps a file from being
  * leased for reading, fcntl(2). Where a file cannot be leased at all that only
@@ -158,10 +157,17 @@ bool
 gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
     const char *to, bool to_exists, const char *to_path)
 {
-	return n != NULL && n->type == S_IFREG && !node_has_aliases(n) &&
-	    is_protected(FILE_OP_RENAME, to_path) && freeze(n) &&
-	    !is_written(from_fd, from) &&
+	bool ok, was;
+
+	if (n == NULL || n->type != S_IFREG || node_has_aliases(n) ||
+	    !is_protected(FILE_OP_RENAME, to_path))
+		return false;
+	was = atomic_exchange(&n->frozen, true);
+	ok = await_writers(n) && !is_written(from_fd, from) &&
 	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
+	if (!ok && !was)
+		atomic_store(&n->frozen, false);
+	return ok;
 }
 
 bool

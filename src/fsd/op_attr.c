@@ -302,6 +302,11 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		reply_error(req, EACCES);
 		return;
 	}
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
+	    n->view == VIEW_WORKSPACE && !node_is_there(n)) {
+		reply_error(req, ESTALE);
+		return;
+	}
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && !gitsettings_begin_write(n)) {
 		reply_error(req, EACCES);
 		return;
