@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Settings of git that can still be written to when they are moved into place.
 # Run in a repository, whose .git/config is to stay without the word "evil".
 import ctypes, mmap, os, socket, time
