@@ -235,6 +235,13 @@ struct node *node_virtual(const char *path);
  * all any more? The caller has claimed nothing. */
 bool node_is_there(struct node *);
 
+/* absent.c */
+/* The kernel is about to be told that the name is not there, to believe it for
+ * so long. false: there are too many already, and it must not. */
+bool absent_add(const struct node *parent, const char *text, unsigned seconds);
+/* Has it forget all of them. It waits for who works in their directories. */
+void absent_forget(void);
+
 /* claim.c: who works on which name */
 #define CLAIM_NAMES 2
 
