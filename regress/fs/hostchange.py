@@ -16,6 +16,8 @@ def look(path):
         st = os.lstat(path)
     except FileNotFoundError:
         return ["gone"]
+    except PermissionError:
+        return ["closed"]
     kind = st.st_mode & 0o170000
     if kind == 0o040000:
         return [" ".join(sorted(os.listdir(path)))]
@@ -43,7 +45,7 @@ for i in range(200):
 print("own: ok")
 
 known = {}
-paths = ["d/absent", "d/f", "d/linked", "d/sub", "d/moved", "d/link", "top"]
+paths = ["d/absent", "d/f", "d/linked", "d/sub", "d/moved", "d/link", "d/way/in/f", "d/way/g", "top"]
 first = True
 end = time.time() + 120
 while not os.path.exists("end") and time.time() < end:

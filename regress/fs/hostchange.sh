@@ -10,8 +10,8 @@ start_any
 ws=$(new_workspace "$ME")
 API_USER=$ME
 cp "$TEST_SRC/regress/fs/hostchange.py" "$ws/"
-as "$ME" mkdir "$ws/d" "$ws/d/sub" "$ws/out"
-as "$ME" sh -c "echo one >$ws/d/f; echo a >$ws/d/linked; ln $ws/d/linked $ws/out/linked; echo x >$ws/d/sub/x"
+as "$ME" mkdir "$ws/d" "$ws/d/sub" "$ws/out" "$ws/d/way" "$ws/d/way/in"
+as "$ME" sh -c "echo one >$ws/d/f; echo a >$ws/d/linked; ln $ws/d/linked $ws/out/linked; echo x >$ws/d/sub/x; echo one >$ws/d/way/in/f; echo one >$ws/d/way/g"
 new_session s "$ws"
 
 # The command looks at everything all the time and says what is new; the host
@@ -59,6 +59,13 @@ h 'ln -sfn other d/link'
 seen 'd/link: to other'
 h 'echo root >top'
 seen 'top: 5'
+# who may not go there any more must not by what the kernel remembers
+h 'chmod 0 d/way'
+seen 'd/way/in/f: closed'
+seen 'd/way/g: closed'
+h 'chmod 755 d/way'
+seen 'd/way/in/f: 4'
+seen 'd/way/g: 4'
 h 'i=0; while [ $i -lt 3000 ]; do : >d/moved/$i; i=$((i+1)); done; rm d/moved/*; : >d/moved/last'
 seen 'd/moved: last'
 h ': >end'

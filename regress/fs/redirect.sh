@@ -22,6 +22,7 @@ file_rules:
   - {name: chain, paths: ["\${PROJECT_ROOT}/there/chain"], decision: redirect, redirect_to: "\${PROJECT_ROOT}/plain"}
   - {name: all, paths: ["\${PROJECT_ROOT}/here/**"], decision: redirect, redirect_to: "\${PROJECT_ROOT}/there", message: "look there"}
   - {name: writes, paths: ["$host/**"], operations: [write, create], decision: redirect, redirect_to: "\${PROJECT_ROOT}/scratch", preserve_tree: true}
+  - {name: new, paths: ["\${PROJECT_ROOT}/new/**"], operations: [create], decision: redirect, redirect_to: "\${PROJECT_ROOT}/made"}
   - {name: out, paths: ["\${PROJECT_ROOT}/out/**"], decision: redirect, redirect_to: /etc}
   - {name: looks, paths: ["\${PROJECT_ROOT}/looks"], operations: [stat], decision: redirect, redirect_to: "\${PROJECT_ROOT}/there"}
   - {name: rest, paths: ["/**"], decision: allow}
@@ -129,6 +130,13 @@ want "the host's" "$(cat "$host/conf" "$host/sub/deep" "$host/other" | tr '\n' '
 no "a directory of the host" mkdir "$host/newdir"
 no "delete on the host" rm -f "$host/sub/deep" "$host/sub/deep"
 want "the host's" "$(cat "$host/sub/deep")" HOST
+
+# what is there may be written to, and only what is new goes elsewhere
+as "$ME" sh -c "mkdir '$ws/new' && echo ORIG >'$ws/new/f'" || fail new
+ok "written where it is" "" sh -c 'python3 -c "import os; os.truncate(\"new/f\", 3)"; printf G >>new/f'
+want "written where it is" "$(cat "$ws/new/f") $(ls "$ws" | grep -c '^made$')" "ORIG 0"
+ok "made elsewhere" "" sh -c 'echo TARGET >new/n'
+want "made elsewhere" "$(cat "$ws/made/n") $(ls "$ws/new")" "TARGET f"
 
 # policy test says it
 [ "$MODE" = service ] || exit 0

@@ -187,6 +187,7 @@ main(int argc, char **argv)
 		fatal("event_base_new");
 	fsd.close_fails = backing_is_remote(fsd.work_fd);
 	trash_start();
+	gitsettings_init();
 	confine();
 	backing_init();
 	node_init(nfds / NODE_FDS_PART);

@@ -79,7 +79,7 @@ struct node {
 	struct handle *writer;	  /* the only one of these since the first */
 	uint64_t base;		  /* size, as far as it was counted */
 	bool dead;		  /* waits to be freed */
-	_Atomic bool frozen;	  /* never written to again; gitsettings.c */
+	_Atomic bool frozen;	  /* not to be written to; gitsettings.c */
 };
 
 /* What the policy says of one operation: the strictest of all answers. */
@@ -230,6 +230,18 @@ uint64_t fixed_number(const char *path);
 /* The one at that place, or NULL. */
 struct node *node_virtual(const char *path);
 
+/* still.c */
+/* Has a file of the workspace one of the names that it is known by, or none at
+ * all any more? The caller has claimed nothing. */
+bool node_is_there(struct node *);
+
+/* absent.c */
+/* The kernel is about to be told that the name is not there, to believe it for
+ * so long. false: there are too many already, and it must not. */
+bool absent_add(const struct node *parent, const char *text, unsigned seconds);
+/* Has it forget all of them. It waits for who works in their directories. */
+void absent_forget(void);
+
 /* claim.c: who works on which name */
 #define CLAIM_NAMES 2
 
@@ -333,6 +345,7 @@ void ask_symlink(struct ruling *, struct node *, const char *target);
 /* gitsettings.c: changes of settings of git that may happen although they are
  * protected, and do not deny by themselves. n: what is at from; the names are
  * claimed. */
+void gitsettings_init(void);
 bool gitsettings_may_rename(struct node *n, int from_fd, const char *from,
     int to_fd, const char *to, bool to_exists, const char *to_path);
 bool gitsettings_may_remove(struct node *parent, const char *text,

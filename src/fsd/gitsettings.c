@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,15 +55,14 @@ read_settings(int dir_fd, const char *text, char *buf)
 	return n == 0 && len <= GITCONF_MAX ? (ssize_t)len : -1;
 }
 
-/* Nobody can write to it any more: who has it open is waited for, and who opens
- * it from now on finds it frozen. */
+/* It is frozen, and so who opens it from now on finds it; who has it open is
+ * waited for. */
 static bool
-freeze(struct node *n)
+await_writers(struct node *n)
 {
 	static const struct timespec step = { 0, 5000000 };
 	unsigned i, opens;
 
-	atomic_store(&n->frozen, true);
 	for (i = 0;; i++) {
 		node_lock();
 		opens = n->opens;
@@ -78,7 +78,7 @@ freeze(struct node *n)
 bool
 gitsettings_begin_write(struct node *n)
 {
-	/* counted first: freeze() says it first and counts then */
+	/* counted first: who freezes says it first and counts then */
 	node_hold(n, true);
 	if (!atomic_load(&n->frozen))
 		return true;
@@ -92,10 +92,20 @@ gitsettings_end_write(struct node *n)
 	node_release(n, true);
 }
 
+/* A lease makes the kernel say so when somebody opens the file meanwhile, by a
+ * signal that would end us. */
+void
+gitsettings_init(void)
+{
+	signal(SIGIO, SIG_IGN);
+}
+
 /*
- * Can something still be stored by a mapping? Where the kernel moves the bytes
- * itself, a mapping outlives the handle it came of. Who writes keeps a file
- * from being leased for reading, fcntl(2).
+ * Can something still be stored by those whom await_writers() does not know: another
+ * session, somebody outside, and a mapping, which outlives the handle it came of
+ * where the kernel moves the bytes itself? Who writes keeps a file from being
+ * leased for reading, fcntl(2). Where a file cannot be leased at all that only
+ * matters with such mappings.
  */
 static bool
 is_written(int dir_fd, const char *text)
@@ -112,9 +122,10 @@ is_written(int dir_fd, const char *text)
 	for (i = 0; written && i < WAIT_STEPS; i++) {
 		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
 			written = false;
-		else if (errno != EAGAIN)
+		else if (errno != EAGAIN) {
+			written = through_is_on();
 			break;
-		else
+		} else
 			nanosleep(&step, NULL);
 	}
 	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
@@ -146,10 +157,17 @@ bool
 gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
     const char *to, bool to_exists, const char *to_path)
 {
-	return n != NULL && n->type == S_IFREG && !node_has_aliases(n) &&
-	    is_protected(FILE_OP_RENAME, to_path) && freeze(n) &&
-	    (!through_is_on() || !is_written(from_fd, from)) &&
+	bool ok, was;
+
+	if (n == NULL || n->type != S_IFREG || node_has_aliases(n) ||
+	    !is_protected(FILE_OP_RENAME, to_path))
+		return false;
+	was = atomic_exchange(&n->frozen, true);
+	ok = await_writers(n) && !is_written(from_fd, from) &&
 	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
+	if (!ok && !was)
+		atomic_store(&n->frozen, false);
+	return ok;
 }
 
 bool

@@ -283,6 +283,22 @@ attr_closed(struct node *n)
 	known_free(k, len);
 }
 
+/* Says what an open would say, without being an attempt. */
+static bool
+is_closed(struct node *n, int mask)
+{
+	struct ruling r;
+
+	ruling_init(&r);
+	ask_node(&r, FILE_OP_ACCESS, n);
+	if (n->type == S_IFREG && (mask & R_OK) != 0)
+		ask_node(&r, FILE_OP_READ, n);
+	if ((mask & W_OK) != 0)
+		ask_node(&r, FILE_OP_WRITE, n);
+	/* an open would wait for an operator, and may succeed */
+	return r.decision != DECISION_APPROVE && ruling_denies(&r);
+}
+
 void
 op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
     struct fuse_file_info *fi)
@@ -291,7 +307,8 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
 	int fd, rc, saved;
 
-	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL) {
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
+	    is_closed(n, W_OK)) {
 		rc = redirect_writing(req, n, st->st_size == 0);
 		if (rc != 0) {
 			reply_error(req, rc);
@@ -300,6 +317,11 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	}
 	if (changes_denied(req, n, st, what)) {
 		reply_error(req, EACCES);
+		return;
+	}
+	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
+	    n->view == VIEW_WORKSPACE && !node_is_there(n)) {
+		reply_error(req, ESTALE);
 		return;
 	}
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && !gitsettings_begin_write(n)) {
@@ -327,22 +349,6 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	if ((what & FUSE_SET_ATTR_MODE) != 0)
 		attr_closed(n);
 	node_release(n, false);
-}
-
-/* Says what an open would say, without being an attempt. */
-static bool
-is_closed(struct node *n, int mask)
-{
-	struct ruling r;
-
-	ruling_init(&r);
-	ask_node(&r, FILE_OP_ACCESS, n);
-	if (n->type == S_IFREG && (mask & R_OK) != 0)
-		ask_node(&r, FILE_OP_READ, n);
-	if ((mask & W_OK) != 0)
-		ask_node(&r, FILE_OP_WRITE, n);
-	/* an open would wait for an operator, and may succeed */
-	return r.decision != DECISION_APPROVE && ruling_denies(&r);
 }
 
 void

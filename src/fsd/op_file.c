@@ -121,6 +121,11 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_error(req, EACCES);
 		return;
 	}
+	if ((fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY &&
+	    n->view == VIEW_WORKSPACE && !node_is_there(n)) {
+		reply_error(req, ESTALE);
+		return;
+	}
 	error = open_node(req, n, fi, &emptied);
 	if (error != 0) {
 		reply_error(req, error);

@@ -217,8 +217,12 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) && n->view != parent->view)
 		error = EXDEV;
-	else if (!ruling_denies(&r))
+	else if (!ruling_denies(&r) && !gitsettings_begin_write(n))
+		error = EACCES; /* by another name it could be written to */
+	else if (!ruling_denies(&r)) {
 		error = link_entry(req, n, parent, text, &e, &made);
+		gitsettings_end_write(n);
+	}
 	claim_end(&c);
 	if (node_path(n, old) == -1)
 		old[0] = '\0';

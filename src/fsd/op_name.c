@@ -50,11 +50,12 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 
 /* That a name is not there can be kept where it would be heard of. */
 static void
-reply_absent(fuse_req_t req, struct node *parent)
+reply_absent(fuse_req_t req, struct node *parent, const char *text)
 {
 	struct fuse_entry_param e = { 0 };
 
-	if (!may_keep(parent)) {
+	if (!may_keep(parent) ||
+	    !absent_add(parent, text, (unsigned)TIME_WATCHED)) {
 		reply_error(req, ENOENT);
 		return;
 	}
@@ -253,7 +254,7 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 		claim_end(&c);
 	}
 	if (error == ENOENT && !done)
-		reply_absent(req, node_of(parent));
+		reply_absent(req, node_of(parent), text);
 	else if (error != 0)
 		reply_error(req, error);
 	else if (fuse_reply_entry(req, &e) == -ENOENT)

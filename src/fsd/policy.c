@@ -96,6 +96,7 @@ forget_thread(void *arg)
 		forget.wanted = false;
 		pthread_mutex_unlock(&forget.lock);
 		forget_once(NULL);
+		absent_forget();
 		pthread_mutex_lock(&forget.lock);
 	}
 	forget.running = false;

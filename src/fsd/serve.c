@@ -53,8 +53,10 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	conn->want = 0;
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		conn->want |= conn->capable & wanted[i];
-	/* the text of a link never changes, but each use may be wanted */
-	if (policy_image() != NULL && !image_audits_files(policy_image()))
+	/* the text of a link never changes, but each use may be wanted, and
+	 * whether it leads out of the workspace depends on where it is now */
+	if (policy_image() != NULL && !image_audits_files(policy_image()) &&
+	    fsd.proc.conf.symlink_escape == 0)
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = SERVE_WRITE_MAX;
 	/* a read ahead that hangs must not keep others from being asked for */

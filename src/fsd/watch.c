@@ -278,7 +278,7 @@ check_name(struct node *dir, const char *text)
 }
 
 static void
-check_attr(struct node *dir, const char *text)
+check_attr(struct node *dir, const char *text, uint32_t mask)
 {
 	struct node *n;
 
@@ -286,6 +286,8 @@ check_attr(struct node *dir, const char *text)
 	if (n == NULL)
 		return;
 	forget_attr(n);
+	if ((mask & IN_ATTRIB) != 0)
+		attr_closed(n);
 	node_release(n, false);
 }
 
@@ -326,10 +328,11 @@ hear(const struct inotify_event *ev)
 			check_moved(n, ev->name);
 		forget_attr(n);
 	} else if ((ev->mask & MASK_ATTR) != 0) {
-		if (ev->len == 0)
+		if (ev->len == 0) {
 			forget_attr(n);
-		else
-			check_attr(n, ev->name);
+			attr_closed(n);
+		} else
+			check_attr(n, ev->name, ev->mask);
 	}
 	node_release(n, false);
 }
