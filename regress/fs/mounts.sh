@@ -3,6 +3,7 @@
 # Directories of the host beside the workspace, by a profile: what is rw changes
 # as the policy says and nowhere else, what is ro does not, and both are the
 # user's to open.
+# timeout: 200
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
 need_modes
@@ -47,10 +48,23 @@ file_rules:
 command_rules:
   - {name: all, commands: ["*"], decision: allow}
 Y
+cat >"$P/names.yaml" <<Y
+version: 1
+name: names
+file_rules:
+  - {name: all, paths: ["/**"], decision: allow}
+command_rules:
+  - {name: names, commands: [ln, cat, awk], decision: allow}
+Y
+if [ "$MODE" = service ]; then
+	mount -t tmpfs -o mode=0755 test /opt || fail "tmpfs on /opt"
+	mkdir /opt/tools
+fi
 profiles="{p: {base_policy: work, mounts: [{path: $M/data, mode: rw, policy: work}, {path: $M/ref}]},
   lnk: {base_policy: work, mounts: [{path: $M/link, mode: rw}]},
   gone: {base_policy: work, mounts: [{path: $M/none}]},
   bound: {base_policy: work, mounts: [{path: $M/data, mode: rw}, {path: $M/bound, mode: rw}]},
+  tools: {base_policy: names, mounts: [{path: /opt/tools, mode: rw}]},
   locked: {base_policy: work, mounts: [{path: $M/locked, mode: ro}]}}"
 start_any "mount_profiles: $profiles" "policies.symlink_escape: deny"
 API_USER=$ME
@@ -91,6 +105,14 @@ want "an event of it" "$(api GET "/api/v1/sessions/s/history?type=file_rename" |
     jq -r '.[0].path + " " + .[0].fields.to_path + (.[0].to_path // "")' | grep -c "$M/data/a/b/c")" 1
 echo outside >"$M/data/fresh"
 want "made outside, seen inside" "$(run_in s cat "$M/data/fresh")" outside
+
+
+# programs there, and commands that start there
+printf '#!/bin/sh\npwd\n' >"$M/data/prog"
+chmod 755 "$M/data/prog"
+want "a program, in its directory" "$(api POST /api/v1/sessions/s/exec \
+    "{\"command\":\"./prog\",\"working_dir\":\"$M/data\"}" | json '.result.stdout')" "$M/data"
+want "a listing" "$(run_in s ls "$M" | tr '\n' ' ' | grep -c 'data .*ref ')" 1
 
 # nothing around it changes, nor what is ro
 for dir in beside ref .; do
@@ -176,6 +198,19 @@ as "$ME" "$T/stage/agentsh" session create --workspace "$ws" --profile p --id cl
 want "by session create" "$(as "$ME" "$T/stage/agentsh" exec --profile p cli2 -- cat "$M/data/file")" new
 as "$ME" "$T/stage/agentsh" exec --profile p plain -- true 2>"$T/cli" && fail "exec in a session without the profile"
 want_in "why" "$(cat "$T/cli")" "session plain exists with no profile, not profile p"
+
+# a link that a session can make in a mount gives a program no name, also where
+# links are the system's and root's else
+if [ "$MODE" = service ]; then
+	stop_server
+	start_any "mount_profiles: $profiles"
+	API_USER=
+	new_session tools "$(new_workspace root)" '"profile":"tools"'
+	run_in tools ln -s /usr/bin/printf /opt/tools/awk || fail "ln in /opt/tools: $(cat "$T/exec.json")"
+	[ -L /opt/tools/awk ] || fail "no link in /opt/tools"
+	run_in tools /opt/tools/awk ab >"$T/out" && fail "printf by the name of awk: $(cat "$T/out")"
+	run_in tools awk 'BEGIN { exit 0 }' || fail "awk itself"
+fi
 
 # directories of agentsh itself
 stop_server
