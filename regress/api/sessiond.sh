@@ -35,7 +35,7 @@ want "code: id" "$(code_of "{\"id\":\"a/b\",\"workspace\":\"$ws\"}")" "400 inval
 want "code: workspace" "$(code_of '{"workspace":"x"}')" "400 invalid_workspace"
 want "code: field" "$(code_of '{"workspac":"/"}')" "400 invalid_request"
 api POST /api/v1/sessions "{\"workspace\":\"$ws\",\"profile\":\"x\"}" >"$T/json"
-want "unsupported field" "$(json .error <"$T/json")" 'field "profile" is not supported by this build'
+want "no such profile" "$(json .error <"$T/json")" 'field "profile" is not the name of a profile of mount_profiles'
 
 # run JSON FILTER: status and a part of the answer
 run()

@@ -29,6 +29,7 @@ bad(const char *text, const char *want)
 static void
 test_good(void)
 {
+	static struct profile p;
 	static const char text[] =
 	    "# nothing\n"
 	    "server:\n  http:\n    addr: none\n    read_timeout: 1m30s\n"
@@ -36,7 +37,10 @@ test_good(void)
 	    "  unix_socket: {permissions: \"0660\"}\n"
 	    "logging: {level: debug}\nsessions:\n  real_paths: true\n"
 	    "  max_sessions: 7\npolicies:\n  allowed: [default, b-2]\n"
-	    "  signing: {mode: enforce}\n  manifest_path: /m\naudit: {dir: /x/\"y\"}\n";
+	    "  signing: {mode: enforce}\n  manifest_path: /m\naudit: {dir: /x/\"y\"}\n"
+	    "mount_profiles:\n  a: {base_policy: b-2, mounts: [{path: /d/e}]}\n"
+	    "  b:\n    mounts:\n    - {path: /x y, mode: rw, policy: default}\n"
+	    "    - {path: '/q\"', mode: ro}\n    base_policy: default\n";
 	struct conf c, d;
 	struct aerr e;
 	char *printed = NULL;
@@ -62,7 +66,16 @@ test_good(void)
 		!conf_names_have(c.policies_allowed, ""),
 	    "who is");
 	T(c.signing_mode == SIGNING_ENFORCE, "mode");
-	snprintf(c.log_dir, sizeof(c.log_dir), "/plain");
+	T(strcmp(c.mount_profiles,
+	      "a b-2\n\tro /d/e\nb default\n\trw /x y\n\tro /q\"\n") == 0,
+	    "profiles: %s", c.mount_profiles);
+	T(profile_find(c.mount_profiles, "b", &p) && p.n == 2 &&
+		p.mount[0].rw && strcmp(p.mount[0].path, "/x y") == 0 &&
+		!p.mount[1].rw && strcmp(p.policy, "default") == 0,
+	    "one of them");
+	T(!profile_find(c.mount_profiles, "rw", &p) &&
+		!profile_find(c.mount_profiles, "", &p),
+	    "no other");
 	f = open_memstream(&printed, &len);
 	conf_print(f, &c);
 	fclose(f);
@@ -71,10 +84,78 @@ test_good(void)
 	free(printed);
 }
 
+#define PROFILE(members) "mount_profiles: {p: {" members "}}\n"
+#define MOUNT(members) PROFILE("base_policy: d, mounts: [{" members "}]")
+
+static void
+test_profiles(void)
+{
+	char text[16384] = "mount_profiles:\n";
+	int i, n = (int)strlen(text);
+
+	bad("mount_profiles: [a]\n",
+	    "c:1:17: mount_profiles: must be a mapping");
+	bad("mount_profiles: {a b: {}}\n",
+	    "c:1:18: mount_profiles.a b: the name of a profile is 1 to 128 of"
+	    " A-Z a-z 0-9 _ -");
+	bad("mount_profiles: {p: 1}\n",
+	    "c:1:21: mount_profiles.p: must be a mapping");
+	bad(PROFILE("base_policy: d"),
+	    "c:1:21: mount_profiles.p: a profile needs base_policy and mounts");
+	bad(PROFILE("base_policy: d, mounts: [], x: 1"),
+	    "c:1:50: mount_profiles.p: a profile has base_policy and mounts, no"
+	    " other key");
+	bad(PROFILE("base_policy: d, mounts: []"),
+	    "c:1:46: mount_profiles.p.mounts: must be a list of mounts");
+	bad(PROFILE("base_policy: d/e, mounts: [{path: /x}]"),
+	    "c:1:35: mount_profiles.p.base_policy: not the name of a policy");
+	bad(MOUNT("mode: rw"),
+	    "c:1:47: mount_profiles.p.mounts: a mount without path");
+	bad(MOUNT("path: /x, mode: w"),
+	    "c:1:64: mount_profiles.p.mounts.mode: must be ro or rw");
+	bad(MOUNT("path: /x, kind: w"),
+	    "c:1:58: mount_profiles.p.mounts: a mount has path, mode and"
+	    " policy, no other key");
+	bad(MOUNT("path: /x, policy: other"),
+	    "c:1:66: mount_profiles.p.mounts.policy: not enforced by this"
+	    " build, where it is another than base_policy");
+	bad(MOUNT("path: x"),
+	    "c:1:54: mount_profiles.p.mounts.path: \"x\" is not an absolute"
+	    " path of a directory, without . and ..");
+	bad(MOUNT("path: /x/../y"),
+	    "c:1:54: mount_profiles.p.mounts.path: \"/x/../y\" is not an"
+	    " absolute path of a directory, without . and ..");
+	bad(MOUNT("path: /"),
+	    "c:1:54: mount_profiles.p.mounts.path: \"/\" is not an absolute"
+	    " path of a directory, without . and ..");
+	bad(MOUNT("path: \"/x\\ny\""),
+	    "c:1:54: mount_profiles.p.mounts.path: \"/x\\012y\" is not a path"
+	    " without control characters");
+	bad(MOUNT("path: /tmp/x"),
+	    "c:1:54: mount_profiles.p.mounts.path: \"/tmp/x\" is not outside"
+	    " of /proc, /dev, /sys, /run, /tmp and /workspace, which are each"
+	    " session's own");
+	bad(MOUNT("path: /x}, {path: /x/y"),
+	    "c:1:59: mount_profiles.p.mounts: one mount lies in another");
+	bad(MOUNT("path: /x/y}, {path: /x"),
+	    "c:1:61: mount_profiles.p.mounts: one mount lies in another");
+	bad("policies: {allowed: [default]}\n" MOUNT("path: /x"),
+	    "c:1:1: mount_profiles.p.base_policy: \"d\" is not in"
+	    " policies.allowed");
+	bad(MOUNT("path: /1},{path: /2},{path: /3},{path: /4},{path: /5},"
+		  "{path: /6},{path: /7},{path: /8},{path: /9"),
+	    "c:1:135: mount_profiles.p.mounts: more than 8");
+	for (i = 0; i < 150; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+		    "  a%050d: {base_policy: d, mounts: [{path: /x}]}\n", i);
+	bad(text, "c:136:56: mount_profiles: longer than 8192 bytes");
+}
+
 int
 main(void)
 {
 	test_good();
+	test_profiles();
 	bad("approvals: {mode: api}\n",
 	    "c:1:19: approvals.mode: \"api\" is not one of operator");
 	bad("approvals: {timeout: 500ms}\n",

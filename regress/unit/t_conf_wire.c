@@ -117,6 +117,38 @@ strings(void)
 	}
 }
 
+/* What a taken readconf could send for profiles. */
+static void
+profiles(void)
+{
+	static const char *const good[] = { "", "a b\n\tro /x\n",
+		"a b\n\trw /x\n\tro /xy\nb b\n\tro /x\n" };
+	static const char *const bad[] = { "a", "a b", "a b\n", "a\n\tro /x\n",
+		"a b\n\tro /x", "a b\n\trx /x\n", "a b\n\tro x\n",
+		"a b\n\tro /\n", "a b\n\tro /run/x\n", "a b\n\tro /x/.\n",
+		"a b\n\tro /x\r\n", "a b\nro /x\n", "/ b\n\tro /x\n",
+		"a /\n\tro /x\n", "a b\n\tro /x\n\trw /x\n",
+		"a b\n\tro /x/y\n\trw /x\n", "a b\n\tro /x\na b\n\tro /y\n",
+		"a b\n\tro /x\n\n", "\n", "\tro /x\n", "a  b\n\tro /x\n",
+		"a b\n\tro /1\n\tro /2\n\tro /3\n\tro /4\n\tro /5\n"
+		"\tro /6\n\tro /7\n\tro /8\n\tro /9\n" };
+	static struct conf c;
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		conf_defaults(&c);
+		snprintf(c.mount_profiles, sizeof(c.mount_profiles), "%s",
+		    good[i]);
+		T(passes(&c) == 0, "profiles: %s", good[i]);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		conf_defaults(&c);
+		snprintf(c.mount_profiles, sizeof(c.mount_profiles), "%s",
+		    bad[i]);
+		T(passes(&c) == -1, "no profiles: %s", bad[i]);
+	}
+}
+
 static void
 cuts(void)
 {
@@ -169,8 +201,9 @@ printed(void)
 	fclose(f);
 	p = text;
 	for (row = conf_rows; row < conf_rows + conf_nrows; row++) {
-		last = strrchr(row->key, '.') + 1;
-		snprintf(want, sizeof(want), " %s: ", last);
+		last = strrchr(row->key, '.');
+		snprintf(want, sizeof(want), last != NULL ? " %s: " : "\n%s: ",
+		    last != NULL ? last + 1 : row->key);
 		p = strstr(p, want);
 		CHECK(p != NULL);
 		if (p == NULL)
@@ -190,6 +223,7 @@ main(void)
 	T_RUN(defaults);
 	T_RUN(ranges);
 	T_RUN(strings);
+	T_RUN(profiles);
 	T_RUN(cuts);
 	T_RUN(largest);
 	T_RUN(printed);

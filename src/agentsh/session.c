@@ -55,6 +55,8 @@ session_create(const struct args *a, const char *id, const char *root,
 	jo_str(o, "workspace", root);
 	if (a->opt[OPT_POLICY] != NULL)
 		jo_str(o, "policy", a->opt[OPT_POLICY]);
+	if (a->opt[OPT_PROFILE] != NULL)
+		jo_str(o, "profile", a->opt[OPT_PROFILE]);
 	if (a->opt[OPT_REAL_PATHS] != NULL)
 		jo_bool(o, "real_paths", true);
 	jo_close(o);
@@ -73,12 +75,20 @@ compare(const struct args *a, const char *id, const char *root,
 	const char *policy = jv_str(v, "policy");
 	const char *ws = jv_str(v, "workspace");
 	const char *mount = jv_str(v, "workspace_mount");
+	const char *profile = jv_str(v, "profile");
 
 	if (a->opt[OPT_POLICY] != NULL &&
 	    (policy == NULL || strcmp(policy, a->opt[OPT_POLICY]) != 0)) {
 		say("session %s exists with policy %s, not %s: name another session, "
 		    "or destroy that one",
 		    id, policy == NULL ? "?" : policy, a->opt[OPT_POLICY]);
+		return -1;
+	}
+	if (a->opt[OPT_PROFILE] != NULL &&
+	    (profile == NULL || strcmp(profile, a->opt[OPT_PROFILE]) != 0)) {
+		say("session %s exists with %s%s, not profile %s", id,
+		    profile == NULL ? "no profile" : "profile ",
+		    profile == NULL ? "" : profile, a->opt[OPT_PROFILE]);
 		return -1;
 	}
 	if (a->opt[OPT_ROOT] != NULL && (ws == NULL || strcmp(ws, root) != 0)) {
@@ -102,7 +112,7 @@ session_check(const struct args *a, const char *id, const char *root)
 	int r = -1;
 
 	if (a->opt[OPT_POLICY] == NULL && a->opt[OPT_ROOT] == NULL &&
-	    a->opt[OPT_REAL_PATHS] == NULL)
+	    a->opt[OPT_REAL_PATHS] == NULL && a->opt[OPT_PROFILE] == NULL)
 		return 0;
 	path = xasprintf("/api/v1/sessions/%s", id);
 	if (call(a, &c, "GET", path, NULL, 0) == -1)

@@ -113,6 +113,10 @@ conf_form_error(enum conf_form form, const char *text)
 		    (path_is_clean(text) && strcmp(text, "/") != 0))
 			return NULL;
 		return "an absolute path of a file";
+	case FORM_PROFILES:
+		if (profiles_are_valid(text))
+			return NULL;
+		return "a mapping of profiles";
 	}
 	return "of a known form";
 }
@@ -194,21 +198,61 @@ print_names(FILE *f, const char *text)
 	fputc(']', f);
 }
 
+/* YAML's double quotes take the escapes of vis but for \ooo, and the parser
+ * refuses control bytes in strings. */
+static void
+print_quoted(FILE *f, const char *text)
+{
+	char safe[4 * AGENTSH_PATH_MAX + 1];
+	const char *p;
+
+	vis_str(safe, sizeof(safe), text);
+	fputc('"', f);
+	for (p = safe; *p != '\0'; p++) {
+		if (*p == '"')
+			fputc('\\', f);
+		fputc(*p, f);
+	}
+	fputc('"', f);
+}
+
+/* One profile after the other, each in braces. */
+static void
+print_profiles(FILE *f, const char *text)
+{
+	static struct profile p;
+	bool first = true;
+	size_t i;
+
+	fputc('{', f);
+	for (; profile_next(&text, &p) == 1; first = false) {
+		fprintf(f, "%s\"%s\": {base_policy: \"%s\", mounts: [",
+		    first ? "" : ", ", p.name, p.policy);
+		for (i = 0; i < p.n; i++) {
+			fputs(i > 0 ? ", {path: " : "{path: ", f);
+			print_quoted(f, p.mount[i].path);
+			fprintf(f, ", mode: %s}", p.mount[i].rw ? "rw" : "ro");
+		}
+		fputs("]}", f);
+	}
+	fputc('}', f);
+}
+
 static void
 print_value(FILE *f, const struct conf *c, const struct conf_row *row)
 {
-	char safe[4 * AGENTSH_PATH_MAX + 1];
 	uint64_t v;
 
 	if (row->kind == CONF_STR && row->form == FORM_NAMES) {
 		print_names(f, conf_str(c, row));
 		return;
 	}
+	if (row->kind == CONF_STR && row->form == FORM_PROFILES) {
+		print_profiles(f, conf_str(c, row));
+		return;
+	}
 	if (row->kind == CONF_STR) {
-		/* YAML's double quotes take the escapes of vis but for \ooo,
-		 * and the parser refuses control bytes in strings */
-		vis_str(safe, sizeof(safe), conf_str(c, row));
-		fprintf(f, "\"%s\"", safe);
+		print_quoted(f, conf_str(c, row));
 		return;
 	}
 	v = *conf_num(c, row);

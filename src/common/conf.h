@@ -10,6 +10,7 @@
 
 #include "agentsh.h"
 #include "buf.h"
+#include "profile.h"
 
 enum conf_kind {
 	CONF_BOOL,
@@ -27,7 +28,8 @@ enum conf_form {
 	FORM_ADDR,
 	FORM_NAME,
 	FORM_NAMES, /* in YAML a list; here with a space between two */
-	FORM_FILE
+	FORM_FILE,
+	FORM_PROFILES /* in YAML a mapping; here the text of profile.h */
 };
 
 enum {

@@ -252,6 +252,8 @@ set_value(struct parser *p, const struct ynode *v, const struct conf_row *row)
 
 	if (row->kind == CONF_STR && row->form == FORM_NAMES)
 		return set_names(p, v, row, at);
+	if (row->kind == CONF_STR && row->form == FORM_PROFILES)
+		return conf_parse_profiles(&p->doc, v, at, row->max, p->e);
 	if (v->kind != YNODE_SCALAR)
 		return ydoc_error(&p->doc, v, p->e,
 		    "%s: must be a single value", p->key);
@@ -335,6 +337,23 @@ walk(struct parser *p)
 	return 0;
 }
 
+/* Where only some policies may be asked for, a profile asks for no other. */
+static int
+check_profiles(struct parser *p)
+{
+	static struct profile pr;
+	const char *at = p->conf->mount_profiles;
+
+	while (profile_next(&at, &pr) == 1) {
+		if (!conf_names_have(p->conf->policies_allowed, pr.policy))
+			return ydoc_error(&p->doc, NULL, p->e,
+			    "mount_profiles.%s.base_policy: \"%s\" is not in"
+			    " policies.allowed",
+			    pr.name, pr.policy);
+	}
+	return 0;
+}
+
 int
 conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *c,
     struct aerr *e)
@@ -357,6 +376,8 @@ conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *c,
 		ret = ydoc_error(&p.doc, NULL, e,
 		    "policies.default: \"%s\" is not in policies.allowed",
 		    c->policy_default);
+	if (ret == 0 && c->policies_allowed[0] != '\0')
+		ret = check_profiles(&p);
 	ydoc_free(&p.doc);
 	return ret;
 }

@@ -7,11 +7,18 @@
 
 #include "conf.h"
 
+struct ydoc;
+struct ynode;
+
 /*
  * Starts from the defaults. 0, or -1 with e->message "name:line:column: key:
  * what". The text may be anything.
  */
 int conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *,
     struct aerr *e);
+/* confprofile.c: mount_profiles, as the text of profile.h into out, which has
+ * room for max bytes and a NUL. The same of errors. */
+int conf_parse_profiles(const struct ydoc *, const struct ynode *, char *out,
+    size_t max, struct aerr *e);
 
 #endif

@@ -50,6 +50,22 @@ execd_on_policy_image(struct chan *ch, struct imsg *im)
 }
 
 static int
+execd_on_exec_mount(struct chan *ch, struct imsg *im)
+{
+	struct msg_exec_mount m;
+
+	(void)ch;
+	if (msg_get_exec_mount(im, &m) == -1 || !path_is_clean(m.path) ||
+	    execd.nmounts == PROFILE_MOUNTS)
+		return -1;
+	execd.mounts[execd.nmounts] = strdup(m.path);
+	if (execd.mounts[execd.nmounts] == NULL)
+		fatal("strdup");
+	execd.nmounts++;
+	return 0;
+}
+
+static int
 execd_on_exec_ns(struct chan *ch, struct imsg *im)
 {
 	struct msg_exec_ns m;
@@ -185,6 +201,7 @@ static const struct handler execd_handlers[] = {
 	{ MSG_POLICY_PREPARE, execd_on_policy_prepare },
 	{ MSG_POLICY_COMMIT, execd_on_policy_commit },
 	{ MSG_POLICY_ABANDON, execd_on_policy_abandon },
+	{ MSG_EXEC_MOUNT, execd_on_exec_mount },
 	{ MSG_EXEC_NS, execd_on_exec_ns },
 	{ MSG_INIT_READY, execd_on_init_ready },
 	{ MSG_INIT_SPAWNED, command_on_init_spawned },

@@ -12,6 +12,7 @@
 #include "image.h"
 #include "precheck.h"
 #include "proc.h"
+#include "profile.h"
 #include "spec.h"
 
 struct command {
@@ -75,6 +76,9 @@ struct execd {
 	/* where its workspace is on the host, and in the session */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1];
+	/* what may be changed beside it */
+	char *mounts[PROFILE_MOUNTS];
+	size_t nmounts;
 };
 
 extern struct execd execd;

@@ -13,7 +13,7 @@
 #include "target.h"
 
 /* Directories in which the system gives names to programs. Nothing of them can
- * be written in a session, unless its workspace is there. */
+ * be written in a session, unless its workspace or a mount of its profile is there. */
 static const char *const places[] = {
 #define SYSDIR(path, native, what) (native) ? (path) : NULL,
 #include "sysdir.def"
@@ -49,6 +49,10 @@ is_systems_place(const char *dir)
 	if (path_is_beneath(dir, execd.mount) ||
 	    path_is_beneath(dir, execd.workspace))
 		return false;
+	for (i = 0; i < execd.nmounts; i++) {
+		if (path_is_beneath(dir, execd.mounts[i]))
+			return false;
+	}
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (places[i] != NULL && path_is_beneath(dir, places[i]))
 			return true;

@@ -64,9 +64,9 @@ look(enum view view, const char *path, struct ident *id)
 	size_t n;
 
 	memset(id, 0, sizeof(*id));
-	at = view == VIEW_WORKSPACE ? fsd.work_fd : fsd.root_fd;
+	at = fsd.root_fd;
 	if (view == VIEW_WORKSPACE)
-		path += strlen(fsd.mount);
+		path += strlen(mounts_top(path, &at));
 	fd = backing_stat(at, &stx) == 0 ? at : -1;
 	for (path += strspn(path, "/"); *path != '\0' && fd != -1;
 	     path += strspn(path, "/")) {

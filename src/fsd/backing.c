@@ -137,7 +137,7 @@ backing_init(void)
 }
 
 bool
-backing_is_at(int dir_fd, const char *below)
+backing_is_at(int dir_fd, int top_fd, const char *below)
 {
 	char dir[PATH_MAX], top[PATH_MAX];
 	ssize_t m, n;
@@ -145,11 +145,11 @@ backing_is_at(int dir_fd, const char *below)
 	n = place_of(dir_fd, dir);
 	if (n == -1)
 		return false;
-	if (work_len != -1 &&
+	if (top_fd == fsd.work_fd && work_len != -1 &&
 	    is_below(dir, (size_t)n, work, (size_t)work_len, below))
 		return true;
-	/* the workspace itself may have moved */
-	m = place_of(fsd.work_fd, top);
+	/* it may have moved itself */
+	m = place_of(top_fd, top);
 	return m != -1 && is_below(dir, (size_t)n, top, (size_t)m, below);
 }
 

@@ -12,7 +12,8 @@
 #include "fsd.h"
 
 #define RULE_HOST "host-read-only"
-#define RULE_HOST_TEXT "only the workspace can be changed"
+#define RULE_HOST_TEXT                                                         \
+	"only the workspace, and what its profile adds, can be changed"
 #define RULE_SOFT "rename-from-soft-delete"
 #define RULE_SOFT_TEXT                                                         \
 	"what goes to the trash when it is deleted is not renamed to where it would not"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fsd: the file system of one session. It owns the descriptors of the host's
- * root and of the workspace, hears privd (device, policy) and execd (which
+ * root, of the workspace and of what may be changed beside it, hears privd (device, policy) and execd (which
  * process is whose), and answers the kernel's requests for processes that it
  * does not trust. Taken over, it has what the session's user may read on the
  * host and write in the workspace: Landlock holds it to that.
@@ -115,6 +115,7 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_POLICY_COMMIT, policy_on_policy_commit },
 	{ MSG_POLICY_ABANDON, policy_on_policy_abandon },
 	{ MSG_FS_ROOT, fsd_on_fs_root },
+	{ MSG_FS_MOUNT, mounts_on_fs_mount },
 	{ MSG_FS_TRASH, trash_on_fs_trash },
 	{ MSG_FS_DEVICE, fsd_on_fs_device },
 	{ MSG_FS_PROCFS, fsd_on_fs_procfs },
@@ -153,7 +154,9 @@ raise_fds(void)
 static void
 confine(void)
 {
-	struct sandbox_dir dirs[3];
+	struct sandbox_dir dirs[3 + PROFILE_MOUNTS];
+	int fds[PROFILE_MOUNTS];
+	size_t i, n;
 
 	/* the last path that is followed */
 	fsd.self_fd = openat(fsd.root_fd, "proc/self/fd",
@@ -167,7 +170,12 @@ confine(void)
 	dirs[1].access = SANDBOX_RW;
 	dirs[2].fd = trash_dir();
 	dirs[2].access = SANDBOX_RW;
-	sandbox_enter(ROLE_FSD, dirs, 3);
+	n = mounts_fds(fds);
+	for (i = 0; i < n; i++) {
+		dirs[3 + i].fd = fds[i];
+		dirs[3 + i].access = SANDBOX_RW;
+	}
+	sandbox_enter(ROLE_FSD, dirs, 3 + n);
 }
 
 int
@@ -185,7 +193,7 @@ main(int argc, char **argv)
 	fsd.base = event_base_new();
 	if (fsd.base == NULL)
 		fatal("event_base_new");
-	fsd.close_fails = backing_is_remote(fsd.work_fd);
+	fsd.close_fails = backing_is_remote(fsd.work_fd) || mounts_are_remote();
 	trash_start();
 	gitsettings_init();
 	confine();

@@ -23,6 +23,7 @@
 #include "event.h"
 #include "image.h"
 #include "proc.h"
+#include "profile.h"
 
 /* Where an object lies: the same host file seen by two ways is two nodes. */
 enum view {
@@ -62,6 +63,9 @@ struct node {
 	enum view view;
 	mode_t type;	   /* S_IFMT bits */
 	const char *fixed; /* path of a node that never moves, else NULL */
+	/* the mount of the profile that it was found in; NULL: the workspace,
+	 * or the host's tree */
+	const struct node *top;
 	struct name_list names;
 	uint64_t nlookup; /* the kernel's references */
 	unsigned holds;	  /* ours: names beneath, handles, operations */
@@ -242,6 +246,25 @@ bool absent_add(const struct node *parent, const char *text, unsigned seconds);
 /* Has it forget all of them. It waits for who works in their directories. */
 void absent_forget(void);
 
+/* mounts.c: directories that may be changed beside the workspace; nodes there
+ * have VIEW_WORKSPACE */
+int mounts_on_fs_mount(struct chan *, struct imsg *);
+/* After the descriptors are there, before there are threads. */
+void mounts_init(void);
+/* Their descriptors, which stay; how many there are. */
+size_t mounts_fds(int fds[PROFILE_MOUNTS]);
+/* The one at that place, or NULL. */
+struct node *mounts_node(const char *path);
+/* Is it one of them? */
+bool mounts_have(const struct statx *);
+/* The path that such a path begins with: of a mount, or fsd.mount. *fd, unless
+ * NULL: the directory there, which stays open. */
+const char *mounts_top(const char *path, int *fd);
+/* They have no name by which watch.c would find them. */
+void mounts_watch(void);
+/* May one be on another machine? */
+bool mounts_are_remote(void);
+
 /* claim.c: who works on which name */
 #define CLAIM_NAMES 2
 
@@ -288,8 +311,8 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
-/* Is that directory, below the workspace, still there? */
-bool backing_is_at(int dir_fd, const char *below);
+/* Is that directory, below the one of top_fd, still there? */
+bool backing_is_at(int dir_fd, int top_fd, const char *below);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
 void backing_attr(struct stat *, const struct statx *);

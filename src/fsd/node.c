@@ -53,6 +53,7 @@ node_init(size_t max_fds)
 	fixed_init(&workspace, VIEW_WORKSPACE, fsd.mount, fsd.work_fd);
 	/* the first device keeps its inode numbers as they are */
 	(void)backing_ino(workspace.id.dev, 0);
+	mounts_init();
 	fixed_ways_init();
 }
 
@@ -385,6 +386,7 @@ enter(struct node *parent, const char *text, int fd, const struct statx *stx,
 			goto fail;
 		n->id = id;
 		n->view = parent->view;
+		n->top = parent->top;
 		n->type = stx->stx_mode & S_IFMT;
 		n->fd = -1;
 		LIST_INIT(&n->names);

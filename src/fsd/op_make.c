@@ -215,7 +215,8 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_link(&r, n, parent, text, path);
-	if (!ruling_denies(&r) && n->view != parent->view)
+	if (!ruling_denies(&r) &&
+	    (n->view != parent->view || n->top != parent->top))
 		error = EXDEV;
 	else if (!ruling_denies(&r) && !gitsettings_begin_write(n))
 		error = EACCES; /* by another name it could be written to */

@@ -39,6 +39,9 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 		t = TIME_WATCHED;
 	e->ino = node_number(n);
 	e->entry_timeout = n->anchor ? TIME_ANCHOR : t;
+	/* one that never moves is not told of */
+	if (n->fixed != NULL && !n->anchor)
+		e->entry_timeout = times[n->view];
 	if (n->type == S_IFDIR && !n->anchor && !fsd.can_expire)
 		e->entry_timeout = times[n->view];
 	/* it may be changed by a name elsewhere, where nobody watches, or by the
@@ -69,14 +72,17 @@ int
 node_use_at(struct node *n)
 {
 	char path[AGENTSH_PATH_MAX + 1];
-	int fd;
+	const char *top;
+	int fd, top_fd;
 
 	fd = node_use(n);
 	if (fd == -1 || n->view != VIEW_WORKSPACE || n->fixed != NULL)
 		return fd;
-	if (node_path(n, path) != -1 &&
-	    backing_is_at(fd, path + strlen(fsd.mount)))
-		return fd;
+	if (node_path(n, path) != -1) {
+		top = mounts_top(path, &top_fd);
+		if (backing_is_at(fd, top_fd, path + strlen(top)))
+			return fd;
+	}
 	node_done(n);
 	errno = ESTALE;
 	return -1;
@@ -94,6 +100,11 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		/* one way in: policies name the workspace by its mount */
 		refuse(r, "workspace-by-other-path",
 		    "the workspace is at its mount only");
+		return true;
+	}
+	if (parent->view == VIEW_HOST && mounts_have(stx)) {
+		refuse(r, "mount-by-other-path",
+		    "a mount of the profile is at its own path only");
 		return true;
 	}
 	if (trash_is_it(stx)) {
@@ -159,6 +170,17 @@ lookup_fixed(struct node *n, struct fuse_entry_param *e)
 	return 0;
 }
 
+static int
+lookup_mount(fuse_req_t req, struct node *n, const struct ruling *r,
+    bool denied, bool quiet, struct fuse_entry_param *e)
+{
+	/* our own side mounts something on it, or beneath it */
+	if (!fsd.settled)
+		n->anchor = true;
+	return denied && !n->anchor ? deny_lookup(req, r, quiet) :
+				      lookup_fixed(n, e);
+}
+
 /* The object is there and open as fd, which is taken. */
 static int
 enter(fuse_req_t req, struct node *parent, const char *text, int fd,
@@ -215,6 +237,9 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 		if (strcmp(r.path, fsd.mount) == 0)
 			return denied ? deny_lookup(req, &r, quiet) :
 					lookup_fixed(node_workspace(), e);
+		fixed = mounts_node(r.path);
+		if (fixed != NULL)
+			return lookup_mount(req, fixed, &r, denied, quiet, e);
 	}
 	if (parent->view == VIEW_VIRTUAL)
 		return ENOENT;

@@ -352,6 +352,9 @@ rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
 		ask_replaced(r, from, to, old);
 	if (ruling_denies(r))
 		return EACCES;
+	/* as between two mounts, wherever their files are */
+	if (from->parent->top != to->parent->top)
+		return EXDEV;
 	error = rename_now(req, r, from, to, flags, old);
 	if (error != 0)
 		return error;

@@ -83,7 +83,8 @@ way_of(struct way *w, struct node *parent, const char *text)
 	if (node_child_path(parent, text, w->from) == -1)
 		return -1;
 	/* where something is mounted there is a directory of ours */
-	if (strcmp(w->from, fsd.mount) == 0 || node_virtual(w->from) != NULL)
+	if (strcmp(w->from, fsd.mount) == 0 || node_virtual(w->from) != NULL ||
+	    mounts_node(w->from) != NULL)
 		return 0;
 	return way_find(w);
 }

@@ -73,7 +73,7 @@ escape_cb(void *arg, const char *path, size_t len)
 	struct escape *e = arg;
 
 	(void)len;
-	e->found = symlink_escapes(fsd.mount, path, e->target);
+	e->found = symlink_escapes(mounts_top(path, NULL), path, e->target);
 	return e->found;
 }
 

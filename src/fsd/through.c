@@ -195,7 +195,8 @@ through_begin(struct handle *h, int flags)
 	struct node *n = h->node;
 	struct statx stx;
 
-	if (!through.on || n->view != VIEW_WORKSPACE)
+	/* fusereg may do it for the workspace alone */
+	if (!through.on || n->view != VIEW_WORKSPACE || n->top != NULL)
 		return;
 	h->reads = (flags & O_ACCMODE) != O_WRONLY;
 	h->writes = (flags & O_ACCMODE) != O_RDONLY;

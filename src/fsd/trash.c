@@ -68,6 +68,9 @@ find_usual(void)
 {
 	char *dir = trash.usual, path[2 * AGENTSH_PATH_MAX + 2];
 
+	/* a mount is where it is on the host */
+	if (path_is_clean(dir) && mounts_top(dir, NULL) != fsd.mount)
+		return;
 	if (!path_is_clean(dir) || !path_is_beneath(dir, trash.workspace)) {
 		dir[0] = '\0';
 		return;

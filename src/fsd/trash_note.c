@@ -100,6 +100,9 @@ static void
 put_note(yajl_gen g, const char *token, const struct trash_note *note)
 {
 	const struct statx *stx = note->stx;
+	const char *top = mounts_top(note->path, NULL);
+	/* a mount is where it is on the host */
+	const char *work = top == fsd.mount ? note->workspace : top;
 	char payload[TRASH_TOKEN + 16];
 	struct timespec now;
 
@@ -107,9 +110,8 @@ put_note(yajl_gen g, const char *token, const struct trash_note *note)
 	snprintf(payload, sizeof(payload), "payload/%s", token);
 	yajl_gen_map_open(g);
 	json_put_str(g, "token", token);
-	put_path(g, "original_path", note->workspace,
-	    note->path + strlen(fsd.mount));
-	put_path(g, "workspace", note->workspace, "");
+	put_path(g, "original_path", work, note->path + strlen(top));
+	put_path(g, "workspace", work, "");
 	put_path(g, "session_path", note->path, "");
 	json_put_str(g, "trash_path", payload);
 	json_put_str(g, "type", type_name(stx->stx_mode));

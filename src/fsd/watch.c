@@ -64,7 +64,7 @@ void
 watch_init(void)
 {
 	/* other machines change it, and inotify does not say so */
-	if (backing_is_remote(fsd.work_fd))
+	if (backing_is_remote(fsd.work_fd) || mounts_are_remote())
 		return;
 	watch.max = user_bound() / WATCH_PART;
 	if (watch.max > WATCH_MAX)
@@ -368,5 +368,6 @@ watch_start(void)
 	if (watch.fd == -1)
 		return 0;
 	(void)watch_dir(node_workspace());
+	mounts_watch();
 	return thread_start(watch_thread, NULL);
 }

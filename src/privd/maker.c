@@ -28,15 +28,19 @@ static struct {
 	bool opened;
 	bool done;
 	struct account acct;
+	char *mounts[PROFILE_MOUNTS]; /* to be opened before the workspace */
+	size_t nmounts;
 	struct plan plan;
 } maker;
 
 static int maker_on_sys_hello(struct chan *, struct imsg *);
+static int maker_on_make_mount(struct chan *, struct imsg *);
 static int maker_on_make_open(struct chan *, struct imsg *);
 static int maker_on_make_root(struct chan *, struct imsg *);
 
 static const struct handler maker_handlers[] = {
 	{ MSG_SYS_HELLO, maker_on_sys_hello },
+	{ MSG_MAKE_MOUNT, maker_on_make_mount },
 	{ MSG_MAKE_OPEN, maker_on_make_open },
 	{ MSG_MAKE_ROOT, maker_on_make_root },
 	{ MSG_NONE, NULL },
@@ -83,10 +87,27 @@ maker_on_sys_hello(struct chan *ch, struct imsg *im)
 }
 
 static int
+maker_on_make_mount(struct chan *ch, struct imsg *im)
+{
+	struct msg_make_mount m;
+
+	(void)ch;
+	if (!maker.hello || maker.opened || maker.nmounts == PROFILE_MOUNTS ||
+	    msg_get_make_mount(im, &m) == -1)
+		return -1;
+	maker.mounts[maker.nmounts] = strdup(m.path);
+	if (maker.mounts[maker.nmounts] == NULL)
+		fatal("strdup");
+	maker.nmounts++;
+	return 0;
+}
+
+static int
 maker_on_make_open(struct chan *ch, struct imsg *im)
 {
 	struct msg_make_open m;
 	struct aerr e = { 0 };
+	struct to_open wanted;
 
 	if (!maker.hello || msg_get_make_open(im, &m) == -1)
 		return -1;
@@ -94,8 +115,11 @@ maker_on_make_open(struct chan *ch, struct imsg *im)
 		make_tell_failed(ch, &e);
 		exit(1);
 	}
-	if (workspace_open(ch, maker.mode, &maker.acct, m.workspace,
-		im->fds[0]) == -1)
+	wanted.workspace = m.workspace;
+	wanted.trash_fd = im->fds[0];
+	wanted.mounts = maker.mounts;
+	wanted.nmounts = maker.nmounts;
+	if (workspace_open(ch, maker.mode, &maker.acct, &wanted) == -1)
 		exit(1);
 	maker.opened = true;
 	return 0;

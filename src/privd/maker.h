@@ -12,6 +12,7 @@
 #include "agentsh.h"
 #include "chan.h"
 #include "plan.h"
+#include "profile.h"
 
 /* Who the session is for, as the host's account database says. */
 struct account {
@@ -21,6 +22,14 @@ struct account {
 	size_t ngroups;
 	char user[AGENTSH_USER_MAX + 1];
 	char home[AGENTSH_PATH_MAX + 1];
+};
+
+/* What a session's user must be able to open. */
+struct to_open {
+	const char *workspace;
+	int trash_fd; /* the directory of all trashes, or the user's own */
+	char *const *mounts;
+	size_t nmounts;
 };
 
 /* What the root of one session is made of. */
@@ -49,11 +58,12 @@ int make_errorx(struct aerr *e, int http, const char *fmt, ...)
 int account_lookup(struct account *, enum run_mode, uid_t, gid_t,
     struct aerr *);
 /*
- * In a child with the account's credentials: opens the workspace and answers
- * MAKE_OPENED, or MAKE_FAILED, on the channel. 0, or -1: not answered.
+ * In a child with the account's credentials: opens the mounts and the workspace
+ * and answers MAKE_MOUNTED for each of those, then MAKE_OPENED, or MAKE_FAILED,
+ * on the channel. 0, or -1: not answered.
  */
 int workspace_open(struct chan *, enum run_mode, const struct account *,
-    const char *workspace, int trash_fd);
+    const struct to_open *);
 void make_tell_failed(struct chan *, const struct aerr *);
 
 /* ns.c */

@@ -43,6 +43,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_POLICY_STALE, reload_on_policy_stale },
 	{ MSG_POLICY_PREPARED, reload_on_policy_prepared },
 	{ MSG_POLICY_COMMITTED, reload_on_policy_committed },
+	{ MSG_MAKE_MOUNTED, sess_on_make_mounted },
 	{ MSG_MAKE_OPENED, sess_on_make_opened },
 	{ MSG_MAKE_CLONED, sess_on_make_cloned },
 	{ MSG_MAKE_ABORT, sess_on_make_abort },
@@ -349,11 +350,14 @@ main(int argc, char **argv)
 	paths_find(o.config);
 	conf_load(privd.paths.config, o.config != NULL);
 	places_fill(&privd.conf);
+	mounts_check_conf();
 	if (o.check)
 		check_only(&o);
 	privd.verbose = (int)privd.conf.log_level + o.verbose;
 	log_set_verbose(privd.verbose);
 	dirs_open();
+	/* they are all there now, wherever links lead */
+	mounts_check_conf();
 	sockets_open();
 	/* from here on strangers' ids look all the same to a user's process */
 	if (privd.mode == MODE_USER)

@@ -143,6 +143,7 @@ finish(struct sess *s)
 		log_info("session %s: the last of its processes ended", s->id);
 	else
 		announce(s);
+	mounts_close(s);
 	close_if_open(s->workspace_fd);
 	close_if_open(s->trash_fd);
 	close_if_open(s->client_sock);
@@ -156,6 +157,7 @@ finish(struct sess *s)
 	if (s->timer != NULL)
 		event_free(s->timer);
 	free(s->groups);
+	free(s->profile);
 	free(s);
 	privd_stop_step();
 }

@@ -42,6 +42,8 @@ sess_make_start(struct sess *s)
 		return -1;
 	if (helper_greet(s->maker, s->number, s->id, s->uid, s->gid) == -1)
 		return -1;
+	if (mounts_tell_maker(s) == -1)
+		return -1;
 	m.uid = s->uid;
 	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
@@ -184,13 +186,14 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 {
 	struct sess *s = sess_of(ch);
 	struct msg_make_opened m;
+	struct aerr e = { 0 };
 
 	if (msg_get_make_opened(im, &m) == -1 ||
 	    m.groups_len % sizeof(gid_t) != 0)
 		return -1;
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_WORKSPACE)
+	if (s->step != STEP_WORKSPACE || !mounts_are_open(s))
 		return -1;
 	s->workspace_fd = imsg_take_fd(im, 0);
 	s->trash_fd = imsg_take_fd(im, 1);
@@ -200,6 +203,10 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 	snprintf(s->user, sizeof(s->user), "%s", m.user);
 	snprintf(s->mount, sizeof(s->mount), "%s",
 	    (s->flags & SESS_REAL_PATHS) != 0 ? s->workspace : "/workspace");
+	if (mounts_check(s, &e) == -1) {
+		sess_fail(s, e.http, e.code, "%s", e.message);
+		return 0;
+	}
 	if (m.groups_len > 0) {
 		s->groups = malloc(m.groups_len);
 		if (s->groups == NULL) {
@@ -262,7 +269,8 @@ tell_fsd(struct sess *s, int image)
 	mr.gid = s->gid;
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
-	    msg_send_fs_root(ch, 0, &mr, fds) == -1 || tell_trash(s) == -1)
+	    msg_send_fs_root(ch, 0, &mr, fds) == -1 ||
+	    mounts_tell_fsd(s) == -1 || tell_trash(s) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -285,7 +293,8 @@ start_execd(struct sess *s, const int ns[2])
 
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
-	if (msg_send_exec_ns(ch, 0, &mn, ns) == -1)
+	if (mounts_tell_execd(s) == -1 ||
+	    msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -461,8 +470,10 @@ sess_on_make_failed(struct chan *ch, struct imsg *im)
 		return -1;
 	if (s->state == SESS_CREATING)
 		sess_fail(s, (int)m.http_status,
-		    m.http_status < 500 ? "invalid_workspace" : "sandbox", "%s",
-		    m.message);
+		    m.http_status >= 500    ? "sandbox" :
+			!mounts_are_open(s) ? "invalid_profile" :
+					      "invalid_workspace",
+		    "%s", m.message);
 	return 0;
 }
 
@@ -516,6 +527,8 @@ tell_sessiond(struct sess *s)
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
 	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
 	snprintf(m.file_data, sizeof(m.file_data), "%s", s->file_data);
+	if (s->profile != NULL)
+		snprintf(m.profile, sizeof(m.profile), "%s", s->profile->name);
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -540,6 +553,7 @@ close_parts(struct sess *s)
 	s->workspace_fd = -1;
 	close(s->trash_fd);
 	s->trash_fd = -1;
+	mounts_close(s);
 }
 
 void

@@ -23,6 +23,7 @@ struct wanted {
 	const char *id;
 	const char *workspace;
 	const char *policy;
+	const char *profile;
 	uint32_t flags;
 	uid_t uid;
 	gid_t gid;
@@ -127,6 +128,9 @@ check_wanted(const struct wanted *w, struct aerr *e)
 	if (w->policy[0] != '\0' && !policy_name_is_valid(w->policy))
 		return aerr_set(e, 400, "invalid_policy",
 		    "a policy name is 1 to 128 of A-Z a-z 0-9 _ -");
+	if (w->profile[0] != '\0' && w->policy[0] != '\0')
+		return aerr_set(e, 400, "invalid_profile",
+		    "a profile brings its policy");
 	if (w->workspace[0] != '/')
 		return aerr_set(e, 400, "invalid_workspace",
 		    "the workspace must be an absolute path");
@@ -208,7 +212,9 @@ create(struct chan *ch, const struct wanted *w, struct aerr *e)
 		aerr_set(e, 500, "internal", "out of memory");
 		return sess_answer_failed(ch, w->request, e);
 	}
-	if (sess_make_start(s) == -1)
+	if (mounts_choose(s, w->profile, e) == -1)
+		sess_fail(s, e->http, e->code, "%s", e->message);
+	else if (sess_make_start(s) == -1)
 		sess_fail(s, 500, "internal", "cannot start maker");
 	return 0;
 }
@@ -226,6 +232,7 @@ sess_on_create_unix(struct chan *ch, struct imsg *im)
 	w.id = m.id;
 	w.workspace = m.workspace;
 	w.policy = m.policy;
+	w.profile = m.profile;
 	w.flags = m.flags;
 	if (peer_unix(im->fds[0], &w.uid, &w.gid, &e) == -1)
 		return sess_answer_failed(ch, w.request, &e);
@@ -245,6 +252,7 @@ sess_on_create_tcp(struct chan *ch, struct imsg *im)
 	w.id = m.id;
 	w.workspace = m.workspace;
 	w.policy = m.policy;
+	w.profile = m.profile;
 	w.flags = m.flags;
 	w.gid = (gid_t)-1; /* the account says */
 	if (peer_tcp(m.family, m.client_port, &w.uid, &e) == -1)

@@ -192,24 +192,115 @@ open_resolved(const char *workspace, char real[PATH_MAX], struct aerr *e)
 	return fd;
 }
 
+/* A mount shows at its own path, so that is where it must be. trash: the path of
+ * the user's, or "". */
+static int
+open_mount(const char *path, const char *trash, struct aerr *e)
+{
+	char real[PATH_MAX];
+	bool denied;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1) {
+		denied = errno == EACCES;
+		make_error(e, "mount %s", path);
+		e->http = denied ? 403 : 400;
+		return -1;
+	}
+	if (real_path(fd, real) == -1)
+		return make_errorx(e, 400, "mount %s has no real path", path);
+	if (strcmp(real, path) != 0)
+		return make_errorx(e, 400,
+		    "mount %s is refused: it leads to %s, name that", path,
+		    real);
+	if (fs_is_pseudo(fd))
+		return make_errorx(e, 400,
+		    "mount %s is refused: its file system is the kernel's",
+		    path);
+	if (trash[0] != '\0' &&
+	    (path_is_beneath(path, trash) || path_is_beneath(trash, path)))
+		return make_errorx(e, 400,
+		    "mount %s is refused: the trash is there", path);
+	return fd;
+}
+
+static bool
+is_same(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == -1 || fstat(b, &y) == -1 ||
+	    (x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+/* In their order. Two of them, and the workspace, may also be one directory by
+ * two names, by a bind mount. */
+static int
+open_mounts(struct chan *ch, const struct to_open *w, const char *trash,
+    int fds[PROFILE_MOUNTS], struct aerr *e)
+{
+	struct msg_make_mounted m = { 0 };
+	size_t i, j;
+
+	for (i = 0; i < w->nmounts; i++) {
+		fds[i] = open_mount(w->mounts[i], trash, e);
+		if (fds[i] == -1)
+			return -1;
+		for (j = 0; j < i; j++) {
+			if (is_same(fds[i], fds[j]))
+				return make_errorx(e, 400,
+				    "mounts %s and %s are one directory",
+				    w->mounts[j], w->mounts[i]);
+		}
+		snprintf(m.path, sizeof(m.path), "%s", w->mounts[i]);
+		if (msg_send_make_mounted(ch, 0, &m, &fds[i]) == -1)
+			return make_error(e, "tell agentshd");
+	}
+	return 0;
+}
+
+static int
+open_all(struct chan *ch, enum run_mode mode, const struct account *a,
+    const struct to_open *w, int fds[2], char real[PATH_MAX], struct aerr *e)
+{
+	char trash[PATH_MAX];
+	int mounts[PROFILE_MOUNTS];
+	size_t i;
+
+	fds[1] = trash_open_own(mode, a, w->trash_fd, e);
+	if (fds[1] == -1)
+		return -1;
+	if (real_path(fds[1], trash) == -1)
+		trash[0] = '\0';
+	if (open_mounts(ch, w, trash, mounts, e) == -1)
+		return -1;
+	fds[0] = open_resolved(w->workspace, real, e);
+	if (fds[0] == -1)
+		return -1;
+	if (trash[0] != '\0' && path_is_beneath(real, trash))
+		return make_errorx(e, 400,
+		    "workspace %s is refused: it is the trash", real);
+	for (i = 0; i < w->nmounts; i++) {
+		if (is_same(fds[0], mounts[i]))
+			return make_errorx(e, 400,
+			    "workspace %s and mount %s are one directory", real,
+			    w->mounts[i]);
+	}
+	return 0;
+}
+
 static int
 open_and_tell(struct chan *ch, enum run_mode mode, const struct account *a,
-    const char *workspace, int trash_dir)
+    const struct to_open *w)
 {
 	struct msg_make_opened m = { 0 };
 	struct aerr e = { 0 };
 	uint8_t groups[sizeof(a->groups)];
-	char real[PATH_MAX], trash[PATH_MAX];
+	char real[PATH_MAX];
 	int fds[2] = { -1, -1 };
 
-	fds[0] = open_resolved(workspace, real, &e);
-	if (fds[0] != -1)
-		fds[1] = trash_open_own(mode, a, trash_dir, &e);
-	if (fds[1] != -1 && real_path(fds[1], trash) == 0 &&
-	    path_is_beneath(real, trash))
-		fds[1] = make_errorx(&e, 400,
-		    "workspace %s is refused: it is the trash", real);
-	if (fds[1] == -1) {
+	if (open_all(ch, mode, a, w, fds, real, &e) == -1) {
 		make_tell_failed(ch, &e);
 		return -1;
 	}
@@ -227,13 +318,13 @@ open_and_tell(struct chan *ch, enum run_mode mode, const struct account *a,
 
 int
 workspace_open(struct chan *ch, enum run_mode mode, const struct account *a,
-    const char *workspace, int trash_fd)
+    const struct to_open *w)
 {
 	struct aerr e = { 0 };
 	int status;
 	pid_t pid;
 
-	if (mode == MODE_SERVICE && trash_make(a, trash_fd, &e) == -1) {
+	if (mode == MODE_SERVICE && trash_make(a, w->trash_fd, &e) == -1) {
 		make_tell_failed(ch, &e);
 		return -1;
 	}
@@ -251,7 +342,7 @@ workspace_open(struct chan *ch, enum run_mode mode, const struct account *a,
 			make_tell_failed(ch, &e);
 			_exit(1);
 		}
-		_exit(open_and_tell(ch, mode, a, workspace, trash_fd) == -1);
+		_exit(open_and_tell(ch, mode, a, w) == -1);
 	}
 	while (waitpid(pid, &status, 0) == -1) {
 		if (errno != EINTR)

@@ -15,6 +15,7 @@ struct create_body {
 	char *id;
 	char *workspace;
 	char *policy;
+	char *profile;
 	enum json_bool real_paths;
 };
 
@@ -27,7 +28,8 @@ static const struct json_field create_fields[] = {
 	    AGENTSH_NAME_MAX, 0 },
 	{ "real_paths", JSON_BOOL, offsetof(struct create_body, real_paths), 0,
 	    0 },
-	{ "profile", JSON_REFUSED, 0, 0, 0 },
+	{ "profile", JSON_STRING, offsetof(struct create_body, profile),
+	    AGENTSH_NAME_MAX, 0 },
 	{ "home", JSON_REFUSED, 0, 0, 0 },
 	{ "detect_project_root", JSON_REFUSED, 0, 0, 0 },
 	{ "project_root", JSON_REFUSED, 0, 0, 0 },
@@ -71,6 +73,8 @@ session_put(yajl_gen g, const struct session *s, uint32_t uid)
 	json_put_str(g, "cwd", s->cwd);
 	json_put_str(g, "virtual_root", s->mount);
 	json_put_str(g, "file_data", s->file_data);
+	if (s->profile[0] != '\0')
+		profile_put(g, s->profile);
 	yajl_gen_map_close(g);
 }
 
@@ -114,6 +118,8 @@ session_ask_privd(struct session *s, struct request *rq,
 	snprintf(mu->id, sizeof(mu->id), "%s", s->id);
 	snprintf(mu->workspace, sizeof(mu->workspace), "%s", body->workspace);
 	snprintf(mu->policy, sizeof(mu->policy), "%s", policy);
+	if (body->profile != NULL)
+		snprintf(mu->profile, sizeof(mu->profile), "%s", body->profile);
 	mu->flags = flags;
 	if (!rq->tcp) {
 		/* privd reads the peer's credentials from the socket itself */
@@ -123,6 +129,7 @@ session_ask_privd(struct session *s, struct request *rq,
 	snprintf(mt->id, sizeof(mt->id), "%s", mu->id);
 	snprintf(mt->workspace, sizeof(mt->workspace), "%s", mu->workspace);
 	snprintf(mt->policy, sizeof(mt->policy), "%s", mu->policy);
+	snprintf(mt->profile, sizeof(mt->profile), "%s", mu->profile);
 	mt->flags = flags;
 	mt->client_port = rq->client_port;
 	mt->family = rq->family;
@@ -155,6 +162,18 @@ session_check_body(struct request *rq, const struct create_body *body)
 		    "field \"policy\" is not the name of a policy");
 		return -1;
 	}
+	if (body->profile != NULL && body->policy != NULL) {
+		http_error_code(rq, 400, "invalid_profile",
+		    "fields \"profile\" and \"policy\": a profile brings its"
+		    " policy");
+		return -1;
+	}
+	if (body->profile != NULL && !profile_is_there(body->profile)) {
+		http_error_code(rq, 400, "invalid_profile",
+		    "field \"profile\" is not the name of a profile of"
+		    " mount_profiles");
+		return -1;
+	}
 	if (body->id != NULL && session_find(rq->uid, body->id) != NULL) {
 		http_error_code(rq, 409, "exists", "session already exists");
 		return -1;
@@ -173,6 +192,7 @@ session_create(struct request *rq, const struct create_body *body)
 {
 	const struct conf *conf = &sessiond.proc.conf;
 	char id[AGENTSH_ID_MAX + 1], uuid[37];
+	const char *policy;
 	struct session *s;
 	uint32_t flags = 0;
 
@@ -191,9 +211,11 @@ session_create(struct request *rq, const struct create_body *body)
 		http_error_code(rq, 500, "internal", "out of memory");
 		return;
 	}
-	if (session_ask_privd(s, rq, body,
-		body->policy != NULL ? body->policy : conf->policy_default,
-		flags) == -1) {
+	/* of a profile agentshd knows the policy */
+	policy = body->profile != NULL ? "" :
+	    body->policy != NULL       ? body->policy :
+					 conf->policy_default;
+	if (session_ask_privd(s, rq, body, policy, flags) == -1) {
 		chan_forget(sessiond.proc.privd, s);
 		session_free(s);
 		http_error_code(rq, 503, "busy",

@@ -215,6 +215,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	}
 	snprintf(s->user, sizeof(s->user), "%s", m->user);
 	snprintf(s->policy, sizeof(s->policy), "%s", m->policy);
+	snprintf(s->profile, sizeof(s->profile), "%s", m->profile);
 	snprintf(s->digest, sizeof(s->digest), "%s", m->digest);
 	snprintf(s->file_data, sizeof(s->file_data), "%s", m->file_data);
 	s->command_timeout_ms = m->command_timeout_ms;

@@ -59,6 +59,7 @@ struct session {
 	char *cwd;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
+	char profile[AGENTSH_NAME_MAX + 1];  /* "": none */
 	char digest[AGENTSH_DIGEST_MAX + 1]; /* of its image */
 	char *home;
 	uint64_t created_ns;	     /* since the epoch */
@@ -359,5 +360,11 @@ void uuid4(char dst[37]);
 void time_text(char *dst, size_t size, uint64_t ns);
 uint64_t least_limit(uint64_t, uint64_t); /* 0 is none */
 int set_timer(struct event *, uint64_t ms);
+
+/* api_profile.c */
+/* Has the configuration a profile of that name? */
+bool profile_is_there(const char *name);
+/* Members of a session: its profile and that one's mounts. */
+void profile_put(yajl_gen, const char *name);
 
 #endif
