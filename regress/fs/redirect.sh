@@ -134,7 +134,8 @@ want "the host's" "$(cat "$host/sub/deep")" HOST
 # what is there may be written to, and only what is new goes elsewhere
 as "$ME" sh -c "mkdir '$ws/new' && echo ORIG >'$ws/new/f'" || fail new
 ok "written where it is" "" sh -c 'python3 -c "import os; os.truncate(\"new/f\", 3)"; printf G >>new/f'
-want "written where it is" "$(cat "$ws/new/f") $(ls "$ws" | grep -c '^made$')" "ORIG 0"
+want "written where it is" "$(cat "$ws/new/f")" ORIG
+[ ! -e "$ws/made" ] || fail "a copy of what is written where it is"
 ok "made elsewhere" "" sh -c 'echo TARGET >new/n'
 want "made elsewhere" "$(cat "$ws/made/n") $(ls "$ws/new")" "TARGET f"
 
