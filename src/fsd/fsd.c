@@ -92,6 +92,7 @@ fsd_on_fs_sync(struct chan *ch, struct imsg *im)
 	policy_enter();
 	handle_sync(m.command);
 	policy_leave();
+	summary_emit(m.command);
 	reply.command = m.command;
 	msg_send_fs_synced(ch, im->id, &reply, NULL);
 	return 0;
@@ -105,6 +106,8 @@ fsd_on_fs_forget(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_fs_forget(im, &m) == -1)
 		return -1;
+	/* of what went on behind it */
+	summary_emit(m.command);
 	attr_forget(m.command);
 	return 0;
 }

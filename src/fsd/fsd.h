@@ -363,6 +363,12 @@ void record_event(struct buf *);
 /* Bytes that the handle has not recorded yet. */
 void record_bytes(struct handle *);
 
+/* summary.c: opens of the host's files, counted for each command */
+void summary_opened(const struct actor *, const char *path);
+/* Records what was counted for a command since the last time; its events name
+ * no process. */
+void summary_emit(uint64_t command);
+
 /* attr_cmd.c: which command a process belongs to */
 void attr_set_proc(int fd);
 int attr_add(uint64_t command, uint32_t keeper, const char *id);
