@@ -212,7 +212,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	    (r->view != VIEW_WORKSPACE || is_noise(type))) {
 		if (type == EV_FILE_OPEN && r->view == VIEW_HOST) {
 			attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
-			summary_opened(&a, r->path);
+			summary_opened(&a, r->path, 1);
 		}
 		return;
 	}

@@ -22,6 +22,8 @@ struct tally {
 	LIST_ENTRY(tally) entry;
 	uint64_t command;
 	char id[AGENTSH_CMDID_MAX + 1];
+	uint64_t unknown; /* of whom is not known, while it ran */
+	bool lost;	  /* not all were heard of */
 	size_t ndirs;
 	struct dir *dirs;
 };
@@ -88,13 +90,25 @@ dir_of(struct tally *t, const char *path, size_t len)
 }
 
 void
-summary_opened(const struct actor *a, const char *path)
+summary_opened(const struct actor *a, const char *path, uint64_t n)
 {
 	/* execd looks at programs, and init is no command */
 	if (a->pid == 0 || a->command == 0)
 		return;
 	pthread_mutex_lock(&summary.lock);
-	dir_of(tally_of(a), path, top_length(path))->opened++;
+	dir_of(tally_of(a), path, top_length(path))->opened += n;
+	pthread_mutex_unlock(&summary.lock);
+}
+
+void
+summary_unknown(const struct actor *a, uint64_t n, bool lost)
+{
+	struct tally *t;
+
+	pthread_mutex_lock(&summary.lock);
+	t = tally_of(a);
+	t->unknown += n;
+	t->lost |= lost;
 	pthread_mutex_unlock(&summary.lock);
 }
 
@@ -128,6 +142,10 @@ summary_emit(uint64_t command)
 	ev_str(&b, EVF_OPERATION, file_op_name(FILE_OP_READ));
 	for (i = 0; i < t->ndirs; i++)
 		ev_count(&b, EVF_OPENED, t->dirs[i].path, t->dirs[i].opened);
+	if (t->unknown > 0)
+		ev_u64(&b, EVF_UNATTRIBUTED, t->unknown);
+	if (t->lost)
+		ev_u64(&b, EVF_INCOMPLETE, 1);
 	record_event(&b);
 	free(t->dirs);
 	free(t);
