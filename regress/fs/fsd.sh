@@ -19,7 +19,10 @@ file_rules:
   - {name: stay, paths: ["/workspace/stay/**"], operations: [delete, rmdir, chmod], decision: deny}
   - {name: no-new, paths: ["/workspace/absent/**"], operations: [create], decision: deny}
   - {name: no-link, paths: ["/workspace/nolink/**"], operations: [symlink], decision: deny}
-  - {name: watch, paths: ["**/*.watch"], decision: audit}
+  - {name: no-access, paths: ["**/*.noaccess"], operations: [access], decision: deny}
+  - {name: no-list, paths: ["**/*.nolist"], operations: [list], decision: deny}
+  - {name: no-readlink, paths: ["**/*.noreadlink"], operations: [readlink], decision: deny}
+  - {name: watch, paths: ["**/*.watch", /etc/hostname], decision: audit}
   - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**"], decision: allow}
   - {name: host, paths: ["/**"], operations: [open, read, stat, list, readlink, access, write], decision: allow}
 P
@@ -176,6 +179,45 @@ want "attributes set" "$(grep "^xattr_set${five}" "$T/events" | sed 's/.*attribu
 event "xattr_remove${five}write .*fields.attribute=user.k"
 event 'file_utimes .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
 event 'xattr_set .*path=/workspace/k.keep operation=write policy.decision=deny .*rule=keep'
+
+# The kinds that are left, done and refused.
+session 'mkfifo fifo; ln -s a.txt sym; ls dir >/dev/null; echo >a.noaccess; mkdir d.nolist; ln -s a.txt s.noreadlink
+no() { "$@" 2>/dev/null && echo "NOT REFUSED: $*"; }
+no test -r a.noaccess; no ls d.nolist; no readlink s.noreadlink; no mkfifo f.pem; no ln -s a.txt s.pem; true' ||
+    { cat "$T/out" >&2; fail "the kinds that are left"; }
+grep 'NOT REFUSED' "$T/out" && fail "not refused"
+event 'file_mknod cmd=c1 pid=[0-9]+ path=/workspace/fifo operation=mknod policy.decision=allow'
+event 'symlink_create cmd=c1 pid=[0-9]+ path=/workspace/sym operation=symlink policy.decision=allow .*fields.target=a.txt'
+event 'dir_list cmd=c1 pid=[0-9]+ path=/workspace/dir operation=list policy.decision=allow'
+event 'file_access .*path=/workspace/a.noaccess operation=access policy.decision=deny .*rule=no-access'
+event 'dir_list .*path=/workspace/d.nolist operation=list policy.decision=deny .*rule=no-list'
+event 'symlink_read .*path=/workspace/s.noreadlink operation=readlink policy.decision=deny .*rule=no-readlink'
+event '(file_mknod|file_create) .*path=/workspace/f.pem .*decision=deny .*rule=no-pem'
+event 'symlink_create .*path=/workspace/s.pem .*decision=deny .*rule=no-pem'
+
+# Outside of the workspace what is opened is counted, for each command before
+# its end, and behind that for what it left running; what is audited is not
+# in the number, what is refused neither.
+session 'exec 3</etc/passwd 4</etc/passwd 5</etc/group' \
+    'exec 3</etc/passwd; exec 4</etc/hostname; (exec 5<k.pem) 2>/dev/null; true' ':' \
+    '(sleep 0.4; exec cat /etc/passwd >/dev/null) >/dev/null 2>&1 & true' 'sleep 0.8' ||
+    { cat "$T/out" >&2; fail "reads of the host"; }
+# opened NUMBER: in /etc by that command, but for what the loader opens
+opened()
+{
+	sed -n "s/^file_read_summary cmd=c$1 pid=0 operation=read .*fields.opened=\([0-9]*\) \/etc.*/\1/p" "$T/events"
+}
+idle="$(opened 3)"
+want "reads of the first" "$(($(opened 1) - idle))" 3
+want "reads of the second" "$(($(opened 2) - idle))" 1
+event 'file_read_summary cmd=c1 .*fields.opened=[0-9]+ /usr'
+event 'file_open cmd=c2 .*path=/etc/hostname operation=read policy.decision=audit'
+want "opens told one by one" "$(grep -c '^file_open .*path=/etc/passwd ' "$T/events")" 0
+for c in 1 2 3 4 5; do
+	summary="$(grep -n "^file_read_summary cmd=c$c " "$T/events" | head -n 1 | cut -d: -f1)"
+	end="$(grep -n "^-- c$c " "$T/events" | cut -d: -f1)"
+	[ "${summary:-99999}" -lt "$end" ] || fail "command $c ended before its summary"
+done
 
 # Names that come and go under load, with few descriptors.
 # shellcheck disable=SC3045

@@ -126,7 +126,8 @@ print_event(const uint8_t *rec, size_t len)
 	at = snprintf(line, sizeof(line), "%s cmd=%s pid=%u",
 	    event_rows[head.type].name, head.command_id, head.pid);
 	while (ev_get_field(&b, &field, &num, &str, &slen) == 1) {
-		if (event_field_rows[field].type == FT_STR)
+		if (event_field_rows[field].type == FT_STR ||
+		    event_field_rows[field].type == FT_COUNTS)
 			at += snprintf(line + at, sizeof(line) - (size_t)at,
 			    " %s=%.*s", event_field_rows[field].key, (int)slen,
 			    str);

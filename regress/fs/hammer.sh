@@ -79,7 +79,7 @@ with open(sys.argv[2], encoding="utf-8") as f:
         if w[0] == "--":
             continue
         kv = dict(x.split("=", 1) for x in w[1:] if "=" in x)
-        path, to = kv["path"], kv.get("fields.to_path", "")
+        path, to = kv.get("path", ""), kv.get("fields.to_path", "")
         if not path.startswith("/workspace/"):
             continue
         if kv["policy.decision"] != "allow":

@@ -537,6 +537,7 @@ static const struct handler handlers[] = {
 	{ MSG_FS_ROOT, on_ignored },
 	{ MSG_FS_TRASH, on_ignored },
 	{ MSG_EXEC_NS, on_ignored },
+	{ MSG_FS_NATIVE, on_ignored },
 	{ MSG_FS_DEVICE, on_ignored },
 	{ MSG_FS_PROCFS, on_ignored },
 	{ MSG_REG_ROOT, on_ignored },

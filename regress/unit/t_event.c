@@ -109,6 +109,28 @@ test_limits(void)
 	free(big);
 }
 
+/* A number with each name, and nothing else. */
+static void
+test_counts(void)
+{
+	static const char *const bad[] = { "", " ", "7", "7/etc", " 7 /etc",
+		"-7 /etc", "x /etc", "1234567890123456789 /etc" };
+	uint64_t num;
+	size_t at, i;
+
+	ev_begin(&rec, EV_FILE_READ_SUMMARY, "c", 0);
+	ev_count(&rec, EVF_OPENED, "/etc", UINT64_MAX / 100);
+	ev_count(&rec, EVF_OPENED, "/a b", 0);
+	T(decode(rec.data, rec.len) == 2, "counts");
+	T(ev_get_count("42 /a b", 7, &num, &at) && num == 42 && at == 3,
+	    "number and name");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ev_begin(&rec, EV_FILE_READ_SUMMARY, "c", 0);
+		ev_str(&rec, EVF_OPENED, bad[i]);
+		T(decode(rec.data, rec.len) == -1, "no count: \"%s\"", bad[i]);
+	}
+}
+
 static void
 test_hostile(void)
 {
@@ -170,6 +192,7 @@ main(void)
 	buf_init(&rec, EVENT_MAX);
 	test_round();
 	test_limits();
+	test_counts();
 	test_hostile();
 	test_names();
 	buf_free(&rec);

@@ -68,6 +68,14 @@ test_basic(void)
 	T(d.count == 2 &&
 		has("\"/w/\\\\377\\\\300\\\\257 \\\"q\\\" \\\\\\\\ \\\\012\""),
 	    "bytes that are not UTF-8 are escaped");
+	ev_begin(&d.rec, EV_FILE_READ_SUMMARY, "cmd-d", 0);
+	ev_count(&d.rec, EVF_OPENED, "/etc", 3);
+	ev_count(&d.rec, EVF_OPENED, "/\xff\"", 1);
+	ev_emit(&fsd, &d.rec);
+	query(1, "cmd-d", "", "", 0, 0, false);
+	T(d.count == 1 &&
+		has("\"fields\":{\"opened\":{\"/etc\":3,\"/\\\\377\\\"\":1}}"),
+	    "counts are an object");
 	session_close(1, SESS_EXPIRED_IDLE);
 	query(1, "", "session_expired", "", 0, 0, false);
 	/* two channels: the question may be read first */

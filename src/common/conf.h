@@ -59,6 +59,11 @@ enum {
 	PASSTHROUGH_REQUIRED
 };
 
+enum native_events {
+	NATIVE_EVENTS_AUTO,
+	NATIVE_EVENTS_OFF
+};
+
 /* values of trash_mode */
 enum trash_mode {
 	TRASH_MONITOR,

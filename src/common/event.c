@@ -4,6 +4,8 @@
  * that events use. The decoder trusts nothing in the record.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -100,7 +102,7 @@ ev_begin(struct buf *b, enum event_type type, const char *command_id,
 
 /* The strings that an array of the record already has. */
 static size_t
-ev_count(const struct buf *b, enum event_field want)
+ev_strings(const struct buf *b, enum event_field want)
 {
 	struct buf r;
 	struct event_head head;
@@ -126,9 +128,9 @@ ev_str(struct buf *b, enum event_field field, const char *s)
 
 	if (len > EVENT_STR_MAX)
 		len = utf8_cut(s, EVENT_STR_MAX);
-	if (event_field_rows[field].type == FT_STRV &&
+	if (ev_is_many(field) &&
 	    (b->len + len > EVENT_STRV_ROOM ||
-		ev_count(b, field) >= EVENT_STRV_MAX))
+		ev_strings(b, field) >= EVENT_STRV_MAX))
 		return;
 	buf_put_u16(b, (uint16_t)field);
 	buf_put_u32(b, (uint32_t)len);
@@ -140,6 +142,38 @@ ev_u64(struct buf *b, enum event_field field, uint64_t v)
 {
 	buf_put_u16(b, (uint16_t)field);
 	buf_put_u64(b, v);
+}
+
+void
+ev_count(struct buf *b, enum event_field field, const char *name, uint64_t n)
+{
+	char text[EVENT_STR_MAX];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64 " %s", n, name);
+	ev_str(b, field, text);
+}
+
+bool
+ev_is_many(enum event_field field)
+{
+	return event_field_rows[field].type == FT_STRV ||
+	    event_field_rows[field].type == FT_COUNTS;
+}
+
+bool
+ev_get_count(const char *str, size_t len, uint64_t *num, size_t *at)
+{
+	size_t i;
+
+	*num = 0;
+	for (i = 0; i < len && str[i] >= '0' && str[i] <= '9'; i++) {
+		/* 18 digits fit in any case */
+		if (i == 18)
+			return false;
+		*num = *num * 10 + (uint64_t)(str[i] - '0');
+	}
+	*at = i + 1;
+	return i > 0 && i < len && str[i] == ' ';
 }
 
 void
@@ -201,6 +235,8 @@ ev_get_field(struct buf *b, enum event_field *field, uint64_t *num,
     const char **str, size_t *len)
 {
 	enum event_ftype type;
+	uint64_t count;
+	size_t at;
 	uint32_t n;
 	uint16_t id;
 
@@ -216,7 +252,7 @@ ev_get_field(struct buf *b, enum event_field *field, uint64_t *num,
 		return -1;
 	*field = (enum event_field)id;
 	type = event_field_rows[id].type;
-	if (type != FT_STR && type != FT_STRV) {
+	if (type != FT_STR && !ev_is_many((enum event_field)id)) {
 		*num = buf_get_u64(b);
 		return b->bad || (type == FT_BOOL && *num > 1) ? -1 : 1;
 	}
@@ -226,5 +262,7 @@ ev_get_field(struct buf *b, enum event_field *field, uint64_t *num,
 	*str = (const char *)b->data + b->pos;
 	*len = n;
 	b->pos += n;
+	if (type == FT_COUNTS && !ev_get_count(*str, n, &count, &at))
+		return -1;
 	return 1;
 }

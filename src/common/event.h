@@ -3,7 +3,8 @@
  * Event records, as producers write them into their ring and eventd reads
  * them. A record: type u16, flags u16 (0), pid u32, time u64 (ns since the
  * epoch), command id as string; then fields: id u16, bytes as string (STR,
- * STRV), or u64 (U64, I64, BOOL). Each field once, but STRV as often as wanted.
+ * STRV, COUNTS: "NUMBER NAME"), or u64 (U64, I64, BOOL). Each field once, but
+ * STRV and COUNTS as often as wanted.
  * The session is the ring's; a producer cannot name another.
  */
 #ifndef AGENTSH_EVENT_H
@@ -42,7 +43,8 @@ enum event_ftype {
 	FT_U64,
 	FT_I64,
 	FT_BOOL,
-	FT_STRV
+	FT_STRV,
+	FT_COUNTS
 };
 
 /* clang-format off */
@@ -91,6 +93,12 @@ void ev_begin(struct buf *, enum event_type, const char *command_id,
     uint32_t pid);
 void ev_str(struct buf *, enum event_field, const char *);
 void ev_u64(struct buf *, enum event_field, uint64_t);
+/* One number more of a field of type COUNTS. */
+void ev_count(struct buf *, enum event_field, const char *name, uint64_t);
+bool ev_is_many(enum event_field);
+/* The number before the name, of a string that ev_get_field found; *at: where
+ * the name begins. False: it is malformed. */
+bool ev_get_count(const char *str, size_t len, uint64_t *num, size_t *at);
 /* decision, effective decision, rule and message of a verdict at once */
 void ev_policy(struct buf *, enum decision, const char *rule,
     const char *message);

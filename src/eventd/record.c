@@ -54,7 +54,7 @@ erec_decode(struct erec *r, const void *data, size_t len)
 		return -1;
 	while ((rc = ev_get_field(&b, &field, &num, &str, &n)) == 1) {
 		bit = 1ULL << field;
-		if (event_field_rows[field].type == FT_STRV) {
+		if (ev_is_many(field)) {
 			if (r->nstrv >= sizeof(r->strv) / sizeof(r->strv[0]))
 				return -1;
 			r->strv[r->nstrv].field = field;
@@ -163,6 +163,23 @@ json_array(const struct erec *r, enum event_field f)
 	yajl_gen_array_close(json.gen);
 }
 
+static void
+json_counts(const struct erec *r, enum event_field f)
+{
+	uint64_t num;
+	size_t at, i;
+
+	yajl_gen_map_open(json.gen);
+	for (i = 0; i < r->nstrv; i++) {
+		if (r->strv[i].field != f ||
+		    !ev_get_count(r->strv[i].str, r->strv[i].len, &num, &at))
+			continue;
+		json_bytes(r->strv[i].str + at, r->strv[i].len - at);
+		json_number(num);
+	}
+	yajl_gen_map_close(json.gen);
+}
+
 /* The approval of an operation is an object of its own. */
 static void
 json_approval(const struct erec *r, enum event_field f)
@@ -206,6 +223,9 @@ json_fields(const struct erec *r, enum group g)
 			break;
 		case FT_STRV:
 			json_array(r, f);
+			break;
+		case FT_COUNTS:
+			json_counts(r, f);
 			break;
 		}
 	}

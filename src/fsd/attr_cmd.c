@@ -215,10 +215,11 @@ is_gone(int error)
 /*
  * Climbs from a process, whose directory is open, to its keeper, however many
  * generations that is. Says false when a process on the way ended meanwhile:
- * its children have another parent by now.
+ * its children have another parent by now. With keeper, it is only said who
+ * that is, and word of a new one is not waited for.
  */
 static bool
-climb(int dir_fd, uint32_t tid, struct actor *a)
+climb(int dir_fd, uint32_t tid, struct actor *a, uint32_t *keeper)
 {
 	uint32_t pid = tid, parent = 0;
 	int error, fd = dir_fd, rc;
@@ -238,10 +239,13 @@ climb(int dir_fd, uint32_t tid, struct actor *a)
 		}
 		if (fd == dir_fd)
 			a->pid = pid;
+		if (keeper != NULL)
+			*keeper = pid;
 		if (find_keeper(pid, a))
 			return true;
 		if (parent == 1) {
-			(void)await_keeper(pid, a);
+			if (keeper == NULL)
+				(void)await_keeper(pid, a);
 			return true;
 		}
 		pid = parent;
@@ -272,7 +276,7 @@ attr_actor(uint32_t tid, struct actor *a)
 		goto out;
 	/* this may let go of the lock: the cache is written afterwards. It ends:
 	 * a process gets no other ancestors than those it had, only fewer */
-	while (!climb(fd, tid, a) && is_alive(fd))
+	while (!climb(fd, tid, a, NULL) && is_alive(fd))
 		;
 	if (c->tid != 0)
 		close(c->fd);
@@ -281,4 +285,47 @@ attr_actor(uint32_t tid, struct actor *a)
 	c->actor = *a;
 out:
 	pthread_mutex_unlock(&attr.lock);
+}
+
+int
+attr_keeper(uint32_t pid, uint32_t *keeper)
+{
+	struct actor a = { 0 };
+	int fd, rc = -1;
+
+	*keeper = 0;
+	if (pid <= 1)
+		return 0;
+	pthread_mutex_lock(&attr.lock);
+	fd = attr.proc_fd == -1 ? -1 : open_process(pid);
+	if (fd != -1) {
+		while ((rc = climb(fd, pid, &a, keeper) ? 0 : -1) == -1 &&
+		    is_alive(fd))
+			;
+		close(fd);
+	}
+	pthread_mutex_unlock(&attr.lock);
+	return rc;
+}
+
+size_t
+attr_command(uint64_t number, uint32_t *keeper, struct actor *a)
+{
+	struct command *c;
+	size_t n;
+
+	memset(a, 0, sizeof(*a));
+	*keeper = 0;
+	pthread_mutex_lock(&attr.lock);
+	LIST_FOREACH(c, &attr.commands, entry) {
+		if (c->number != number)
+			continue;
+		a->pid = c->keeper;
+		a->command = c->number;
+		memcpy(a->id, c->id, sizeof(a->id));
+		*keeper = c->keeper;
+	}
+	n = attr.ncommands;
+	pthread_mutex_unlock(&attr.lock);
+	return n;
 }

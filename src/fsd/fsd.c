@@ -92,6 +92,8 @@ fsd_on_fs_sync(struct chan *ch, struct imsg *im)
 	policy_enter();
 	handle_sync(m.command);
 	policy_leave();
+	native_sync(m.command);
+	summary_emit(m.command);
 	reply.command = m.command;
 	msg_send_fs_synced(ch, im->id, &reply, NULL);
 	return 0;
@@ -105,6 +107,10 @@ fsd_on_fs_forget(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_fs_forget(im, &m) == -1)
 		return -1;
+	/* of what went on behind it */
+	native_sync(m.command);
+	summary_emit(m.command);
+	native_forget(m.command);
 	attr_forget(m.command);
 	return 0;
 }
@@ -117,6 +123,7 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_FS_ROOT, fsd_on_fs_root },
 	{ MSG_FS_MOUNT, mounts_on_fs_mount },
 	{ MSG_FS_TRASH, trash_on_fs_trash },
+	{ MSG_FS_NATIVE, native_on_fs_native },
 	{ MSG_FS_DEVICE, fsd_on_fs_device },
 	{ MSG_FS_PROCFS, fsd_on_fs_procfs },
 	{ MSG_FS_COMMAND, fsd_on_fs_command },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is written down. Denials and what the policy wants audited always; what
- * is allowed, in the workspace only. A record is in the ring before the caller
+ * is allowed, in the workspace only: outside of it the files that are opened
+ * are counted (summary.c). A record is in the ring before the caller
  * hears of the result, so that a command's events are complete when it ends.
  */
 #include <sys/random.h>
@@ -208,8 +209,13 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	/* of the frequent ones only what the policy asked for */
 	if (r->decision != DECISION_AUDIT && !r->approved &&
 	    type != EV_FILE_REDIRECT &&
-	    (r->view != VIEW_WORKSPACE || is_noise(type)))
+	    (r->view != VIEW_WORKSPACE || is_noise(type))) {
+		if (type == EV_FILE_OPEN && r->view == VIEW_HOST) {
+			attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
+			summary_opened(&a, r->path, 1);
+		}
 		return;
+	}
 	attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 	if (!r->approved && (is_noise(type) || is_batched(type)) &&
 	    is_repeat(&a, type, r, x))

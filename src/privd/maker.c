@@ -6,6 +6,7 @@
  * hears privd alone.
  */
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -128,12 +129,14 @@ maker_on_make_open(struct chan *ch, struct imsg *im)
 /* Pid 1 of the session. It waits for its id maps, and for privd to know it:
  * an end of file instead of a byte means that maker did not get that far. */
 static void
-child(struct root *r, int go_fd[2])
+child(struct root *r, int go_fd[2], int native[2])
 {
 	struct aerr e = { 0 };
 	char c;
 
 	close(go_fd[1]);
+	close(native[0]);
+	r->native = native[1];
 	if (read(go_fd[0], &c, 1) != 1)
 		_exit(1);
 	close(go_fd[0]);
@@ -161,10 +164,10 @@ release(struct chan *ch, pid_t pid, int pidfd, const struct root *r, int go_fd,
 }
 
 static int
-make(struct chan *ch, struct root *r, struct aerr *e)
+make(struct chan *ch, struct root *r, bool watched, struct aerr *e)
 {
 	const struct account *a = r->acct;
-	int go_fd[2], pidfd = -1;
+	int go_fd[2], native[2], pidfd = -1;
 	pid_t pid;
 
 	/* the supplementary groups that init will have */
@@ -173,13 +176,20 @@ make(struct chan *ch, struct root *r, struct aerr *e)
 		return make_error(e, "set the session's groups");
 	if (ns_make_net(e) == -1)
 		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native) == -1)
+		return make_error(e, "socketpair");
 	pid = ns_clone(&pidfd, go_fd);
 	if (pid == -1)
 		return make_error(e, "make the session's namespaces");
 	if (pid == 0)
-		child(r, go_fd);
+		child(r, go_fd, native);
 	close(go_fd[0]);
-	return release(ch, pid, pidfd, r, go_fd[1], e);
+	close(native[1]);
+	if (release(ch, pid, pidfd, r, go_fd[1], e) == -1)
+		return -1;
+	if (native_watch(ch, native[0], r->plan, watched) == -1)
+		return make_error(e, "tell agentshd");
+	return 0;
 }
 
 static int
@@ -205,7 +215,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.fusectl = fusectl_open(maker.mode);
 	r.init_fd = imsg_take_fd(im, 0);
 	r.socket_fd = imsg_take_fd(im, 1);
-	if (make(ch, &r, &e) == -1) {
+	if (make(ch, &r, m.native_events != 0, &e) == -1) {
 		make_tell_failed(ch, &e);
 		exit(1);
 	}

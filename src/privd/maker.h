@@ -42,6 +42,7 @@ struct root {
 	const struct plan *plan;
 	struct chan *privd;
 	int fusectl;   /* directory of FUSE connections, or -1 */
+	int native;    /* to maker: native_hand_over */
 	int init_fd;   /* the program that becomes pid 1 */
 	int socket_fd; /* its channel to execd */
 };
@@ -83,6 +84,16 @@ int fusectl_open(enum run_mode);
 /* Opens what ends the connection of a mount, if there is such a thing, and
  * hands it to privd. -1 when privd is gone. */
 int fusectl_hand_over(struct chan *privd, int fusectl, int mnt);
+
+/* native.c: fsd hears of opens on native mounts, where it can be had */
+#define NATIVE_MAX 16 /* mounts; more are not watched */
+/* In pid 1: gives maker the mounts of the n rows of the plan, -1 where there is
+ * none, and waits until they are watched. Closes sock. -1 with errno. */
+int native_hand_over(int sock, const int *mnt, size_t n);
+/* In maker: answers, and tells privd; wanted: watches them. -1 when privd is
+ * gone. */
+int native_watch(struct chan *privd, int sock, const struct plan *,
+    bool wanted);
 
 /* root.c: in pid 1. Returns only on failure. */
 int root_enter(const struct root *, struct aerr *);

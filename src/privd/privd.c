@@ -47,6 +47,8 @@ const struct handler privd_handlers[] = {
 	{ MSG_MAKE_OPENED, sess_on_make_opened },
 	{ MSG_MAKE_CLONED, sess_on_make_cloned },
 	{ MSG_MAKE_ABORT, sess_on_make_abort },
+	{ MSG_MAKE_NATIVE, sess_on_make_native },
+	{ MSG_MAKE_READS, sess_on_make_reads },
 	{ MSG_MAKE_DEVICE, sess_on_make_device },
 	{ MSG_MAKE_DONE, sess_on_make_done },
 	{ MSG_MAKE_FAILED, sess_on_make_failed },

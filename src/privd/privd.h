@@ -103,6 +103,7 @@ struct sess {
 	struct child *fsd;
 	struct child *fusereg; /* NULL where there is none */
 	char file_data[33];    /* who moves the bytes of files, as fsd says */
+	char native_reads[33]; /* counted, uncounted or none, as maker says */
 	bool rooted;	       /* MAKE_DONE was heard */
 	bool logged;	       /* eventd knows it */
 	bool late; /* its processes were all killed, and are waited for */
@@ -268,6 +269,8 @@ int sess_make_start(struct sess *);
 void sess_helper_ready(struct sess *);
 int sess_on_make_opened(struct chan *, struct imsg *);
 int sess_on_make_cloned(struct chan *, struct imsg *);
+int sess_on_make_native(struct chan *, struct imsg *);
+int sess_on_make_reads(struct chan *, struct imsg *);
 int sess_on_make_abort(struct chan *, struct imsg *);
 int sess_on_make_device(struct chan *, struct imsg *);
 int sess_on_make_done(struct chan *, struct imsg *);

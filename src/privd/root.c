@@ -357,6 +357,8 @@ assemble(const struct root *r, struct aerr *e)
 		return make_error(e, "make the mounts private");
 	if (collect(r, &h, e) == -1)
 		return -1;
+	if (native_hand_over(r->native, h.native, r->plan->n) == -1)
+		return make_error(e, "have native mounts watched");
 	root = mount_fuse(h.fuse, e);
 	if (root == -1)
 		return -1;

@@ -306,6 +306,7 @@ tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	int fds[2] = { privd.init_fd, s->init_sock }, r;
 
 	m.map_root = privd.has_root;
+	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
@@ -423,6 +424,38 @@ sess_on_make_abort(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/* fsd hears from the kernel itself what is opened there. */
+int
+sess_on_make_native(struct chan *ch, struct imsg *im)
+{
+	struct sess *s = sess_of(ch);
+	struct msg_make_native m;
+	struct msg_fs_native mf = { 0 };
+
+	if (msg_get_make_native(im, &m) == -1)
+		return -1;
+	if (sess_is_ending(s) || s->fsd == NULL)
+		return 0;
+	if (s->step != STEP_ROOT || s->init == NULL)
+		return -1;
+	memcpy(mf.path, m.path, sizeof(mf.path));
+	msg_send_fs_native(s->fsd->ch, 0, &mf, im->fds);
+	return 0;
+}
+
+int
+sess_on_make_reads(struct chan *ch, struct imsg *im)
+{
+	struct sess *s = sess_of(ch);
+	struct msg_make_reads m;
+
+	if (msg_get_make_reads(im, &m) == -1)
+		return -1;
+	snprintf(s->native_reads, sizeof(s->native_reads), "%s",
+	    m.native_reads);
+	return 0;
+}
+
 int
 sess_on_make_device(struct chan *ch, struct imsg *im)
 {
@@ -529,6 +562,7 @@ tell_sessiond(struct sess *s)
 	snprintf(m.file_data, sizeof(m.file_data), "%s", s->file_data);
 	if (s->profile != NULL)
 		snprintf(m.profile, sizeof(m.profile), "%s", s->profile->name);
+	snprintf(m.native_reads, sizeof(m.native_reads), "%s", s->native_reads);
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -583,7 +617,8 @@ sess_helper_ready(struct sess *s)
 		return; /* their end is ours */
 	close_parts(s);
 	log_info("session %s of uid %u: ready, policy %s, workspace %s, file"
-		 " data by %s",
-	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data);
+		 " data by %s, native reads %s",
+	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data,
+	    s->native_reads);
 	reload_sess_ready(s);
 }
