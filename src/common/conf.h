@@ -57,6 +57,13 @@ enum {
 	PASSTHROUGH_REQUIRED
 };
 
+/* sandbox.fuse.transport */
+enum {
+	TRANSPORT_AUTO,
+	TRANSPORT_DEVICE,
+	TRANSPORT_URING
+};
+
 /* values of trash_mode */
 enum trash_mode {
 	TRASH_MONITOR,

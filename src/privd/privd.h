@@ -98,10 +98,11 @@ struct sess {
 	struct child *init;
 	struct child *execd;
 	struct child *fsd;
-	struct child *fusereg; /* NULL where there is none */
-	char file_data[33];    /* who moves the bytes of files, as fsd says */
-	bool rooted;	       /* MAKE_DONE was heard */
-	bool logged;	       /* eventd knows it */
+	struct child *fusereg;	 /* NULL where there is none */
+	char file_data[33];	 /* who moves the bytes of files, as fsd says */
+	char file_transport[33]; /* how requests reach it, as it says */
+	bool rooted;		 /* MAKE_DONE was heard */
+	bool logged;		 /* eventd knows it */
 	bool late; /* its processes were all killed, and are waited for */
 
 	struct event *timer; /* for its creation, then its life, then its end */

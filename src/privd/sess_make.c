@@ -516,6 +516,8 @@ tell_sessiond(struct sess *s)
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
 	snprintf(m.policy, sizeof(m.policy), "%s", s->policy);
 	snprintf(m.file_data, sizeof(m.file_data), "%s", s->file_data);
+	snprintf(m.file_transport, sizeof(m.file_transport), "%s",
+	    s->file_transport);
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -569,7 +571,8 @@ sess_helper_ready(struct sess *s)
 		return; /* their end is ours */
 	close_parts(s);
 	log_info("session %s of uid %u: ready, policy %s, workspace %s, file"
-		 " data by %s",
-	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data);
+		 " data by %s, requests by %s",
+	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data,
+	    s->file_transport);
 	reload_sess_ready(s);
 }

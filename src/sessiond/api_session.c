@@ -71,6 +71,7 @@ session_put(yajl_gen g, const struct session *s, uint32_t uid)
 	json_put_str(g, "cwd", s->cwd);
 	json_put_str(g, "virtual_root", s->mount);
 	json_put_str(g, "file_data", s->file_data);
+	json_put_str(g, "file_transport", s->file_transport);
 	yajl_gen_map_close(g);
 }
 

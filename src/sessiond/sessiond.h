@@ -55,7 +55,8 @@ struct session {
 	char id[AGENTSH_ID_MAX + 1];
 	char *workspace;
 	char *mount;
-	char file_data[33]; /* passthrough or fsd */
+	char file_data[33];	 /* passthrough or fsd */
+	char file_transport[33]; /* device or uring */
 	char *cwd;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
