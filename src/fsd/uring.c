@@ -12,6 +12,7 @@
  * that matters. The kernel writes what comes in, on behalf of hostile processes.
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -33,6 +34,7 @@
 #define RINGS 64       /* of all queues, where each gets enough of them */
 #define RINGS_LEAST 4  /* each queue's part */
 #define RINGS_MOST 32
+#define FDS_PART 8 /* of all descriptors rings take no more */
 
 #define PAGE 4096
 #define COPY_MIN (128 * 1024) /* names, or an extended attribute */
@@ -185,6 +187,7 @@ const char *
 uring_prepare(void)
 {
 	static char why[128];
+	struct rlimit rl;
 	char on[8];
 	unsigned i, n;
 
@@ -200,6 +203,10 @@ uring_prepare(void)
 		u.depth = RINGS_LEAST;
 	if (u.depth > RINGS_MOST)
 		u.depth = RINGS_MOST;
+	/* files need the others */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    rl.rlim_cur / FDS_PART < (rlim_t)u.depth * n)
+		return "RLIMIT_NOFILE is too low";
 	u.queues = calloc(n, sizeof(*u.queues));
 	for (i = 0; u.queues != NULL && i < n; i++) {
 		u.nqueues++;
