@@ -17,7 +17,7 @@ install -d -o alice -g alice "$ws"
 # rings FSD_PID: how many it has
 rings()
 {
-	ls -l /proc/"$1"/fd | grep -c 'anon_inode:\[io_uring\]'
+	find /proc/"$1"/fd -lname '*io_uring*' | wc -l
 }
 
 start_service "sandbox.fuse.transport: device"

@@ -139,6 +139,7 @@ count_processors(void)
 	return last < UINT16_MAX ? last + 1 : 0;
 }
 
+/* 0, or an error number. */
 static int
 ring_make(struct slot *s)
 {
@@ -150,8 +151,8 @@ ring_make(struct slot *s)
 	    IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
 	rc = io_uring_queue_init_params(1, &s->ring, &p);
 	if (rc < 0) {
-		errno = -rc;
-		return -1;
+		s->ring.ring_fd = -1;
+		return -rc;
 	}
 	memset(only, 0, sizeof(only));
 	only[0].opcode = IORING_RESTRICTION_SQE_OP;
@@ -160,27 +161,30 @@ ring_make(struct slot *s)
 	if (syscall(SYS_io_uring_register, s->ring.ring_fd,
 		IORING_REGISTER_RESTRICTIONS, only, 1) != -1)
 		return 0;
+	rc = errno;
 	io_uring_queue_exit(&s->ring);
-	return -1;
+	s->ring.ring_fd = -1;
+	return rc;
 }
 
+/* The same. */
 static int
 queue_make(struct queue *q)
 {
 	unsigned i;
+	int rc = 0;
 
 	pthread_mutex_init(&q->lock, NULL);
 	q->slots = calloc(u.depth, sizeof(*q->slots));
 	if (q->slots == NULL)
-		return -1;
-	for (i = 0; i < u.depth; i++)
-		q->slots[i].ring.ring_fd = -1;
+		return ENOMEM;
 	for (i = 0; i < u.depth; i++) {
 		q->slots[i].queue = q;
-		if (ring_make(&q->slots[i]) == -1)
-			return -1;
+		q->slots[i].ring.ring_fd = -1;
 	}
-	return 0;
+	for (i = 0; i < u.depth && rc == 0; i++)
+		rc = ring_make(&q->slots[i]);
+	return rc;
 }
 
 const char *
@@ -190,6 +194,7 @@ uring_prepare(void)
 	struct rlimit rl;
 	char on[8];
 	unsigned i, n;
+	int rc;
 
 	read_sys("sys/module/fuse/parameters/enable_uring", on, sizeof(on));
 	if (strcmp(on, "Y") != 0)
@@ -208,14 +213,14 @@ uring_prepare(void)
 	    rl.rlim_cur / FDS_PART < (rlim_t)u.depth * n)
 		return "RLIMIT_NOFILE is too low";
 	u.queues = calloc(n, sizeof(*u.queues));
-	for (i = 0; u.queues != NULL && i < n; i++) {
+	rc = u.queues == NULL ? ENOMEM : 0;
+	for (i = 0; i < n && rc == 0; i++) {
 		u.nqueues++;
-		if (queue_make(&u.queues[i]) == -1)
-			break;
+		rc = queue_make(&u.queues[i]);
 	}
-	if (u.queues != NULL && i == n)
+	if (rc == 0)
 		return NULL;
-	snprintf(why, sizeof(why), "no io_uring: %s", strerror(errno));
+	snprintf(why, sizeof(why), "no io_uring: %s", strerror(rc));
 	uring_abandon();
 	return why;
 }

@@ -8,6 +8,8 @@
 #ifndef URING_H
 #define URING_H
 
+#include <errno.h>
+
 #include "fsd.h"
 
 #ifdef HAVE_LIBURING
