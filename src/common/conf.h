@@ -64,6 +64,13 @@ enum native_events {
 	NATIVE_EVENTS_OFF
 };
 
+/* sandbox.fuse.transport */
+enum {
+	TRANSPORT_AUTO,
+	TRANSPORT_DEVICE,
+	TRANSPORT_URING
+};
+
 /* values of trash_mode */
 enum trash_mode {
 	TRASH_MONITOR,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device, between the kernel and libfuse: reads and writes are passed on
- * as they are, but for the answer to INIT, where libfuse does not know yet all
+ * as they are, where they are not uring.c's, but for the answer to INIT, where libfuse does not know yet all
  * that is wanted, and for two requests that it does not know: each begins like
  * one that it knows, becomes that, and is answered in its own form. What is
  * read comes from the kernel.
@@ -14,11 +14,13 @@
 #include <linux/fuse.h>
 
 #include "fsd.h"
+#include "uring.h"
 
 /* linux/fuse.h, newer than some that this is built with */
 #define OP_TMPFILE 51
 #define OP_STATX 52
 #define INIT_PASSTHROUGH (1U << (37 - 32)) /* in flags2 */
+#define INIT_URING (1U << (41 - 32))	   /* the same */
 #define OPEN_PASSTHROUGH (1U << 7)
 /* of the host's file system: two others may lie beneath */
 #define STACK_DEPTH 2
@@ -32,7 +34,21 @@ static _Thread_local uint32_t backing;
 /* The kernel offered it; only used before there are threads. */
 static bool has_killpriv;
 static bool has_passthrough;
+static bool has_uring;
 static bool init_answered;
+
+void
+device_request(struct fuse_in_header *h)
+{
+	form = DEVICE_PLAIN;
+	if (h->opcode == OP_STATX) {
+		form = DEVICE_STATX;
+		h->opcode = FUSE_GETATTR;
+	} else if (h->opcode == OP_TMPFILE) {
+		form = DEVICE_TMPFILE;
+		h->opcode = FUSE_CREATE;
+	}
+}
 
 static ssize_t
 device_read(int fd, void *data, size_t size, void *arg)
@@ -44,15 +60,11 @@ device_read(int fd, void *data, size_t size, void *arg)
 
 	(void)arg;
 	n = read(fd, data, size);
-	form = DEVICE_PLAIN;
 	if (n < (ssize_t)sizeof(h))
 		return n;
 	memcpy(&h, data, sizeof(h));
-	if (h.opcode == OP_STATX || h.opcode == OP_TMPFILE) {
-		form = h.opcode == OP_STATX ? DEVICE_STATX : DEVICE_TMPFILE;
-		h.opcode = h.opcode == OP_STATX ? FUSE_GETATTR : FUSE_CREATE;
-		memcpy(data, &h, sizeof(h));
-	}
+	device_request(&h);
+	memcpy(data, &h, sizeof(h));
 	if (init_answered)
 		return n;
 	if (h.opcode != FUSE_INIT)
@@ -65,6 +77,8 @@ device_read(int fd, void *data, size_t size, void *arg)
 	has_killpriv = (init.flags & FUSE_HANDLE_KILLPRIV_V2) != 0;
 	has_passthrough = (init.flags & FUSE_INIT_EXT) != 0 &&
 	    (init.flags2 & INIT_PASSTHROUGH) != 0;
+	has_uring = (init.flags & FUSE_INIT_EXT) != 0 &&
+	    (init.flags2 & INIT_URING) != 0;
 	return n;
 }
 
@@ -91,6 +105,10 @@ patch_init(struct iovec *iov, int count)
 		init.flags |= FUSE_INIT_EXT;
 		init.flags2 |= INIT_PASSTHROUGH;
 		init.unused[0] = STACK_DEPTH;
+	}
+	if (serve_choose(has_uring && iov[1].iov_len == sizeof(init))) {
+		init.flags |= FUSE_INIT_EXT;
+		init.flags2 |= INIT_URING;
 	}
 	memcpy(iov[1].iov_base, &init, iov[1].iov_len);
 }
@@ -123,6 +141,9 @@ device_writev(int fd, struct iovec *iov, int count, void *arg)
 	if (backing != 0)
 		patch_open(iov, count);
 	backing = 0;
+	/* libfuse wants to know no more than that it was not -1 */
+	if (uring_answer(iov, count))
+		return 0;
 	return writev(fd, iov, count);
 }
 

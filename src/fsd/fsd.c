@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,11 +51,15 @@ fsd_on_fs_root(struct chan *ch, struct imsg *im)
 static int
 fsd_on_fs_device(struct chan *ch, struct imsg *im)
 {
+	char detail[64];
+
 	(void)ch;
 	if (serve_start(imsg_take_fd(im, 0)) == -1)
 		fatal("the device cannot be served");
 	trash_expire();
-	proc_ready(&fsd.proc, through_detail());
+	snprintf(detail, sizeof(detail), "%s %s", through_detail(),
+	    serve_detail());
+	proc_ready(&fsd.proc, detail);
 	return 0;
 }
 
@@ -171,6 +176,7 @@ confine(void)
 	if (fsd.self_fd == -1)
 		fatal("/proc/self/fd");
 	watch_init();
+	serve_prepare();
 	dirs[0].fd = fsd.root_fd;
 	dirs[0].access = SANDBOX_RO;
 	dirs[1].fd = fsd.work_fd;

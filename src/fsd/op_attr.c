@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "fsd.h"
+#include "log.h"
+#include "uring.h"
 
 #define SET_TIMES                                                              \
 	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
@@ -257,11 +259,35 @@ record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 	}
 }
 
+/* Names of one directory that the kernel is to forget. */
+struct closed {
+	fuse_ino_t parent;
+	struct known *known;
+	size_t n;
+};
+
+/* What is beneath these names goes with them. */
+static void
+forget_closed(void *arg)
+{
+	struct closed *c = arg;
+	const struct known *k;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		k = &c->known[i];
+		if (k->parent == c->parent && k->text != NULL)
+			(void)fuse_lowlevel_notify_inval_entry(fsd.session,
+			    k->parent, k->text, strlen(k->text));
+	}
+	known_free(c->known, c->n);
+	free(c);
+}
+
 void
 attr_closed(struct node *n)
 {
-	struct known *k;
-	size_t i, len;
+	struct closed *c;
 	int fd, rc;
 
 	if (n->type != S_IFDIR)
@@ -273,14 +299,16 @@ attr_closed(struct node *n)
 	node_done(n);
 	if (rc == 0)
 		return;
-	/* what is beneath these names goes with them */
-	len = node_known(&k, n);
-	for (i = 0; i < len; i++) {
-		if (k[i].parent == node_number(n) && k[i].text != NULL)
-			(void)fuse_lowlevel_notify_inval_entry(fsd.session,
-			    k[i].parent, k[i].text, strlen(k[i].text));
-	}
-	known_free(k, len);
+	c = malloc(sizeof(*c));
+	if (c == NULL)
+		fatal("malloc");
+	c->parent = node_number(n);
+	c->n = node_known(&c->known, n);
+	/* an answer by a ring is on its way when this thread is done */
+	if (uring_is_here())
+		uring_after(forget_closed, c);
+	else
+		forget_closed(c);
 }
 
 /* Says what an open would say, without being an attempt. */

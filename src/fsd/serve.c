@@ -17,6 +17,7 @@
 #include "approve.h"
 #include "fsd.h"
 #include "log.h"
+#include "uring.h"
 
 #define SERVE_THREADS 4		 /* to begin with */
 #define SERVE_THREADS_MAX 64	 /* each may wait for a host that is slow */
@@ -30,6 +31,10 @@ static struct {
 	unsigned idle; /* of these, waiting for a request */
 	bool warned;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Requests come by the rings of uring.c, but for a few; decided at INIT. */
+static bool by_rings;
+static const char *why_no_rings;
 
 /* what the kernel offers is taken where it is here, and nothing else is */
 static const unsigned wanted[] = {
@@ -222,17 +227,48 @@ serve_thread(void *arg)
 	_exit(0);
 }
 
-static int
-start_threads(void)
+void
+serve_prepare(void)
 {
-	int i, rc;
+	if (fsd.proc.conf.fuse_transport == TRANSPORT_DEVICE)
+		why_no_rings = "it is switched off";
+	else
+		why_no_rings = uring_prepare();
+}
+
+bool
+serve_choose(bool offered)
+{
+	if (why_no_rings == NULL && !offered) {
+		why_no_rings = "the kernel does not offer it";
+		uring_abandon();
+	}
+	by_rings = why_no_rings == NULL;
+	if (!by_rings && fsd.proc.conf.fuse_transport == TRANSPORT_URING)
+		fatalx("sandbox.fuse.transport: uring: %s", why_no_rings);
+	return by_rings;
+}
+
+const char *
+serve_detail(void)
+{
+	return by_rings ? "uring" : "device";
+}
+
+static int
+start_threads(int device_fd)
+{
+	unsigned i, n = by_rings ? 1 : SERVE_THREADS;
+	int rc;
 
 	rc = watch_start();
 	/* nobody serves yet */
-	pool.threads = SERVE_THREADS;
-	pool.idle = SERVE_THREADS;
-	for (i = 0; i < SERVE_THREADS && rc == 0; i++)
+	pool.threads = n;
+	pool.idle = n;
+	for (i = 0; i < n && rc == 0; i++)
 		rc = thread_start(serve_thread, NULL);
+	if (rc == 0 && by_rings)
+		rc = uring_start(device_fd, SERVE_WRITE_MAX);
 	errno = rc;
 	return rc == 0 ? 0 : -1;
 }
@@ -265,5 +301,5 @@ serve_start(int device_fd)
 		policy_leave();
 	}
 	free(buf.mem);
-	return rc == -1 ? -1 : start_threads();
+	return rc == -1 ? -1 : start_threads(device_fd);
 }

@@ -261,6 +261,18 @@ note_ready(void)
 	notify_manager("READY=1");
 }
 
+/* Two words, of a process that others may have taken over. */
+static void
+note_files(struct sess *s, const char *detail)
+{
+	size_t n = strcspn(detail, " ");
+
+	snprintf(s->file_data, sizeof(s->file_data), "%.*s", (int)n, detail);
+	detail += n;
+	detail += strspn(detail, " ");
+	snprintf(s->file_transport, sizeof(s->file_transport), "%s", detail);
+}
+
 int
 helper_on_sys_ready(struct chan *ch, struct imsg *im)
 {
@@ -274,8 +286,7 @@ helper_on_sys_ready(struct chan *ch, struct imsg *im)
 	log_debug("%s: ready%s%s", proc_rows[c->role].file,
 	    m.detail[0] != '\0' ? ": " : "", m.detail);
 	if (c->sess != NULL && c->role == ROLE_FSD)
-		snprintf(c->sess->file_data, sizeof(c->sess->file_data),
-		    "%.32s", m.detail);
+		note_files(c->sess, m.detail);
 	if (c->sess != NULL)
 		sess_helper_ready(c->sess);
 	else

@@ -101,11 +101,12 @@ struct sess {
 	struct child *init;
 	struct child *execd;
 	struct child *fsd;
-	struct child *fusereg; /* NULL where there is none */
-	char file_data[33];    /* who moves the bytes of files, as fsd says */
-	char native_reads[33]; /* counted, uncounted or none, as maker says */
-	bool rooted;	       /* MAKE_DONE was heard */
-	bool logged;	       /* eventd knows it */
+	struct child *fusereg;	 /* NULL where there is none */
+	char file_data[33];	 /* who moves the bytes of files, as fsd says */
+	char file_transport[33]; /* how requests reach it, as it says */
+	char native_reads[33];	 /* counted, uncounted or none, as maker says */
+	bool rooted;		 /* MAKE_DONE was heard */
+	bool logged;		 /* eventd knows it */
 	bool late; /* its processes were all killed, and are waited for */
 
 	struct event *timer; /* for its creation, then its life, then its end */

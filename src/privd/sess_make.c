@@ -563,6 +563,8 @@ tell_sessiond(struct sess *s)
 	if (s->profile != NULL)
 		snprintf(m.profile, sizeof(m.profile), "%s", s->profile->name);
 	snprintf(m.native_reads, sizeof(m.native_reads), "%s", s->native_reads);
+	snprintf(m.file_transport, sizeof(m.file_transport), "%s",
+	    s->file_transport);
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -617,8 +619,8 @@ sess_helper_ready(struct sess *s)
 		return; /* their end is ours */
 	close_parts(s);
 	log_info("session %s of uid %u: ready, policy %s, workspace %s, file"
-		 " data by %s, native reads %s",
+		 " data by %s, requests by %s, native reads %s",
 	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data,
-	    s->native_reads);
+	    s->file_transport, s->native_reads);
 	reload_sess_ready(s);
 }

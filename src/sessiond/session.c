@@ -220,6 +220,8 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	snprintf(s->file_data, sizeof(s->file_data), "%s", m->file_data);
 	snprintf(s->native_reads, sizeof(s->native_reads), "%s",
 	    m->native_reads);
+	snprintf(s->file_transport, sizeof(s->file_transport), "%s",
+	    m->file_transport);
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;

@@ -55,8 +55,9 @@ struct session {
 	char id[AGENTSH_ID_MAX + 1];
 	char *workspace;
 	char *mount;
-	char file_data[33];    /* passthrough or fsd */
-	char native_reads[33]; /* counted, uncounted or none */
+	char file_data[33];	 /* passthrough or fsd */
+	char file_transport[33]; /* device or uring */
+	char native_reads[33];	 /* counted, uncounted or none */
 	char *cwd;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
