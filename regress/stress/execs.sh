@@ -59,10 +59,13 @@ say "after:"
 cat "$T/after"
 python3 - "$T/before" "$T/after" <<'PY' || fail "growth"
 import sys
+# fsd remembers up to 64 processes that open on native mounts, by their numbers,
+# which need not all have come by in the first 1000
+more = {"fsd": 64}
 a, b = ([x.split() for x in open(f)] for f in sys.argv[1:])
 bad = len(a) != len(b)
 for x, y in zip(a, b):
-    if x[0] != y[0] or int(y[1]) > int(x[1]) + 2 or int(y[2]) > int(x[2]) * 1.25 + 2048:
+    if x[0] != y[0] or int(y[1]) > int(x[1]) + 2 + more.get(x[0], 0) or int(y[2]) > int(x[2]) * 1.25 + 2048:
         print("grew:", x, y)
         bad = True
 sys.exit(bad)
