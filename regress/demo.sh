@@ -143,7 +143,7 @@ agent exec demo --output json --events all -- python3 agent.py >"$T/last.json"
 want "exit code of the script" $? 0
 jq '{exit_code: .result.exit_code, stdout: .result.stdout, guidance,
      blocked: .events.blocked_operations,
-     files: [.events.file_operations[] | select(.path | test("add.c|NOTES"))]}' "$T/last.json"
+     files: [.events.file_operations[] | select((.path // "") | test("add.c|NOTES"))]}' "$T/last.json"
 
 [ -s "$WS/NOTES.md" ] || fail "the script left no NOTES.md in the workspace"
 python3 - "$T/last.json" "$(stat -c %s "$WS/add.c")" "$(stat -c %s "$WS/NOTES.md")" <<'PY' || fail "the answer lacks something"
