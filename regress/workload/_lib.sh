@@ -25,15 +25,22 @@ out=$(new_workspace "$ME")
 API_USER=$ME
 new_session s "$in"
 
-# have TOOL...: else says what is left out
+# have TOOL...: else it is left out, and the test skipped in the end by done_all
+left=
 have()
 {
 	for tool_ in "$@"; do
 		PATH=/usr/local/bin:/usr/bin:/bin command -v "$tool_" >/dev/null 2>&1 || {
-			say "left out: $tool_ is not installed"
+			left="$left $tool_"
 			return 1
 		}
 	done
+}
+
+# the last line of each script
+done_all()
+{
+	[ -z "$left" ] || skip "the rest passed; not installed:$left"
 }
 
 # work NAME: the script on stdin is run in both; each begins in a directory of

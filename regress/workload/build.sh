@@ -74,4 +74,4 @@ mkdir b && cd b && ../configure -q --prefix="$PWD/root" && make -s -j2 >/dev/nul
     make -s check 2>/dev/null | grep '^# PASS' && make -s install >/dev/null && root/bin/p && make -s dist >/dev/null && ls p-1.0.tar.gz
 cd .. && rm -rf b autom4te.cache
 E
-:
+done_all

@@ -32,5 +32,6 @@ PYTHONPATH=t python3 -c 'import q; print(q.X)'
 rm -rf src/build src/*.egg-info
 E
 else
-	say "left out: pip, setuptools or wheel is not installed"
+	left="$left pip, setuptools or wheel"
 fi
+done_all

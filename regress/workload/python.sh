@@ -98,4 +98,4 @@ have sqlite3 && work sqlite <<'E'
 sqlite3 a.db 'pragma journal_mode=wal; create table t(a); with recursive n(x) as (select 1 union all select x+1 from n where x<5000) insert into t select x from n; select sum(a) from t; pragma wal_checkpoint(truncate);'
 sqlite3 a.db .dump | sha256sum
 E
-:
+done_all
