@@ -143,25 +143,6 @@ aim_at(struct restore *r, const char *dest)
 	return r->to == -1 ? -1 : 0;
 }
 
-static const char *
-type_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return "file";
-	case S_IFDIR:
-		return "directory";
-	case S_IFLNK:
-		return "symlink";
-	case S_IFIFO:
-		return "fifo";
-	case S_IFSOCK:
-		return "socket";
-	default:
-		return "device";
-	}
-}
-
 /* The object, which must be what the manifest says. */
 static int
 open_payload(struct restore *r)
@@ -178,7 +159,7 @@ open_payload(struct restore *r)
 		return -1;
 	}
 	type = r->stx.stx_mode & S_IFMT;
-	if (strcmp(type_name(type), r->note.type) != 0) {
+	if (strcmp(trash_type(type), r->note.type) != 0) {
 		say("%s: it is no %s", r->token, r->note.type);
 		return -1;
 	}

@@ -271,3 +271,22 @@ trash_count(const struct trash *t, int64_t before, struct trash_sum *sum,
 		return -1;
 	return trash_sum_put(t, sum);
 }
+
+const char *
+trash_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "symlink";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "device";
+	}
+}

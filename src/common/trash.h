@@ -67,6 +67,8 @@ int trash_end(const struct trash *, const char *token);
 
 /* What an object takes on disk, for the quota. */
 uint64_t trash_bytes(const struct statx *);
+/* What a manifest calls a kind of file, by its mode. */
+const char *trash_type(mode_t mode);
 
 /* trash_copy.c */
 /*

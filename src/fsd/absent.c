@@ -6,15 +6,15 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fsd.h"
 
 #define ABSENT_MAX 16384
 
 struct absent {
 	fuse_ino_t parent; /* perhaps another node by now, which does no harm */
-	time_t until;
+	uint64_t until_ms;
 	char *text;
 };
 
@@ -25,15 +25,6 @@ static struct {
 	size_t first;
 	size_t n;
 } absent = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static time_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
 
 static void
 drop_first(void)
@@ -47,17 +38,17 @@ bool
 absent_add(const struct node *parent, const char *text, unsigned seconds)
 {
 	struct absent *a;
-	time_t t = now();
+	uint64_t t = clock_ms();
 	bool ok;
 
 	pthread_mutex_lock(&absent.lock);
-	while (absent.n > 0 && absent.at[absent.first].until < t)
+	while (absent.n > 0 && absent.at[absent.first].until_ms < t)
 		drop_first();
 	a = &absent.at[(absent.first + absent.n) % ABSENT_MAX];
 	ok = absent.n < ABSENT_MAX && (a->text = strdup(text)) != NULL;
 	if (ok) {
 		a->parent = node_number(parent);
-		a->until = t + (time_t)seconds + 1;
+		a->until_ms = t + ((uint64_t)seconds + 1) * 1000;
 		absent.n++;
 	}
 	pthread_mutex_unlock(&absent.lock);

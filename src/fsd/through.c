@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fsd.h"
 #include "log.h"
 
@@ -135,13 +135,10 @@ is_wanted(const struct handle *h, const struct statx *stx)
 static bool
 is_recent(const struct statx *stx)
 {
-	struct timespec now;
-	int64_t ns;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = (now.tv_sec - stx->stx_ctime.tv_sec) * 1000000000LL + now.tv_nsec -
+	int64_t changed = stx->stx_ctime.tv_sec * 1000000000LL +
 	    stx->stx_ctime.tv_nsec;
-	return ns < THROUGH_TICK_NS;
+
+	return (int64_t)clock_epoch_ns() - changed < THROUGH_TICK_NS;
 }
 
 /* What can be known of what was moved since the last time; h is through. */

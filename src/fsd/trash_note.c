@@ -52,23 +52,6 @@ put_path(yajl_gen g, const char *key, const char *dir, const char *below)
 	json_base64(g, path, len);
 }
 
-static const char *
-type_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return "file";
-	case S_IFDIR:
-		return "directory";
-	case S_IFLNK:
-		return "symlink";
-	case S_IFIFO:
-		return "fifo";
-	default:
-		return "socket";
-	}
-}
-
 static void
 put_xattrs(yajl_gen g, int fd)
 {
@@ -114,7 +97,7 @@ put_note(yajl_gen g, const char *token, const struct trash_note *note)
 	put_path(g, "workspace", work, "");
 	put_path(g, "session_path", note->path, "");
 	json_put_str(g, "trash_path", payload);
-	json_put_str(g, "type", type_name(stx->stx_mode));
+	json_put_str(g, "type", trash_type(stx->stx_mode));
 	json_put_u64(g, "size", stx->stx_size);
 	json_put_str(g, "hash", note->hash);
 	json_put_str(g, "hash_algo", note->hash[0] != '\0' ? "sha256" : "");
