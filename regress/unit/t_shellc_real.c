@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What shells really run, against what was derived: scripts made at random are
- * run by dash and bash in an empty directory, where PATH has nothing but stubs.
+ * run by dash and bash in an empty directory, where PATH has nothing but printers.
  * Each program that ran must be in the result with its words, unless the result
  * says that it does not know.
  *
@@ -36,8 +36,8 @@
 #define RECORDS_MAX 65536
 #define TEST_ID 61183 /* an id that owns nothing, when started by root */
 
-static const char *const stubs[] = { "a0", "b1", "c0", "d2", "e0", "rm", "env",
-	"nice", "nohup", "timeout", "setsid", "stdbuf", "xargs", "time",
+static const char *const printers[] = { "a0", "b1", "c0", "d2", "e0", "rm",
+	"env", "nice", "nohup", "timeout", "setsid", "stdbuf", "xargs", "time",
 	"flock", "find", "ionice", "dash", "bash", "sh", "{a0", "if0",
 	"busybox", "mksh", "zsh", "echo", "-p", "eval", "printf", "X=1", "if",
 	"{", "}", "!" };
@@ -463,15 +463,15 @@ copy(const char *from, const char *to)
 									  0;
 }
 
-/* A directory of our own, with the stubs. */
+/* A directory of our own, with the printers. */
 static int
 setup(const char *self)
 {
-	char stub[PATH_MAX], to[PATH_MAX];
+	char printer[PATH_MAX], to[PATH_MAX];
 	const char *more = getenv("SHELLC_REAL"), *slash = strrchr(self, '/');
 	size_t i;
 
-	snprintf(stub, sizeof(stub), "%.*sshellc_stub",
+	snprintf(printer, sizeof(printer), "%.*sshellc_argv",
 	    slash != NULL ? (int)(slash - self) + 1 : 0, self);
 	if (mkdtemp(dir) == NULL || chmod(dir, 0755) == -1)
 		return -1;
@@ -481,9 +481,9 @@ setup(const char *self)
 	    more != NULL ? more : "");
 	if (mkdir(bin, 0755) == -1)
 		return -1;
-	for (i = 0; i < sizeof(stubs) / sizeof(stubs[0]); i++) {
-		snprintf(to, sizeof(to), "%s/%s", bin, stubs[i]);
-		if (copy(stub, to) == -1)
+	for (i = 0; i < sizeof(printers) / sizeof(printers[0]); i++) {
+		snprintf(to, sizeof(to), "%s/%s", bin, printers[i]);
+		if (copy(printer, to) == -1)
 			return -1;
 	}
 	snprintf(to, sizeof(to), "%s/a0", dir);
