@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "../../src/fsd/fsd.h"
+#include "../../src/fsd/backing.h"
 #include "t.h"
 
 #define DEVS 40

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "../../src/fsd/fsd.h"
+#include "../../src/fsd/node.h"
 #include "t.h"
 
 static struct node top, beneath, other;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "fsd.h"
+#include "node.h"
 
 #define ABSENT_MAX 16384
 

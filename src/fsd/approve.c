@@ -11,6 +11,7 @@
 
 #include "approval.h"
 #include "approve.h"
+#include "backing.h"
 
 /* Approvals that one operation may need, each for another object. */
 #define APPROVE_EACH_MAX 4

@@ -11,7 +11,8 @@
 #ifndef APPROVE_H
 #define APPROVE_H
 
-#include "fsd.h"
+#include "decide.h"
+#include "record.h"
 
 /* approve.c */
 /* What an operator has approved of this thread's operation. */

@@ -14,8 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fsd.h"
 #include "log.h"
+#include "node.h"
+#include "record.h"
 
 #define ATTR_MAX 4096	  /* commands at one time */
 #define ATTR_CACHE 64	  /* each holds a descriptor */

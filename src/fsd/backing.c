@@ -15,7 +15,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "node.h"
+#include "redirect.h"
 
 /* Whom the kernel names where it has no id, user_namespaces(7). */
 #define OVERFLOW_ID 65534

@@ -15,7 +15,7 @@
  */
 #include <string.h>
 
-#include "fsd.h"
+#include "node.h"
 
 static struct {
 	pthread_mutex_t lock;

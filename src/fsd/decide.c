@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "approve.h"
-#include "fsd.h"
+#include "decide.h"
+#include "node.h"
+#include "redirect.h"
+#include "trashing.h"
 
 #define RULE_HOST "host-read-only"
 #define RULE_HOST_TEXT                                                         \

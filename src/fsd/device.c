@@ -13,7 +13,8 @@
 
 #include <linux/fuse.h>
 
-#include "fsd.h"
+#include "handle.h"
+#include "serve.h"
 #include "uring.h"
 
 /* linux/fuse.h, newer than some that this is built with */

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backing.h"
 #include "fnv.h"
-#include "fsd.h"
 #include "log.h"
+#include "node.h"
 #include "path.h"
 
 /* clang-format off */

@@ -18,10 +18,17 @@
 #include <event2/event.h>
 
 #include "approve.h"
+#include "backing.h"
+#include "decide.h"
 #include "fsd.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
 #include "path.h"
+#include "record.h"
 #include "sandbox.h"
+#include "serve.h"
+#include "trashing.h"
 
 /* of all descriptors, the part that nodes may keep when they are idle, and that
  * of open files: some are left for operations, whatever commands hold */

@@ -14,8 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "decide.h"
 #include "gitconf.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
 
 #define WAIT_STEPS 200 /* of 5 ms, for who has it open to let it go */
 

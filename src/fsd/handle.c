@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "handle.h"
+#include "node.h"
+#include "record.h"
 
 static struct {
 	pthread_mutex_t lock;

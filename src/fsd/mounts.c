@@ -7,7 +7,9 @@
  */
 #include <string.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "handle.h"
+#include "node.h"
 #include "path.h"
 #include "profile.h"
 

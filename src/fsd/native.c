@@ -17,9 +17,10 @@
 
 #include <event2/event.h>
 
-#include "fsd.h"
 #include "log.h"
+#include "node.h"
 #include "path.h"
+#include "record.h"
 
 #define NATIVE_MAX 16	/* mounts */
 #define NATIVE_CACHE 64 /* processes; each holds a descriptor */

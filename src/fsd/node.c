@@ -14,9 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
 #include "fnv.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
 
 #define NODE_BUCKETS 16384
 #define NAME_BUCKETS 16384

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fsd.h"
+#include "node.h"
 
 /* Puts s before *start. -1 when it does not fit. */
 static int

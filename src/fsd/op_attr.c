@@ -10,8 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
 #include "uring.h"
 
 #define SET_TIMES                                                              \

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
+#include "serve.h"
 
 void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

@@ -10,7 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
 
 struct listing_entry {
 	char *text;

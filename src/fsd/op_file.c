@@ -9,7 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
 
 /* Flags that mean something to the kernel's side only, or nothing here: its
  * pages need not be aligned, creation is our own step, and each write says

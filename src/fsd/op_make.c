@@ -8,7 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
+#include "trashing.h"
 
 /* What is made: type and mode, a symbolic link's text. */
 struct making {

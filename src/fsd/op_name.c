@@ -9,8 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
 #include "pseudofs.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
+#include "trashing.h"
 
 /* How long the kernel may believe a name and its attributes, in seconds. A
  * directory that something is mounted on is never looked at beneath that. */

@@ -11,7 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "redirect.h"
+#include "serve.h"
+#include "trashing.h"
 
 #define WALK_MAX 65536 /* objects beneath a directory that is renamed */
 #define WALK_DEPTH 128

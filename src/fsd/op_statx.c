@@ -5,7 +5,11 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "handle.h"
+#include "node.h"
+#include "ops.h"
+#include "serve.h"
 
 /* The kernel's form of the answer, linux/fuse.h since 7.39. */
 struct sx_time {

@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fsd.h"
+#include "decide.h"
+#include "node.h"
+#include "ops.h"
+#include "record.h"
+#include "serve.h"
 
 #define XATTR_PREFIX "user."
 #define XATTR_ACL_ACCESS "system.posix_acl_access"

@@ -15,8 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "fsd.h"
+#include "decide.h"
 #include "log.h"
+#include "node.h"
+#include "serve.h"
 
 /* How long a commit waits for the kernel to have forgotten. A host that does
  * not answer who reads a link delays that link, not the others' answer. */

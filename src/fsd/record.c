@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "approve.h"
-#include "fsd.h"
+#include "decide.h"
 #include "fnv.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
+#include "record.h"
 #include "template.h"
 
 /* refusals of a kind remembered, so that a search of PATH is one event */

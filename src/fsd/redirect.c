@@ -18,8 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "node.h"
+#include "ops.h"
 #include "path.h"
+#include "record.h"
+#include "redirect.h"
 #include "trash.h"
 
 /* What a rule says of a path. */

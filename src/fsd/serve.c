@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 #include "approve.h"
-#include "fsd.h"
+#include "decide.h"
+#include "handle.h"
 #include "log.h"
+#include "ops.h"
+#include "serve.h"
 #include "uring.h"
 
 #define SERVE_THREADS 4		 /* to begin with */

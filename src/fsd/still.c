@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "node.h"
+#include "ops.h"
 
 struct at {
 	struct node *parent; /* held */

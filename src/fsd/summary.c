@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fsd.h"
 #include "log.h"
+#include "record.h"
 
 #define SUMMARY_DIRS 128 /* of a root; what is in others is told as "/" */
 

@@ -4,7 +4,8 @@
  */
 #include <string.h>
 
-#include "fsd.h"
+#include "decide.h"
+#include "node.h"
 
 /* The next part of a path; its length, 0 at the end. */
 static size_t

@@ -11,9 +11,12 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "backing.h"
 #include "clock.h"
-#include "fsd.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
+#include "serve.h"
 
 /* Read only: smaller ones are as fast in the kernel's memory. */
 #define THROUGH_MIN (1024 * 1024)

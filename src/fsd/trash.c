@@ -6,6 +6,7 @@
  * object where it was. The session itself never gets to the trash: not by any
  * path, and no directory above it can be renamed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,10 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
 #include "log.h"
+#include "node.h"
 #include "path.h"
+#include "record.h"
+#include "serve.h"
 #include "trash.h"
+#include "trashing.h"
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1 << 0)

@@ -14,10 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fsd.h"
 #include "fdio.h"
 #include "json.h"
+#include "node.h"
 #include "trash.h"
+#include "trashing.h"
 #include "utf8.h"
 
 #define XATTRS_BYTES 65536 /* of all values */

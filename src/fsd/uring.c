@@ -28,6 +28,7 @@
 
 #include "approve.h"
 #include "log.h"
+#include "serve.h"
 #include "uring.h"
 
 #define QUEUES_MAX 128 /* a thread for each processor is the least */

@@ -16,8 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fsd.h"
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
 #include "log.h"
+#include "node.h"
+#include "ops.h"
+#include "serve.h"
 
 #define WATCH_MAX 8192 /* directories of one session */
 #define WATCH_PART 4   /* of what the user may watch, for one session */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's files, by descriptors held.
+ */
+#ifndef FSD_BACKING_H
+#define FSD_BACKING_H
+
+#include "fsd.h"
+
+/* Bits of a mode that a command may set: never one by which a program would run
+ * as the session's user when somebody else starts it outside. Of a directory
+ * S_ISGID only says whose group new files get. */
+#define MODE_FILE (S_ISVTX | 0777)
+#define MODE_DIR (S_ISVTX | S_ISGID | 0777)
+
+/* backing.c: the host's files, by descriptors held */
+/* Once the descriptors are there, before there are threads. */
+void backing_init(void);
+int backing_open(int parent_fd, const char *text, struct statx *);
+int backing_stat(int fd, struct statx *);
+/* Is another file system mounted on that name? Asks neither of the two. */
+bool backing_is_mount(int parent_fd, const char *text);
+bool backing_same(const struct ident *, const struct statx *);
+void backing_ident(struct ident *, const struct statx *);
+/* Opens for I/O what an O_PATH descriptor means. */
+int backing_reopen(int path_fd, int flags);
+/* The name of a descriptor beneath fsd.self_fd. */
+void backing_name(char dst[16], int fd);
+/* Is that directory, below the one of top_fd, still there? */
+bool backing_is_at(int dir_fd, int top_fd, const char *below);
+/* May a file system that is not of this machine hold it? */
+bool backing_is_remote(int fd);
+void backing_attr(struct stat *, const struct statx *);
+uint64_t backing_ino(uint64_t dev, uint64_t ino);
+
+#endif

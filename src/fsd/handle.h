@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is open, who moves its bytes, and what others do to files meanwhile.
+ */
+#ifndef FSD_HANDLE_H
+#define FSD_HANDLE_H
+
+#include <sys/queue.h>
+
+#include <dirent.h>
+#include <pthread.h>
+
+#include "node.h"
+
+/* Who moves the bytes of an open file. */
+enum handle_mode {
+	HANDLE_PLAIN,  /* fsd, as nobody else is there for it */
+	HANDLE_CACHED, /* fsd */
+	HANDLE_THROUGH /* the kernel: fsd does not see them */
+};
+
+/* An open file, or a directory being listed. */
+struct handle {
+	LIST_ENTRY(handle) entry;
+	struct node *node;
+	struct actor actor;	/* who opened it */
+	int fd;			/* -1 in a listing */
+	_Atomic bool maps;	/* a mapping that stores may come of it */
+	_Atomic uint64_t nread; /* bytes not yet recorded */
+	_Atomic uint64_t nwritten;
+	_Atomic uint64_t nallocated;
+	_Atomic bool more_read; /* there may have been more than is known */
+	_Atomic bool more_written;
+	/* through.c */
+	_Atomic enum handle_mode mode;
+	bool reads;
+	bool writes;
+	bool told;		      /* that bytes may have been read */
+	bool doubt;		      /* a change may not show in ctime */
+	struct statx_timestamp ctime; /* when it was counted last */
+	pthread_mutex_t lock;	      /* of the listing */
+	DIR *dir;		      /* of a host directory */
+	off_t dir_off;		      /* where dir stands */
+	struct dirent *dir_next;      /* read, but did not fit */
+	struct listing *listing; /* of a directory with entries of our own */
+};
+
+/* handle.c: what is open */
+void handle_init(size_t max);
+/* NULL with errno. */
+struct handle *handle_new(fuse_req_t, struct node *, int fd);
+void handle_free(struct handle *);
+/* Records the bytes that no sync has recorded, and frees it. */
+void handle_done(struct handle *);
+/* May somebody have it mapped to store there, by a handle still open? */
+bool handle_maps(const struct node *);
+/* Records the bytes of all handles that a command opened. */
+void handle_sync(uint64_t command);
+static inline struct handle *
+handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+/* watch.c: what others change in the workspace */
+/* Before the sandbox; where it is not possible, nothing is watched. */
+void watch_init(void);
+/* 0 or an error number. */
+int watch_start(void);
+/* Watches a directory of the workspace, where that is possible. Says true when
+ * this is new: what was seen of it before may have changed meanwhile. */
+bool watch_dir(struct node *);
+/* Of a node that ends: under the graph's lock, and then without. */
+void watch_unlink(struct node *);
+void watch_end(const struct node *);
+
+/* through.c: files that the kernel reads and writes itself */
+/* Takes the channel to fusereg, before the others are watched. */
+void through_init(void);
+/* offered: the kernel can do it. Says whether it shall; fatal where it has to. */
+bool through_start(bool offered);
+/* Who moves the bytes of large files, in a word. */
+bool through_is_on(void);
+const char *through_detail(void);
+int through_on_reg_opened(struct chan *, struct imsg *);
+/* Decides on a new handle, whose file is open by these flags. */
+void through_begin(struct handle *, int flags);
+void through_end(struct handle *);
+/* The next answer of this thread, to an open, tells the kernel. */
+void through_reply(const struct handle *);
+/* Finds out what there is to record. */
+void through_count(struct handle *);
+/* Around what changes a file's size without being writing. */
+void through_settle(struct node *);
+void through_resized(struct node *);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations, as libfuse calls them, and what these share.
+ */
+#ifndef FSD_OPS_H
+#define FSD_OPS_H
+
+#include "handle.h"
+
+/* op_name.c */
+int lookup_child(fuse_req_t, struct node *parent, const char *text,
+    struct fuse_entry_param *, bool quiet);
+/* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
+ * is not where its path says, by which it is decided. */
+int node_use_at(struct node *);
+/* May the kernel keep for long what it is told of the node, or of what is in it?
+ * It hears of changes, and none has to be asked for each time. */
+bool may_keep(struct node *);
+/* Of what was found: its attributes are in e already. */
+void entry_times(struct node *, struct fuse_entry_param *);
+void op_lookup(fuse_req_t, fuse_ino_t, const char *);
+void op_forget(fuse_req_t, fuse_ino_t, uint64_t);
+void op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);
+void op_readlink(fuse_req_t, fuse_ino_t);
+
+/* op_make.c */
+void op_mkdir(fuse_req_t, fuse_ino_t, const char *, mode_t);
+void op_mknod(fuse_req_t, fuse_ino_t, const char *, mode_t, dev_t);
+void op_symlink(fuse_req_t, const char *, fuse_ino_t, const char *);
+void op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
+void op_unlink(fuse_req_t, fuse_ino_t, const char *);
+void op_rmdir(fuse_req_t, fuse_ino_t, const char *);
+
+/* op_rename.c */
+void op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t, const char *,
+    unsigned);
+
+/* op_file.c */
+void op_create(fuse_req_t, fuse_ino_t, const char *, mode_t,
+    struct fuse_file_info *);
+void op_open(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_flush(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_release(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+
+/* op_data.c */
+void op_read(fuse_req_t, fuse_ino_t, size_t, off_t, struct fuse_file_info *);
+void op_write(fuse_req_t, fuse_ino_t, const char *, size_t, off_t,
+    struct fuse_file_info *);
+void op_fsync(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
+void op_fallocate(fuse_req_t, fuse_ino_t, int, off_t, off_t,
+    struct fuse_file_info *);
+void op_lseek(fuse_req_t, fuse_ino_t, off_t, int, struct fuse_file_info *);
+void op_copy(fuse_req_t, fuse_ino_t, off_t, struct fuse_file_info *, fuse_ino_t,
+    off_t, struct fuse_file_info *, size_t, int);
+
+/* op_dir.c */
+void op_opendir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_readdir(fuse_req_t, fuse_ino_t, size_t, off_t, struct fuse_file_info *);
+void op_readdirplus(fuse_req_t, fuse_ino_t, size_t, off_t,
+    struct fuse_file_info *);
+void op_releasedir(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_fsyncdir(fuse_req_t, fuse_ino_t, int, struct fuse_file_info *);
+
+/* op_attr.c */
+int node_stat(struct node *, const struct handle *, struct statx *);
+int node_attr(struct node *, const struct handle *, struct stat *);
+/* The mode of a directory, which the caller holds, may have changed: who may not
+ * go there must not go by what the kernel remembers. After the reply, as the
+ * kernel lets nobody in before. */
+void attr_closed(struct node *);
+void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
+void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
+    struct fuse_file_info *);
+void op_access(fuse_req_t, fuse_ino_t, int);
+void op_statfs(fuse_req_t, fuse_ino_t);
+
+/* op_statx.c */
+/* once: the kernel may not keep the answer. */
+void reply_statx(fuse_req_t, struct node *, const struct handle *, bool once);
+
+/* op_xattr.c */
+/* The mode of something new: the caller's mask counts where the directory has
+ * no access list for what is made in it. */
+mode_t masked_mode(fuse_req_t, int dir_fd, mode_t);
+void op_getxattr(fuse_req_t, fuse_ino_t, const char *, size_t);
+void op_listxattr(fuse_req_t, fuse_ino_t, size_t);
+void op_setxattr(fuse_req_t, fuse_ino_t, const char *, const char *, size_t,
+    int);
+void op_removexattr(fuse_req_t, fuse_ino_t, const char *);
+
+#endif
