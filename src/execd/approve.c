@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
+#include "notify.h"
 #include "supervise.h"
 
 /* Execs that may wait: others must be left for those that do not. */
@@ -222,7 +223,7 @@ look_cb(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	for (a = TAILQ_FIRST(&appr.waiting); a != NULL; a = next) {
 		next = TAILQ_NEXT(a, entry);
-		if (!supervise_is_valid(a->x))
+		if (!notify_is_valid(a->x->req.id))
 			supervise_drop(a->x);
 	}
 	if (!TAILQ_EMPTY(&appr.waiting))

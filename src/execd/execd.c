@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
+#include "notify.h"
 #include "path.h"
 #include "sandbox.h"
 #include "supervise.h"
@@ -189,7 +190,7 @@ execd_on_init_ready(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_init_ready(im, &m) == -1)
 		return -1;
-	supervise_start(imsg_take_fd(im, 0));
+	notify_start(imsg_take_fd(im, 0));
 	snprintf(detail, sizeof(detail), "landlock ABI %u in the session",
 	    m.landlock_abi);
 	proc_ready(&execd.p, detail);

@@ -6,7 +6,7 @@
  * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
  * are allowed for the listed values of their arguments only, which the kernel
  * sees as 32 bits, and so does the filter; and the NOTIFY rows are asked about,
- * see supervise.c.
+ * see notify.c.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -50,7 +50,7 @@
 #define CALL_SELF(roles, call, reason)
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
-#define NOTIFY(call, reason)
+#define NOTIFY(call, asked, reason)
 
 /* mask 0: whatever the arguments; unless: any other value than this one */
 static const struct {
@@ -74,7 +74,7 @@ static const struct {
 
 static const char *const notified[] = {
 #undef NOTIFY
-#define NOTIFY(call, reason) #call,
+#define NOTIFY(call, asked, reason) #call,
 #define DENY(call, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The questions of the commands' filter, one at a time: read, decided, answered
- * or kept until they can be, also until an operator has said something. Nothing
- * here waits for a process of the session: who asks waits for us, and can be
- * killed while it does.
+ * The execs of the session, each from the question of the filter: read, decided,
+ * answered or kept until it can be, also until an operator has said something.
  */
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +17,8 @@
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
+#include "notify.h"
 #include "supervise.h"
-
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
 
 #define EXECS_MAX 96 /* that are not answered; others wait in the kernel */
 #define REPLACE_US 5000000 /* for a process to make its call again */
@@ -34,40 +26,13 @@
 #define RETRY_MS 1000	   /* how often these two are looked at */
 
 static struct {
-	int listener;
 	int signal_fd;
-	struct event *asked;
 	struct event *child;
 	struct event *timer; /* while one is parked, or is replaced */
 	struct execs execs;
 	size_t n;
 	bool full;
-} sup = { .listener = -1, .signal_fd = -1 };
-
-bool
-supervise_is_valid(const struct exec *x)
-{
-	uint64_t id = x->req.id;
-
-	return ioctl(sup.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
-
-/* 0 lets the call go on. A process that is gone meanwhile needs no answer. */
-static void
-answer(struct exec *x, int error)
-{
-	struct seccomp_notif_resp resp;
-
-	memset(&resp, 0, sizeof(resp));
-	resp.id = x->req.id;
-	if (error == 0)
-		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else
-		resp.error = -error;
-	if (ioctl(sup.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
-	    errno != ENOENT)
-		fatal("an answer to the filter");
-}
+} sup = { .signal_fd = -1 };
 
 void
 supervise_forget_images(void)
@@ -111,7 +76,7 @@ exec_free(struct exec *x)
 		supervise_forget_images();
 	if (sup.full && sup.n < EXECS_MAX / 2) {
 		sup.full = false;
-		event_add(sup.asked, NULL);
+		notify_resume();
 	}
 }
 
@@ -121,7 +86,7 @@ deny(struct exec *x)
 {
 	command_exec_denied(x);
 	record_exec(x, DECISION_DENY);
-	answer(x, EACCES);
+	notify_answer(x->req.id, EACCES);
 	x->state = EXEC_DONE;
 }
 
@@ -187,7 +152,7 @@ replace(struct exec *x)
 	if (trace_begin(x) == 0) {
 		look_again();
 		record_exec_replaced(x);
-		answer(x, EACCES);
+		notify_answer(x->req.id, EACCES);
 		return true;
 	}
 	replace_free(x);
@@ -204,10 +169,10 @@ decide(struct exec *x)
 	x->image_number = execd.image_number;
 	err = decide_exec(x, &natural);
 	/* what was read may be of another who has its number now */
-	if (!supervise_is_valid(x))
+	if (!notify_is_valid(x->req.id))
 		return;
 	if (err == -1) {
-		answer(x, natural);
+		notify_answer(x->req.id, natural);
 		return;
 	}
 	if (approve_is_wanted(x, err)) {
@@ -228,9 +193,10 @@ decide(struct exec *x)
 	err = trace_begin(x);
 	if (err == 0) {
 		record_exec(x, DECISION_ALLOW);
-		answer(x, 0);
+		notify_answer(x->req.id, 0);
 	} else if (x->state == EXEC_RUNNING)
-		answer(x, EACCES); /* to nobody: who was seized is let go */
+		notify_answer(x->req.id,
+		    EACCES); /* to nobody: who was seized is let go */
 	else
 		refuse(x, "exec-untraceable", strerror(err));
 }
@@ -242,11 +208,11 @@ step(struct exec *x)
 	target_close(&x->t);
 	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
 		/* unless it is gone */
-		if (supervise_is_valid(x))
+		if (notify_is_valid(x->req.id))
 			refuse(x, "exec-unreadable",
 			    "the process cannot be looked at");
 		x->state = EXEC_DONE;
-	} else if (!supervise_is_valid(x)) {
+	} else if (!notify_is_valid(x->req.id)) {
 		x->state = EXEC_DONE;
 	} else if (!find_lineage(x)) {
 		x->state = EXEC_PARKED;
@@ -323,43 +289,30 @@ is_replacing(const struct seccomp_notif *req)
 	err = decide_replaced(x, path, argv);
 	if (trace_interrupt(x) != 0)
 		err = EACCES;
-	answer(x, err);
+	notify_answer(x->req.id, err);
 	return true;
 }
 
-static void
-asked_cb(evutil_socket_t fd, short what, void *arg)
+void
+supervise_asked(const struct seccomp_notif *req)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct exec *x;
 	size_t i;
 
-	(void)what;
-	(void)arg;
+	if (is_replacing(req))
+		return;
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
 		fatal("an exec");
+	x->req = *req;
 	x->t.dir_fd = -1;
 	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++)
 		x->link[i].file.fd = -1;
-	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &x->req) == -1) {
-		if (errno != ENOENT && errno != EINTR)
-			fatal("a question of the filter");
-		free(x);
-		/* nobody is left who could ask */
-		if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0)
-			event_del(sup.asked);
-		return;
-	}
-	if (is_replacing(&x->req)) {
-		free(x);
-		return;
-	}
 	x->since_us = clock_us();
 	TAILQ_INSERT_TAIL(&sup.execs, x, entry);
-	if (++sup.n >= EXECS_MAX) {
+	if (++sup.n >= EXECS_MAX && !sup.full) {
 		sup.full = true;
-		event_del(sup.asked);
+		notify_pause();
 	}
 	step(x);
 }
@@ -450,20 +403,5 @@ supervise_init(void)
 	approve_init();
 	if (sup.child == NULL || sup.timer == NULL ||
 	    event_add(sup.child, NULL) == -1)
-		fatalx("event");
-}
-
-void
-supervise_start(int listener)
-{
-	uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
-
-	sup.listener = listener;
-	/* since Linux 6.6; without it an answer takes longer */
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == -1)
-		log_debug("no synchronous wake-up for the filter");
-	sup.asked = event_new(execd.base, listener, EV_READ | EV_PERSIST,
-	    asked_cb, NULL);
-	if (sup.asked == NULL || event_add(sup.asked, NULL) == -1)
 		fatalx("event");
 }

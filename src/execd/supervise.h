@@ -66,19 +66,15 @@ struct exec {
 	struct words was; /* what was asked for, where another took its place */
 };
 
-/* supervise.c: questions and answers */
-/* Before the sandbox is closed, and when the listener is there. */
+/* supervise.c: which state each is in */
+/* Before the sandbox is closed. */
 void supervise_init(void);
-void supervise_start(int listener);
 /* A keeper became known: who waits for that is decided now. */
 void supervise_retry(void);
 /* Nothing of the command is left. */
 void supervise_forget(uint64_t command);
 /* Lets go of the images that no exec needs any more. */
 void supervise_forget_images(void);
-/* Is the process that asks still there, so that what was read is its own? */
-bool supervise_is_valid(const struct exec *);
-
 /* There is an answer for one that waits: it is decided from its beginning. */
 void supervise_answered(struct exec *);
 /* Who waits is gone. */

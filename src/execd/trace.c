@@ -18,6 +18,7 @@
 
 #include "execd.h"
 #include "log.h"
+#include "notify.h"
 #include "supervise.h"
 
 int
@@ -34,7 +35,7 @@ trace_begin(struct exec *x)
 	 * it waits in the kernel for our answer, which it cannot disturb.
 	 */
 	if (ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ||
-	    !supervise_is_valid(x))
+	    !notify_is_valid(x->req.id))
 		return ESRCH;
 	return 0;
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The questions of the commands' filter, seccomp_unotify(2): each call with a
+ * NOTIFY row in sandbox.def waits in the kernel until it is answered here. The
+ * row names the function of this file that gets it.
+ */
+#ifndef NOTIFY_H
+#define NOTIFY_H
+
+#include <linux/seccomp.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void notify_start(int listener);
+/* Does who asked still wait, so that what was read of it is its own? */
+bool notify_is_valid(uint64_t id);
+/* error 0 lets the call go on as it is. Who is gone meanwhile needs no answer. */
+void notify_answer(uint64_t id, int error);
+/* No more questions are taken until as many notify_resume() were called: they
+ * wait in the kernel. */
+void notify_pause(void);
+void notify_resume(void);
+
+/* The functions of NOTIFY rows; each answers once, now or later. */
+void supervise_asked(const struct seccomp_notif *);
+
+#endif
