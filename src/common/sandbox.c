@@ -51,7 +51,7 @@ enum {
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason) /* execd/filter.c */
-#define DENY(call, error, reason) /* execd/filter.c */
+#define DENY(call, error, reason)   /* execd/filter.c */
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 
