@@ -15,6 +15,7 @@ need_fsd()
 		[ -x "$TEST_BUILD/regress/fs/$program_" ] ||
 			skip "$program_ is not built: run make check-programs"
 	done
+	drive=$TEST_BUILD/regress/fs/fsd_drive
 	cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
 }
 
@@ -30,11 +31,12 @@ P
 }
 
 # drive DIRECTORY COMMAND ...: each is a command of one session of alice with
-# this workspace, by the policy in $T/policy.yaml; events in $T/events
+# this workspace, by the policy in $T/policy.yaml; events in $EVENTS, or
+# $T/events
 drive()
 {
-	ASAN_OPTIONS=detect_leaks=0 "$TEST_BUILD/regress/fs/fsd_drive" \
-	    "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID "$@" 9>"$T/events"
+	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" \
+	    $ALICE_UID $ALICE_UID "$@" 9>"${EVENTS:-$T/events}"
 }
 
 # hangs_at DIRECTORY: hangfs is mounted there; its process is $server

@@ -5,20 +5,10 @@
 # begins elsewhere:
 #	FSX_SECONDS=1200 regress/run -r -t 8 -v fs/fsx
 # timeout: 180
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd fsx
 fsx=$TEST_BUILD/regress/fs/fsx
-[ -x "$drive" ] && [ -x "$fsx" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+allow_all
 dir=$(mktemp -d /var/tmp/agentsh-fsx.XXXXXX) || skip "no /var/tmp"
 trap 'keep_=$?; rm -rf "$dir"; (exit $keep_); cleanup' EXIT
 mkdir "$dir/in" "$dir/out" "$dir/short"
@@ -29,8 +19,7 @@ seed=${FSX_SEED:-1}
 # session DIRECTORY COMMAND: its output in $T/in
 session()
 {
-	ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-	    "$1" "$2" 9>/dev/null >"$T/in" 2>"$T/err" || {
+	EVENTS=/dev/null drive "$1" "$2" >"$T/in" 2>"$T/err" || {
 		tail -n 80 "$T/in" "$T/err"
 		fail "fsx in the session"
 	}

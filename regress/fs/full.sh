@@ -2,20 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A full file system, and a limit of a file's size, tell a command in a session
 # what they tell outside: how much was written, and which error.
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd
 need_tool python3
-drive=$TEST_BUILD/regress/fs/fsd_drive
-[ -x "$drive" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+allow_all
 cat >"$T/full.py" <<'P'
 import errno, mmap, os, resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -61,8 +51,7 @@ for d in in out; do
 	chown -R $ALICE_UID:$ALICE_UID "$T/$d"
 done
 (cd "$T/out" && setpriv --reuid $ALICE_UID --regid $ALICE_UID --clear-groups python3 full.py) >"$T/outside" 2>&1
-ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID "$T/in" \
-    "python3 full.py" 9>/dev/null >"$T/inside" 2>&1
+drive "$T/in" "python3 full.py" >"$T/inside" 2>&1
 [ "$(grep -c ENOSPC "$T/outside")" -ge 4 ] && grep -q EFBIG "$T/outside" || fail "it is not full: $(cat "$T/outside")"
 cmp -s "$T/outside" "$T/inside" || {
 	diff "$T/outside" "$T/inside"

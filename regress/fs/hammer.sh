@@ -5,15 +5,10 @@
 # of that moment: hammer.c. HAMMER_SECONDS and HAMMER_SEED make it longer and
 # begin elsewhere.
 # timeout: 120
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd hammer
 need_tool python3
-drive=$TEST_BUILD/regress/fs/fsd_drive
 hammer=$TEST_BUILD/regress/fs/hammer
-[ -x "$drive" ] && [ -x "$hammer" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
 cat >"$T/policy.yaml" <<'P'
 version: 1
 name: test

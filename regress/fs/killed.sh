@@ -4,20 +4,10 @@
 # of which a command was told is in the host's files, synced or not; and what
 # comes after it fails.
 # timeout: 60
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd
 need_tool python3
-drive=$TEST_BUILD/regress/fs/fsd_drive
-[ -x "$drive" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+allow_all
 dir=$(mktemp -d /var/tmp/agentsh-killed.XXXXXX) || skip "no /var/tmp"
 trap 'keep_=$?; rm -rf "$dir"; (exit $keep_); cleanup' EXIT
 chmod 755 "$dir"

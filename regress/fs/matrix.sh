@@ -4,20 +4,10 @@
 # of one, as matrix.c shows; the few differences are listed here and in README. In
 # memory, for speed; MATRIX_DIR names another place.
 # timeout: 300
-. "${TEST_SRC:?}/regress/lib.sh"
-need_root
-need_fuse
-need_stage
-drive=$TEST_BUILD/regress/fs/fsd_drive
+. "${TEST_SRC:?}/regress/fs/_lib.sh"
+need_fsd matrix
 matrix=$TEST_BUILD/regress/fs/matrix
-[ -x "$drive" ] && [ -x "$matrix" ] || skip "not built: run make check-programs"
-cp "$STAGE/fsd" "$T/fsd" && chmod 755 "$T" "$T/fsd"
-cat >"$T/policy.yaml" <<'P'
-version: 1
-name: test
-file_rules:
-  - {name: all, paths: ["/**"], decision: allow}
-P
+allow_all
 dir=$(mktemp -d "${MATRIX_DIR:-$T}/matrix.XXXXXX") || fail mktemp
 trap 'keep_=$?; umount "$dir"/*/of/fixed 2>/dev/null; rm -rf "$dir"; (exit $keep_); cleanup' EXIT
 chmod 755 "$dir"
@@ -47,8 +37,7 @@ start=$(date +%s)
 (cd "$dir/out" && setpriv --reuid $ALICE_UID --regid $ALICE_UID --clear-groups ./matrix) >"$T/out" 2>&1 ||
     fail "outside: $(tail -n 3 "$T/out")"
 middle=$(date +%s)
-ASAN_OPTIONS=detect_leaks=0 "$drive" "$T/fsd" "$T/policy.yaml" $ALICE_UID $ALICE_UID \
-    "$dir/in" ./matrix 9>"$T/events" >"$T/in" 2>"$T/err" || {
+drive "$dir/in" ./matrix >"$T/in" 2>"$T/err" || {
 	cat "$T/err"
 	tail -n 3 "$T/in"
 	fail "the session"
