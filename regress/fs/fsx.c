@@ -463,13 +463,18 @@ step(void)
 	f.s->step++;
 }
 
-/* One process: waits for its turn, does a step, and gives the turn on. */
+/* One process: waits for its turn, does a step, and gives the turn on. The first
+ * turn is for the open, before anybody gives the file another name. */
 static void
 work(int from, int to, uint64_t steps)
 {
 	char c;
 
+	if (read(from, &c, 1) != 1)
+		_exit(1);
 	open_file(0);
+	if (write(to, &c, 1) != 1)
+		_exit(1);
 	while (read(from, &c, 1) == 1 && f.s->step < steps) {
 		step();
 		if (write(to, &c, 1) != 1)
