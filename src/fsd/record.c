@@ -212,7 +212,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	/* of the frequent ones only what the policy asked for */
 	if (r->decision != DECISION_AUDIT && !r->approved &&
 	    type != EV_FILE_REDIRECT &&
-	    (r->view != VIEW_WORKSPACE || is_noise(type))) {
+	    (is_noise(type) || (r->view != VIEW_WORKSPACE && !r->logs))) {
 		if (type == EV_FILE_OPEN && r->view == VIEW_HOST) {
 			attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 			summary_opened(&a, r->path, 1);
