@@ -47,6 +47,23 @@ want "opened to be written, not written" "$(ev python3 -c 'open("large", "ab").c
 want_in "a large file" "$(ev cat large)" "file_read /workspace/large 0 true"
 want_in "one that may not be written" "$(ev cat ro)" "file_read /workspace/ro 2000000 false"
 want_in "root's" "$(ev cat roots)" "file_read /workspace/roots 2000000 false"
+# one name goes to the trash, and the file is opened by the other
+sed 's/^name: .*/name: softly/; s/^file_rules:/&\n  - {name: soft, paths: ["${PROJECT_ROOT}\/soft*"], operations: [delete], decision: soft_delete}/' \
+    "$TEST_SRC/etc/policies/default.yaml" >"$T/var/policies/softly.yaml"
+chmod 644 "$T/var/policies/softly.yaml"
+new_session t "$ws" '"policy":"softly"'
+run_in t python3 -c '
+import os
+open("soft", "wb").write(b"x" * 2000000)
+os.link("soft", "other")
+r = open("other", "rb")
+os.unlink("soft")
+with open("other", "ab") as f:
+    f.write(b"y")
+assert open("other", "rb").read() == b"x" * 2000000 + b"y"
+' || fail "one name in the trash: $(jq -r .result.stderr "$T/exec.json")"
+api DELETE /api/v1/sessions/t >/dev/null
+want_in "it went there" "$(jq -r '[.events.file_operations[].type]|join(" ")' "$T/exec.json")" soft_delete
 run_in s sh -c 'echo x >>roots' && fail "root's file was written"
 [ "$(stat -c %s "$ws/roots")" = 2000000 ] || fail "root's file was changed"
 api DELETE /api/v1/sessions/s >/dev/null
