@@ -164,7 +164,7 @@ want "log as JSON" "$(trash list --log --json | jq -r '.[0]|[.action,.objects,.s
 want "purges" "$(trash list --log --json | jq -r '[.[]|select(.action == "purge")|.objects]|join(" ")')" "2 5 1 1 1"
 want "mode of the log" "$(stat -c %a "$own/log")" 600
 printf '2020-01-01T00:00:00Z\trestore\t1\t1\ts\tx\t/\033[31m\\\\x\nnot a line\n' >>"$own/log"
-want "what others wrote" "$(trash list --log | tail -n 1 | cut -f7)" '/\033[31m\x'
+want "what others wrote" "$(trash list --log | tail -n 1 | cut -f7)" '/\033[31m\\x'
 n=$(wc -l <"$own/log")
 head -c 1100000 /dev/zero | tr '\0' x >>"$own/log"
 del ': >4; rm 4' >/dev/null
