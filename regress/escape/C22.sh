@@ -71,7 +71,7 @@ chmod 644 "$T/swap.py"
 as "$ME" python3 "$T/swap.py" "$home/p" &
 swapper=$!
 through=0
-for i in 1 2 3 4 5 6 7 8; do
+for _ in 1 2 3 4 5 6 7 8; do
 	e=$(run_in s sh -c 'mkdir -p w; echo evil >w/f; rm w/f' >/dev/null;
 		jq -r '[.events.file_operations[]|select(.type=="soft_delete")|.fields.trash_token]|last' "$T/exec.json")
 	# as if it had been deleted beneath what is swapped
