@@ -236,6 +236,16 @@ sed 's|/usr/share/one|/usr/*/*a*/*b*/*c|' "$tmp/m.yaml" >"$tmp/m2.yaml"
 run policy mounts "$tmp/m2.yaml"
 check "an example of a glob" grep -q '^/usr.decided.not the same for all: open /usr//.*: deny by one' "$tmp/out"
 
+sed 's|paths: \[/usr/share/one\]|&\n    log: full|; /name: one/,/name: def/s|decision: deny|operations: [read]\n    decision: allow|' "$tmp/m.yaml" >"$tmp/m3.yaml"
+run policy mounts "$tmp/m3.yaml"
+check "one where each open is told" mount_is /usr decided 'one (line 7) wants each open told: log: full'
+run policy explain "$tmp/m3.yaml" read /usr/share/one
+check "log is explained" out_has '^log: full$'
+run policy explain "$tmp/m3.yaml" read /usr/share/two
+check "and only where it is" sh -c "! grep -q ^log: '$tmp/out'"
+run policy explain --json "$tmp/m3.yaml" read /usr/share/one
+check "log as JSON" test "$(jq -r '.log' "$tmp/out")" = full
+
 run policy diff "$P" "$P"
 check "no difference" out_has '^0 of [1-9][0-9]* decisions differ$'
 check "status of none" rc_is 0

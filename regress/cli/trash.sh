@@ -156,3 +156,23 @@ for o in "--ttl x" "--quota x"; do
 	# shellcheck disable=SC2086
 	bad "is not" purge $o
 done
+# the log, which is only added to; what is in it prints safely
+want "log of a session" "$(trash list --log --session s | tail -n 1 | cut -f2-5 | tr '\t' ' ')" "purge 1 4096 s"
+first=$(trash list --log | head -n 1)
+want "log" "$(printf %s "$first" | cut -f2- | tr '\t' ' ')" "restore 1 8192 s $(printf %s "$first" | cut -f6) $ws/d/e/f"
+want "log as JSON" "$(trash list --log --json | jq -r '.[0]|[.action,.objects,.session,.path]|join(" ")')" "restore 1 s $ws/d/e/f"
+want "purges" "$(trash list --log --json | jq -r '[.[]|select(.action == "purge")|.objects]|join(" ")')" "2 5 1 1 1"
+want "mode of the log" "$(stat -c %a "$own/log")" 600
+printf '2020-01-01T00:00:00Z\trestore\t1\t1\ts\tx\t/\033[31m\\\\x\nnot a line\n' >>"$own/log"
+want "what others wrote" "$(trash list --log | tail -n 1 | cut -f7)" '/\033[31m\\x'
+n=$(wc -l <"$own/log")
+head -c 1100000 /dev/zero | tr '\0' x >>"$own/log"
+del ': >4; rm 4' >/dev/null
+trash purge --ttl 0s >/dev/null || fail "purge"
+want "another log begins" "$(wc -l <"$own/log")" 1
+want "the one before is shown too" "$(trash list --log | wc -l)" "$n"
+rm "$own/log" && ln -s "$out/y" "$own/log"
+del ': >5; rm 5' >/dev/null
+trash purge --ttl 0s >"$T/out" || fail "purge without a log: $(cat "$T/err")"
+want_in "a log that is a link" "$(cat "$T/err")" "the log of the trash"
+want "the link's target" "$(cat "$out/y")" old

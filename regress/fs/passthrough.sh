@@ -31,22 +31,39 @@ want "the program" "$(tail -n 1 "$T/out")" "all as it should be"
 [ "$(stat -c %a "$ws/setid")" = 755 ] || fail "a set-user-id bit stays after a write"
 [ "$(stat -c %s "$ws/new")" = 1000000 ] || fail "a new file"
 
-# ev COMMAND... : its file events, "type path bytes at_least"
+# ev COMMAND... : its file events, "type path bytes at_least": one is a number
 ev()
 {
 	run_in s "$@" >/dev/null || { cat "$T/exec.json"; fail "$*"; }
 	jq -r '.events.file_operations[] | select(.type == "file_read" or .type == "file_write")
-	    | "\(.type) \(.path) \(.fields.bytes) \(.fields.bytes_at_least // false)"' "$T/exec.json"
+	    | "\(.type) \(.path) \(.fields.bytes // "-") \(.fields.bytes_at_least // "-")"' "$T/exec.json"
 }
-want_in "a small file" "$(ev cat small)" "file_read /workspace/small 6 false"
-want_in "a new file" "$(ev sh -c 'echo twelve bytes >fresh')" "file_write /workspace/fresh 13 true"
-want_in "an appended file" "$(ev sh -c 'echo more >>fresh')" "file_write /workspace/fresh 5 true"
-want_in "a file written over" "$(ev sh -c 'echo MORE | dd of=fresh conv=notrunc status=none')" "file_write /workspace/fresh 0 true"
+want_in "a small file" "$(ev cat small)" "file_read /workspace/small 6 -"
+want_in "a new file" "$(ev sh -c 'echo twelve bytes >fresh')" "file_write /workspace/fresh - 13"
+want_in "an appended file" "$(ev sh -c 'echo more >>fresh')" "file_write /workspace/fresh - 5"
+want_in "a file written over" "$(ev sh -c 'echo MORE | dd of=fresh conv=notrunc status=none')" "file_write /workspace/fresh - 0"
 want "not written" "$(ev sh -c ': >>fresh')" ""
 want "opened to be written, not written" "$(ev python3 -c 'open("large", "ab").close()')" ""
-want_in "a large file" "$(ev cat large)" "file_read /workspace/large 0 true"
-want_in "one that may not be written" "$(ev cat ro)" "file_read /workspace/ro 2000000 false"
-want_in "root's" "$(ev cat roots)" "file_read /workspace/roots 2000000 false"
+want_in "a large file" "$(ev cat large)" "file_read /workspace/large - 0"
+want_in "one that may not be written" "$(ev cat ro)" "file_read /workspace/ro 2000000 -"
+want_in "root's" "$(ev cat roots)" "file_read /workspace/roots 2000000 -"
+# one name goes to the trash, and the file is opened by the other
+sed 's/^name: .*/name: softly/; s/^file_rules:/&\n  - {name: soft, paths: ["${PROJECT_ROOT}\/soft*"], operations: [delete], decision: soft_delete}/' \
+    "$TEST_SRC/etc/policies/default.yaml" >"$T/var/policies/softly.yaml"
+chmod 644 "$T/var/policies/softly.yaml"
+new_session t "$ws" '"policy":"softly"'
+run_in t python3 -c '
+import os
+open("soft", "wb").write(b"x" * 2000000)
+os.link("soft", "other")
+r = open("other", "rb")
+os.unlink("soft")
+with open("other", "ab") as f:
+    f.write(b"y")
+assert open("other", "rb").read() == b"x" * 2000000 + b"y"
+' || fail "one name in the trash: $(jq -r .result.stderr "$T/exec.json")"
+api DELETE /api/v1/sessions/t >/dev/null
+want_in "it went there" "$(jq -r '[.events.file_operations[].type]|join(" ")' "$T/exec.json")" soft_delete
 run_in s sh -c 'echo x >>roots' && fail "root's file was written"
 [ "$(stat -c %s "$ws/roots")" = 2000000 ] || fail "root's file was changed"
 api DELETE /api/v1/sessions/s >/dev/null
@@ -57,9 +74,9 @@ start_service "sandbox.fuse.passthrough: off"
 new_session s "$ws"
 want "switched off" "$(json .file_data <"$T/session.json")" fsd
 pgrep -x fusereg && fail "fusereg runs"
-want_in "switched off: a new file" "$(ev sh -c 'echo twelve bytes >fresh2')" "file_write /workspace/fresh2 13 false"
-want_in "switched off: a file written over" "$(ev sh -c 'echo MORE | dd of=fresh2 conv=notrunc status=none')" "file_write /workspace/fresh2 5 false"
-want_in "switched off: a large file" "$(ev cat large)" "file_read /workspace/large 3000000 false"
+want_in "switched off: a new file" "$(ev sh -c 'echo twelve bytes >fresh2')" "file_write /workspace/fresh2 13 -"
+want_in "switched off: a file written over" "$(ev sh -c 'echo MORE | dd of=fresh2 conv=notrunc status=none')" "file_write /workspace/fresh2 5 -"
+want_in "switched off: a large file" "$(ev cat large)" "file_read /workspace/large 3000000 -"
 run_in s python3 passthrough.py >"$T/out" || { cat "$T/exec.json"; fail "the program without"; }
 want "the program without" "$(tail -n 1 "$T/out")" "all as it should be"
 stop_server

@@ -25,6 +25,37 @@ run_in s sh -c 'cd r && python3 ../settings.py' >"$T/out" || fail "$(jq -r .resu
 want "what can still write" "$(cat "$T/out")" none
 stays "after all"
 
+# What was compared gets no further name, though the policy would let it: by
+# that it could be written to. Before, and as a new file, it does.
+if [ "$MODE" = service ]; then policies=$T/var/policies; else policies=$T/state/policies; fi
+cat >"$policies/links.yaml" <<'P'
+version: 1
+name: links
+file_rules:
+  - {name: links, paths: ["${PROJECT_ROOT}/r/.git/config"], operations: [link, chown, write], decision: allow}
+  - {name: work, paths: ["${PROJECT_ROOT}", "${PROJECT_ROOT}/**", "/dev/**"], decision: allow}
+command_rules:
+  - {name: all, commands: ["*"], decision: allow}
+P
+chmod 644 "$policies/links.yaml"
+new_session links "$ws" '"policy":"links"'
+cat >"$ws/link.py" <<'PY'
+import os, shutil
+os.link("r/.git/config", "w")
+os.unlink("w")
+shutil.copy("r/.git/config", "x")
+os.rename("x", "r/.git/config")
+try:
+    os.link("r/.git/config", "w")
+    print("linked")
+    os.unlink("w")
+except OSError as e:
+    print(e.strerror)
+PY
+want "a further name of what was compared" "$(run_in links python3 link.py)" "Permission denied"
+stays "linked"
+api DELETE /api/v1/sessions/links >/dev/null
+
 # another session has it open
 cat >"$ws/hold.py" <<'PY'
 import os, time

@@ -196,8 +196,10 @@ send_role_specific(struct chan *ch, enum role role)
 
 	if (role == ROLE_FUSEREG) {
 		fds[0] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fds[1] = open(work_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		msg_send_reg_root(ch, 0, &reg, fds);
 		close(fds[0]);
+		close(fds[1]);
 	}
 	if (role != ROLE_EXECD && role != ROLE_FSD)
 		return;

@@ -229,6 +229,7 @@ rnd_rule(struct rule *r, enum family family, size_t i, bool catchall)
 		if (rnd(4) == 0)
 			r->file.redirect_to = strdup("/a/b");
 		r->file.preserve_tree = rnd(2) == 0;
+		r->file.log_full = rnd(2) == 0;
 		break;
 	case FAMILY_UNIX:
 		r->ops = 1 + rnd(15);

@@ -75,6 +75,30 @@ test_hidden(void)
 	    NULL, "/var", MOUNT_FSD);
 }
 
+/* Each open is to be seen, and each that is refused. */
+static void
+test_log(void)
+{
+	row(FILES
+	    "- {name: a, paths: [/usr/lib/a], operations: [read], decision: allow, log: full}\n" CATCHALL,
+	    NULL, "/usr", MOUNT_FSD);
+	row(FILES
+	    "- {name: a, paths: [/usr/lib/a], operations: [read], decision: allow, log: summary}\n" CATCHALL,
+	    NULL, "/usr", MOUNT_NATIVE_RO);
+	row(FILES
+	    "- {name: a, paths: [/usr/lib/a], operations: [read], decision: allow, log: full}\n" CATCHALL,
+	    NULL, "/lib", MOUNT_NATIVE_RO);
+	row(FILES
+	    "- {name: a, paths: [/usr/lib/a], operations: [write], decision: deny, log: full}\n" CATCHALL,
+	    NULL, "/usr", MOUNT_FSD);
+	row(FILES
+	    "- {name: a, paths: [/root, '/root/**'], decision: deny, log: full}\n" CATCHALL,
+	    NULL, "/root", MOUNT_FSD);
+	row(FILES
+	    "- {name: a, paths: [/root, '/root/**'], decision: deny}\n" CATCHALL,
+	    NULL, "/root", MOUNT_HIDDEN);
+}
+
 static void
 test_scope(void)
 {
@@ -97,6 +121,7 @@ main(void)
 {
 	test_native();
 	test_hidden();
+	test_log();
 	test_scope();
 	return done_testing();
 }

@@ -28,7 +28,7 @@ struct both {
 	struct naive *naive;
 };
 
-static size_t asked, wrong, decided[FAMILY_MAX];
+static size_t asked, wrong, decided[FAMILY_MAX], logged[2];
 static size_t reasons[PLAN_WHY_UNPROVEN + 1];
 /* of automata: by their number of DFA, and whether something is simulated */
 static size_t forms[IMG_MAX_DFAS + 1][2];
@@ -84,6 +84,22 @@ compare(const struct both *b, const struct naive_query *q, int ret,
 		    want, a.decision, a.rule_name);
 }
 
+/* What the image says of log is what the rule that decides says. */
+static void
+ask_log(const struct both *b, const struct naive_query *q, int ret,
+    const struct verdict *v)
+{
+	struct naive_answer a;
+	bool full;
+
+	if (naive_eval(b->naive, q, &a) == -1 || ret == -1)
+		return;
+	full = a.rule != SIZE_MAX &&
+	    b->policy.family[FAMILY_FILE].rule[a.rule].file.log_full;
+	logged[full]++;
+	wrong += image_file_logs(&b->image, v) != full;
+}
+
 static void
 ask_path(const struct both *b, bool sockets)
 {
@@ -118,6 +134,7 @@ ask_path(const struct both *b, bool sockets)
 			    tree != r->file.preserve_tree ||
 			    v.timeout_ms != r->timeout_ms;
 		}
+		ask_log(b, &q, ret, &v);
 	}
 	compare(b, &q, ret, &v, path);
 }
@@ -533,6 +550,8 @@ main(int argc, char **argv)
 			    forms[1][0], forms[2][0], forms[1][1], forms[2][1],
 			    forms[0][1]);
 	}
+	T(logged[false] > 1000 && logged[true] > 1000,
+	    "log: %zu are, %zu are not", logged[true], logged[false]);
 	for (f = 0; f < FAMILY_MAX; f++)
 		T(decided[f] > 10000, "family %d: %zu decided by a rule", f,
 		    decided[f]);

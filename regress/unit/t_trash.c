@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -201,6 +202,82 @@ hashes(void)
 	close(fd);
 }
 
+/* A payload of n bytes, and its manifest from before or after it. */
+static void
+grown(const char *token, size_t n, bool later)
+{
+	char name[TRASH_NAME], *text = calloc(1, n + 1);
+
+	trash_manifest_name(name, token);
+	put(t.manifest, name, "{}");
+	if (text != NULL)
+		memset(text, 'x', n);
+	put(t.payload, token, text == NULL ? "" : text);
+	free(text);
+	if (later)
+		age(t.manifest, name, time(NULL) - 10);
+	else
+		CHECK(trash_seal(&t, token) == 0);
+}
+
+static bool
+is_there(const char *token)
+{
+	return faccessat(t.payload, token, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What was changed in the trash goes, the largest first; nothing else does. */
+static void
+fits(void)
+{
+	static const char *const token[] = { "a0000000000000000000000000000000",
+		"b0000000000000000000000000000000",
+		"c0000000000000000000000000000000" };
+	struct trash_sum sum, gone = { 0 };
+
+	CHECK(trash_count(&t, INT64_MAX, &sum, NULL) == 0);
+	CHECK_INT(sum.files, 0);
+	grown(token[0], 300000, false);
+	grown(token[1], 20000, true);
+	grown(token[2], 200000, true);
+	CHECK(trash_count(&t, 0, &sum, NULL) == 0);
+	CHECK_INT(sum.files, 3);
+	CHECK(trash_fit(&t, sum.bytes, &sum, &gone) == 0);
+	CHECK_INT(gone.files, 0);
+	CHECK(trash_fit(&t, sum.bytes - 1, &sum, &gone) == 0);
+	CHECK_INT(gone.files, 1);
+	CHECK(is_there(token[0]) && is_there(token[1]) && !is_there(token[2]));
+	/* more than can go */
+	CHECK(trash_fit(&t, 1, &sum, &gone) == 0);
+	CHECK(is_there(token[0]) && !is_there(token[1]));
+	CHECK_INT(sum.files, 1);
+	CHECK(trash_sum_get(&t, &gone) == 0 && gone.bytes == sum.bytes);
+}
+
+static void
+logs(void)
+{
+	const struct trash_act act = { "purge", 3, 4096, NULL, OLD,
+		"/a\tb\n\033\\c" };
+	char text[1024];
+	ssize_t n;
+	int fd;
+
+	CHECK(unlinkat(dir, "log", 0) == 0);
+	CHECK(trash_log_open(&t, false) == -1 && errno == ENOENT);
+	CHECK(trash_log_add(&t, &act) == 0);
+	CHECK(trash_log_add(&t, &act) == 0);
+	fd = trash_log_open(&t, false);
+	n = read(fd, text, sizeof(text) - 1);
+	CHECK(n > 21);
+	/* two lines of one length: what is behind the time of the second */
+	text[n - 1] = '\0';
+	CHECK(strcmp(text + n / 2 + 20,
+		  "\tpurge\t3\t4096\t-\t" OLD
+		  "\t/a\\011b\\012\\033\\\\c") == 0);
+	close(fd);
+}
+
 static void
 ages(void)
 {
@@ -230,6 +307,8 @@ main(void)
 	T_RUN(counts);
 	T_RUN(copies);
 	T_RUN(hashes);
+	T_RUN(fits);
+	T_RUN(logs);
 	T_RUN(ages);
 	snprintf(rm, sizeof(rm), "%s", path);
 	trash_close(&t);

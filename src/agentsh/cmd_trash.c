@@ -104,14 +104,17 @@ cmd_trash_list(struct args *a)
 	if (o != NULL)
 		jo_open_array(o, NULL);
 	for (i = 0; i < all.n && r == 0; i++)
-		r = list_one(a, &all.t[i], o, &shown);
+		r = a->opt[OPT_TRASH_LOG] != NULL ?
+		    trash_log_list(a, &all.t[i], o, &shown) :
+		    list_one(a, &all.t[i], o, &shown);
 	trashes_close(&all);
 	if (o != NULL) {
 		jo_close_array(o);
 		if (r == 0)
 			return policy_ask_end(o);
 	} else if (shown == 0 && r == 0) {
-		puts("trash empty");
+		puts(a->opt[OPT_TRASH_LOG] != NULL ? "nothing is logged" :
+						     "trash empty");
 	}
 	return r == 0 ? 0 : EXIT_FAILURE;
 }
@@ -151,10 +154,24 @@ end_one(struct purge *p, const struct trash *t, struct trash_entry *e)
 	p->gone.bytes += e->bytes;
 }
 
+/* A line for all that went of one trash. */
+static void
+purge_log(const struct purge *p, const struct trash *t,
+    const struct trash_sum *before)
+{
+	struct trash_act act = { .what = "purge",
+		.files = p->gone.files - before->files,
+		.bytes = p->gone.bytes - before->bytes,
+		.session = p->session };
+
+	if (act.files > 0 && trash_log_add(t, &act) == -1)
+		say("the log of the trash: %s", strerror(errno));
+}
+
 static int
 purge_one(struct purge *p, const struct trash *t)
 {
-	struct trash_sum sum;
+	struct trash_sum sum, before = p->gone;
 	struct collected c;
 	uint64_t left = 0;
 	size_t i;
@@ -182,6 +199,7 @@ purge_one(struct purge *p, const struct trash *t)
 		end_one(p, t, &c.entry[i]);
 	}
 	free(c.entry);
+	purge_log(p, t, &before);
 	if (trash_count(t, 0, &sum, NULL) == -1)
 		say("the trash cannot be counted: %s", strerror(errno));
 	trash_unlock(t);

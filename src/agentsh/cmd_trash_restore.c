@@ -218,6 +218,20 @@ put_copy(struct restore *r, unsigned flags)
 	return -1;
 }
 
+static void
+log_restored(const struct restore *r)
+{
+	struct trash_act act = { .what = "restore",
+		.files = 1,
+		.bytes = trash_bytes(&r->stx),
+		.session = r->note.session,
+		.token = r->token,
+		.path = r->path };
+
+	if (trash_log_add(r->t, &act) == -1)
+		say("the log of the trash: %s", strerror(errno));
+}
+
 static int
 put_back(struct restore *r)
 {
@@ -232,6 +246,7 @@ put_back(struct restore *r)
 		say("%s: %s", r->path, why(errno));
 		return -1;
 	}
+	log_restored(r);
 	if (trash_end(r->t, r->token) == -1)
 		say("%s: restored, but still in the trash: %s", r->path,
 		    strerror(errno));

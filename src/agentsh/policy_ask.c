@@ -187,6 +187,7 @@ policy_ask_json(struct jsonout *o, const struct try_answer *a)
 	jo_str(o, "effective", decision_name(a->effective));
 	member(o, "rule", a->rule);
 	member(o, "why", a->why);
+	member(o, "log", a->log);
 	member(o, "message", a->message);
 	member(o, "instead", a->instead);
 	member(o, "command", a->about);
@@ -223,6 +224,7 @@ policy_ask_print(const struct try_answer *a)
 		line("shell", shell);
 	}
 	line("instead", a->instead);
+	line("log", a->log);
 	line("message", a->message);
 	line("note", a->note);
 }

@@ -40,6 +40,13 @@ struct collected {
 	size_t cap;
 };
 
+/* trash_show.c: the log, the oldest first; of one session with
+ * --session. o: as JSON, else NULL. Adds how many were shown. 0, or -1 after a
+ * message. */
+struct jsonout;
+int trash_log_list(const struct args *, const struct trash *, struct jsonout *o,
+    size_t *shown);
+
 int trash_collect(const struct trash *, struct collected *);
 
 #endif

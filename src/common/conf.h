@@ -77,6 +77,12 @@ enum trash_mode {
 	TRASH_ALL
 };
 
+/* values of trash_at_end */
+enum trash_at_end {
+	TRASH_KEEP,
+	TRASH_PURGE
+};
+
 struct conf {
 /* clang-format off */
 #define CONF_NUM(key, member, kind, def, min, max, help) uint64_t member;

@@ -127,6 +127,8 @@ int image_eval_redirect(const struct image *, enum family, const char *subject,
  * redirect_to or "". */
 const char *image_file_redirect(const struct image *, const struct verdict *,
     bool *preserve_tree);
+/* Is each open to be an event, also outside of the workspace? */
+bool image_file_logs(const struct image *, const struct verdict *);
 
 /* What the winning command rule wants beside its decision. The lists are in
  * the image: n strings one after the other, each with its NUL. */

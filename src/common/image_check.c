@@ -79,7 +79,7 @@ files_ok(const struct image *im)
 		return false;
 	for (p = img_at(im, f->parts), i = 0; i < f->nrules; i++, p++) {
 		if (!string_ok(im, p->redirect_to, AGENTSH_PATH_MAX) ||
-		    p->preserve_tree > 1)
+		    p->preserve_tree > 1 || p->log_full > 1)
 			return false;
 	}
 	return true;

@@ -51,6 +51,15 @@ image_file_redirect(const struct image *im, const struct verdict *v,
 	return img_string(im, part[v->rule].redirect_to);
 }
 
+bool
+image_file_logs(const struct image *im, const struct verdict *v)
+{
+	const struct img_family *f = img_family(im, FAMILY_FILE);
+	const struct img_file *part = img_at(im, f->parts);
+
+	return v->rule < f->nrules && part[v->rule].log_full != 0;
+}
+
 int
 image_eval_unix(const struct image *im, enum unix_op op, const char *path,
     size_t len, struct verdict *v)

@@ -11,7 +11,7 @@
 #include "agentsh.h"
 
 #define IMG_MAGIC "AGSHPOL1"
-#define IMG_VERSION 3
+#define IMG_VERSION 4
 #define IMG_MAX_SIZE 67108864 /* bytes */
 #define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
 #define IMG_MAX_PROTECTED 128 /* rows of the protected set */
@@ -72,6 +72,7 @@ struct img_words {
 struct img_file {
 	uint32_t redirect_to; /* string */
 	uint32_t preserve_tree;
+	uint32_t log_full; /* each open is an event */
 	/* rows of the protected set that the rule names, a bit each */
 	uint32_t named[IMG_MAX_PROTECTED / 32];
 };

@@ -79,6 +79,7 @@ struct try_answer {
 	char instead[AGENTSH_TEXT_MAX + 1];
 	/* of exec: the command inside that the rule is about; "": the whole */
 	char about[AGENTSH_TEXT_MAX + 1];
+	const char *log;       /* of a file's rule: "full", or NULL */
 	const char *shell;     /* what the analysis of the words came to */
 	const char *shell_why; /* or NULL */
 };

@@ -36,9 +36,12 @@ trash_open(struct trash *t, int dir_fd, bool make)
 {
 	int saved;
 
+	t->payload = -1;
 	t->manifest = -1;
 	t->sum = -1;
-	t->payload = open_dir(dir_fd, "payload", make);
+	t->dir = open_dir(dir_fd, ".", false);
+	if (t->dir != -1)
+		t->payload = open_dir(dir_fd, "payload", make);
 	if (t->payload != -1)
 		t->manifest = open_dir(dir_fd, "manifest", make);
 	if (t->manifest != -1)
@@ -56,12 +59,15 @@ trash_open(struct trash *t, int dir_fd, bool make)
 void
 trash_close(struct trash *t)
 {
+	if (t->dir != -1)
+		close(t->dir);
 	if (t->payload != -1)
 		close(t->payload);
 	if (t->manifest != -1)
 		close(t->manifest);
 	if (t->sum != -1)
 		close(t->sum);
+	t->dir = -1;
 	t->payload = -1;
 	t->manifest = -1;
 	t->sum = -1;
@@ -158,10 +164,26 @@ trash_bytes(const struct statx *stx)
 	return TRASH_ENTRY + stx->stx_blocks * 512;
 }
 
+static bool
+is_later(const struct statx_timestamp *a, const struct statx_timestamp *b)
+{
+	return a->tv_sec > b->tv_sec ||
+	    (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+int
+trash_seal(const struct trash *t, const char *token)
+{
+	char name[TRASH_NAME];
+
+	trash_manifest_name(name, token);
+	return utimensat(t->manifest, name, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
 static int
 entry_read(const struct trash *t, const char *name, struct trash_entry *e)
 {
-	struct statx stx;
+	struct statx note, stx;
 
 	memcpy(e->token, name, TRASH_TOKEN);
 	e->token[TRASH_TOKEN] = '\0';
@@ -170,15 +192,18 @@ entry_read(const struct trash *t, const char *name, struct trash_entry *e)
 	    !trash_token_ok(e->token))
 		return -1;
 	if (statx(t->manifest, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
-		&stx) == -1 ||
-	    !S_ISREG(stx.stx_mode))
+		&note) == -1 ||
+	    !S_ISREG(note.stx_mode))
 		return -1;
-	e->deleted = stx.stx_mtime.tv_sec;
+	e->deleted = note.stx_mtime.tv_sec;
 	e->bytes = TRASH_ENTRY;
 	e->whole = statx(t->payload, e->token, AT_SYMLINK_NOFOLLOW,
 		       STATX_BASIC_STATS, &stx) == 0;
-	if (e->whole)
+	e->changed = false;
+	if (e->whole) {
 		e->bytes = trash_bytes(&stx);
+		e->changed = is_later(&stx.stx_ctime, &note.stx_mtime);
+	}
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * The trash of one user, as it lies on disk: payload/TOKEN is an object,
  * manifest/TOKEN.json says what it was, and the manifest's time of modification
  * is when it was deleted. fsd puts things there, agentsh trash takes them out;
- * both count under one lock. Names are of one part and never follow a link.
+ * both count under one lock. log tells what was taken out. Names are of one part
+ * and never follow a link.
  */
 #ifndef TRASH_H
 #define TRASH_H
@@ -21,7 +22,8 @@
 #define TRASH_XATTR_MAX 256 /* attributes of an object that are kept */
 
 struct trash {
-	int payload; /* directories */
+	int dir;     /* directories: all of it, */
+	int payload; /* and what is in it */
 	int manifest;
 	int sum; /* the file that is locked and holds the sum */
 };
@@ -38,6 +40,7 @@ struct trash_entry {
 	int64_t deleted; /* seconds since 1970 */
 	uint64_t bytes;	 /* with TRASH_ENTRY */
 	bool whole;	 /* the payload is there */
+	bool changed;	 /* the payload, after the manifest */
 };
 
 /* Opens, and with make makes, what is in the directory, which stays the
@@ -64,6 +67,30 @@ int trash_count(const struct trash *, int64_t before, struct trash_sum *,
     struct trash_sum *gone);
 /* Ends one entry; one that is not there is no error. 0 or -1. */
 int trash_end(const struct trash *, const char *token);
+
+/* The manifest is as new as what the payload is by now. */
+int trash_seal(const struct trash *, const char *token);
+
+/* trash_fit.c: ends what was changed after it was deleted, the largest first,
+ * until the sum, which was counted just now, fits. With the lock. gone: adds
+ * what was ended. 0 or -1. */
+int trash_fit(const struct trash *, uint64_t quota, struct trash_sum *,
+    struct trash_sum *gone);
+
+/* trash_log.c: a line of the log. */
+struct trash_act {
+	const char *what; /* a word */
+	uint64_t files;
+	uint64_t bytes;
+	const char *session; /* these may be NULL */
+	const char *token;
+	const char *path;
+};
+
+/* With the lock. 0, or -1 with errno. */
+int trash_log_add(const struct trash *, const struct trash_act *);
+/* The log, or the one before it, to be read. -1: there is none. */
+int trash_log_open(const struct trash *, bool old);
 
 /* What an object takes on disk, for the quota. */
 uint64_t trash_bytes(const struct statx *);

@@ -50,6 +50,7 @@ ruling_init(struct ruling *r)
 	r->message = "";
 	r->settings = NULL;
 	r->approved = false;
+	r->logs = false;
 	r->ops = 0;
 	r->timeout_ms = 0;
 	memset(&r->id, 0, sizeof(r->id));
@@ -183,6 +184,8 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	v.message = "";
 	if (evaluate(r, op, path, len, &v) == -1)
 		v.decision = DECISION_DENY;
+	else if (image_file_logs(policy_image(), &v))
+		r->logs = true;
 	v.decision = what_is_done(v.decision, op, view, path);
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    view != VIEW_WORKSPACE) {

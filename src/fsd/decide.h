@@ -18,6 +18,7 @@ struct ruling {
 	/* of an answer that says approve: for which operations the same rule
 	 * says so, and which object it is about, all 0: look for it by the path */
 	bool approved; /* by an operator */
+	bool logs;     /* a rule that was asked wants each open told */
 	unsigned ops;
 	uint32_t timeout_ms;
 	struct ident id;

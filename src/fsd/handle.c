@@ -10,6 +10,7 @@
 #include "handle.h"
 #include "node.h"
 #include "record.h"
+#include "trashing.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -95,6 +96,7 @@ handle_done(struct handle *h)
 		pthread_mutex_lock(&handles.lock);
 		record_bytes(h);
 		pthread_mutex_unlock(&handles.lock);
+		trash_settle(h);
 	}
 	handle_free(h);
 }

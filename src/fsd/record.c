@@ -212,7 +212,7 @@ record_done(fuse_req_t req, enum event_type type, const struct ruling *r,
 	/* of the frequent ones only what the policy asked for */
 	if (r->decision != DECISION_AUDIT && !r->approved &&
 	    type != EV_FILE_REDIRECT &&
-	    (r->view != VIEW_WORKSPACE || is_noise(type))) {
+	    (is_noise(type) || (r->view != VIEW_WORKSPACE && !r->logs))) {
 		if (type == EV_FILE_OPEN && r->view == VIEW_HOST) {
 			attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
 			summary_opened(&a, r->path, 1);
@@ -230,14 +230,15 @@ static void
 record_count(struct handle *h, enum event_type type, enum file_op op,
     _Atomic uint64_t *count, _Atomic bool *more)
 {
-	static const struct extra at_least = { EVF_AT_LEAST, NULL, 1, NULL };
 	struct ruling r;
 	struct extra x = { EVF_BYTES, NULL, 0, NULL };
 
 	x.num = atomic_exchange(count, 0);
+	/* no number of which one could think that it is all */
 	if (more != NULL && atomic_exchange(more, false))
-		x.next = &at_least;
-	if ((x.num == 0 && x.next == NULL) || h->node->view != VIEW_WORKSPACE)
+		x.field = EVF_AT_LEAST;
+	if ((x.num == 0 && x.field == EVF_BYTES) ||
+	    h->node->view != VIEW_WORKSPACE)
 		return;
 	ruling_init(&r);
 	/* the opening was decided; this says under which rule */

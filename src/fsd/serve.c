@@ -20,6 +20,7 @@
 #include "log.h"
 #include "ops.h"
 #include "serve.h"
+#include "trashing.h"
 #include "uring.h"
 
 #define SERVE_THREADS 4		 /* to begin with */
@@ -227,6 +228,7 @@ serve_thread(void *arg)
 	}
 	/* the session's root is gone, and so is all that we are for */
 	log_debug("the device is closed");
+	trash_end_session();
 	_exit(0);
 }
 

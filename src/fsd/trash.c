@@ -130,6 +130,22 @@ unlock_all(void)
 	pthread_mutex_unlock(&trash.lock);
 }
 
+int
+trash_claim(const struct trash **t, uint64_t *quota)
+{
+	if (!trash.ready || lock_all() == -1)
+		return -1;
+	*t = &trash.t;
+	*quota = trash.quota;
+	return 0;
+}
+
+void
+trash_unclaim(void)
+{
+	unlock_all();
+}
+
 /* What was deleted before that time may go. */
 static int64_t
 expired(void)
@@ -141,17 +157,22 @@ expired(void)
 	    now - (int64_t)trash.ttl_s;
 }
 
-/* Once a session: what is too old goes. */
+/* Once a session: what is too old goes, and what has grown too large. */
 static void *
 expire_thread(void *arg)
 {
-	struct trash_sum sum;
+	struct trash_sum sum, gone = { 0 };
 
 	(void)arg;
 	if (lock_all() == -1)
 		return NULL;
-	if (trash_count(&trash.t, expired(), &sum, NULL) == -1)
+	if (trash_count(&trash.t, expired(), &sum, NULL) == -1 ||
+	    trash_fit(&trash.t, trash.quota, &sum, &gone) == -1)
 		log_warn("the trash cannot be counted");
+	if (gone.files > 0)
+		log_info("the trash was over its quota: %llu that had been"
+			 " written to in it are gone",
+		    (unsigned long long)gone.files);
 	unlock_all();
 	return NULL;
 }
@@ -174,12 +195,13 @@ trash_start(void)
 			 " refused");
 	else
 		trash.ready = true;
+	trash_end_init();
 }
 
 void
 trash_expire(void)
 {
-	if (trash.ready && trash.ttl_s != 0)
+	if (trash.ready)
 		(void)thread_start(expire_thread, NULL);
 }
 
@@ -450,6 +472,21 @@ copy_again(struct trashing *k)
 	    trash.quota);
 }
 
+/* What was written when the name was gone already, if there is room for it. */
+static void
+copy_late(struct trashing *k)
+{
+	uint64_t bytes = trash_bytes(&k->stx);
+
+	if (bytes > k->bytes) {
+		if (reserve(bytes - k->bytes, 0) == -1)
+			return;
+		k->bytes = bytes;
+	}
+	if (copy_again(k) == 0)
+		(void)reserve_rest(k);
+}
+
 /* A copy that holds what the object holds, though somebody writes to it. */
 static int
 copy_object(struct trashing *k)
@@ -521,7 +558,7 @@ take(struct trashing *k, int pfd, const char *text)
 		return -1;
 	/* what was written between the last look and the end of the name */
 	if (has_changed(k))
-		(void)copy_again(k);
+		copy_late(k);
 	return 0;
 }
 
@@ -563,7 +600,12 @@ trash_finish(struct trashing *k, bool done)
 		give_back(k->bytes);
 	}
 	if (done && k->copied && has_changed(k))
-		(void)copy_again(k);
+		copy_late(k);
+	if (done && k->begun) {
+		trash_loose_add(k);
+		trash_end_add(k->token);
+		(void)trash_seal(&trash.t, k->token);
+	}
 	if (k->copy_fd != -1)
 		close(k->copy_fd);
 	if (k->data_fd != -1)

@@ -7,6 +7,9 @@
 
 #include "decide.h"
 
+struct handle;
+struct trash;
+
 /* trash.c: soft deletes */
 struct trashing {
 	char token[33]; /* "" until its manifest is there */
@@ -45,6 +48,21 @@ int trash_take(struct trashing *, int pfd, const char *text, struct ruling *r);
 /* The object is in the trash too, and its name is about to be replaced. */
 int trash_keep(struct trashing *, struct ruling *r);
 void trash_finish(struct trashing *, bool done);
+/* The trash under its lock, and its quota; -1: not now. */
+int trash_claim(const struct trash **, uint64_t *quota);
+void trash_unclaim(void);
+
+/* trash_loose.c: what can be written to in the trash */
+void trash_loose_add(const struct trashing *);
+/* After a handle was written by: what its file has grown by counts. */
+void trash_settle(const struct handle *);
+
+/* trash_end.c: what this session put there, where it goes with it */
+void trash_end_init(void);
+void trash_end_add(const char *token);
+/* When nobody is in the session any more; once. */
+void trash_end_session(void);
+
 void trash_record(fuse_req_t, const struct trashing *, const struct ruling *);
 
 /* trash_note.c */

@@ -29,6 +29,7 @@
 #include "approve.h"
 #include "log.h"
 #include "serve.h"
+#include "trashing.h"
 #include "uring.h"
 
 #define QUEUES_MAX 128 /* a thread for each processor is the least */
@@ -533,6 +534,7 @@ slot_thread(void *arg)
 		fatal("the kernel's queue of requests");
 	}
 	log_debug("the device is closed");
+	trash_end_session();
 	_exit(0);
 }
 

@@ -29,15 +29,17 @@ static struct {
 	struct proc p;
 	struct event_base *base;
 	int work_fd;
+	int trash_fd;
 	int device_fd;
 	size_t n;
-} reg = { .work_fd = -1, .device_fd = -1 };
+} reg = { .work_fd = -1, .trash_fd = -1, .device_fd = -1 };
 
 static int
 reg_on_reg_root(struct chan *ch, struct imsg *im)
 {
 	(void)ch;
 	reg.work_fd = imsg_take_fd(im, 0);
+	reg.trash_fd = imsg_take_fd(im, 1);
 	return 0;
 }
 
@@ -99,7 +101,7 @@ static const struct handler reg_handlers[] = {
 int
 main(int argc, char **argv)
 {
-	struct sandbox_dir dir = { .access = SANDBOX_RW };
+	struct sandbox_dir dirs[2];
 
 	proc_start(&reg.p, ROLE_FUSEREG, reg_handlers, argc, argv);
 	if (reg.work_fd == -1 || reg.p.peer[ROLE_FSD] == NULL)
@@ -107,8 +109,12 @@ main(int argc, char **argv)
 	reg.base = event_base_new();
 	if (reg.base == NULL)
 		fatalx("no event loop");
-	dir.fd = reg.work_fd;
-	sandbox_enter(ROLE_FUSEREG, &dir, 1);
+	/* a file that has another name in the workspace may have been opened by
+	 * the one that went to the trash */
+	dirs[0].fd = reg.work_fd;
+	dirs[1].fd = reg.trash_fd;
+	dirs[0].access = dirs[1].access = SANDBOX_RW;
+	sandbox_enter(ROLE_FUSEREG, dirs, 2);
 	proc_watch(&reg.p, reg.base);
 	event_base_dispatch(reg.base);
 	fatalx("the event loop ended");

@@ -265,6 +265,7 @@ enum plan_why {
 	PLAN_WHY_CONSTANT,  /* native: by rules; hidden: by rule */
 	PLAN_WHY_WORKSPACE, /* in it, or on the way to it */
 	PLAN_WHY_DIFFERS,   /* op of path, decided by rule, does not fit */
+	PLAN_WHY_LOG,	    /* rule wants each open told */
 	PLAN_WHY_SOCKETS,   /* reads pass, but no mount keeps from sockets */
 	PLAN_WHY_SCOPE,	    /* native mounts are not wanted */
 	PLAN_WHY_UNPROVEN   /* the rules are too many to prove anything of */

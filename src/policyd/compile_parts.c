@@ -108,6 +108,7 @@ put_files(struct compiler *c)
 		part[i].redirect_to = put_string(c,
 		    rules->rule[i].file.redirect_to);
 		part[i].preserve_tree = rules->rule[i].file.preserve_tree;
+		part[i].log_full = rules->rule[i].file.log_full;
 	}
 	if (!c->p->unprotected)
 		put_named(rules, part);

@@ -80,6 +80,14 @@ rule_decision(const struct policy *p, uint32_t rule)
 	    DECISION_ALLOW;
 }
 
+/* Nobody sees what is opened on a mount that fsd does not serve. */
+static bool
+rule_logs(const struct policy *p, uint32_t rule)
+{
+	return rule < p->family[FAMILY_FILE].n &&
+	    p->family[FAMILY_FILE].rule[rule].file.log_full;
+}
+
 /* What the image says for a class of operations; see struct img_auto. */
 static uint32_t
 pair_rule(const struct automaton *a, const struct pair *p, uint32_t opclass)
@@ -132,7 +140,7 @@ walk_judge(struct walk *w, const struct pair *p, uint32_t at)
 		d = rule_decision(w->policy, rule);
 		want = (READ_OPS >> op & 1) != 0 ? DECISION_ALLOW :
 						   DECISION_DENY;
-		if (d != want)
+		if (d != want || rule_logs(w->policy, rule))
 			doubt(&w->native, at, op, rule);
 		else if (want == DECISION_ALLOW)
 			note_rule(w->reason, rule);
@@ -140,7 +148,8 @@ walk_judge(struct walk *w, const struct pair *p, uint32_t at)
 			w->rule = rule;
 		w->started = true;
 		/* another rule has another name and message to tell */
-		if (d != DECISION_DENY || rule != w->rule)
+		if (d != DECISION_DENY || rule != w->rule ||
+		    rule_logs(w->policy, rule))
 			doubt(&w->hidden, at, op, rule);
 	}
 }
@@ -277,7 +286,9 @@ tell_doubt(const struct walk *w, const char *dir, const struct doubt *d)
 {
 	struct plan_reason *r = w->reason;
 
-	r->why = d->unproven ? PLAN_WHY_UNPROVEN : PLAN_WHY_DIFFERS;
+	r->why = d->unproven		  ? PLAN_WHY_UNPROVEN :
+	    rule_logs(w->policy, d->rule) ? PLAN_WHY_LOG :
+					    PLAN_WHY_DIFFERS;
 	r->op = (enum file_op)d->op;
 	r->rule = d->rule;
 	if (!d->unproven)

@@ -49,6 +49,7 @@ struct env_rules {
 struct file_part {
 	char *redirect_to; /* a directory as the session sees it, or NULL */
 	bool preserve_tree;
+	bool log_full; /* outside of the workspace each open is an event */
 };
 
 struct command_part {

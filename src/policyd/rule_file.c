@@ -77,6 +77,8 @@ rule_file_parse(struct parser *p, const struct ynode *map, struct rule *r)
 	r->decision = (enum decision)schema_choice(schema_value(map,
 						       KEY_FILE_decision),
 	    SET_FILE, DECISION_DENY);
+	r->file.log_full = schema_choice(schema_value(map, KEY_FILE_log),
+			       SET_LOG, 0) == 1;
 	if (parse_redirect(p, map, r) == -1)
 		return -1;
 	if (r->decision == DECISION_SOFT_DELETE && (r->ops & DELETE_OPS) == 0)
@@ -110,6 +112,8 @@ rule_file_print(struct printer *o, const struct rule *r)
 		    r->file.preserve_tree ? "true" : "false");
 	}
 	print_answer(o, r, KEY_FILE_message, KEY_FILE_timeout);
+	if (r->file.log_full)
+		print_plain(o, KEY_FILE_log, schema_word(SET_LOG, 1));
 }
 
 void

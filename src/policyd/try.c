@@ -408,6 +408,8 @@ ask_file(struct asking *k)
 		file_instead(k, &v);
 	if (ret == 0)
 		file_effective(k, &v);
+	if (image_file_logs(&k->t->image, &v))
+		k->a->log = schema_word(SET_LOG, 1);
 }
 
 static void

@@ -102,6 +102,20 @@ why_differs(const struct policy *p, const struct plan_reason *r,
 }
 
 static void
+why_log(const struct policy *p, const struct plan_reason *r,
+    struct try_mount *m)
+{
+	char name[AGENTSH_NAME_MAX + 64];
+
+	name_rule(p, r->rule, name, sizeof(name));
+	m->operation = op_names[r->op];
+	snprintf(m->example, sizeof(m->example), "%s", r->path);
+	m->decision = rule_says(p, r->rule);
+	snprintf(m->why, sizeof(m->why), "%s wants each open told: log: full",
+	    name);
+}
+
+static void
 dir_cb(void *arg, enum mount_kind kind, const struct plan_reason *r)
 {
 	static const char *const names[MOUNT_MAX] = { [MOUNT_FSD] = "decided",
@@ -128,6 +142,9 @@ dir_cb(void *arg, enum mount_kind kind, const struct plan_reason *r)
 		break;
 	case PLAN_WHY_DIFFERS:
 		why_differs(&k->t->policy, r, &m);
+		break;
+	case PLAN_WHY_LOG:
+		why_log(&k->t->policy, r, &m);
 		break;
 	case PLAN_WHY_SOCKETS:
 		snprintf(m.why, sizeof(m.why),

@@ -21,6 +21,8 @@
 /* Pid 1 may wait for fsd in the kernel, where only the end of fsd, or of the
  * FUSE connection when fsd itself cannot end, wakes it. */
 #define KILL_HELPERS_MS 1000
+/* For fsd to delete what the session has in the trash, where that is wanted. */
+#define PURGE_MS 5000
 /* A process that waits for somebody else's file system may never end: after
  * so long the service goes on without. */
 #define GIVE_UP_MS 4000
@@ -170,6 +172,20 @@ kill_helpers(struct sess *s)
 	child_kill(s->fusereg);
 }
 
+/* Nobody is inside any more. fsd ends by itself when its device is closed, and
+ * what it has yet to do needs the others' channels. */
+static void
+end_helpers(struct sess *s)
+{
+	if (privd.conf.trash_at_end != TRASH_PURGE || s->fsd == NULL ||
+	    s->late) {
+		kill_helpers(s);
+		return;
+	}
+	abort_fuse(s);
+	sess_timer(s, PURGE_MS);
+}
+
 static void
 stop(struct sess *s)
 {
@@ -244,6 +260,8 @@ sess_child_died(struct sess *s, struct child *c, const char *how)
 
 	if (sess_is_ending(s)) {
 		if (c->role == ROLE_INIT)
+			end_helpers(s);
+		else if (c->role == ROLE_FSD)
 			kill_helpers(s);
 		finish(s);
 		return;

@@ -127,12 +127,13 @@ spawn_fusereg(struct sess *s, const struct cred *cred)
 {
 	static const struct msg_reg_root mr;
 	static const struct msg_sys_start ms;
+	const int dirs[2] = { s->workspace_fd, s->trash_fd };
 
 	s->fusereg = child_spawn(ROLE_FUSEREG, cred, s);
 	if (s->fusereg == NULL ||
 	    helper_greet(s->fusereg, s->number, s->id, s->uid, s->gid) == -1 ||
 	    join(s->fsd, s->fusereg) == -1 ||
-	    msg_send_reg_root(s->fusereg->ch, 0, &mr, &s->workspace_fd) == -1)
+	    msg_send_reg_root(s->fusereg->ch, 0, &mr, dirs) == -1)
 		return -1;
 	return msg_send_sys_start(s->fusereg->ch, 0, &ms, NULL);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is in the trash and can still be written to: by who had it open when it
+ * was deleted, or by another name. What such a file grows by counts for the
+ * quota as soon as who wrote to it closes it. Where that does not fit it is cut
+ * to the size that it was deleted with, or, where others have it too, its entry
+ * goes; never another entry, or whoever can write could empty the trash.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "handle.h"
+#include "log.h"
+#include "record.h"
+#include "trash.h"
+#include "trashing.h"
+
+#define LOOSE_ROWS 1024
+/* What is beyond is found when a session of the user starts: trash_fit(). */
+#define LOOSE_MAX 65536
+
+struct loose {
+	LIST_ENTRY(loose) entry;
+	struct ident id;
+	char token[TRASH_TOKEN + 1];
+	uint64_t size;	/* when it was deleted */
+	uint64_t bytes; /* that the sum has of it */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	_Atomic size_t n;
+	LIST_HEAD(, loose) row[LOOSE_ROWS];
+} loose = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static size_t
+row_of(const struct ident *id)
+{
+	return (size_t)(id->ino % LOOSE_ROWS);
+}
+
+/* Who writes keeps it from being leased for reading, fcntl(2). */
+static bool
+has_writers(int data_fd)
+{
+	if (data_fd == -1 || fcntl(data_fd, F_SETLEASE, F_RDLCK) == -1)
+		return true; /* or nobody can say */
+	(void)fcntl(data_fd, F_SETLEASE, F_UNLCK);
+	return false;
+}
+
+void
+trash_loose_add(const struct trashing *k)
+{
+	struct statx stx;
+	struct loose *l;
+
+	if (k->copied || !S_ISREG(k->stx.stx_mode) ||
+	    backing_stat(k->fd, &stx) == -1 ||
+	    (stx.stx_nlink < 2 && !has_writers(k->data_fd)) ||
+	    atomic_load(&loose.n) >= LOOSE_MAX)
+		return;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return;
+	backing_ident(&l->id, &stx);
+	memcpy(l->token, k->token, sizeof(l->token));
+	l->size = k->stx.stx_size;
+	l->bytes = k->bytes;
+	pthread_mutex_lock(&loose.lock);
+	LIST_INSERT_HEAD(&loose.row[row_of(&l->id)], l, entry);
+	atomic_fetch_add(&loose.n, 1);
+	pthread_mutex_unlock(&loose.lock);
+}
+
+/* Cuts what came after the deletion, which is nobody else's. Says what it takes
+ * now. */
+static uint64_t
+cut(const struct trash *t, const struct loose *l, struct statx *stx)
+{
+	int fd;
+
+	if (stx->stx_nlink > 1 || stx->stx_size <= l->size)
+		return trash_bytes(stx);
+	fd = openat(t->payload, l->token,
+	    O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return trash_bytes(stx);
+	if (ftruncate(fd, (off_t)l->size) == 0)
+		(void)backing_stat(fd, stx);
+	close(fd);
+	return trash_bytes(stx);
+}
+
+static void
+tell(const struct loose *l, uint64_t bytes, const struct actor *a)
+{
+	struct buf b;
+
+	buf_init(&b, EVENT_MAX);
+	ev_begin(&b, EV_TRASH_PURGE, a->id, a->pid);
+	ev_str(&b, EVF_TRASH_TOKEN, l->token);
+	ev_u64(&b, EVF_PURGED, 1);
+	ev_u64(&b, EVF_BYTES, bytes);
+	ev_str(&b, EVF_REASON, "grown");
+	record_event(&b);
+}
+
+/* Is it still there, and as large as the sum says? False when it is not there
+ * any more. */
+static bool
+settle(const struct trash *t, uint64_t quota, struct loose *l,
+    const struct actor *a)
+{
+	struct trash_act act = { .what = "grown", .files = 1 };
+	struct trash_sum sum;
+	struct statx stx;
+	uint64_t bytes;
+
+	if (statx(t->payload, l->token, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+		&stx) == -1)
+		return false;
+	bytes = trash_bytes(&stx);
+	if (bytes <= l->bytes || trash_sum_get(t, &sum) == -1)
+		return true;
+	if (sum.bytes > quota || bytes - l->bytes > quota - sum.bytes)
+		bytes = cut(t, l, &stx);
+	if (bytes <= l->bytes)
+		return true;
+	if (sum.bytes <= quota && bytes - l->bytes <= quota - sum.bytes) {
+		sum.bytes += bytes - l->bytes;
+		l->bytes = bytes;
+		(void)trash_sum_put(t, &sum);
+		return true;
+	}
+	act.token = l->token;
+	act.bytes = bytes;
+	if (trash_end(t, l->token) == -1)
+		return true;
+	sum.bytes -= l->bytes < sum.bytes ? l->bytes : sum.bytes;
+	sum.files -= sum.files > 0;
+	(void)trash_sum_put(t, &sum);
+	(void)trash_log_add(t, &act);
+	tell(l, bytes, a);
+	return false;
+}
+
+void
+trash_settle(const struct handle *h)
+{
+	const struct trash *t;
+	struct loose *l, *next;
+	uint64_t quota;
+
+	/* most of the time there is none */
+	if (atomic_load(&loose.n) == 0 || trash_claim(&t, &quota) == -1)
+		return;
+	pthread_mutex_lock(&loose.lock);
+	for (l = LIST_FIRST(&loose.row[row_of(&h->node->id)]); l != NULL;
+	     l = next) {
+		next = LIST_NEXT(l, entry);
+		if (l->id.ino != h->node->id.ino ||
+		    l->id.dev != h->node->id.dev ||
+		    settle(t, quota, l, &h->actor))
+			continue;
+		LIST_REMOVE(l, entry);
+		atomic_fetch_sub(&loose.n, 1);
+		free(l);
+	}
+	pthread_mutex_unlock(&loose.lock);
+	trash_unclaim();
+}
