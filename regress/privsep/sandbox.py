@@ -67,7 +67,7 @@ def directories(name):
             "eventd": {var + "/log": READ + WRITE},
             # it reads everything, and that is not restricted
             "fsd": {os.path.realpath(workspace): WRITE, trash: WRITE},
-            "fusereg": {os.path.realpath(workspace): WRITE}}.get(name, {})
+            "fusereg": {os.path.realpath(workspace): WRITE, trash: WRITE}}.get(name, {})
 
 
 class Proc:
