@@ -51,6 +51,7 @@ version: 1
 name: own
 file_rules:
 $1
+  - {name: own-elsewhere, paths: ["\${PROJECT_ROOT}/to-*"], decision: redirect, redirect_to: "$M/plain"}
   - {name: own-no-secret, paths: ["**/secret{,/**}"], decision: deny}
   - {name: own-no-beside, paths: ["$M/beside/**", "$ws/**"], decision: deny}
   - {name: own-read, paths: ["\${PROJECT_ROOT}{,/**}"], operations: [open, read, stat, list, readlink, access], decision: allow}
@@ -109,6 +110,10 @@ new_session s "$ws" '"profile":"p"'
 want "policies of the mounts" "$(json '.mounts[] | .mount_point + " " + .mode + " " + .policy' <"$T/session.json" | tr '\n' ' ')" \
     "$M/data rw own $M/ref ro refs $M/plain rw base $M/free rw free "
 
+want "the event of it" "$(api GET "/api/v1/sessions/s/history?type=session_created" |
+    jq -r '.[0].fields | .policy, .profile, .mounts[]' | tr '\n' ';')" \
+    "base;p;rw own $M/data;ro refs $M/ref;rw base $M/plain;rw free $M/free;"
+
 # by the mount's own rules, for its own root, whatever the base policy says there
 want "read" "$(run_in s cat "$M/data/file")" data/file
 want "by which rule" "$(event file_open "$M/data/file")" own-read
@@ -160,6 +165,11 @@ want "it stays, too" "$(cat "$M/plain/file")" plain/file
 run_in s cp "$M/data/file" "$M/plain/moved" || fail "cp between mounts"
 run_in s mv "$M/plain/moved" "$M/data/out/moved" || fail "mv between mounts: $(cat "$T/exec.json")"
 want "moved" "$(cat "$M/data/out/moved")" data/file
+
+# redirected from one to the other, where that one's policy decides
+run_in s sh -c "echo there >$M/data/to-plain" || fail "redirected: $(cat "$T/exec.json")"
+want "redirected" "$(cat "$M/plain/to-plain") $(ls "$M/data" | grep -c to-)" "there 0"
+want "read back" "$(run_in s cat "$M/data/to-plain")" there
 
 # read-only: read by its own rules, each with an event; never changed, also where
 # they would let it

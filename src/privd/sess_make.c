@@ -527,6 +527,9 @@ tell_eventd(struct sess *s)
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
 	snprintf(mo.policy, sizeof(mo.policy), "%s", s->policy);
 	snprintf(mo.warning, sizeof(mo.warning), "%s", s->warning);
+	if (s->profile != NULL)
+		snprintf(mo.profile, sizeof(mo.profile), "%s",
+		    s->profile->name);
 	snprintf(mo.workspace, sizeof(mo.workspace), "%s", s->workspace);
 	if (msg_send_event_open(ch, 0, &mo, NULL) == -1)
 		return -1;
