@@ -132,45 +132,50 @@ says "as it was" "rule: own-no"
 S=$T/cp
 mkdir -m 0700 "$S"
 [ "$ME" = self ] || chown "$ME:$ME" "$S"
-cp()
+checkpoint()
 {
 	cli checkpoint "$@" --session s --storage-dir "$S"
 }
-cp create
+checkpoint create
 want "create" "$rc" 0
 want "of which" "$(printf '%s\n' "$out" | cut -f 2 | tr '\n' ' ')" "$ws $M/data $M/plain "
 id=$(printf '%s\n' "$out" | sed -n "s|	$M/data\$||p")
-cp list --json
+checkpoint list --json
 want "kept" "$(printf '%s' "$out" | jq -r '[.checkpoints[].workspace] | sort | join(" ")')" \
     "$(printf '%s\n' "$ws" "$M/data" "$M/plain" | LC_ALL=C sort | xargs)"
 as "$ME" sh -c "cd $M/data && rm -r d && ln -s $M/ref d && echo x >new && rm link && echo x >link" || fail spoil
 echo keep >"$M/ref/f"
-cp rollback "$id"
+checkpoint rollback "$id"
 want "of another directory" "$rc" 1
 want_in "why" "$(cat "$T/err")" "is of $M/data, not of $ws"
 [ -e "$M/data/new" ] || fail "rolled back all the same"
-cp rollback "$id" --workspace "$M/data"
+checkpoint rollback "$id" --workspace "$M/data"
 want "rollback" "$rc" 0
 want "what it is" "$(cd "$M/data" && find . -mindepth 1 -printf '%P %y %l\n' | LC_ALL=C sort | tr '\n' ';')$(cat "$M/data/d/f")" \
     "d d ;d/f f ;link l /etc/passwd;data"
 want "nothing through the link" "$(cat "$M/ref/f") $(ls "$M/ref")" "keep f"
-cp create --json
+checkpoint create --json
 want "JSON" "$(printf '%s' "$out" | jq -r '[.workspace, .mounts[].workspace] | join(" ")')" "$ws $M/data $M/plain"
 # one directory where it is named, where there is no such session and where none
 # is named; and a server that cannot be asked only counts where it is named
-cp create --workspace "$M/plain"
+checkpoint create --workspace "$M/plain"
 want "one" "$rc $(printf '%s' "$out" | grep -c cp-)" "0 1"
 cli checkpoint create --session none --storage-dir "$S" --json
 want "no such session" "$(printf '%s' "$out" | jq -r '.workspace, has("mounts")' | tr '\n' ' ')" "$ws false "
 cli checkpoint create --storage-dir "$S" --json
 want "none is named" "$(printf '%s' "$out" | jq -r '.workspace, has("mounts")' | tr '\n' ' ')" "$ws false "
+cli checkpoint create --session none --storage-dir "$S" --server "unix://$API_SOCK"
+want "no such session of a named server" "$rc$out" 1
+want_in "why" "$(cat "$T/err")" "(HTTP 404)"
+checkpoint create --workspace "$M/plain" --server "unix://$API_SOCK"
+want "a server for nothing" "$rc$out" 2
 rm -rf "$M/plain/x"
 as "$ME" sh -c "mkdir $M/plain/x && chmod 0 $M/plain/x" || fail "mkdir"
-cp create
+checkpoint create
 [ "$ME_UID" = 0 ] || want "one that cannot be read" "$rc $(printf '%s\n' "$out" | wc -l)" "1 2"
 as "$ME" rmdir "$M/plain/x"
 stop_server
-cp create
+checkpoint create
 want "no server" "$rc $(printf '%s' "$out" | grep -c cp-)" "0 1"
-cp create --server "unix://$API_SOCK"
+checkpoint create --server "unix://$API_SOCK"
 want "a named one" "$rc$out" 1

@@ -54,7 +54,7 @@ ask(const struct args *a, const char *id, struct cp_dirs *d)
 	free(sid);
 	if (ret != 1)
 		return ret;
-	if (c.status == 404) {
+	if (c.status == 404 && a->opt[OPT_SERVER] == NULL) {
 		ret = 0;
 	} else if (c.status != 200 || c.json == NULL) {
 		call_error(&c);

@@ -227,6 +227,11 @@ cmd_checkpoint_create(struct args *a)
 	if (reason != NULL && strlen(reason) > AGENTSH_TEXT_MAX)
 		return usage_error(a, "--reason: longer than %d bytes",
 		    AGENTSH_TEXT_MAX);
+	if ((a->opt[OPT_SERVER] != NULL ||
+		a->opt[OPT_CLIENT_TIMEOUT] != NULL) &&
+	    (a->opt[OPT_SESSION] == NULL || a->opt[OPT_WORKSPACE] != NULL))
+		return usage_error(a,
+		    "a server is asked with --session and without --workspace");
 	if (is_inside() || cp_dirs_find(a, &dirs) == -1)
 		return EXIT_FAILURE;
 	if (a->opt[OPT_JSON] != NULL) {
