@@ -266,6 +266,31 @@ rnd_rule(struct rule *r, enum family family, size_t i, bool catchall)
 	}
 }
 
+/* Some rules of files count beneath a mount only. */
+static inline void
+rnd_mounts(struct policy *p)
+{
+	static const char *const dirs[] = { "/a", "/b", "/opt", "/usr/a",
+		"/a/\xc3\xa9" };
+	struct rules *files = &p->family[FAMILY_FILE];
+	size_t i;
+
+	p->nmounts = rnd(2) == 0 ? 0 : 1 + rnd(2);
+	p->mount = calloc(p->nmounts + 1, sizeof(*p->mount));
+	for (i = 0; i < p->nmounts; i++) {
+		snprintf(p->mount[i].path, sizeof(p->mount[i].path), "%s",
+		    dirs[rnd(COUNT(dirs))]);
+		snprintf(p->mount[i].policy, sizeof(p->mount[i].policy), "%s",
+		    rnd(2) == 0 ? "m" : "");
+		p->mount[i].unprotected = rnd(3) == 0;
+	}
+	for (i = 0; i < files->n && p->nmounts > 0; i++) {
+		if (rnd(2) == 0)
+			files->rule[i].within =
+			    &p->mount[rnd((uint32_t)p->nmounts)];
+	}
+}
+
 static inline void
 rnd_policy(struct policy *p)
 {
@@ -285,6 +310,8 @@ rnd_policy(struct policy *p)
 		p->family[f].n = n;
 	}
 	p->reads_allowed = rnd(3) == 0;
+	p->unprotected = rnd(8) == 0;
+	rnd_mounts(p);
 	if (rnd(2) == 0)
 		rnd_env(&p->env);
 }
@@ -342,6 +369,7 @@ rnd_policy_free(struct policy *p)
 	}
 	rnd_words_free(&p->env.allow);
 	rnd_words_free(&p->env.deny);
+	free(p->mount);
 }
 
 #endif

@@ -67,11 +67,14 @@ test_good(void)
 	    "who is");
 	T(c.signing_mode == SIGNING_ENFORCE, "mode");
 	T(strcmp(c.mount_profiles,
-	      "a b-2\n\tro /d/e\nb default\n\trw /x y\n\tro /q\"\n") == 0,
+	      "a b-2\n\tro . /d/e\nb default\n\trw default /x y\n"
+	      "\tro . /q\"\n") == 0,
 	    "profiles: %s", c.mount_profiles);
 	T(profile_find(c.mount_profiles, "b", &p) && p.n == 2 &&
 		p.mount[0].rw && strcmp(p.mount[0].path, "/x y") == 0 &&
-		!p.mount[1].rw && strcmp(p.policy, "default") == 0,
+		!p.mount[1].rw && strcmp(p.policy, "default") == 0 &&
+		strcmp(p.mount[0].policy, "default") == 0 &&
+		p.mount[1].policy[0] == '\0',
 	    "one of them");
 	T(!profile_find(c.mount_profiles, "rw", &p) &&
 		!profile_find(c.mount_profiles, "", &p),
@@ -116,9 +119,10 @@ test_profiles(void)
 	bad(MOUNT("path: /x, kind: w"),
 	    "c:1:58: mount_profiles.p.mounts: a mount has path, mode and"
 	    " policy, no other key");
-	bad(MOUNT("path: /x, policy: other"),
-	    "c:1:66: mount_profiles.p.mounts.policy: not enforced by this"
-	    " build, where it is another than base_policy");
+	bad(MOUNT("path: /x, policy: ../other"),
+	    "c:1:66: mount_profiles.p.mounts.policy: not the name of a policy");
+	bad(MOUNT("path: /x, policy: ."),
+	    "c:1:66: mount_profiles.p.mounts.policy: not the name of a policy");
 	bad(MOUNT("path: x"),
 	    "c:1:54: mount_profiles.p.mounts.path: \"x\" is not an absolute"
 	    " path of a directory, without . and ..");
@@ -142,13 +146,16 @@ test_profiles(void)
 	bad("policies: {allowed: [default]}\n" MOUNT("path: /x"),
 	    "c:1:1: mount_profiles.p.base_policy: \"d\" is not in"
 	    " policies.allowed");
+	bad("policies: {allowed: [default, d]}\n" MOUNT("path: /x, policy: e"),
+	    "c:1:1: mount_profiles.p.mounts.policy: \"e\" is not in"
+	    " policies.allowed");
 	bad(MOUNT("path: /1},{path: /2},{path: /3},{path: /4},{path: /5},"
 		  "{path: /6},{path: /7},{path: /8},{path: /9"),
 	    "c:1:135: mount_profiles.p.mounts: more than 8");
 	for (i = 0; i < 150; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n,
 		    "  a%050d: {base_policy: d, mounts: [{path: /x}]}\n", i);
-	bad(text, "c:136:56: mount_profiles: longer than 8192 bytes");
+	bad(text, "c:132:56: mount_profiles: longer than 8192 bytes");
 }
 
 int

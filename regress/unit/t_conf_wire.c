@@ -122,17 +122,19 @@ static void
 profiles(void)
 {
 	static const char nine[] =
-	    "a b\n\tro /1\n\tro /2\n\tro /3\n\tro /4\n\tro /5\n"
-	    "\tro /6\n\tro /7\n\tro /8\n\tro /9\n";
-	static const char *const good[] = { "", "a b\n\tro /x\n",
-		"a b\n\trw /x\n\tro /xy\nb b\n\tro /x\n" };
-	static const char *const bad[] = { "a", "a b", "a b\n", "a\n\tro /x\n",
-		"a b\n\tro /x", "a b\n\trx /x\n", "a b\n\tro x\n",
-		"a b\n\tro /\n", "a b\n\tro /run/x\n", "a b\n\tro /x/.\n",
-		"a b\n\tro /x\r\n", "a b\nro /x\n", "/ b\n\tro /x\n",
-		"a /\n\tro /x\n", "a b\n\tro /x\n\trw /x\n",
-		"a b\n\tro /x/y\n\trw /x\n", "a b\n\tro /x\na b\n\tro /y\n",
-		"a b\n\tro /x\n\n", "\n", "\tro /x\n", "a  b\n\tro /x\n",
+	    "a b\n\tro . /1\n\tro . /2\n\tro . /3\n\tro . /4\n\tro . /5\n"
+	    "\tro . /6\n\tro . /7\n\tro . /8\n\tro . /9\n";
+	static const char *const good[] = { "", "a b\n\tro . /x\n",
+		"a b\n\trw . /x\n\tro c-1 /xy\nb b\n\tro . /x y\n" };
+	static const char *const bad[] = { "a", "a b", "a b\n",
+		"a\n\tro . /x\n", "a b\n\tro . /x", "a b\n\trx . /x\n",
+		"a b\n\tro . x\n", "a b\n\tro . /\n", "a b\n\tro . /run/x\n",
+		"a b\n\tro . /x/.\n", "a b\n\tro . /x\r\n", "a b\nro . /x\n",
+		"/ b\n\tro . /x\n", "a /\n\tro . /x\n",
+		"a b\n\tro . /x\n\trw . /x\n", "a b\n\tro . /x/y\n\trw . /x\n",
+		"a b\n\tro . /x\na b\n\tro . /y\n", "a b\n\tro . /x\n\n", "\n",
+		"\tro . /x\n", "a  b\n\tro . /x\n", "a b\n\tro /x\n",
+		"a b\n\tro  /x\n", "a b\n\tro ../c /x\n", "a b\n\tro c/ /x\n",
 		nine };
 	static struct conf c;
 	size_t i;

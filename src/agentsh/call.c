@@ -95,20 +95,15 @@ ask_any(const struct args *a, const struct request *q, struct hr *h,
 	return ask_default(q, h, e);
 }
 
-int
-call(const struct args *a, struct call *c, const char *method, const char *path,
-    const void *body, size_t len)
+/* What came of the request, in c. */
+static int
+take_reply(struct call *c, enum client_result r, const struct client_error *e)
 {
-	struct request q = { method, path, body, len, 0 };
-	struct client_error e;
 	const char *why;
 
-	memset(c, 0, sizeof(*c));
-	if (timeout_ms(a, &q.ms) == -1)
-		return -1;
-	if (ask_any(a, &q, &c->reply, &e) != CLIENT_OK) {
-		if (e.text[0] != '\0')
-			say("%s", e.text);
+	if (r != CLIENT_OK) {
+		if (e->text[0] != '\0')
+			say("%s", e->text);
 		call_free(c);
 		return -1;
 	}
@@ -122,6 +117,46 @@ call(const struct args *a, struct call *c, const char *method, const char *path,
 		return -1;
 	}
 	return 0;
+}
+
+int
+call(const struct args *a, struct call *c, const char *method, const char *path,
+    const void *body, size_t len)
+{
+	struct request q = { method, path, body, len, 0 };
+	struct client_error e;
+	enum client_result r;
+
+	memset(c, 0, sizeof(*c));
+	if (timeout_ms(a, &q.ms) == -1)
+		return -1;
+	r = ask_any(a, &q, &c->reply, &e);
+	return take_reply(c, r, &e);
+}
+
+int
+call_running(const struct args *a, struct call *c, const char *path)
+{
+	struct request q = { "GET", path, NULL, 0, 0 };
+	struct client_error e = { .text = "" };
+	const char *url = explicit_server(a);
+	enum client_result r;
+	struct server s;
+
+	memset(c, 0, sizeof(*c));
+	if (timeout_ms(a, &q.ms) == -1)
+		return -1;
+	if (url == NULL)
+		r = ask_default(&q, &c->reply, &e);
+	else
+		r = server_parse(&s, url, &e) == -1 ?
+		    CLIENT_FAILED :
+		    ask(&s, &q, &c->reply, &e);
+	if (r == CLIENT_UNREACHABLE && a->opt[OPT_SERVER] == NULL) {
+		call_free(c);
+		return 0;
+	}
+	return take_reply(c, r, &e) == -1 ? -1 : 1;
 }
 
 void

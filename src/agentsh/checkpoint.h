@@ -122,6 +122,16 @@ int cp_begin(int session, const char *id, int *files);
 int cp_finish(int session, const char *id);
 int cp_remove(int session, const char *id);
 
+/* checkpoint_dirs.c: real paths; the caller frees them with cp_dirs_free. */
+#define CP_MAX_DIRS 9 /* a workspace and its mounts */
+struct cp_dirs {
+	char *v[CP_MAX_DIRS];
+	size_t n;
+};
+struct args;
+int cp_dirs_find(const struct args *, struct cp_dirs *);
+void cp_dirs_free(struct cp_dirs *);
+
 /* checkpoint_restore.c */
 struct cp_done {
 	size_t restored;

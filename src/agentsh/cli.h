@@ -119,6 +119,9 @@ struct call {
 };
 int call(const struct args *, struct call *, const char *method,
     const char *path, const void *body, size_t len);
+/* A GET of a server that runs; none is started. 1; 0: there is none, and
+ * --server names none; -1 after a message. */
+int call_running(const struct args *, struct call *, const char *path);
 void call_free(struct call *);
 int call_error(const struct call *);
 char *url_escape(const char *);

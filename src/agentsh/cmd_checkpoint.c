@@ -35,17 +35,23 @@ place_close(struct place *p)
 		close(p->dir);
 }
 
-static int
-place_open(const struct args *a, struct place *p, bool make)
+static bool
+is_inside(void)
 {
 	const char *in = getenv("AGENTSH_IN_SESSION");
 
+	if (in == NULL || strcmp(in, "1") != 0)
+		return false;
+	say("agentsh cannot be used inside a session");
+	return true;
+}
+
+/* Of the workspace dir; NULL: the default. */
+static int
+place_open_at(const struct args *a, const char *dir, struct place *p, bool make)
+{
 	p->root_fd = p->dir = -1;
-	if (in != NULL && strcmp(in, "1") == 0) {
-		say("agentsh cannot be used inside a session");
-		return -1;
-	}
-	if (session_root(a->opt[OPT_WORKSPACE], p->root) == -1)
+	if (is_inside() || session_root(dir, p->root) == -1)
 		return -1;
 	if (a->opt[OPT_SESSION] != NULL)
 		snprintf(p->session, sizeof(p->session), "%.*s",
@@ -66,6 +72,12 @@ place_open(const struct args *a, struct place *p, bool make)
 	return -1;
 }
 
+static int
+place_open(const struct args *a, struct place *p, bool make)
+{
+	return place_open_at(a, a->opt[OPT_WORKSPACE], p, make);
+}
+
 static void
 print_safe(const char *s)
 {
@@ -73,20 +85,6 @@ print_safe(const char *s)
 
 	fputs(safe, stdout);
 	free(safe);
-}
-
-static int
-print_json(const struct cp_meta *m, bool all)
-{
-	struct jsonout *o = jo_new();
-	int ret;
-
-	jo_open(o, NULL);
-	cp_meta_json(o, m, all, NULL);
-	jo_close(o);
-	ret = policy_ask_end(o);
-	jo_free(o);
-	return ret;
 }
 
 static int
@@ -172,14 +170,53 @@ create(const struct place *p, struct cp_meta *m, uint64_t max)
 	return ret;
 }
 
-int
-cmd_checkpoint_create(struct args *a)
+/* A checkpoint of one directory, told in a line, or in o. */
+static int
+create_in(const struct args *a, const struct cp_dirs *dirs, size_t i,
+    uint64_t max, struct jsonout *o)
 {
 	const char *reason = a->opt[OPT_REASON];
 	struct cp_meta m = { 0 };
 	struct place p;
+	int ret = -1;
+
+	if (place_open_at(a, dirs->v[i], &p, true) == -1)
+		return -1;
+	snprintf(m.session, sizeof(m.session), "%s", p.session);
+	m.reason = xstrdup(reason == NULL ? "" : reason);
+	m.workspace = xstrdup(p.root);
+	if (strcmp(p.root, dirs->v[i]) != 0)
+		say("%s leads to %s now", dirs->v[i], p.root);
+	else
+		ret = create(&p, &m, max);
+	if (ret == 0 && o != NULL) {
+		if (i > 0)
+			jo_open(o, NULL);
+		cp_meta_json(o, &m, false, NULL);
+		if (i > 0)
+			jo_close(o);
+	} else if (ret == 0) {
+		fputs(m.id, stdout);
+		if (dirs->n > 1) {
+			putchar('\t');
+			print_safe(p.root);
+		}
+		putchar('\n');
+	}
+	cp_meta_free(&m);
+	place_close(&p);
+	return ret;
+}
+
+int
+cmd_checkpoint_create(struct args *a)
+{
+	const char *reason = a->opt[OPT_REASON];
+	struct jsonout *o = NULL;
 	uint64_t max = CP_MAX_BYTES;
-	int ret;
+	struct cp_dirs dirs;
+	size_t i;
+	int ret = 0;
 
 	if (a->opt[OPT_MAX_SIZE] != NULL) {
 		if (parse_num(a->opt[OPT_MAX_SIZE], 1U << 24, &max) == -1)
@@ -190,18 +227,32 @@ cmd_checkpoint_create(struct args *a)
 	if (reason != NULL && strlen(reason) > AGENTSH_TEXT_MAX)
 		return usage_error(a, "--reason: longer than %d bytes",
 		    AGENTSH_TEXT_MAX);
-	if (place_open(a, &p, true) == -1)
+	if ((a->opt[OPT_SERVER] != NULL ||
+		a->opt[OPT_CLIENT_TIMEOUT] != NULL) &&
+	    (a->opt[OPT_SESSION] == NULL || a->opt[OPT_WORKSPACE] != NULL))
+		return usage_error(a,
+		    "a server is asked with --session and without --workspace");
+	if (is_inside() || cp_dirs_find(a, &dirs) == -1)
 		return EXIT_FAILURE;
-	snprintf(m.session, sizeof(m.session), "%s", p.session);
-	m.reason = xstrdup(reason == NULL ? "" : reason);
-	m.workspace = xstrdup(p.root);
-	ret = create(&p, &m, max);
-	if (ret == 0 && a->opt[OPT_JSON] != NULL)
-		ret = print_json(&m, false);
-	else if (ret == 0)
-		puts(m.id);
-	cp_meta_free(&m);
-	place_close(&p);
+	if (a->opt[OPT_JSON] != NULL) {
+		o = jo_new();
+		jo_open(o, NULL);
+	}
+	for (i = 0; ret == 0 && i < dirs.n; i++) {
+		if (o != NULL && i == 1)
+			jo_open_array(o, "mounts");
+		ret = create_in(a, &dirs, i, max, o);
+	}
+	if (o != NULL) {
+		if (i > 1)
+			jo_close_array(o);
+		jo_close(o);
+		/* also of those that were made before one that could not be */
+		if ((ret == 0 || i > 1) && policy_ask_end(o) != 0)
+			ret = -1;
+		jo_free(o);
+	}
+	cp_dirs_free(&dirs);
 	return ret == -1 ? EXIT_FAILURE : ret;
 }
 

@@ -61,15 +61,18 @@ rule_cb(void *arg, const struct try_rule *r)
 			    decision_name(r->decision));
 			return;
 		}
-		printf("%4zu %s (line %zu, %s): %s%s\n", r->number, safe,
-		    r->line, decision_name(r->decision),
-		    r->differs ? "not its " : "", r->why);
+		printf("%4zu %s (%sline %zu, %s): %s%s\n", r->number, safe,
+		    r->mount != NULL ? "of the mount, " : "", r->line,
+		    decision_name(r->decision), r->differs ? "not its " : "",
+		    r->why);
 		return;
 	}
 	jo_open(x->json, NULL);
 	jo_num(x->json, "number", r->number);
 	policy_ask_text(x->json, "name", r->name);
 	jo_num(x->json, "line", r->line);
+	if (r->mount != NULL)
+		policy_ask_text(x->json, "mount", r->mount);
 	jo_str(x->json, "decision", decision_name(r->decision));
 	jo_bool(x->json, "matches", r->matches);
 	if (r->differs)

@@ -65,6 +65,8 @@ cmd_policy_mounts(struct args *a)
 	struct aerr e = { 0 };
 	int ret;
 
+	if (a->opt[OPT_SESSION] != NULL && a->argc > 0)
+		return usage_error(a, "--session takes the place of NAME");
 	t = policy_ask_open(a, a->argc > 0 ? a->argv[0] : "default");
 	if (t == NULL)
 		return EXIT_USAGE;

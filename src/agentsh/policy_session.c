@@ -14,6 +14,7 @@
 
 #include "../common/path.h"
 #include "../common/policytry.h"
+#include "../common/profile.h"
 #include "cli.h"
 
 /* The strings must stay as long as the policy. */
@@ -26,6 +27,13 @@ static struct {
 	char user[AGENTSH_USER_MAX + 1];
 	char uid[16];
 	bool deny_opaque;
+	bool scope_all;
+	struct {
+		char path[AGENTSH_PATH_MAX + 1];
+		char file[PATH_MAX]; /* of its own policy; "": none */
+	} mount[PROFILE_MOUNTS];
+	struct try_place place[PROFILE_MOUNTS];
+	size_t nplaces;
 } told;
 
 static int
@@ -39,10 +47,51 @@ take(const struct jval *v, const char *key, char *dst, size_t size)
 	return 0;
 }
 
+/* One mount of the session, and where its own policy is. */
+static int
+take_mount(const struct jval *v)
+{
+	struct try_place *p = &told.place[told.nplaces];
+	const char *mode = jv_str(v, "mode"), *policy = jv_str(v, "policy");
+	char *path = told.mount[told.nplaces].path;
+	char *file = told.mount[told.nplaces].file;
+
+	if (take(v, "path", path, sizeof(told.mount[0].path)) == -1 ||
+	    !path_is_clean(path) || mode == NULL ||
+	    (policy != NULL && !policy_name_is_valid(policy)))
+		return -1;
+	told.nplaces++;
+	p->path = path;
+	p->rw = strcmp(mode, "rw") == 0;
+	p->file = NULL;
+	if (policy == NULL)
+		return 0;
+	/* what is not there is said when all else is known */
+	snprintf(file, PATH_MAX, "%s", policy);
+	p->file = file;
+	return 0;
+}
+
+static int
+take_mounts(const struct jval *v)
+{
+	const struct jval *list = jv_at(v, "mounts"), *m;
+
+	if (list == NULL || list->type != J_ARRAY)
+		return -1;
+	told.nplaces = 0;
+	for (m = list->child; m != NULL; m = m->next) {
+		if (told.nplaces == PROFILE_MOUNTS || take_mount(m) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 take_all(const struct jval *v)
 {
 	const char *opaque = jv_str(v, "opaque");
+	const char *scope = jv_str(v, "fuse_scope");
 	uint64_t uid;
 
 	if (take(v, "policy", told.policy, sizeof(told.policy)) == -1 ||
@@ -53,8 +102,10 @@ take_all(const struct jval *v)
 	    take(v, "home", told.home, sizeof(told.home)) == -1 ||
 	    take(v, "user", told.user, sizeof(told.user)) == -1 ||
 	    jv_u64(v, "uid", &uid) == -1 || uid > UINT32_MAX ||
-	    opaque == NULL || policy_opaque(opaque, &told.deny_opaque) == -1)
+	    opaque == NULL || policy_opaque(opaque, &told.deny_opaque) == -1 ||
+	    scope == NULL || take_mounts(v) == -1)
 		return -1;
+	told.scope_all = strcmp(scope, "all") == 0;
 	snprintf(told.uid, sizeof(told.uid), "%u", (unsigned)uid);
 	return policy_name_is_valid(told.policy) && path_is_clean(told.root) ?
 	    0 :
@@ -98,6 +149,24 @@ is_the_same(const struct policy_try *t)
 	return strcmp(hex, told.digest) == 0;
 }
 
+/* The files of the mounts' policies, by their names. */
+static int
+find_mounts(void)
+{
+	char name[AGENTSH_NAME_MAX + 1];
+	size_t i;
+
+	for (i = 0; i < told.nplaces; i++) {
+		if (told.place[i].file == NULL)
+			continue;
+		snprintf(name, sizeof(name), "%s", told.mount[i].file);
+		if (policy_find_in(told.directory, name, told.mount[i].file) ==
+		    NULL)
+			return -1;
+	}
+	return 0;
+}
+
 struct policy_try *
 policy_session_open(const struct args *a, const char *id)
 {
@@ -112,7 +181,11 @@ policy_session_open(const struct args *a, const char *id)
 	if (ask_server(a, id) == -1)
 		return NULL;
 	opt.deny_opaque = told.deny_opaque;
-	if (policy_find_in(told.directory, told.policy, path) == NULL)
+	opt.scope_all = told.scope_all;
+	opt.places = told.place;
+	opt.nplaces = told.nplaces;
+	if (policy_find_in(told.directory, told.policy, path) == NULL ||
+	    find_mounts() == -1)
 		return NULL;
 	t = try_open(path, &opt, &e);
 	if (t == NULL) {
@@ -121,8 +194,9 @@ policy_session_open(const struct args *a, const char *id)
 	}
 	if (is_the_same(t))
 		return t;
-	say("session %s has another policy %s than what is in %s: that was changed and not taken by the session (agentshctl reload), or the server is another version",
-	    id, told.policy, path);
+	say("session %s has another policy %s than what is in %s%s: that was changed and not taken by the session (agentshctl reload), or the server is another version",
+	    id, told.policy, path,
+	    told.nplaces > 0 ? ", and in the files of its mounts" : "");
 	try_close(t);
 	return NULL;
 }

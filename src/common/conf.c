@@ -231,7 +231,11 @@ print_profiles(FILE *f, const char *text)
 		for (i = 0; i < p.n; i++) {
 			fputs(i > 0 ? ", {path: " : "{path: ", f);
 			print_quoted(f, p.mount[i].path);
-			fprintf(f, ", mode: %s}", p.mount[i].rw ? "rw" : "ro");
+			fprintf(f, ", mode: %s", p.mount[i].rw ? "rw" : "ro");
+			if (p.mount[i].policy[0] != '\0')
+				fprintf(f, ", policy: \"%s\"",
+				    p.mount[i].policy);
+			fputc('}', f);
 		}
 		fputs("]}", f);
 	}

@@ -339,17 +339,32 @@ walk(struct parser *p)
 
 /* Where only some policies may be asked for, a profile asks for no other. */
 static int
+check_allowed(struct parser *p, const char *profile, const char *key,
+    const char *policy)
+{
+	if (policy[0] == '\0' ||
+	    conf_names_have(p->conf->policies_allowed, policy))
+		return 0;
+	return ydoc_error(&p->doc, NULL, p->e,
+	    "mount_profiles.%s.%s: \"%s\" is not in policies.allowed", profile,
+	    key, policy);
+}
+
+static int
 check_profiles(struct parser *p)
 {
 	static struct profile pr;
 	const char *at = p->conf->mount_profiles;
+	size_t i;
 
 	while (profile_next(&at, &pr) == 1) {
-		if (!conf_names_have(p->conf->policies_allowed, pr.policy))
-			return ydoc_error(&p->doc, NULL, p->e,
-			    "mount_profiles.%s.base_policy: \"%s\" is not in"
-			    " policies.allowed",
-			    pr.name, pr.policy);
+		if (check_allowed(p, pr.name, "base_policy", pr.policy) == -1)
+			return -1;
+		for (i = 0; i < pr.n; i++) {
+			if (check_allowed(p, pr.name, "mounts.policy",
+				pr.mount[i].policy) == -1)
+				return -1;
+		}
 	}
 	return 0;
 }

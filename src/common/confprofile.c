@@ -63,19 +63,19 @@ read_path(struct reader *r, const struct ynode *v, struct profile_mount *m)
 	return 0;
 }
 
-/* One session has one policy so far: another one that was ignored would protect
- * nobody. */
+/* The name of a policy, into dst. */
 static int
-read_policy(struct reader *r, const struct ynode *v)
+read_policy(struct reader *r, const struct ynode *v, const char *key,
+    char dst[AGENTSH_NAME_MAX + 1])
 {
-	const char *text = scalar(r, v, "mounts.policy");
+	const char *text = scalar(r, v, key);
 
 	if (text == NULL)
 		return -1;
-	if (strcmp(text, r->p.policy) == 0)
-		return 0;
-	return wrong(r, v, "mounts.policy",
-	    "not enforced by this build, where it is another than base_policy");
+	if (!policy_name_is_valid(text))
+		return wrong(r, v, key, "not the name of a policy");
+	snprintf(dst, AGENTSH_NAME_MAX + 1, "%s", text);
+	return 0;
 }
 
 static int
@@ -93,14 +93,14 @@ read_mount(struct reader *r, const struct ynode *map)
 		    "mount_profiles.%s.mounts: more than %d", r->p.name,
 		    PROFILE_MOUNTS);
 	m->rw = false;
-	m->path[0] = '\0';
+	m->policy[0] = m->path[0] = '\0';
 	for (v = map->first; v != NULL && ret == 0; v = v->next) {
 		if (strcmp(v->key->text, "path") == 0)
 			ret = read_path(r, v, m);
 		else if (strcmp(v->key->text, "mode") == 0)
 			ret = read_mode(r, v, m);
 		else if (strcmp(v->key->text, "policy") == 0)
-			ret = read_policy(r, v);
+			ret = read_policy(r, v, "mounts.policy", m->policy);
 		else
 			ret = wrong(r, v->key, "mounts",
 			    "a mount has path, mode and policy, no other key");
@@ -134,19 +134,6 @@ read_mounts(struct reader *r, const struct ynode *v)
 }
 
 static int
-read_base(struct reader *r, const struct ynode *v)
-{
-	const char *text = scalar(r, v, "base_policy");
-
-	if (text == NULL)
-		return -1;
-	if (!policy_name_is_valid(text))
-		return wrong(r, v, "base_policy", "not the name of a policy");
-	snprintf(r->p.policy, sizeof(r->p.policy), "%s", text);
-	return 0;
-}
-
-static int
 read_profile(struct reader *r, const struct ynode *map)
 {
 	const struct ynode *v, *base = NULL, *mounts = NULL;
@@ -171,7 +158,7 @@ read_profile(struct reader *r, const struct ynode *map)
 	if (base == NULL || mounts == NULL)
 		return wrong(r, map, "",
 		    "a profile needs base_policy and mounts");
-	if (read_base(r, base) == -1)
+	if (read_policy(r, base, "base_policy", r->p.policy) == -1)
 		return -1;
 	return read_mounts(r, mounts);
 }
@@ -193,13 +180,17 @@ add(char *out, size_t max, size_t *len, const char *a, const char *b,
 static int
 put_profile(const struct profile *p, char *out, size_t max, size_t *len)
 {
+	const struct profile_mount *m;
+	char how[AGENTSH_NAME_MAX + 4];
 	size_t i;
 
 	if (add(out, max, len, "", p->name, p->policy) == -1)
 		return -1;
 	for (i = 0; i < p->n; i++) {
-		if (add(out, max, len, "\t", p->mount[i].rw ? "rw" : "ro",
-			p->mount[i].path) == -1)
+		m = &p->mount[i];
+		snprintf(how, sizeof(how), "%s %s", m->rw ? "rw" : "ro",
+		    m->policy[0] != '\0' ? m->policy : ".");
+		if (add(out, max, len, "\t", how, m->path) == -1)
 			return -1;
 	}
 	return 0;

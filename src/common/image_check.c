@@ -90,14 +90,19 @@ protected_ok(const struct image *im)
 {
 	const struct img_head *h = img_head(im);
 	const struct img_protected *p;
+	const uint32_t *root;
 	uint32_t i, nrules = h->family[FAMILY_FILE].nrules;
 
 	if (h->nprotected > IMG_MAX_PROTECTED || h->protected_rule > nrules ||
 	    h->nprotected > nrules - h->protected_rule ||
 	    !img_has(im, h->protected, h->nprotected, sizeof(*p), 8) ||
-	    !string_ok(im, h->protected_root[0], AGENTSH_PATH_MAX) ||
-	    !string_ok(im, h->protected_root[1], AGENTSH_PATH_MAX))
+	    h->nroots > IMG_MAX_ROOTS ||
+	    !img_has(im, h->protected_root, h->nroots, sizeof(*root), 4))
 		return false;
+	for (root = img_at(im, h->protected_root), i = 0; i < h->nroots; i++) {
+		if (!string_ok(im, root[i], AGENTSH_PATH_MAX))
+			return false;
+	}
 	for (p = img_at(im, h->protected), i = 0; i < h->nprotected; i++, p++) {
 		if (p->where > PROTECTED_ROOT || p->kind > PROTECTED_FREE ||
 		    !string_ok(im, p->name, AGENTSH_NAME_MAX))

@@ -218,26 +218,27 @@ img_protect(const struct image *im, enum file_op op, const char *path,
 	const struct img_file *part = img_at(im, f->parts);
 	const uint32_t *named = v->rule < f->nrules ? part[v->rule].named :
 						      NULL;
-	struct rest any = { path + 1, path + len }, root[2];
+	const uint32_t *roots = img_at(im, h->protected_root);
+	struct rest any = { path + 1, path + len }, in[IMG_MAX_ROOTS];
 	struct parts parts;
-	bool in[2];
 	const char *name;
 	unsigned found;
-	uint32_t i;
+	uint32_t i, k, nin = 0;
 
 	if ((CHANGE_OPS >> op & 1) == 0 || h->nprotected == 0)
 		return;
 	parts_find(&parts, any);
-	for (i = 0; i < 2; i++)
-		in[i] = beneath_root(img_string(im, h->protected_root[i]), path,
-		    len, &root[i]);
+	for (i = 0; i < h->nroots; i++) {
+		if (beneath_root(img_string(im, roots[i]), path, len, &in[nin]))
+			nin++;
+	}
 	for (i = 0; i < h->nprotected; i++) {
 		name = img_string(im, row[i].name);
 		if (row[i].where == PROTECTED_ANY) {
 			found = match_anywhere(name, &parts);
 		} else {
-			found = in[0] ? match_row(name, root[0]) : 0;
-			found |= in[1] ? match_row(name, root[1]) : 0;
+			for (found = 0, k = 0; k < nin; k++)
+				found |= match_row(name, in[k]);
 		}
 		if (((found & MATCH_BENEATH) == 0 ||
 			row[i].kind == PROTECTED_PLACE) &&

@@ -15,6 +15,7 @@
 #define IMG_MAX_SIZE 67108864 /* bytes */
 #define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
 #define IMG_MAX_PROTECTED 128 /* rows of the protected set */
+#define IMG_MAX_ROOTS 16      /* directories that rows with ROOT are about */
 #define IMG_BUILTIN_RULES (2 + IMG_MAX_PROTECTED) /* of a family */
 #define IMG_MAX_STATES 4194304			  /* of an automaton */
 #define IMG_MAX_WORDS 512     /* 64-bit words of a set of positions */
@@ -257,10 +258,11 @@ struct img_head {
 	uint32_t nenv;
 	uint32_t port; /* struct img_port[nports], ascending */
 	uint32_t nports;
-	uint32_t protected;	    /* struct img_protected[nprotected] */
-	uint32_t nprotected;	    /* 0: there is no protected set */
-	uint32_t protected_rule;    /* the number of the first one's rule */
-	uint32_t protected_root[2]; /* strings; "" for / */
+	uint32_t protected;	 /* struct img_protected[nprotected] */
+	uint32_t nprotected;	 /* 0: there is no protected set */
+	uint32_t protected_rule; /* the number of the first one's rule */
+	uint32_t protected_root; /* u32[nroots], of strings; "" for / */
+	uint32_t nroots;
 	uint32_t port_any; /* the first rule without selectors, or IMG_NONE */
 	struct img_words env_inject;
 	struct img_words wrappers_add;

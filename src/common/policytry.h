@@ -12,12 +12,22 @@
 
 struct policy_try;
 
+/* A directory beside the workspace. */
+struct try_place {
+	const char *path;
+	const char *file; /* of its own policy; NULL: none */
+	bool rw;
+};
+
 struct try_options {
 	const char *workspace; /* as the session sees it; NULL: /workspace */
 	const char *user;      /* NULL: who runs this */
 	const char *home;      /* NULL: theirs */
 	const char *uid;       /* in digits; NULL: theirs */
 	bool deny_opaque;      /* as sandbox.seccomp.shellc.opaque: deny */
+	bool scope_all;	       /* as sandbox.fuse.scope: all */
+	const struct try_place *places;
+	size_t nplaces; /* at most 8 */
 };
 
 /* NULL with e filled. The options' strings must stay. */
@@ -86,8 +96,9 @@ struct try_answer {
 
 struct try_rule {
 	const char *name;
-	size_t number; /* in its family, from 1; 0: of the protected set */
+	size_t number; /* in its family and policy, from 1; 0: built in */
 	size_t line;
+	const char *mount; /* by whose policy; NULL: that of the session */
 	enum decision decision;
 	bool matches;
 	bool differs;	 /* why is what does not match, such as "path" */

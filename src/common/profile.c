@@ -63,8 +63,13 @@ take_mount(const char **text, struct profile *p)
 	size_t i;
 
 	if (p->n == PROFILE_MOUNTS || take(text, ' ', mode, 2) == -1 ||
+	    take(text, ' ', m->policy, AGENTSH_NAME_MAX) == -1 ||
 	    take(text, '\n', m->path, AGENTSH_PATH_MAX) == -1 ||
 	    profile_path_error(m->path) != NULL)
+		return -1;
+	if (strcmp(m->policy, ".") == 0)
+		m->policy[0] = '\0';
+	else if (!policy_name_is_valid(m->policy))
 		return -1;
 	m->rw = strcmp(mode, "rw") == 0;
 	if (!m->rw && strcmp(mode, "ro") != 0)

@@ -2,8 +2,8 @@
 /*
  * Mount profiles of the configuration: which directories of the host a session
  * has beside its workspace. Between processes they are one text, of lines: NAME
- * and POLICY of a profile, then each of its mounts as "ro PATH" or "rw PATH"
- * behind a tab.
+ * and POLICY of a profile, then behind a tab each of its mounts: ro or rw, the
+ * name of its own policy or a dot, the path.
  */
 #ifndef PROFILE_H
 #define PROFILE_H
@@ -15,12 +15,13 @@
 
 struct profile_mount {
 	bool rw;
+	char policy[AGENTSH_NAME_MAX + 1]; /* "": that of the profile */
 	char path[AGENTSH_PATH_MAX + 1];
 };
 
 struct profile {
 	char name[AGENTSH_NAME_MAX + 1];
-	char policy[AGENTSH_NAME_MAX + 1]; /* of its sessions */
+	char policy[AGENTSH_NAME_MAX + 1]; /* what no mount has its own for */
 	size_t n;
 	struct profile_mount mount[PROFILE_MOUNTS];
 };

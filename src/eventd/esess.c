@@ -18,6 +18,7 @@
 #include "eventd.h"
 #include "log.h"
 #include "path.h"
+#include "profile.h"
 
 /* Records of one batch: what a ring can hold, of each ring. */
 #define BATCH_BYTES ((size_t)EVENTD_MAX_RINGS * (RING_SIZE + EVENT_MAX))
@@ -398,6 +399,26 @@ esess_run(struct esess *s)
 		esess_closed(s);
 }
 
+static void
+put_mounts(struct buf *b, const char *name)
+{
+	static struct profile p;
+	const struct profile_mount *m;
+	char text[sizeof(m->path) + sizeof(m->policy) + 8];
+	size_t i;
+
+	if (name[0] == '\0' ||
+	    !profile_find(eventd.p.conf.mount_profiles, name, &p))
+		return;
+	ev_str(b, EVF_PROFILE, name);
+	for (i = 0; i < p.n; i++) {
+		m = &p.mount[i];
+		snprintf(text, sizeof(text), "%s %s %s", m->rw ? "rw" : "ro",
+		    m->policy[0] != '\0' ? m->policy : p.policy, m->path);
+		ev_str(b, EVF_MOUNTS, text);
+	}
+}
+
 void
 esess_open(const struct msg_event_open *m)
 {
@@ -432,6 +453,7 @@ esess_open(const struct msg_event_open *m)
 	if (m->warning[0] != '\0')
 		ev_str(&b, EVF_WARNING, m->warning);
 	ev_str(&b, EVF_WORKSPACE, m->workspace);
+	put_mounts(&b, m->profile);
 	log_own(s, &b);
 	buf_free(&b);
 	esess_timer(s, 0);

@@ -51,12 +51,12 @@ execd_on_policy_image(struct chan *ch, struct imsg *im)
 }
 
 static int
-execd_on_exec_mount(struct chan *ch, struct imsg *im)
+execd_on_sess_mount(struct chan *ch, struct imsg *im)
 {
-	struct msg_exec_mount m;
+	struct msg_sess_mount m;
 
 	(void)ch;
-	if (msg_get_exec_mount(im, &m) == -1 || !path_is_clean(m.path) ||
+	if (msg_get_sess_mount(im, &m) == -1 || !path_is_clean(m.path) ||
 	    execd.nmounts == PROFILE_MOUNTS)
 		return -1;
 	execd.mounts[execd.nmounts] = strdup(m.path);
@@ -202,7 +202,7 @@ static const struct handler execd_handlers[] = {
 	{ MSG_POLICY_PREPARE, execd_on_policy_prepare },
 	{ MSG_POLICY_COMMIT, execd_on_policy_commit },
 	{ MSG_POLICY_ABANDON, execd_on_policy_abandon },
-	{ MSG_EXEC_MOUNT, execd_on_exec_mount },
+	{ MSG_SESS_MOUNT, execd_on_sess_mount },
 	{ MSG_EXEC_NS, execd_on_exec_ns },
 	{ MSG_INIT_READY, execd_on_init_ready },
 	{ MSG_INIT_SPAWNED, command_on_init_spawned },

@@ -17,6 +17,8 @@
 #define RULE_HOST "host-read-only"
 #define RULE_HOST_TEXT                                                         \
 	"only the workspace, and what its profile adds, can be changed"
+#define RULE_RO "mount-read-only"
+#define RULE_RO_TEXT "the session's profile has this directory read-only"
 #define RULE_SOFT "rename-from-soft-delete"
 #define RULE_SOFT_TEXT                                                         \
 	"what goes to the trash when it is deleted is not renamed to where it would not"
@@ -192,6 +194,12 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		v.decision = DECISION_DENY;
 		v.rule_name = RULE_HOST;
 		v.message = RULE_HOST_TEXT;
+	}
+	if (v.decision != DECISION_DENY && op_changes[op] &&
+	    view == VIEW_WORKSPACE && mounts_are_ro(path, len)) {
+		v.decision = DECISION_DENY;
+		v.rule_name = RULE_RO;
+		v.message = RULE_RO_TEXT;
 	}
 	if (v.decision != DECISION_DENY && op_changes[op] &&
 	    trash_guards(op, path)) {

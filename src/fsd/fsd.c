@@ -174,8 +174,7 @@ static void
 confine(void)
 {
 	struct sandbox_dir dirs[3 + PROFILE_MOUNTS];
-	int fds[PROFILE_MOUNTS];
-	size_t i, n;
+	size_t n;
 
 	/* the last path that is followed */
 	fsd.self_fd = openat(fsd.root_fd, "proc/self/fd",
@@ -190,11 +189,7 @@ confine(void)
 	dirs[1].access = SANDBOX_RW;
 	dirs[2].fd = trash_dir();
 	dirs[2].access = SANDBOX_RW;
-	n = mounts_fds(fds);
-	for (i = 0; i < n; i++) {
-		dirs[3 + i].fd = fds[i];
-		dirs[3 + i].access = SANDBOX_RW;
-	}
+	n = mounts_dirs(dirs + 3);
 	sandbox_enter(ROLE_FSD, dirs, 3 + n);
 }
 

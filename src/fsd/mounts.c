@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directories that may be changed beside the workspace. Each shows where it
- * is on the host, and is held open like the workspace; the host's tree around
- * it is seen, and not changed. They do not lie in each other, nor in the
- * workspace or around it: privd has seen to that.
+ * The directories beside the workspace. Each shows where it is on the host, and
+ * is held open like the workspace; the host's tree around it is seen, and not
+ * changed, and neither are those that are read-only. They do not lie in each
+ * other, nor in the workspace or around it: privd has seen to that.
  */
 #include <string.h>
 
@@ -12,11 +12,14 @@
 #include "node.h"
 #include "path.h"
 #include "profile.h"
+#include "sandbox.h"
 
 static struct {
 	size_t n;
+	bool some_ro;
 	struct mount_dir {
 		struct node node;
+		bool writable;
 		int fd;
 		char path[AGENTSH_PATH_MAX + 1];
 	} dir[PROFILE_MOUNTS];
@@ -33,6 +36,8 @@ mounts_on_fs_mount(struct chan *ch, struct imsg *im)
 	    profile_path_error(m.path) != NULL)
 		return -1;
 	d->fd = imsg_take_fd(im, 0);
+	d->writable = m.writable != 0;
+	mounts.some_ro = mounts.some_ro || !d->writable;
 	memcpy(d->path, m.path, sizeof(d->path));
 	mounts.n++;
 	return 0;
@@ -52,13 +57,32 @@ mounts_init(void)
 }
 
 size_t
-mounts_fds(int fds[PROFILE_MOUNTS])
+mounts_dirs(struct sandbox_dir *dirs)
 {
 	size_t i;
 
-	for (i = 0; i < mounts.n; i++)
-		fds[i] = mounts.dir[i].fd;
+	for (i = 0; i < mounts.n; i++) {
+		dirs[i].fd = mounts.dir[i].fd;
+		dirs[i].access = mounts.dir[i].writable ? SANDBOX_RW :
+							  SANDBOX_RO;
+	}
 	return mounts.n;
+}
+
+bool
+mounts_are_ro(const char *path, size_t len)
+{
+	const struct mount_dir *d;
+	size_t i, n;
+
+	for (i = 0; mounts.some_ro && i < mounts.n; i++) {
+		d = &mounts.dir[i];
+		n = strlen(d->path);
+		if (!d->writable && len >= n && memcmp(path, d->path, n) == 0 &&
+		    (len == n || path[n] == '/'))
+			return true;
+	}
+	return false;
 }
 
 struct node *

@@ -133,13 +133,15 @@ bool absent_add(const struct node *parent, const char *text, unsigned seconds);
 /* Has it forget all of them. It waits for who works in their directories. */
 void absent_forget(void);
 
-/* mounts.c: directories that may be changed beside the workspace; nodes there
- * have VIEW_WORKSPACE */
+/* mounts.c: directories beside the workspace; nodes there have VIEW_WORKSPACE */
 int mounts_on_fs_mount(struct chan *, struct imsg *);
 /* After the descriptors are there, before there are threads. */
 void mounts_init(void);
-/* Their descriptors, which stay; how many there are. */
-size_t mounts_fds(int fds[PROFILE_MOUNTS]);
+struct sandbox_dir;
+/* What fsd may do there; how many there are. */
+size_t mounts_dirs(struct sandbox_dir *);
+/* Is the path in one that is read-only? */
+bool mounts_are_ro(const char *path, size_t len);
 /* The one at that place, or NULL. */
 struct node *mounts_node(const char *path);
 /* Is it one of them? */

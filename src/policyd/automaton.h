@@ -69,6 +69,10 @@ struct glob_owner {
 int glob_add(struct globs *, const char *text, enum glob_kind,
     const struct glob_owner *, const char **what);
 
+/* within.c: of what a glob of paths matches, dir and what is beneath it. */
+int glob_add_within(struct globs *, const char *text, const char *dir,
+    const struct glob_owner *, const char **what);
+
 /* globs.c; 0, or -1 with *what set (static). */
 void globs_init(struct globs *, uint32_t nops, bool lists);
 void globs_free(struct globs *);

@@ -86,7 +86,7 @@ put_family(struct compiler *c, enum family family)
 		if (c->p->reads_allowed)
 			put_builtin(c, &row[n++], RULE_READS);
 		c->head.protected_rule = (uint32_t)n;
-		if (!c->p->unprotected) {
+		if (policy_protects(c->p)) {
 			put_protected(c, row + n);
 			n += PROTECT_ROWS;
 			c->head.nprotected = PROTECT_ROWS;
@@ -210,15 +210,25 @@ compiled_free(struct compiled *c)
 }
 
 int
-policy_build(const char *name, const uint8_t *text, size_t len,
-    const struct vars *vars, bool scope_all, struct policy *p,
-    struct compiled *out, struct aerr *e)
+policy_build_mounts(const char *name, const uint8_t *text, size_t len,
+    const struct mount_text *mounts, size_t nmounts, const struct vars *vars,
+    bool scope_all, struct policy *p, struct compiled *out, struct aerr *e)
 {
 	memset(out, 0, sizeof(*out));
 	if (policy_parse(p, name, text, len, vars, e) == -1)
 		return -1;
-	if (policy_compile(p, vars, scope_all, out, e) == 0)
+	if (policy_compose(p, mounts, nmounts, vars, e) == 0 &&
+	    policy_compile(p, vars, scope_all, out, e) == 0)
 		return 0;
 	policy_free(p);
 	return -1;
+}
+
+int
+policy_build(const char *name, const uint8_t *text, size_t len,
+    const struct vars *vars, bool scope_all, struct policy *p,
+    struct compiled *out, struct aerr *e)
+{
+	return policy_build_mounts(name, text, len, NULL, 0, vars, scope_all, p,
+	    out, e);
 }

@@ -24,13 +24,29 @@ static const char *const secret_globs[] = {
 #undef ENV_SECRET
 };
 
-/* The built-in rule: reads of the loader, looks at the way to the workspace. */
+/* realpath(3) and getcwd(3) look at every directory above. */
+static int
+add_way(struct compiler *c, struct globs *g, const char *path)
+{
+	const struct glob_owner owner = { g->loader, LOOK_OPS, true };
+	char dir[AGENTSH_PATH_MAX + 1];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	while ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
+		*slash = '\0';
+		if (glob_add(g, dir, GLOB_LITERAL, &owner, &c->what) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The built-in rule: reads of the loader, looks at the way to the workspace and
+ * to mounts. */
 static int
 add_loader(struct compiler *c, struct globs *g)
 {
-	struct glob_owner owner = { g->loader, READ_OPS, true };
-	char dir[AGENTSH_PATH_MAX + 1];
-	char *slash;
+	const struct glob_owner owner = { g->loader, READ_OPS, true };
 	size_t i;
 
 	for (i = 0; i < sizeof(loader_globs) / sizeof(loader_globs[0]); i++) {
@@ -38,15 +54,11 @@ add_loader(struct compiler *c, struct globs *g)
 		    -1)
 			return -1;
 	}
-	/* realpath(3) and getcwd(3) look at every directory above */
-	owner.ops = LOOK_OPS;
-	snprintf(dir, sizeof(dir), "%s", c->vars->project_root);
-	while ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
-		*slash = '\0';
-		if (glob_add(g, dir, GLOB_LITERAL, &owner, &c->what) == -1)
+	for (i = 0; i < c->p->nmounts; i++) {
+		if (add_way(c, g, c->p->mount[i].path) == -1)
 			return -1;
 	}
-	return 0;
+	return add_way(c, g, c->vars->project_root);
 }
 
 /* Every glob of every rule of a family. */
@@ -64,8 +76,11 @@ add_family(struct compiler *c, struct globs *g, enum family family,
 		owner.rule = (uint32_t)i;
 		owner.ops = r->ops;
 		for (j = 0; j < r->nglobs; j++) {
-			if (glob_add(g, r->globs[j], kind, &owner, &c->what) ==
-			    -1)
+			if (r->within == NULL ?
+				glob_add(g, r->globs[j], kind, &owner,
+				    &c->what) == -1 :
+				glob_add_within(g, r->globs[j], r->within->path,
+				    &owner, &c->what) == -1)
 				return -1;
 		}
 	}
@@ -82,7 +97,8 @@ patterns_files(struct compiler *c, struct globs *g)
 	globs_init(g, FILE_OP_MAX, false);
 	g->loader = rule_loader(c->p);
 	for (i = 0; i < rules->n && g->catchall == IMG_NONE; i++) {
-		if (strcmp(rules->rule[i].name, RULE_CATCHALL) == 0 &&
+		if (rules->rule[i].within == NULL &&
+		    strcmp(rules->rule[i].name, RULE_CATCHALL) == 0 &&
 		    rules->rule[i].decision == DECISION_DENY)
 			g->catchall = (uint32_t)i;
 	}

@@ -57,15 +57,21 @@ parts_put(struct compiler *c, enum family f, void *part, size_t size, int ret)
 	return ret;
 }
 
-/* Which rows of the protected set each rule names. */
+/* Which rows of the protected set each rule names. One of a policy without the
+ * set stands against all of them. */
 static void
-put_named(const struct rules *rules, struct img_file *part)
+put_named(const struct policy *p, struct img_file *part)
 {
+	const struct rules *rules = &p->family[FAMILY_FILE];
+	const struct rule *r;
 	size_t i, k;
 
 	for (i = 0; i < rules->n; i++) {
+		r = &rules->rule[i];
 		for (k = 0; k < PROTECT_ROWS; k++) {
-			if (protect_named(&rules->rule[i], k))
+			if ((r->within != NULL ? r->within->unprotected :
+						 p->unprotected) ||
+			    protect_named(r, k))
 				part[i].named[k / 32] |= 1U << (k % 32);
 		}
 	}
@@ -75,14 +81,18 @@ put_named(const struct rules *rules, struct img_file *part)
 static void
 put_protected(struct compiler *c)
 {
-	const char *roots[2] = { c->vars->project_root, c->vars->home };
+	const char *home = c->vars->home;
 	struct img_protected rows[PROTECT_ROWS];
+	uint32_t roots[IMG_MAX_ROOTS], n = 0;
 	size_t i;
 
-	for (i = 0; i < 2; i++)
-		c->head.protected_root[i] = put_string(c,
-		    strcmp(roots[i], "/") == 0 ? "" : roots[i]);
-	if (c->p->unprotected)
+	roots[n++] = put_string(c, c->vars->project_root);
+	roots[n++] = put_string(c, strcmp(home, "/") == 0 ? "" : home);
+	for (i = 0; i < c->p->nmounts; i++)
+		roots[n++] = put_string(c, c->p->mount[i].path);
+	c->head.protected_root = emit_bytes(c->b, roots, n, sizeof(roots[0]));
+	c->head.nroots = n;
+	if (!policy_protects(c->p))
 		return;
 	for (i = 0; i < PROTECT_ROWS; i++) {
 		rows[i].where = protect_rows[i].where;
@@ -110,8 +120,8 @@ put_files(struct compiler *c)
 		part[i].preserve_tree = rules->rule[i].file.preserve_tree;
 		part[i].log_full = rules->rule[i].file.log_full;
 	}
-	if (!c->p->unprotected)
-		put_named(rules, part);
+	if (policy_protects(c->p))
+		put_named(c->p, part);
 	return parts_put(c, FAMILY_FILE, part, sizeof(*part), 0);
 }
 

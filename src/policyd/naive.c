@@ -163,6 +163,8 @@ path_rule(const struct rule *r, enum glob_kind kind,
 
 	if ((r->ops >> q->op & 1) == 0)
 		return NAIVE_OPERATION;
+	if (r->within != NULL && !path_is_beneath(q->path, r->within->path))
+		return NAIVE_PATH;
 	for (i = 0; i < r->nglobs; i++) {
 		ret = naive_glob(r->globs[i], kind, q->path, q->len);
 		if (ret != 0)
@@ -402,11 +404,20 @@ naive_rule(const struct naive *nv, const struct naive_query *q, size_t rule)
 	return NAIVE_FAILED;
 }
 
-/* Is it what a loader reads, or a look at the way to the workspace? */
+/* Is the directory above the place? */
+static bool
+is_above(const struct naive_query *q, const char *place)
+{
+	return q->len > 1 && q->len < strlen(place) && place[q->len] == '/' &&
+	    memcmp(place, q->path, q->len) == 0;
+}
+
+/* Is it what a loader reads, or a look at the way to the workspace or to a
+ * mount? */
 static int
 loader_matches(const struct naive *nv, const struct naive_query *q)
 {
-	const char *root = nv->vars->project_root;
+	const struct policy *p = nv->policy;
 	size_t i, n = sizeof(loader_globs) / sizeof(loader_globs[0]);
 	int ret = 0;
 
@@ -416,8 +427,11 @@ loader_matches(const struct naive *nv, const struct naive_query *q)
 		ret = naive_glob(loader_globs[i], GLOB_PATH, q->path, q->len);
 	if (ret != 0 || (LOOK_OPS >> q->op & 1) == 0)
 		return ret;
-	return q->len > 1 && q->len < strlen(root) && root[q->len] == '/' &&
-	    memcmp(root, q->path, q->len) == 0;
+	for (i = 0; i < p->nmounts; i++) {
+		if (is_above(q, p->mount[i].path))
+			return 1;
+	}
+	return is_above(q, nv->vars->project_root);
 }
 
 static void
@@ -432,9 +446,13 @@ static int
 file_defaults(const struct naive *nv, const struct naive_query *q,
     struct naive_answer *a)
 {
+	const struct rules *rules = &nv->policy->family[FAMILY_FILE];
 	bool none = a->rule == SIZE_MAX;
 	int ret;
 
+	/* the rules of a mount are all that there is for it */
+	if (!none && rules->rule[a->rule].within != NULL)
+		return 0;
 	if (!none &&
 	    (a->decision != DECISION_DENY ||
 		strcmp(a->rule_name, RULE_CATCHALL) != 0))
@@ -526,15 +544,18 @@ static int
 file_protected(const struct naive *nv, const struct naive_query *q,
     struct naive_answer *a)
 {
+	const struct policy *p = nv->policy;
 	const struct rule *r;
 	const struct protect *row;
-	size_t i;
+	size_t i, k;
 	int ret = 0;
 
 	if (a->rule == SIZE_MAX || a->decision == DECISION_DENY ||
-	    (READ_OPS >> q->op & 1) != 0 || nv->policy->unprotected)
+	    (READ_OPS >> q->op & 1) != 0)
 		return 0;
-	r = &nv->policy->family[FAMILY_FILE].rule[a->rule];
+	r = &p->family[FAMILY_FILE].rule[a->rule];
+	if (r->within != NULL ? r->within->unprotected : p->unprotected)
+		return 0;
 	for (i = 0; ret == 0 && i < PROTECT_ROWS; i++) {
 		row = &protect_rows[i];
 		if (row->where == PROTECTED_ANY) {
@@ -543,6 +564,8 @@ file_protected(const struct naive *nv, const struct naive_query *q,
 			ret = row_matches(row, nv->vars->project_root, q);
 			if (ret == 0)
 				ret = row_matches(row, nv->vars->home, q);
+			for (k = 0; ret == 0 && k < p->nmounts; k++)
+				ret = row_matches(row, p->mount[k].path, q);
 		}
 	}
 	if (ret == 1 && row->kind != PROTECTED_FREE &&

@@ -269,5 +269,6 @@ policy_free(struct policy *p)
 	words_free(&p->wrappers_add);
 	words_free(&p->wrappers_remove);
 	warnings_free(&p->warnings);
+	free(p->mount);
 	memset(p, 0, sizeof(*p));
 }

@@ -112,6 +112,13 @@ struct redirect_part {
 	enum redirect_fail fail;
 };
 
+/* A directory of the host beside the workspace, at its own path. */
+struct policy_mount {
+	char path[AGENTSH_PATH_MAX + 1];
+	char policy[AGENTSH_NAME_MAX + 1]; /* "": none of its own */
+	bool unprotected;
+};
+
 /* One rule of any family. What only one family has is in its part. */
 struct rule {
 	char *name;
@@ -120,7 +127,9 @@ struct rule {
 	uint64_t timeout_ms; /* of an approval; 0: the service's */
 	size_t line;	     /* where it begins in its file, from 1 */
 	uint32_t ops;	     /* mask of operations; 1 where there is but one */
-	char **globs;	     /* paths, commands: variables expanded */
+	/* files: matches this directory and what is beneath only; or NULL */
+	const struct policy_mount *within;
+	char **globs; /* paths, commands: variables expanded */
 	size_t nglobs;
 	union {
 		struct file_part file;
@@ -164,6 +173,8 @@ struct policy {
 	struct limits limits;
 	bool allow_unenforced;
 	struct warnings warnings; /* about what may stay as it is */
+	struct policy_mount *mount;
+	size_t nmounts;
 };
 
 /* What the whole compiler yields. */
@@ -183,6 +194,26 @@ char *vars_expand_plain(const struct vars *, const char *text,
 int policy_parse(struct policy *, const char *name, const uint8_t *text,
     size_t len, const struct vars *, struct aerr *e);
 void policy_free(struct policy *);
+/* compose.c: what a session has beside its workspace. */
+struct mount_text {
+	const char *path;
+	const char *name; /* of the file of its own policy; NULL: none */
+	const uint8_t *text;
+	size_t len;
+};
+
+/*
+ * A policy with the mounts of a session. Of the policy of a mount the file rules
+ * count, beneath the mount and nowhere else; ${PROJECT_ROOT} is the mount in
+ * them. They come first, and end in one that denies all: none of the others
+ * counts there. 0, or -1 with e filled; then the policy is for nothing but
+ * policy_free().
+ */
+int policy_compose(struct policy *, const struct mount_text *, size_t n,
+    const struct vars *, struct aerr *e);
+/* Is there a protected set, anywhere? */
+bool policy_protects(const struct policy *);
+
 /* print.c: the normal form, variables expanded, descriptions and metadata left
  * out; it compiles to the same image. 0, or -1: not all can be said. */
 int policy_print(const struct policy *, struct buf *out);
@@ -214,5 +245,9 @@ int policy_error(struct aerr *e, const char *name, const char *what);
 int policy_build(const char *name, const uint8_t *text, size_t len,
     const struct vars *, bool scope_all, struct policy *, struct compiled *out,
     struct aerr *e);
+/* The same, with mounts. */
+int policy_build_mounts(const char *name, const uint8_t *text, size_t len,
+    const struct mount_text *, size_t nmounts, const struct vars *,
+    bool scope_all, struct policy *, struct compiled *out, struct aerr *e);
 
 #endif

@@ -63,7 +63,7 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 	vars.user = m.user;
 	snprintf(uid, sizeof(uid), "%u", m.uid);
 	vars.uid = uid;
-	if (load_policy(&policyd.p, m.name, &vars, &l, &e) == -1) {
+	if (load_policy(&policyd.p, m.name, m.profile, &vars, &l, &e) == -1) {
 		policyd_refuse(ch, im->id, &e);
 		return 0;
 	}

@@ -24,8 +24,9 @@ struct loaded {
 
 struct vars;
 
-int load_policy(const struct proc *, const char *name, const struct vars *,
-    struct loaded *, struct aerr *e);
+/* profile: of mount_profiles, whose mounts the session has; "": none. */
+int load_policy(const struct proc *, const char *name, const char *profile,
+    const struct vars *, struct loaded *, struct aerr *e);
 
 /* ctl.c: the operator socket. */
 void ctl_listen(struct proc *, struct event_base *);

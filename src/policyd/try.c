@@ -6,18 +6,13 @@
  */
 #include <arpa/inet.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "event.h"
 #include "parse.h"
 #include "path.h"
-#include "policyfile.h"
 #include "precheck.h"
 #include "template.h"
 #include "try.h"
@@ -35,96 +30,6 @@ struct asking {
 	enum try_result result;
 };
 
-static int
-load(struct policy_try *t, struct aerr *e)
-{
-	uint8_t *text = NULL;
-	size_t len = 0;
-	int fd, ret;
-
-	fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd == -1) {
-		snprintf(e->message, sizeof(e->message), "%.512s: %s", t->file,
-		    strerror(errno));
-		return -1;
-	}
-	ret = policy_read(fd, t->file, &text, &len, e);
-	close(fd);
-	if (ret == 0)
-		ret = policy_build(t->file, text, len, &t->vars, false,
-		    &t->policy, &t->compiled, e);
-	free(text);
-	return ret;
-}
-
-static void
-make_vars(struct policy_try *t)
-{
-	const char *home = t->opt.home != NULL ? t->opt.home : getenv("HOME");
-	const char *user = t->opt.user != NULL ? t->opt.user : getenv("USER");
-	struct passwd *pw = t->opt.user != NULL ? getpwnam(t->opt.user) : NULL;
-
-	if (pw != NULL && t->opt.home == NULL)
-		home = pw->pw_dir;
-	snprintf(t->uid, sizeof(t->uid), "%u",
-	    (unsigned)(pw != NULL ? pw->pw_uid : getuid()));
-	t->vars.project_root = t->opt.workspace != NULL ? t->opt.workspace :
-							  "/workspace";
-	t->vars.home = home != NULL && path_is_clean(home) ? home :
-							     "/nonexistent";
-	t->vars.user = user != NULL && user[0] != '\0' ? user : "nobody";
-	t->vars.uid = t->opt.uid != NULL ? t->opt.uid : t->uid;
-}
-
-struct policy_try *
-try_open(const char *file, const struct try_options *opt, struct aerr *e)
-{
-	struct policy_try *t = calloc(1, sizeof(*t));
-
-	memset(e, 0, sizeof(*e));
-	snprintf(e->message, sizeof(e->message), "out of memory");
-	if (t == NULL)
-		return NULL;
-	t->opt = *opt;
-	make_vars(t);
-	t->file = strdup(file);
-	if (t->file == NULL || load(t, e) == -1) {
-		free(t->file);
-		free(t);
-		return NULL;
-	}
-	t->image.base = t->compiled.image.data;
-	t->image.size = t->compiled.image.len;
-	t->naive = naive_new(&t->policy, &t->vars);
-	if (t->naive == NULL || image_verify(&t->image) == -1 ||
-	    image_prepare(&t->image, e) == -1) {
-		try_close(t);
-		return NULL;
-	}
-	return t;
-}
-
-const void *
-try_image(const struct policy_try *t, size_t *len)
-{
-	*len = t->image.size;
-	return t->image.base;
-}
-
-void
-try_close(struct policy_try *t)
-{
-	if (t == NULL)
-		return;
-	if (t->image.unprepare != NULL)
-		t->image.unprepare(&t->image);
-	naive_free(t->naive);
-	policy_free(&t->policy);
-	compiled_free(&t->compiled);
-	free(t->file);
-	free(t);
-}
-
 static void
 disagree(struct asking *k, const char *image, const char *rules)
 {
@@ -136,19 +41,38 @@ disagree(struct asking *k, const char *image, const char *rules)
 	    rules);
 }
 
+size_t
+try_number(const struct rules *rules, size_t rule)
+{
+	const struct policy_mount *within = rules->rule[rule].within;
+	size_t i, n = 1;
+
+	if (rules->rule[rule].line == 0)
+		return 0;
+	for (i = 0; i < rule; i++)
+		n += rules->rule[i].within == within;
+	return n;
+}
+
 static void
 tell_rules(struct asking *k, const struct naive_query *nq, size_t winner)
 {
 	const struct rules *rules = &k->t->policy.family[nq->family];
+	const struct policy_mount *within;
 	struct try_rule row;
 	enum naive_why why;
 	size_t i;
 
 	for (i = 0; i < rules->n; i++) {
+		within = rules->rule[i].within;
+		/* of another mount, or of one that the path is not in */
+		if (within != NULL && !path_is_beneath(nq->path, within->path))
+			continue;
 		why = naive_rule(k->t->naive, nq, i);
 		row = (struct try_rule){ .name = rules->rule[i].name,
-			.number = i + 1,
+			.number = try_number(rules, i),
 			.line = rules->rule[i].line,
+			.mount = within != NULL ? within->path : NULL,
 			.decision = rules->rule[i].decision,
 			.matches = why == NAIVE_MATCHES,
 			.differs = why != NAIVE_MATCHES && why != NAIVE_FAILED,
@@ -212,19 +136,50 @@ list_key(enum family family)
 	return rulekinds[i].list;
 }
 
+/* The place of a rule, in words. */
+static void
+rule_where(char *dst, size_t size, const struct rules *rules, size_t rule,
+    const char *list)
+{
+	const struct rule *r = &rules->rule[rule];
+	int n;
+
+	n = snprintf(dst, size, "rule %zu of %s", try_number(rules, rule),
+	    list);
+	if (r->within != NULL && n > 0 && (size_t)n < size)
+		n += snprintf(dst + n, size - (size_t)n,
+		    " of the mount's policy %.96s", r->within->policy);
+	if (n > 0 && (size_t)n < size)
+		snprintf(dst + n, size - (size_t)n, ", line %zu", r->line);
+}
+
+/* Beneath a mount with a policy of its own: what holds where none of its rules
+ * matches. */
+static void
+say_default(struct try_answer *a, const struct rule *r)
+{
+	snprintf(a->why, sizeof(a->why),
+	    "no rule of the mount's policy %.96s matches, and the default is to %s",
+	    r->within->policy,
+	    r->decision == DECISION_ALLOW ? "allow reads" : "deny");
+}
+
 /* Denied by the protected set, after a rule that would let it happen. */
 static void
 say_protected(struct asking *k)
 {
 	const struct rules *rules = &k->t->policy.family[FAMILY_FILE];
 	const struct try_query *q = k->q;
+	char where[160];
 	struct verdict v;
 
 	(void)image_eval_file_rules(&k->t->image, (enum file_op)q->op,
 	    q->object, strlen(q->object), &v);
+	if (v.rule < rules->n)
+		rule_where(where, sizeof(where), rules, v.rule, "file_rules");
 	snprintf(k->a->why, sizeof(k->a->why),
-	    "built in: it is protected, and rule %u of file_rules, line %zu, does not name it",
-	    v.rule + 1, v.rule < rules->n ? rules->rule[v.rule].line : 0);
+	    "built in: it is protected, and %s, does not name it",
+	    v.rule < rules->n ? where : "its rule");
 	if (image_is_git_config(&k->t->image, k->verdict))
 		snprintf(k->a->note, sizeof(k->a->note),
 		    "git can change settings of the repository that start no program");
@@ -238,9 +193,11 @@ say_where(struct asking *k, enum family family, const struct verdict *v)
 	const char *list = schema_name(list_key(family));
 	struct try_answer *a = k->a;
 
-	if (v->rule < rules->n)
-		snprintf(a->why, sizeof(a->why), "rule %u of %s, line %zu",
-		    v->rule + 1, list, rules->rule[v->rule].line);
+	if (v->rule < rules->n && rules->rule[v->rule].within != NULL &&
+	    rules->rule[v->rule].line == 0)
+		say_default(a, &rules->rule[v->rule]);
+	else if (v->rule < rules->n)
+		rule_where(a->why, sizeof(a->why), rules, v->rule, list);
 	else if (family == FAMILY_FILE && v->decision == DECISION_DENY &&
 	    v->rule != UINT32_MAX)
 		say_protected(k);

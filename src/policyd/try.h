@@ -20,6 +20,11 @@ struct policy_try {
 	bool unchecked; /* the image alone answers: faster */
 };
 
+#define TRY_PLACES 8
+
+/* The number of a rule in its own policy, from 1; 0: none is written there. */
+size_t try_number(const struct rules *, size_t rule);
+
 /* try_words.c */
 const char *try_op_name(const struct try_query *);
 /* The operation and its object in words. */

@@ -9,6 +9,7 @@
 
 #include "compile.h"
 #include "event.h"
+#include "path.h"
 #include "try.h"
 
 static const char *const op_names[FILE_OP_MAX] = {
@@ -39,8 +40,15 @@ static void
 name_rule(const struct policy *p, uint32_t rule, char *dst, size_t size)
 {
 	const struct rules *rules = &p->family[FAMILY_FILE];
+	const struct rule *r = rule < rules->n ? &rules->rule[rule] : NULL;
 
-	if (rule < rules->n)
+	if (r != NULL && r->within != NULL && r->line == 0)
+		snprintf(dst, size, "%s (default of mount policy %.64s)",
+		    r->name, r->within->policy);
+	else if (r != NULL && r->within != NULL)
+		snprintf(dst, size, "%s (line %zu of mount policy %.64s)",
+		    r->name, r->line, r->within->policy);
+	else if (r != NULL)
 		snprintf(dst, size, "%s (line %zu)", rules->rule[rule].name,
 		    rules->rule[rule].line);
 	else if (rule == rule_loader(p))
@@ -65,7 +73,7 @@ static void
 why_constant(const struct policy *p, enum mount_kind kind,
     const struct plan_reason *r, struct try_mount *m)
 {
-	char name[AGENTSH_NAME_MAX + 64];
+	char name[AGENTSH_NAME_MAX + 128];
 	size_t i, n;
 
 	if (kind == MOUNT_HIDDEN) {
@@ -89,7 +97,7 @@ static void
 why_differs(const struct policy *p, const struct plan_reason *r,
     struct try_mount *m)
 {
-	char name[AGENTSH_NAME_MAX + 64];
+	char name[AGENTSH_NAME_MAX + 128];
 
 	name_rule(p, r->rule, name, sizeof(name));
 	m->operation = op_names[r->op];
@@ -99,6 +107,38 @@ why_differs(const struct policy *p, const struct plan_reason *r,
 	    "not the same for all: %s %.300s: %s by %s", m->operation,
 	    r->path[0] == '\0' ? r->dir : r->path, decision_name(m->decision),
 	    name);
+}
+
+static const char *const kind_names[MOUNT_MAX] = { [MOUNT_FSD] = "decided",
+	[MOUNT_NATIVE_RO] = "native",
+	[MOUNT_HIDDEN] = "hidden" };
+
+/* What the profile has beside the workspace; what is mounted over a directory
+ * above covers it. */
+static void
+tell_places(const struct mounting *k)
+{
+	const struct plan *plan = &k->t->compiled.plan;
+	const struct policy_mount *pm;
+	const struct try_place *p;
+	struct try_mount m = { .path = NULL };
+	size_t i, j;
+
+	for (i = 0; i < k->t->opt.nplaces; i++) {
+		p = &k->t->opt.places[i];
+		pm = &k->t->policy.mount[i];
+		m.path = p->path;
+		m.mount = kind_names[MOUNT_FSD];
+		for (j = 0; j < plan->n; j++) {
+			if (path_is_beneath(p->path, plan->row[j].path))
+				m.mount = kind_names[plan->row[j].kind];
+		}
+		snprintf(m.why, sizeof(m.why),
+		    "a mount of the profile, %s, by policy %s",
+		    p->rw ? "rw" : "ro",
+		    pm->policy[0] != '\0' ? pm->policy : k->t->policy.name);
+		k->tell(k->arg, &m);
+	}
 }
 
 static void
@@ -118,12 +158,9 @@ why_log(const struct policy *p, const struct plan_reason *r,
 static void
 dir_cb(void *arg, enum mount_kind kind, const struct plan_reason *r)
 {
-	static const char *const names[MOUNT_MAX] = { [MOUNT_FSD] = "decided",
-		[MOUNT_NATIVE_RO] = "native",
-		[MOUNT_HIDDEN] = "hidden" };
 	struct mounting *k = arg;
 	const struct plan *plan = &k->t->compiled.plan;
-	struct try_mount m = { .path = r->dir, .mount = names[kind] };
+	struct try_mount m = { .path = r->dir, .mount = kind_names[kind] };
 
 	if (kind != MOUNT_FSD) {
 		if (k->planned >= plan->n ||
@@ -185,6 +222,7 @@ try_mounts(const struct policy_try *t,
 	m.path = t->vars.project_root;
 	snprintf(m.why, sizeof(m.why), "the workspace");
 	tell(arg, &m);
+	tell_places(&k);
 	m.mount = "private";
 	for (i = 0; i < sizeof(rootmnts) / sizeof(rootmnts[0]); i++) {
 		m.path = rootmnts[i].path;
@@ -196,8 +234,8 @@ try_mounts(const struct policy_try *t,
 	if (ret == 0)
 		ret = auto_build(&a, &c.what);
 	if (ret == 0)
-		ret = plan_explain(&t->policy, &a, t->vars.project_root, true,
-		    dir_cb, &k);
+		ret = plan_explain(&t->policy, &a, t->vars.project_root,
+		    !t->opt.scope_all, dir_cb, &k);
 	auto_free(&a);
 	if (ret == -1)
 		return failed(e, c.what);

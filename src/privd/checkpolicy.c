@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agentshd -n: does the default policy compile? policyd says so, confined and
- * as its own user, as it does for sessions; privd looks into no policy.
+ * agentshd -n: do the default policy, and those of mount profiles, compile?
+ * policyd says so, confined and as its own user, as it does for sessions; privd
+ * looks into no policy.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ static int check_on_policy_refused(struct chan *, struct imsg *);
 
 static struct {
 	struct child *policyd;
+	const char *profiles;	/* those that were not asked about yet */
+	struct profile profile; /* asked about now; n 0: the default policy */
 	bool good;
 	bool answered;
 	bool ended;
@@ -34,21 +37,30 @@ static const struct handler check_handlers[] = {
 
 /* For a session at /workspace, of nobody in particular. */
 static int
-check_on_sys_ready(struct chan *ch, struct imsg *im)
+ask(struct chan *ch, const char *policy, const char *profile)
 {
-	struct msg_sys_ready m;
 	struct msg_policy_compile pc = { .project_root = "/workspace",
 		.home = "/nonexistent",
 		.user = "nobody",
 		.uid = (uint32_t)privd.uid };
 	uint32_t id;
 
+	snprintf(pc.name, sizeof(pc.name), "%s", policy);
+	snprintf(pc.profile, sizeof(pc.profile), "%s", profile);
+	id = chan_request(ch, &check);
+	return id == 0 ? -1 : msg_send_policy_compile(ch, id, &pc, NULL);
+}
+
+static int
+check_on_sys_ready(struct chan *ch, struct imsg *im)
+{
+	struct msg_sys_ready m;
+
 	if (msg_get_sys_ready(im, &m) == -1)
 		return -1;
 	ch->state = ST_RUN;
-	snprintf(pc.name, sizeof(pc.name), "%s", privd.conf.policy_default);
-	id = chan_request(ch, &check);
-	return id == 0 ? -1 : msg_send_policy_compile(ch, id, &pc, NULL);
+	check.profiles = privd.conf.mount_profiles;
+	return ask(ch, privd.conf.policy_default, "");
 }
 
 static int
@@ -56,10 +68,11 @@ check_on_policy_compiled(struct chan *ch, struct imsg *im)
 {
 	struct msg_policy_compiled m;
 
-	(void)ch;
 	if (msg_get_policy_compiled(im, &m) == -1)
 		return -1;
 	close(imsg_take_fd(im, 0));
+	if (profile_next(&check.profiles, &check.profile) == 1)
+		return ask(ch, check.profile.policy, check.profile.name);
 	check.good = check.answered = true;
 	return 0;
 }
@@ -72,7 +85,11 @@ check_on_policy_refused(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_policy_refused(im, &m) == -1)
 		return -1;
-	log_warnx("policies.default: %s", m.message);
+	if (check.profile.n == 0)
+		log_warnx("policies.default: %s", m.message);
+	else
+		log_warnx("mount_profiles.%s: %s", check.profile.name,
+		    m.message);
 	check.answered = true;
 	return 0;
 }
@@ -126,5 +143,8 @@ policy_check(void)
 	if (!check.answered)
 		fatalx("policyd ended without an answer (%s)", check.how);
 	if (!check.good)
-		fatalx("the default policy was not accepted");
+		fatalx("%s not accepted",
+		    check.profile.n == 0 ?
+			"the default policy was" :
+			"the policies of a mount profile were");
 }

@@ -35,13 +35,13 @@ static struct {
 } maker;
 
 static int maker_on_sys_hello(struct chan *, struct imsg *);
-static int maker_on_make_mount(struct chan *, struct imsg *);
+static int maker_on_sess_mount(struct chan *, struct imsg *);
 static int maker_on_make_open(struct chan *, struct imsg *);
 static int maker_on_make_root(struct chan *, struct imsg *);
 
 static const struct handler maker_handlers[] = {
 	{ MSG_SYS_HELLO, maker_on_sys_hello },
-	{ MSG_MAKE_MOUNT, maker_on_make_mount },
+	{ MSG_SESS_MOUNT, maker_on_sess_mount },
 	{ MSG_MAKE_OPEN, maker_on_make_open },
 	{ MSG_MAKE_ROOT, maker_on_make_root },
 	{ MSG_NONE, NULL },
@@ -88,13 +88,13 @@ maker_on_sys_hello(struct chan *ch, struct imsg *im)
 }
 
 static int
-maker_on_make_mount(struct chan *ch, struct imsg *im)
+maker_on_sess_mount(struct chan *ch, struct imsg *im)
 {
-	struct msg_make_mount m;
+	struct msg_sess_mount m;
 
 	(void)ch;
 	if (!maker.hello || maker.opened || maker.nmounts == PROFILE_MOUNTS ||
-	    msg_get_make_mount(im, &m) == -1)
+	    msg_get_sess_mount(im, &m) == -1)
 		return -1;
 	maker.mounts[maker.nmounts] = strdup(m.path);
 	if (maker.mounts[maker.nmounts] == NULL)

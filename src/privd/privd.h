@@ -90,7 +90,7 @@ struct sess {
 
 	struct profile *profile;      /* of the configuration, or NULL */
 	size_t nmounted;	      /* of its mounts, those that are open */
-	int mount_fd[PROFILE_MOUNTS]; /* of those that may be changed */
+	int mount_fd[PROFILE_MOUNTS]; /* of each; -1: not open */
 	int workspace_fd;
 	int trash_fd;	       /* of its user */
 	int client_sock;       /* sessiond's end of its channel to execd */
@@ -253,14 +253,14 @@ int aerr_vset(struct aerr *, int http, const char *code, const char *fmt,
 /* sess_mount.c: what a session has beside its workspace */
 /* The profile of that name, "" is none, and its policy. 0, or -1 with e. */
 int mounts_choose(struct sess *, const char *name, struct aerr *e);
-int mounts_tell_maker(struct sess *);
 int sess_on_make_mounted(struct chan *, struct imsg *);
 /* Has maker opened all of them? */
 bool mounts_are_open(const struct sess *);
 /* None of them and the workspace may lie in each other. 0, or -1 with e. */
 int mounts_check(const struct sess *, struct aerr *e);
-int mounts_tell_fsd(struct sess *);
-int mounts_tell_execd(struct sess *);
+/* Tells maker and fsd of all of them, execd of those that may be changed; 0 or
+ * -1. */
+int mounts_tell(struct sess *, struct child *);
 void mounts_close(struct sess *);
 /* Fatal where a profile has a directory of our own, or one around it. */
 void mounts_check_conf(void);

@@ -42,7 +42,7 @@ sess_make_start(struct sess *s)
 		return -1;
 	if (helper_greet(s->maker, s->number, s->id, s->uid, s->gid) == -1)
 		return -1;
-	if (mounts_tell_maker(s) == -1)
+	if (mounts_tell(s, s->maker) == -1)
 		return -1;
 	m.uid = s->uid;
 	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
@@ -172,6 +172,8 @@ sess_ask_policy(struct sess *s)
 		return -1;
 	ch = privd.helper[ROLE_POLICYD]->ch;
 	snprintf(m.name, sizeof(m.name), "%s", s->policy);
+	if (s->profile != NULL)
+		snprintf(m.profile, sizeof(m.profile), "%s", s->profile->name);
 	snprintf(m.project_root, sizeof(m.project_root), "%s", s->mount);
 	snprintf(m.home, sizeof(m.home), "%s", s->home);
 	snprintf(m.user, sizeof(m.user), "%s", s->user);
@@ -271,7 +273,7 @@ tell_fsd(struct sess *s, int image)
 	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
 	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
 	    msg_send_fs_root(ch, 0, &mr, fds) == -1 ||
-	    mounts_tell_fsd(s) == -1 || tell_trash(s) == -1)
+	    mounts_tell(s, s->fsd) == -1 || tell_trash(s) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
@@ -294,7 +296,7 @@ start_execd(struct sess *s, const int ns[2])
 
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
-	if (mounts_tell_execd(s) == -1 ||
+	if (mounts_tell(s, s->execd) == -1 ||
 	    msg_send_exec_ns(ch, 0, &mn, ns) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
@@ -526,6 +528,9 @@ tell_eventd(struct sess *s)
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
 	snprintf(mo.policy, sizeof(mo.policy), "%s", s->policy);
 	snprintf(mo.warning, sizeof(mo.warning), "%s", s->warning);
+	if (s->profile != NULL)
+		snprintf(mo.profile, sizeof(mo.profile), "%s",
+		    s->profile->name);
 	snprintf(mo.workspace, sizeof(mo.workspace), "%s", s->workspace);
 	if (msg_send_event_open(ch, 0, &mo, NULL) == -1)
 		return -1;

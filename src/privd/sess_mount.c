@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The directories that a session has beside its workspace, by a profile of the
- * configuration: maker opens them as the session's user; those that may be
- * changed go on to fsd. The others show as all of the host's tree does, once
- * it is known that the user may enter them.
+ * configuration: maker opens them as the session's user, and they go on to fsd.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -34,21 +32,6 @@ mounts_choose(struct sess *s, const char *name, struct aerr *e)
 	return 0;
 }
 
-int
-mounts_tell_maker(struct sess *s)
-{
-	struct msg_make_mount m = { 0 };
-	size_t i;
-
-	for (i = 0; s->profile != NULL && i < s->profile->n; i++) {
-		snprintf(m.path, sizeof(m.path), "%s",
-		    s->profile->mount[i].path);
-		if (msg_send_make_mount(s->maker->ch, 0, &m, NULL) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 bool
 mounts_are_open(const struct sess *s)
 {
@@ -70,9 +53,7 @@ sess_on_make_mounted(struct chan *ch, struct imsg *im)
 	if (s->step != STEP_WORKSPACE || mounts_are_open(s) ||
 	    strcmp(m.path, s->profile->mount[s->nmounted].path) != 0)
 		return -1;
-	if (s->profile->mount[s->nmounted].rw)
-		s->mount_fd[s->nmounted] = imsg_take_fd(im, 0);
-	s->nmounted++;
+	s->mount_fd[s->nmounted++] = imsg_take_fd(im, 0);
 	return 0;
 }
 
@@ -99,35 +80,31 @@ mounts_check(const struct sess *s, struct aerr *e)
 	return 0;
 }
 
-int
-mounts_tell_fsd(struct sess *s)
+static int
+tell_one(struct sess *s, struct child *c, size_t i)
 {
-	struct msg_fs_mount m = { 0 };
-	size_t i;
+	const struct profile_mount *pm = &s->profile->mount[i];
+	struct msg_fs_mount mf = { .writable = pm->rw };
+	struct msg_sess_mount m = { 0 };
 
-	for (i = 0; s->profile != NULL && i < s->profile->n; i++) {
-		if (!s->profile->mount[i].rw)
-			continue;
-		snprintf(m.path, sizeof(m.path), "%s",
-		    s->profile->mount[i].path);
-		if (msg_send_fs_mount(s->fsd->ch, 0, &m, &s->mount_fd[i]) == -1)
-			return -1;
+	if (c->role == ROLE_FSD) {
+		snprintf(mf.path, sizeof(mf.path), "%s", pm->path);
+		return msg_send_fs_mount(c->ch, 0, &mf, &s->mount_fd[i]);
 	}
-	return 0;
+	/* a session makes no links in the others, which are all that it asks */
+	if (c->role == ROLE_EXECD && !pm->rw)
+		return 0;
+	snprintf(m.path, sizeof(m.path), "%s", pm->path);
+	return msg_send_sess_mount(c->ch, 0, &m, NULL);
 }
 
 int
-mounts_tell_execd(struct sess *s)
+mounts_tell(struct sess *s, struct child *c)
 {
-	struct msg_exec_mount m = { 0 };
 	size_t i;
 
 	for (i = 0; s->profile != NULL && i < s->profile->n; i++) {
-		if (!s->profile->mount[i].rw)
-			continue;
-		snprintf(m.path, sizeof(m.path), "%s",
-		    s->profile->mount[i].path);
-		if (msg_send_exec_mount(s->execd->ch, 0, &m, NULL) == -1)
+		if (tell_one(s, c, i) == -1)
 			return -1;
 	}
 	return 0;

@@ -20,7 +20,8 @@ put_mounts(yajl_gen g, bool in_session)
 		m = &profile.mount[i];
 		yajl_gen_map_open(g);
 		json_put_str(g, "path", m->path);
-		json_put_str(g, "policy", profile.policy);
+		json_put_str(g, "policy",
+		    m->policy[0] != '\0' ? m->policy : profile.policy);
 		json_put_str(g, "mode", m->rw ? "rw" : "ro");
 		if (in_session)
 			json_put_str(g, "mount_point", m->path);
@@ -41,6 +42,26 @@ profile_put(yajl_gen g, const char *name)
 	json_put_str(g, "profile", name);
 	if (profile_is_there(name))
 		put_mounts(g, true);
+}
+
+void
+profile_put_policies(yajl_gen g, const char *name)
+{
+	const struct profile_mount *m;
+	size_t i;
+
+	json_key(g, "mounts");
+	yajl_gen_array_open(g);
+	for (i = 0; profile_is_there(name) && i < profile.n; i++) {
+		m = &profile.mount[i];
+		yajl_gen_map_open(g);
+		json_put_str(g, "path", m->path);
+		json_put_str(g, "mode", m->rw ? "rw" : "ro");
+		if (m->policy[0] != '\0')
+			json_put_str(g, "policy", m->policy);
+		yajl_gen_map_close(g);
+	}
+	yajl_gen_array_close(g);
 }
 
 void

@@ -309,6 +309,9 @@ api_session_policy(struct request *rq)
 	json_put_str(g, "user", s->user);
 	json_put_u64(g, "uid", s->uid);
 	json_put_str(g, "opaque", opaque[conf->shellc_opaque]);
+	json_put_str(g, "fuse_scope",
+	    conf->fuse_scope == SCOPE_ALL ? "all" : "auto");
+	profile_put_policies(g, s->profile);
 	yajl_gen_map_close(g);
 	http_reply(rq, 200, g);
 }

@@ -368,5 +368,7 @@ int set_timer(struct event *, uint64_t ms);
 bool profile_is_there(const char *name);
 /* Members of a session: its profile and that one's mounts. */
 void profile_put(yajl_gen, const char *name);
+/* Its mounts with the policies of their own; "": none. */
+void profile_put_policies(yajl_gen, const char *name);
 
 #endif
