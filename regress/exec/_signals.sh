@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Common part of the tests of signal rules.
+#
+# shellcheck shell=sh disable=SC2154,SC2034
+
+need_tool curl jq
+signals=$TEST_BUILD/regress/exec/signals
+[ -x "$signals" ] || skip "$signals is missing: run make check-programs"
+w=/workspace
+
+# rules NAME: a policy with the signal rules on stdin
+rules()
+{
+	{
+		policy_head "$1"
+		echo signal_rules:
+		cat
+	} >"$pdir/$1.yaml"
+	chmod 0644 "$pdir/$1.yaml"
+}
+
+policy_head()
+{
+	cat <<P
+version: 1
+name: $1
+file_rules:
+  - {name: all, paths: ["/**"], operations: ["*"], decision: allow}
+command_rules:
+  - {name: all, commands: ["*"], decision: allow}
+P
+}
+
+# A server, and a workspace with the program in it.
+signals_start()
+{
+	start_any
+	case $MODE in
+	service) pdir=$T/var/policies ;;
+	*) pdir=$T/state/policies ;;
+	esac
+	mkdir -p "$pdir"
+	policy_head open >"$pdir/open.yaml"
+	chmod 0644 "$pdir/open.yaml"
+	ws=$(new_workspace "$ME")
+	cp "$signals" "$ws/signals" || fail "copy"
+	[ "$ME" = self ] || chown "$ME" "$ws"/*
+	API_USER=$ME
+	# what this kernel has
+	pidfds=pidfd
+	pidfd_thread=
+	if [ "$("$signals" pidfd-thread thread 12)" = "ok USR2" ]; then
+		pidfds="pidfd pidfd-thread"
+		pidfd_thread=pidfd-thread
+	fi
+}
+
+# sends SESSION FORM TARGET SIGNAL RESULT
+sends()
+{
+	want "$1: $2 of $4 to $3" "$(run_in "$1" $w/signals "$2" "$3" "$4")" "$5"
+}
+
+# One of the events of the last command about signals, the first.
+event()
+{
+	jq -r "[.events.other[] | select(.type | startswith(\"signal_\"))][0] | $1" "$T/exec.json"
+}
+
+# blocked RULE RELATION SIGNAL [PROGRAM]: it says so
+blocked()
+{
+	want "event" "$(event '"\(.type) \(.policy.rule) \(.fields.kind) \(.fields.signal) \(.fields.blocked)"')" \
+	    "signal_blocked $1 $2 $3 true"
+	[ -z "${4:-}" ] || want "program" "$(event '.fields.target')" "$4"
+	[ "$(event '.fields.target_pid')" -gt 0 ] || fail "no target_pid"
+}
