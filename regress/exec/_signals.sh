@@ -24,6 +24,7 @@ policy_head()
 	cat <<P
 version: 1
 name: $1
+allow_unenforced: true
 file_rules:
   - {name: all, paths: ["/**"], operations: ["*"], decision: allow}
 command_rules:
@@ -59,6 +60,29 @@ signals_start()
 sends()
 {
 	want "$1: $2 of $4 to $3" "$(run_in "$1" $w/signals "$2" "$3" "$4")" "$5"
+}
+
+# each SESSION FORMS TARGET SIGNAL RESULT: by all of these calls
+each()
+{
+	nforms=0
+	each_=
+	for f_ in $2; do
+		each_="$each_$f_ $5
+"
+		nforms=$((nforms + 1))
+	done
+	# shellcheck disable=SC2016
+	want "$1: $4 to $3" "$(run_in "$1" sh -c 'for f in $1; do
+		printf "%s " "$f"
+		/workspace/signals "$f" "$2" "$3"
+	done' sh "$2" "$3" "$4")" "${each_%?}"
+}
+
+# each_blocked RULE RELATION SIGNAL: as many events of the last each()
+each_blocked()
+{
+	want "events of $1" "$(jq "[.events.other[] | select(.type == \"signal_blocked\" and .policy.rule == \"$1\" and .fields.kind == \"$2\" and .fields.signal == $3 and .fields.blocked and .fields.target_pid > 0)] | length" "$T/exec.json")" "$nforms"
 }
 
 # One of the events of the last command about signals, the first.

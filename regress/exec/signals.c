@@ -62,6 +62,12 @@ nap(void)
 	nanosleep(&ts, NULL);
 }
 
+static int
+number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 /* --- the target */
 
 static void
@@ -327,7 +333,7 @@ arrange(const char *target)
 	} else {
 		sh->pid = strcmp(target, "init") == 0 ? 1 :
 		    strcmp(target, "keeper") == 0     ? keeper() :
-							atoi(target);
+							number(target);
 		sh->tid = sh->pid;
 		be_sender();
 		sh->said = true;
@@ -392,11 +398,11 @@ main(int argc, char **argv)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (argc == 4 && strcmp(argv[1], "-s") == 0) {
-		calls = atoi(argv[3]);
-		return storm(atoi(argv[2]));
+		calls = number(argv[3]);
+		return storm(number(argv[2]));
 	}
 	if (argc == 6 && strcmp(argv[1], "-n") == 0) {
-		times = atoi(argv[2]);
+		times = number(argv[2]);
 		argv += 2;
 		argc -= 2;
 	}
@@ -407,7 +413,7 @@ main(int argc, char **argv)
 	if (sh == MAP_FAILED)
 		return 3;
 	form = argv[1];
-	signo = atoi(argv[3]);
+	signo = number(argv[3]);
 	arrange(argv[2]);
 	for (i = 0; !sh->sent && i < 20000; i++)
 		nap();

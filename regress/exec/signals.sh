@@ -33,34 +33,30 @@ new_session near "$ws" '"policy":"near"'
 new_session table "$ws" '"policy":"table"'
 
 # every call, to whom it may and to whom it may not
-for f in kill group tkill tgkill queue tgqueue $pidfds procfd; do
-	sends open $f child 15 "ok TERM"
-	sends near $f child 15 "ok TERM"
-	sends open $f grandchild 15 "ok TERM"
-	sends near $f grandchild 15 "EPERM none"
-	blocked default-deny-signals descendant 15 signals
-	sends near $f grandchild 12 "ok USR2"
-	sends open $f sibling 15 "ok TERM"
-	sends near $f sibling 15 "EPERM none"
-	blocked default-deny-signals sibling 15 signals
-	sends near $f orphan 9 "EPERM none"
-done
-for f in kill tkill tgkill queue tgqueue $pidfds procfd; do
-	sends near $f self 15 "ok TERM"
-	sends table $f self 15 "EPERM none"
-	blocked default-deny-signals self 15 signals
-	sends open $f parent 15 "ok TERM"
-	sends table $f parent 15 "EPERM none"
-	blocked no-parent parent 15 signals
-	want "message" "$(event .policy.message)" "no SIGTERM to a parent"
-done
-for f in tkill tgkill tgqueue $pidfd_thread; do
-	sends near $f thread 10 "ok USR1"
-	sends table $f thread 15 "EPERM none"
-	# what C libraries send among threads
-	[ $f = tgqueue ] || [ $f = pidfd-thread ] || sends table $f thread 34 "ok rt"
-	sends table $f child 34 "EPERM none"
-done
+all="kill tkill tgkill queue tgqueue $pidfds procfd"
+more="$all group"
+each open "$more" child 15 "ok TERM"
+each near "$more" child 15 "ok TERM"
+each open "$more" grandchild 15 "ok TERM"
+each near "$more" grandchild 15 "EPERM none"
+each_blocked default-deny-signals descendant 15
+each near "$more" grandchild 12 "ok USR2"
+each open "$more" sibling 15 "ok TERM"
+each near "$more" sibling 15 "EPERM none"
+each_blocked default-deny-signals sibling 15
+each near "$more" orphan 9 "EPERM none"
+each near "$all" self 15 "ok TERM"
+each table "$all" self 15 "EPERM none"
+each_blocked default-deny-signals self 15
+each open "$all" parent 15 "ok TERM"
+each table "$all" parent 15 "EPERM none"
+each_blocked no-parent parent 15
+want "message" "$(event .policy.message)" "no SIGTERM to a parent"
+each near "tkill tgkill tgqueue $pidfd_thread" thread 10 "ok USR1"
+each table "tkill tgkill tgqueue $pidfd_thread" thread 15 "EPERM none"
+# what C libraries send among the threads of a process
+each table "tkill tgkill" thread 34 "ok rt"
+each table "kill tgkill" child 34 "EPERM none"
 sends near kill child 9 "ok dead"
 sends near kill child 40 "ok rt"
 sends near kill child 41 "EPERM none"
@@ -97,12 +93,10 @@ want "nothing is told of what is allowed" "$(jq '[.events.other[] | select(.type
 
 # agentsh's own processes, whatever the rules say
 for t in init keeper; do
-	for f in kill queue $pidfds procfd; do
-		sends table $f $t 15 "EPERM none"
-		blocked signal-protected system 15
-		sends near $f $t 15 "EPERM none"
-		blocked default-deny-signals system 15
-	done
+	each table "kill tgkill queue $pidfds procfd" $t 15 "EPERM none"
+	each_blocked signal-protected system 15
+	each near "kill tgkill queue $pidfds procfd" $t 15 "EPERM none"
+	each_blocked default-deny-signals system 15
 done
 want "alive" "$(run_in table echo alive)" alive
 
@@ -147,10 +141,10 @@ want "timeout of a group" "$(run_in near sh -c 'timeout -k 1 0.2 sh -c "trap \"\
 want "kill \$\$" "$(run_in near sh -c 'trap "echo got" USR1; kill -USR1 $$')" got
 if command -v pkill >/dev/null; then
 	# shellcheck disable=SC2016
-	run_in near sh -c 'sleep 123 & sh -c "pkill -x sleep"; kill -0 $! && kill $!' ||
+	run_in near sh -c 'sleep 123 & sh -c "exec pkill -x sleep"; kill -0 $! && kill $!' ||
 	    fail "pkill ended its parent's child"
 	jq -e '[.events.other[] | select(.type == "signal_blocked" and .fields.target == "sleep" and .fields.kind == "sibling")] | length > 0' \
-	    "$T/exec.json" >/dev/null || fail "no event of pkill: $(cat "$T/exec.json")"
+	    "$T/exec.json" >/dev/null || fail "no event of pkill"
 fi
 want "os.killpg" "$(run_in near python3 -c '
 import os, signal, subprocess

@@ -142,6 +142,17 @@ take_pidfd(struct sigcall *k)
 	return err;
 }
 
+/* Who signals itself is looked at once. The kernel finds out by itself whether
+ * the thread is one of the process, where that is named too. */
+static bool
+is_to_self(const struct sigcall *k)
+{
+	if (k->form == SIGNAL_TO_THREAD && k->pid == 0)
+		return k->tid == k->t.inner_tid;
+	return (k->form == SIGNAL_TO_PROCESS || k->form == SIGNAL_TO_THREAD) &&
+	    k->pid == k->self.pid;
+}
+
 /* k->to, and what goes with the signal: 0, or the errno that the call fails
  * with. */
 static int
@@ -149,6 +160,11 @@ find_target(struct sigcall *k)
 {
 	int err = EINVAL;
 
+	if (is_to_self(k)) {
+		k->to = k->self;
+		k->to.dir_fd = -1;
+		return 0; /* by itself it may say what it likes */
+	}
 	switch (k->form) {
 	case SIGNAL_TO_PROCESS:
 		err = sigtarget_open(&k->to, k->pid);
@@ -288,19 +304,6 @@ sigcall_send(const struct sigcall *k, const struct sigtarget *t,
 	    0;
 }
 
-/* Whom the kernel would find by the same numbers is nobody else, as long as the
- * caller waits. */
-static bool
-is_certain(const struct sigcall *k)
-{
-	if (k->to.pid != k->self.pid)
-		return false;
-	if (k->form == SIGNAL_TO_PROCESS)
-		return k->pid == k->self.pid;
-	return k->form == SIGNAL_TO_THREAD &&
-	    (k->pid != 0 || k->tid == k->t.inner_tid);
-}
-
 static bool
 is_of_libc(const struct sigcall *k)
 {
@@ -327,7 +330,9 @@ settle(struct sigcall *k)
 	switch (s.done) {
 	case DECISION_ALLOW:
 	case DECISION_AUDIT:
-		if (is_certain(k)) {
+		/* whom the kernel finds by these numbers is nobody else, as
+		 * long as the caller waits */
+		if (is_to_self(k)) {
 			notify_answer(k->req.id, 0);
 			return;
 		}

@@ -457,10 +457,15 @@ ask_signal(struct asking *k)
 	if (v.decision == DECISION_REDIRECT)
 		signal_text(k->a->instead, sizeof(k->a->instead),
 		    act.redirect_signo);
+	if (v.decision == DECISION_APPROVE) {
+		k->a->effective = act.fallback;
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "nobody is asked about signals: the rule's fallback holds");
+	}
 	if (!image_has_signal_rules(&k->t->image)) {
 		k->a->effective = DECISION_ALLOW;
 		snprintf(k->a->note, sizeof(k->a->note),
-		    "without signal_rules signals within a session are not decided");
+		    "without signal_rules signals within a command are not decided");
 	}
 }
 
