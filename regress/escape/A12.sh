@@ -29,7 +29,10 @@ other = os.fork()
 if other == 0:
     signal.setitimer(signal.ITIMER_REAL, 0)
     while os.getppid() == me:
-        os.kill(me, signal.SIGUSR1)
+        try:
+            os.kill(me, signal.SIGUSR1)
+        except InterruptedError:
+            pass
     os._exit(0)
 signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
 end = time.time() + 60
@@ -41,8 +44,11 @@ while done < 50 and time.time() < end:
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         os.execv("/bin/true", ["true"])
     os.kill(child, 0)
-    os.kill(child, signal.SIGCONT)
-    os.kill(0, signal.SIGURG)
+    for pid, signo in ((child, signal.SIGCONT), (0, signal.SIGURG)):
+        try:
+            os.kill(pid, signo)
+        except InterruptedError:
+            pass # before the question was taken, as agentsh-policy(5) has it
     while True:
         try:
             if os.waitpid(child, 0)[1] == 0:
@@ -54,5 +60,6 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 os.kill(other, signal.SIGKILL)
 print(done, "hit" if hits > 10 else "not hit")
 P
-want "execs under a storm" "$(run_in storm python3 /workspace/storm.py)" "50 hit"
+out=$(run_in storm python3 /workspace/storm.py) || jq -r .result.stderr "$T/exec.json"
+want "execs under a storm" "$out" "50 hit"
 want "after it" "$(run_in storm echo on)" on

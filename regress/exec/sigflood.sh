@@ -30,7 +30,7 @@ sees()
 	want "$1 to $2" "$(run_in near env VERBOSE=1 $w/signals "$1" "$2" 12)" "ok USR2 $3"
 }
 sees kill self "code 0 from me value 0"
-sees tgkill self "code -6 from me value 0"
+sees tgkill self "code 0 from me value 0"
 sees queue self "code -1 from me value 4711"
 sees kill child "code 0 from 0 value 0"
 sees queue child "code -1 from 0 value 4711"
