@@ -25,14 +25,17 @@ def hit(*_):
 signal.signal(signal.SIGALRM, hit)
 signal.signal(signal.SIGUSR1, hit)
 me = os.getpid()
+def send(pid, signo):
+    while True:
+        try:
+            return os.kill(pid, signo)
+        except InterruptedError:
+            pass # before the question was taken, as agentsh-policy(5) has it
 other = os.fork()
 if other == 0:
     signal.setitimer(signal.ITIMER_REAL, 0)
     while os.getppid() == me:
-        try:
-            os.kill(me, signal.SIGUSR1)
-        except InterruptedError:
-            pass
+        send(me, signal.SIGUSR1)
     os._exit(0)
 signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
 end = time.time() + 60
@@ -44,11 +47,8 @@ while done < 50 and time.time() < end:
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         os.execv("/bin/true", ["true"])
     os.kill(child, 0)
-    for pid, signo in ((child, signal.SIGCONT), (0, signal.SIGURG)):
-        try:
-            os.kill(pid, signo)
-        except InterruptedError:
-            pass # before the question was taken, as agentsh-policy(5) has it
+    send(child, signal.SIGCONT)
+    send(0, signal.SIGURG)
     while True:
         try:
             if os.waitpid(child, 0)[1] == 0:
@@ -57,7 +57,7 @@ while done < 50 and time.time() < end:
         except InterruptedError:
             pass
 signal.setitimer(signal.ITIMER_REAL, 0)
-os.kill(other, signal.SIGKILL)
+send(other, signal.SIGKILL)
 print(done, "hit" if hits > 10 else "not hit")
 P
 out=$(run_in storm python3 /workspace/storm.py) || jq -r .result.stderr "$T/exec.json"

@@ -56,6 +56,18 @@ signals_start()
 	fi
 }
 
+# later SESSION JSON: an exec that others do not wait for; its number in $later
+later()
+{
+	mkdir -p "$T/later"
+	# api() has files of its own there
+	(
+		T=$T/later
+		api POST "/api/v1/sessions/$1/exec" "$2" >"$T/exec.json" 2>&1
+	) &
+	later=$!
+}
+
 # sends SESSION FORM TARGET SIGNAL RESULT
 sends()
 {

@@ -66,8 +66,7 @@ $near
   - {name: cont, signals: [CONT], target: {type: session}, decision: allow}
 P
 new_session storm "$ws" '"policy":"storm"'
-api POST /api/v1/sessions/storm/exec '{"command":"python3","args":["/workspace/storm.py"],"timeout":"100s"}' >"$T/storm.json" &
-storm=$!
+later storm '{"command":"python3","args":["/workspace/storm.py"],"timeout":"100s"}'
 sleep 2
 i=0
 worst=0
@@ -84,7 +83,7 @@ id=$(api GET '/api/v1/sessions/storm/history?type=command_started&limit=1000' |
     jq -r '[(if type == "object" then .events else . end)[] | select(.fields.command == "python3")][0].command_id')
 t=$(date +%s)
 api POST "/api/v1/sessions/storm/kill/$id" >/dev/null
-wait $storm
+wait "$later"
 [ $(($(date +%s) - t)) -lt 15 ] || fail "the storm ended late"
 want "after it" "$(run_in storm echo on)" on
 
@@ -120,7 +119,7 @@ want "as before" "$(run_in open $w/signals kill sibling 12)" "ok USR2"
 # nobody answers any more
 new_session stuck "$ws" '"policy":"storm"'
 execd=$(pgrep -x execd -n)
-api POST /api/v1/sessions/stuck/exec '{"command":"/workspace/signals","args":["-s","4","100000000"]}' >/dev/null 2>&1 &
+later stuck '{"command":"/workspace/signals","args":["-s","4","100000000"]}'
 sleep 0.5
 kill -STOP "$execd"
 sleep 0.3

@@ -125,6 +125,43 @@ blocked signal-owner sibling 29
 sends near owner self 12 "ok USR2"
 sends near owner-ioctl self 12 "EPERM none"
 
+# between commands of a session nothing but a rule lets signals pass
+later table '{"command":"sleep","args":["100"],"timeout":"100s"}'
+pid_of()
+{
+	pid=$(run_in table pgrep -x sleep)
+}
+wait_for 10 pid_of
+sends table kill "$pid" 15 "EPERM none"
+blocked default-deny-signals session 15 sleep
+sends table kill "$pid" 9 "ok none"
+wait "$later"
+want "ended by another command" "$(jq .result.exit_code "$T/later/exec.json")" 143
+
+# far descendants
+want "a deep nest" "$(run_in near python3 -c '
+import os, signal
+r, w = os.pipe()
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+top = os.getpid()
+for i in range(300):
+    if os.fork() != 0:
+        break
+    if i in (30, 299):
+        os.write(w, b"%10d" % os.getpid())
+if os.getpid() != top:
+    while True:
+        signal.pause()
+for far in (int(os.read(r, 10)), int(os.read(r, 10))):
+    try:
+        os.kill(far, signal.SIGUSR1)
+        print("sent")
+    except PermissionError:
+        print("refused")
+')" "sent
+refused"
+blocked signal-unresolved session 10
+
 # what the client is told
 run_in table $w/signals kill parent 15 >/dev/null
 want "guidance" "$(jq -r '.guidance | "\(.status) \(.policy_rule) \(.blocked_operation) \(.blocked_target)"' "$T/exec.json")" \

@@ -311,13 +311,16 @@ is_of_libc(const struct sigcall *k)
 	    k->signo >= LIBC_FIRST && k->signo <= LIBC_LAST;
 }
 
-static void
-settle(struct sigcall *k)
+/* false: it is for the queue. */
+static bool
+settle(struct sigcall *k, bool quick)
 {
 	struct sigsaid s = { .done = DECISION_DENY };
-	int err = 0;
+	int err = 0, r = sigtarget_relate(&k->self, &k->to, quick);
 
-	if (sigtarget_relate(&k->self, &k->to) == -1)
+	if (r == 1)
+		return false;
+	if (r == -1)
 		deny(&s, RULE_FAR,
 		    "what the target is to the sender cannot be found out");
 	else
@@ -334,7 +337,7 @@ settle(struct sigcall *k)
 		 * long as the caller waits */
 		if (is_to_self(k)) {
 			notify_answer(k->req.id, 0);
-			return;
+			return true;
 		}
 		/* FALLTHROUGH */
 	case DECISION_REDIRECT:
@@ -350,6 +353,36 @@ settle(struct sigcall *k)
 		notify_answer(k->req.id, err);
 	else
 		notify_return(k->req.id, 0);
+	return true;
+}
+
+void
+sigcall_run(struct sigcall *k, bool quick)
+{
+	int err;
+
+	if (sigcall_open(k) == -1) {
+		sigcall_free(k);
+		return;
+	}
+	err = find_target(k);
+	/* what was read may be of another who has its number now */
+	if (!notify_is_valid(k->req.id)) {
+		sigcall_free(k);
+		return;
+	}
+	if (err != 0) {
+		notify_answer(k->req.id, err);
+	} else if ((k->flags & TO_PROCESS_GROUP) != 0 && k->to.pid != 0) {
+		k->form = SIGNAL_TO_GROUP;
+		k->pid = k->to.pid;
+		siggroup_add(k);
+		return;
+	} else if (!settle(k, quick)) {
+		siggroup_add(k);
+		return;
+	}
+	sigcall_free(k);
 }
 
 static struct sigcall *
@@ -373,25 +406,11 @@ signal_asked(const struct seccomp_notif *req)
 
 	if (err != 0) {
 		notify_answer(req->id, err);
-	} else if (k->form == SIGNAL_TO_GROUP || k->form == SIGNAL_TO_ALL) {
+		sigcall_free(k);
+	} else if (k->form == SIGNAL_TO_GROUP || k->form == SIGNAL_TO_ALL)
 		siggroup_add(k);
-		return;
-	} else if (sigcall_open(k) == 0) {
-		err = find_target(k);
-		/* what was read may be of another who has its number now */
-		if (!notify_is_valid(req->id))
-			err = -1;
-		else if (err != 0)
-			notify_answer(req->id, err);
-		else if ((k->flags & TO_PROCESS_GROUP) != 0 && k->to.pid != 0) {
-			k->form = SIGNAL_TO_GROUP;
-			k->pid = k->to.pid;
-			siggroup_add(k);
-			return;
-		} else
-			settle(k);
-	}
-	sigcall_free(k);
+	else
+		sigcall_run(k, true);
 }
 
 void
@@ -414,7 +433,7 @@ signal_owner_asked(const struct seccomp_notif *req)
 			    "descriptor to the process itself only");
 			if (who > 0 &&
 			    sigtarget_open(&k->to, (uint32_t)who) == 0)
-				(void)sigtarget_relate(&k->self, &k->to);
+				(void)sigtarget_relate(&k->self, &k->to, true);
 			record_signal(k, &k->to, &s);
 			notify_answer(req->id, EPERM);
 		}

@@ -78,8 +78,10 @@ int sigtarget_open(struct sigtarget *, uint32_t pid);
  * the caller's. */
 int sigtarget_of_fd(struct sigtarget *, int fd, unsigned flags);
 void sigtarget_close(struct sigtarget *);
-/* Fills name and relations. 0, or -1: it cannot be found out. */
-int sigtarget_relate(const struct sigtarget *self, struct sigtarget *);
+/* Fills name and relations. 0; -1: it cannot be found out; 1, when it shall be
+ * quick: it would take longer. */
+int sigtarget_relate(const struct sigtarget *self, struct sigtarget *,
+    bool quick);
 /* Pid 1 or a keeper of commands: ours. */
 bool sigtarget_is_ours(const struct sigtarget *);
 
@@ -92,8 +94,11 @@ void sigcall_decide(const struct sigcall *, const struct sigtarget *,
 int sigcall_send(const struct sigcall *, const struct sigtarget *,
     const struct sigsaid *);
 void sigcall_free(struct sigcall *);
+/* Looks at it, decides, answers, frees. quick: or leaves it to siggroup_add(). */
+void sigcall_run(struct sigcall *, bool quick);
 
-/* signal_group.c: groups of processes, and all of them */
+/* signal_group.c: what takes longer: groups of processes, all of them, and whose
+ * kin is far away */
 void siggroup_init(void);
 /* Takes it: answered later. */
 void siggroup_add(struct sigcall *);

@@ -2,8 +2,9 @@
 /*
  * Signals to groups of processes and to all of them: each member is decided,
  * and execd sends it to those that may get it. All processes of the session are
- * looked at for that, so these questions wait in a queue: as long as one has
- * taken, the others of the session, execs above all, have their turn.
+ * looked at for that, so these questions wait in a queue, and with them those
+ * about a process with many ancestors: as long as one has taken, the others of
+ * the session, execs above all, have their turn.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -94,7 +95,7 @@ member(struct round *r, struct sigtarget *t)
 	struct sigsaid s = { .done = DECISION_DENY };
 	int err = EPERM;
 
-	if (sigtarget_relate(&r->k->self, t) == -1) {
+	if (sigtarget_relate(&r->k->self, t, false) == -1) {
 		/* gone meanwhile, or not to be known */
 		r->error = EPERM;
 		return;
@@ -198,6 +199,10 @@ settle(struct sigcall *k)
 {
 	struct round r = { .k = k };
 
+	if (k->form != SIGNAL_TO_GROUP && k->form != SIGNAL_TO_ALL) {
+		sigcall_run(k, false);
+		return;
+	}
 	if (notify_is_valid(k->req.id) && sigcall_open(k) == 0) {
 		r.group = k->pid != 0 ? k->pid : k->self.pgid;
 		answer(&r);

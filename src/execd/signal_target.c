@@ -21,6 +21,7 @@
 
 /* Generations that are looked at: a deeper nest of processes gets no signals. */
 #define ANCESTORS_MAX 256
+#define NEAR_MAX 8   /* of these, when others wait for their turn */
 #define LOOKS_MAX 16 /* at one whose ancestors die meanwhile */
 
 #define BIT(relation) (UINT32_C(1) << (relation))
@@ -219,12 +220,12 @@ status_of(uint32_t pid, struct sigtarget *t)
 /* 1 it is, 0 it is not, -1 somebody on the way has died meanwhile, -2 it is too
  * far. */
 static int
-is_descendant(const struct sigtarget *self, const struct sigtarget *t)
+is_descendant(const struct sigtarget *self, const struct sigtarget *t, int max)
 {
 	struct sigtarget child = *t, parent, again;
 	int i;
 
-	for (i = 0; i < ANCESTORS_MAX; i++) {
+	for (i = 0; i < max; i++) {
 		if (child.ppid == self->pid)
 			return 1;
 		if (child.ppid <= 1)
@@ -252,9 +253,9 @@ look_again(struct sigtarget *t)
 }
 
 int
-sigtarget_relate(const struct sigtarget *self, struct sigtarget *t)
+sigtarget_relate(const struct sigtarget *self, struct sigtarget *t, bool quick)
 {
-	int r, i;
+	int max = quick ? NEAR_MAX : ANCESTORS_MAX, r, i;
 
 	t->relations = 0;
 	if (t->pid == 0) {
@@ -281,11 +282,15 @@ sigtarget_relate(const struct sigtarget *self, struct sigtarget *t)
 		t->relations |= BIT(SIGNAL_CHILDREN) | BIT(SIGNAL_DESCENDANTS);
 		return 0;
 	}
-	for (i = 0; (r = is_descendant(self, t)) == -1 && i < LOOKS_MAX; i++) {
-		if (look_again(t) == -1)
+	for (i = 0; (r = is_descendant(self, t, max)) == -1; i++) {
+		if (quick)
+			return 1;
+		if (i == LOOKS_MAX || look_again(t) == -1)
 			return -1;
 	}
 	if (r == 1)
 		t->relations |= BIT(SIGNAL_DESCENDANTS);
-	return r < 0 ? -1 : 0;
+	if (r < 0)
+		return quick ? 1 : -1;
+	return 0;
 }
