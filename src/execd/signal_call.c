@@ -330,25 +330,17 @@ settle(struct sigcall *k, bool quick)
 		s.signo = k->signo;
 	}
 	record_signal(k, &k->to, &s);
-	switch (s.done) {
-	case DECISION_ALLOW:
-	case DECISION_AUDIT:
+	if ((s.done == DECISION_ALLOW || s.done == DECISION_AUDIT) &&
+	    is_to_self(k)) {
 		/* whom the kernel finds by these numbers is nobody else, as
 		 * long as the caller waits */
-		if (is_to_self(k)) {
-			notify_answer(k->req.id, 0);
-			return true;
-		}
-		/* FALLTHROUGH */
-	case DECISION_REDIRECT:
-		err = sigcall_send(k, &k->to, &s);
-		break;
-	case DECISION_ABSORB:
-		break;
-	default:
-		err = EPERM;
-		break;
+		notify_answer(k->req.id, 0);
+		return true;
 	}
+	if (s.done == DECISION_DENY)
+		err = EPERM;
+	else if (s.done != DECISION_ABSORB)
+		err = sigcall_send(k, &k->to, &s);
 	if (err != 0)
 		notify_answer(k->req.id, err);
 	else
