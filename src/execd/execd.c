@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "execd.h"
+#include "landlock.h"
 #include "log.h"
 #include "notify.h"
 #include "path.h"
@@ -34,6 +35,8 @@ make_filter(void)
 	if (getrandom(execd.secret, sizeof(execd.secret), 0) !=
 	    (ssize_t)sizeof(execd.secret))
 		fatal("getrandom");
+	/* before Linux 6.12 Landlock leaves that to us */
+	execd.guards = landlock_abi() < 6;
 	if (filter_make(execd.filter_fd, execd.secret, &len) == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
 	log_debug("filters of the commands: up to %zu instructions, %" PRIu64
@@ -241,7 +244,9 @@ execd_setup_init(void)
 	size_t i;
 
 	execd.asks_signals = image_has_signal_rules(&execd.image);
-	i = execd.asks_signals ? FILTER_SIGNALS : FILTER_PLAIN;
+	i = execd.asks_signals ? FILTER_SIGNALS :
+	    execd.guards       ? FILTER_GUARD :
+				 FILTER_PLAIN;
 	snprintf(m.home, sizeof(m.home), "%s", AGENTSH_SESSION_HOME);
 	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m,
 		&execd.filter_fd[i]) == -1)

@@ -67,9 +67,10 @@ struct execd {
 	TAILQ_HEAD(, command) commands;
 	uint64_t highest;   /* command number seen */
 	int image_fd;	    /* until it is mapped */
-	int filter_fd[2];   /* FILTER_; until init has one of them */
+	int filter_fd[3];   /* FILTER_; until init has one of them */
 	uint64_t secret[2]; /* of init and the keepers */
-	bool asks_signals;  /* the filter asks about them */
+	bool asks_signals;  /* the filter asks about all of them */
+	bool guards;	    /* the kernel lets commands end our processes */
 	/* the session's user and mount namespace, until entered */
 	int ns_fd[2];
 	/* /proc of the host: commands by the numbers we know */
@@ -121,7 +122,8 @@ void enter_session(int user_ns, int mount_ns);
  * a question. */
 enum {
 	FILTER_PLAIN,
-	FILTER_SIGNALS, /* asks about signals */
+	FILTER_GUARD,	/* asks about those that end or stop a process */
+	FILTER_SIGNALS, /* asks about all signals */
 	FILTER_MAX
 };
 int filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len);

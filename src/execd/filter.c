@@ -23,6 +23,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -307,9 +308,10 @@ front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
 }
 
 /* Signals, and who gets one of the kernel's. Who looks whether a process is
- * there, by signal 0, is not asked about. */
+ * there, by signal 0, is not asked about. deadly: only those that a process
+ * cannot block. */
 static void
-front_signals(struct front *f, const uint64_t secret[2])
+front_signals(struct front *f, const uint64_t secret[2], bool deadly)
 {
 	size_t i, begin;
 
@@ -317,7 +319,11 @@ front_signals(struct front *f, const uint64_t secret[2])
 		begin = front_begin(f,
 		    seccomp_syscall_resolve_name(owned[i].name));
 		front_load(f, ARG(owned[i].arg));
-		if (owned[i].value == 0) {
+		if (owned[i].value == 0 && deadly) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0);
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGSTOP, 0, 9);
+			front_unless_secret(f, secret, 1);
+		} else if (owned[i].value == 0) {
 			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, 0);
 			front_unless_secret(f, secret, 1);
 		} else
@@ -400,11 +406,11 @@ fail:
 }
 
 int
-filter_make(int fd[2], const uint64_t secret[2], size_t *len)
+filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len)
 {
-	struct front f = { .n = 0 };
+	struct front f = { .n = 0 }, plain;
 	scmp_filter_ctx ctx;
-	size_t shorter;
+	int i, r = 0;
 
 	ctx = filter_denials();
 	if (ctx == NULL)
@@ -414,9 +420,15 @@ filter_make(int fd[2], const uint64_t secret[2], size_t *len)
 	front_personality(&f);
 	front_prlimit(&f);
 	front_notified(&f);
-	fd[FILTER_PLAIN] = filter_write(&f, ctx, &shorter);
-	front_signals(&f, secret);
-	fd[FILTER_SIGNALS] = filter_write(&f, ctx, len);
+	plain = f;
+	for (i = 0; i < FILTER_MAX; i++) {
+		f = plain;
+		if (i != FILTER_PLAIN)
+			front_signals(&f, secret, i == FILTER_GUARD);
+		fd[i] = filter_write(&f, ctx, len);
+		if (fd[i] == -1)
+			r = -1;
+	}
 	seccomp_release(ctx);
-	return fd[FILTER_PLAIN] == -1 || fd[FILTER_SIGNALS] == -1 ? -1 : 0;
+	return r;
 }

@@ -248,7 +248,7 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 	/* a malformed question leaves the preset, which denies */
 	(void)image_eval_signal(&execd.image, &q, &s->v, &a);
 	if (!image_has_signal_rules(&execd.image)) {
-		/* since a reload */
+		/* since a reload, or on a kernel that does not protect ours */
 		s->v.decision = DECISION_ALLOW;
 		s->v.rule_name = "";
 	}
@@ -416,8 +416,8 @@ signal_owner_asked(const struct seccomp_notif *req)
 	k->form = SIGNAL_TO_OWNER;
 	k->signo = SIGIO;
 	if (sigcall_open(k) == 0) {
-		if (!image_has_signal_rules(&execd.image) || who == 0 ||
-		    (who > 0 && (uint32_t)who == k->self.pid)) {
+		if ((!image_has_signal_rules(&execd.image) && !execd.guards) ||
+		    who == 0 || (who > 0 && (uint32_t)who == k->self.pid)) {
 			notify_answer(req->id, 0);
 		} else {
 			deny(&s, RULE_OWNER,
