@@ -239,6 +239,15 @@ is_descendant(const struct sigtarget *self, const struct sigtarget *t, int max)
 	return -2;
 }
 
+/* Who is held by that number is the parent and not its successor. */
+static bool
+is_still_parent(const struct sigtarget *self)
+{
+	struct sigtarget now;
+
+	return read_status(self->dir_fd, &now) == 0 && now.ppid == self->ppid;
+}
+
 /* Its parent may be another one by now. */
 static int
 look_again(struct sigtarget *t)
@@ -274,7 +283,7 @@ sigtarget_relate(const struct sigtarget *self, struct sigtarget *t, bool quick)
 		t->relations |= BIT(SIGNAL_SELF);
 		return 0;
 	}
-	if (t->pid == self->ppid)
+	if (t->pid == self->ppid && is_still_parent(self))
 		t->relations |= BIT(SIGNAL_PARENT);
 	if (t->ppid == self->ppid)
 		t->relations |= BIT(SIGNAL_SIBLINGS);
