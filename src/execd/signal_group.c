@@ -161,7 +161,8 @@ pass(struct round *r)
 		sigtarget_close(&t);
 	}
 	closedir(dir);
-	qsort(r->seen, r->nseen, sizeof(r->seen[0]), compare);
+	if (r->nseen > 0)
+		qsort(r->seen, r->nseen, sizeof(r->seen[0]), compare);
 	r->nsorted = r->nseen;
 	r->nfound += (size_t)n;
 	return n;
