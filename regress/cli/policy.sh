@@ -138,7 +138,22 @@ run policy test "$P" connect b.test
 check "none" out_has '^rule: default-deny-network$'
 run policy test "$P" signal TERM --target self,children
 check "a signal" out_has '^rule: term$'
-check "is not enforced" out_has '^note: this build does not enforce such rules$'
+run policy test "$P" signal TERM --target system --exit-code
+check "none to agentsh's processes" rc_is 1
+cat >"$tmp/asked.yaml" <<E
+version: 1
+name: asked
+allow_unenforced: true
+signal_rules:
+  - {name: asked, signals: [HUP], target: {type: session}, decision: approve, fallback: audit}
+  - {name: ours, signals: [HUP], target: {type: system}, decision: allow}
+E
+run policy test "$tmp/asked.yaml" signal HUP --target children --exit-code
+check "a fallback" out_has '^effective: audit$'
+check "a fallback lets it happen" rc_is 0
+run policy test "$tmp/asked.yaml" signal HUP --target system --exit-code
+check "whatever a rule says" out_has '^effective: deny$'
+check "whatever a rule says" rc_is 1
 run policy test "$P" dns r.test
 check "a name" out_has '^instead: 10.0.0.9$'
 run policy test "$P" env PATH

@@ -63,8 +63,10 @@ refused()
 	want "$1" "$(status)" 400
 	want_in "$1" "$(say "$out" | jq -r .error)" "refused.yaml:$3"
 }
-refused "a later kind" 'signal_rules: [{name: a, signals: [TERM], target: {type: self}, decision: deny}]' \
-    '3:1: signal_rules: not enforced by this build'
+refused "a later kind" 'dns_redirects: [{name: a, match: x, resolve_to: 10.0.0.1}]' \
+    '3:1: dns_redirects: not enforced by this build'
+refused "a later decision" 'signal_rules: [{name: a, signals: [TERM], target: {type: self}, decision: approve}]' \
+    '3:75: decision: approve: not enforced by this build'
 refused "an expression" "command_rules: [{name: a, args_patterns: ['a('], decision: deny}]" \
     '3:43: args_patterns: a(: at byte 3: missing closing parenthesis'
 refused "a domain" 'network_rules: [{name: a, domains: ["x\u2028.test"], decision: deny}]' '3:37: domains: '

@@ -196,6 +196,8 @@ ev_policy_done(struct buf *b, enum decision said, enum decision done,
 		effective = "redirect";
 	else if (done == DECISION_APPROVE)
 		effective = "approve";
+	else if (done == DECISION_ABSORB)
+		effective = "absorb";
 	ev_str(b, EVF_DECISION, decision_name(said));
 	ev_str(b, EVF_EFFECTIVE, effective);
 	ev_str(b, EVF_RULE, rule);

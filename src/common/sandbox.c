@@ -52,6 +52,9 @@ enum {
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason) /* execd/filter.c */
 #define DENY(call, error, reason)   /* execd/filter.c */
+#define NOTIFY_SIGNAL(call, arg, asked, reason)
+#define NOTIFY_OWNER(call, arg, value, asked, reason)
+#define DENY_OWNER(call, arg, value, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 

@@ -5,6 +5,8 @@
  * trustworthy as the commands are) and fsd. Runs as the session's user; whoever
  * owns it can run commands in that session's sandbox, and nothing outside.
  */
+#include <sys/random.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 
 #include "clock.h"
 #include "execd.h"
+#include "landlock.h"
 #include "log.h"
 #include "notify.h"
 #include "path.h"
@@ -29,10 +32,15 @@ make_filter(void)
 	uint64_t start_us = clock_us();
 	size_t len;
 
-	execd.filter_fd = filter_make(&len);
-	if (execd.filter_fd == -1)
+	if (getrandom(execd.secret, sizeof(execd.secret), 0) !=
+	    (ssize_t)sizeof(execd.secret))
+		fatal("getrandom");
+	/* before Linux 6.12 Landlock leaves that to us */
+	execd.guards = landlock_abi() < 6;
+	if (filter_make(execd.filter_fd, execd.secret, &len) == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
-	log_debug("filter of the commands: %zu instructions, %" PRIu64 " us",
+	log_debug("filters of the commands: up to %zu instructions, %" PRIu64
+		  " us",
 	    len, clock_us() - start_us);
 }
 
@@ -111,6 +119,12 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	    image_prepare(&execd.next, &e) == -1) {
 		image_unmap(&execd.next);
 		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
+	} else if (!execd.asks_signals && image_has_signal_rules(&execd.next)) {
+		/* its filter was made without, and stays */
+		image_unmap(&execd.next);
+		snprintf(reply.error, sizeof(reply.error),
+		    "the new policy has signal_rules, and the session was made "
+		    "without; a new session is needed");
 	}
 	reply.generation = m.generation;
 	msg_send_policy_prepared(ch, im->id, &reply, NULL);
@@ -223,20 +237,28 @@ static void
 execd_setup_init(void)
 {
 	struct msg_init_setup m = { .table_hash = msg_table_hash(),
+		.secret1 = execd.secret[0],
+		.secret2 = execd.secret[1],
 		.uid = execd.p.uid,
 		.gid = execd.p.gid };
+	size_t i;
 
+	execd.asks_signals = image_has_signal_rules(&execd.image);
+	i = execd.asks_signals ? FILTER_SIGNALS :
+	    execd.guards       ? FILTER_GUARD :
+				 FILTER_PLAIN;
 	snprintf(m.home, sizeof(m.home), "%s", AGENTSH_SESSION_HOME);
 	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m,
-		&execd.filter_fd) == -1)
+		&execd.filter_fd[i]) == -1)
 		fatalx("init is gone");
-	close(execd.filter_fd);
+	for (i = 0; i < FILTER_MAX; i++)
+		close(execd.filter_fd[i]);
 }
 
 int
 main(int argc, char **argv)
 {
-	execd.image_fd = execd.filter_fd = -1;
+	execd.image_fd = -1;
 	execd.ns_fd[0] = execd.ns_fd[1] = -1;
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
 	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||

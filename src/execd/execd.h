@@ -65,9 +65,12 @@ struct execd {
 	struct event_base *base;
 	struct buf event; /* the record being made */
 	TAILQ_HEAD(, command) commands;
-	uint64_t highest; /* command number seen */
-	int image_fd;	  /* until it is mapped */
-	int filter_fd;	  /* until init has it */
+	uint64_t highest;   /* command number seen */
+	int image_fd;	    /* until it is mapped */
+	int filter_fd[3];   /* FILTER_; until init has one of them */
+	uint64_t secret[2]; /* of init and the keepers */
+	bool asks_signals;  /* the filter asks about all of them */
+	bool guards;	    /* the kernel lets commands end our processes */
 	/* the session's user and mount namespace, until entered */
 	int ns_fd[2];
 	/* /proc of the host: commands by the numbers we know */
@@ -114,8 +117,15 @@ void record_killed(const struct command *, uint32_t signo);
 /* enter.c: takes both descriptors; any failure ends the process. */
 void enter_session(int user_ns, int mount_ns);
 
-/* filter.c: a memfd with the commands' seccomp program, or -1; the number of
- * its instructions in *len. */
-int filter_make(size_t *len);
+/* filter.c: memfds with the commands' seccomp programs: 0, or -1; the number of
+ * instructions of the longer in *len. Who knows the secret sends signals without
+ * a question. */
+enum {
+	FILTER_PLAIN,
+	FILTER_GUARD,	/* asks about those that end or stop a process */
+	FILTER_SIGNALS, /* asks about all signals */
+	FILTER_MAX
+};
+int filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len);
 
 #endif

@@ -17,11 +17,13 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,14 +34,16 @@
 #include "log.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
-#define FILTER_FRONT 96	  /* instructions in front of libseccomp's */
+#define FILTER_FRONT 255  /* instructions in front of libseccomp's */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ARG(n) offsetof(struct seccomp_data, args[n])
+#define ARG_HIGH(n) (offsetof(struct seccomp_data, args[n]) + 4)
 #else
 #define ARG(n) (offsetof(struct seccomp_data, args[n]) + 4)
+#define ARG_HIGH(n) offsetof(struct seccomp_data, args[n])
 #endif
 
 /* clang-format off */
@@ -51,6 +55,9 @@
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason)
+#define NOTIFY_SIGNAL(call, arg, asked, reason)
+#define NOTIFY_OWNER(call, arg, value, asked, reason)
+#define DENY_OWNER(call, arg, value, error, reason)
 
 /* mask 0: whatever the arguments; unless: any other value than this one */
 static const struct {
@@ -78,6 +85,27 @@ static const char *const notified[] = {
 #define DENY(call, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
+#include "sandbox.def"
+#undef NOTIFY
+#define NOTIFY(call, asked, reason)
+};
+
+/* in sessions whose policy has signal_rules; value 0: any but 0 */
+static const struct {
+	const char *name;
+	unsigned arg;
+	uint32_t value;
+	uint32_t action;
+} owned[] = {
+#undef NOTIFY_SIGNAL
+#undef NOTIFY_OWNER
+#undef DENY_OWNER
+#define NOTIFY_SIGNAL(call, arg, asked, reason) \
+	{ #call, arg, 0, SECCOMP_RET_USER_NOTIF },
+#define NOTIFY_OWNER(call, arg, value, asked, reason) \
+	{ #call, arg, value, SECCOMP_RET_USER_NOTIF },
+#define DENY_OWNER(call, arg, value, error, reason) \
+	{ #call, arg, value, SECCOMP_RET_ERRNO | (error) },
 #include "sandbox.def"
 };
 /* clang-format on */
@@ -262,6 +290,50 @@ front_notified(struct front *f)
 	}
 }
 
+/* The next `skip` instructions are left out for who knows the secret. */
+static void
+front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		front_load(f, ARG(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)secret[i], 0,
+		    (uint8_t)(i == 0 ? 6 : 2));
+		front_load(f, ARG_HIGH(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
+		    (uint32_t)(secret[i] >> 32), i == 0 ? 0 : skip,
+		    (uint8_t)(i == 0 ? 4 : 0));
+	}
+}
+
+/* Signals, and who gets one of the kernel's. Who looks whether a process is
+ * there, by signal 0, is not asked about. deadly: only those that a process
+ * cannot block. */
+static void
+front_signals(struct front *f, const uint64_t secret[2], bool deadly)
+{
+	size_t i, begin;
+
+	for (i = 0; i < COUNT(owned); i++) {
+		begin = front_begin(f,
+		    seccomp_syscall_resolve_name(owned[i].name));
+		front_load(f, ARG(owned[i].arg));
+		if (owned[i].value == 0 && deadly) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0);
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGSTOP, 0, 9);
+			front_unless_secret(f, secret, 1);
+		} else if (owned[i].value == 0) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, 0);
+			front_unless_secret(f, secret, 1);
+		} else
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, owned[i].value,
+			    0, 1);
+		front_return(f, owned[i].action);
+		front_end(f, begin);
+	}
+}
+
 /* libseccomp's part: everything but the denials. NULL on failure. */
 static scmp_filter_ctx
 filter_denials(void)
@@ -308,14 +380,37 @@ fail:
 	return NULL;
 }
 
-int
-filter_make(size_t *len)
+/* The front, and libseccomp's part behind it. */
+static int
+filter_write(const struct front *f, scmp_filter_ctx ctx, size_t *len)
 {
-	struct front f = { .n = 0 };
-	scmp_filter_ctx ctx;
-	size_t bytes;
+	size_t bytes = f->n * sizeof(f->insn[0]);
 	off_t end;
-	int fd = -1;
+	int fd;
+
+	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return -1;
+	if (f->full || write(fd, f->insn, bytes) != (ssize_t)bytes ||
+	    seccomp_export_bpf(ctx, fd) != 0)
+		goto fail;
+	end = lseek(fd, 0, SEEK_CUR);
+	if (end <= (off_t)bytes ||
+	    end > (off_t)(BPF_MAXINSNS * sizeof(f->insn[0])))
+		goto fail;
+	*len = (size_t)end / sizeof(f->insn[0]);
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
+
+int
+filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len)
+{
+	struct front f = { .n = 0 }, plain;
+	scmp_filter_ctx ctx;
+	int i, r = 0;
 
 	ctx = filter_denials();
 	if (ctx == NULL)
@@ -325,21 +420,15 @@ filter_make(size_t *len)
 	front_personality(&f);
 	front_prlimit(&f);
 	front_notified(&f);
-	bytes = f.n * sizeof(f.insn[0]);
-	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (f.full || fd == -1 || write(fd, f.insn, bytes) != (ssize_t)bytes ||
-	    seccomp_export_bpf(ctx, fd) != 0)
-		goto fail;
-	end = lseek(fd, 0, SEEK_CUR);
-	if (end <= (off_t)bytes ||
-	    end > (off_t)(BPF_MAXINSNS * sizeof(f.insn[0])))
-		goto fail;
-	*len = (size_t)end / sizeof(f.insn[0]);
+	plain = f;
+	for (i = 0; i < FILTER_MAX; i++) {
+		f = plain;
+		if (i != FILTER_PLAIN)
+			front_signals(&f, secret, i == FILTER_GUARD);
+		fd[i] = filter_write(&f, ctx, len);
+		if (fd[i] == -1)
+			r = -1;
+	}
 	seccomp_release(ctx);
-	return fd;
-fail:
-	seccomp_release(ctx);
-	if (fd != -1)
-		close(fd);
-	return -1;
+	return r;
 }

@@ -34,12 +34,15 @@
 #define DENY(call, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
+#define DENY_OWNER(call, arg, value, error, reason)
 
 static const struct {
 	int nr;
 	void (*asked)(const struct seccomp_notif *);
 } notified[] = {
 #define NOTIFY(call, asked, reason) { SYS_##call, asked },
+#define NOTIFY_SIGNAL(call, arg, asked, reason) { SYS_##call, asked },
+#define NOTIFY_OWNER(call, arg, value, asked, reason) { SYS_##call, asked },
 #include "sandbox.def"
 };
 /* clang-format on */
@@ -67,6 +70,19 @@ notify_answer(uint64_t id, int error)
 		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else
 		resp.error = -error;
+	if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
+	    errno != ENOENT)
+		fatal("an answer to the filter");
+}
+
+void
+notify_return(uint64_t id, int64_t value)
+{
+	struct seccomp_notif_resp resp;
+
+	memset(&resp, 0, sizeof(resp));
+	resp.id = id;
+	resp.val = value;
 	if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
 	    errno != ENOENT)
 		fatal("an answer to the filter");

@@ -17,6 +17,8 @@ void notify_start(int listener);
 bool notify_is_valid(uint64_t id);
 /* error 0 lets the call go on as it is. Who is gone meanwhile needs no answer. */
 void notify_answer(uint64_t id, int error);
+/* The call does not happen, and returns this. */
+void notify_return(uint64_t id, int64_t value);
 /* No more questions are taken until as many notify_resume() were called: they
  * wait in the kernel. */
 void notify_pause(void);
@@ -24,5 +26,7 @@ void notify_resume(void);
 
 /* The functions of NOTIFY rows; each answers once, now or later. */
 void supervise_asked(const struct seccomp_notif *);
+void signal_asked(const struct seccomp_notif *);
+void signal_owner_asked(const struct seccomp_notif *);
 
 #endif

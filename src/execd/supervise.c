@@ -18,6 +18,7 @@
 #include "execd.h"
 #include "log.h"
 #include "notify.h"
+#include "signal_call.h"
 #include "supervise.h"
 
 #define EXECS_MAX 96 /* that are not answered; others wait in the kernel */
@@ -401,6 +402,7 @@ supervise_init(void)
 	    child_cb, NULL);
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
 	approve_init();
+	siggroup_init();
 	if (sup.child == NULL || sup.timer == NULL ||
 	    event_add(sup.child, NULL) == -1)
 		fatalx("event");

@@ -7,6 +7,7 @@
  */
 #include <sys/uio.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,6 +144,35 @@ target_close(struct target *t)
 	t->dir_fd = -1;
 }
 
+pid_t
+target_thread(const struct target *t, uint32_t inner_tid)
+{
+	char name[300], buf[4096];
+	struct dirent *de;
+	pid_t found = 0;
+	DIR *dir;
+	int fd;
+
+	snprintf(name, sizeof(name), "%d/task", (int)t->tgid);
+	fd = openat(execd.proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd == -1 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return 0;
+	}
+	while (found == 0 && (de = readdir(dir)) != NULL) {
+		if (de->d_name[0] < '1' || de->d_name[0] > '9')
+			continue;
+		snprintf(name, sizeof(name), "%s/status", de->d_name);
+		if (read_file(dirfd(dir), name, buf, sizeof(buf)) != -1 &&
+		    last_number(buf, "\nNSpid:") == inner_tid)
+			found = (pid_t)strtol(de->d_name, NULL, 10);
+	}
+	closedir(dir);
+	return found;
+}
+
 /* What is there of size bytes: 0 is not possible, -1 with errno. */
 static ssize_t
 read_memory(const struct target *t, uint64_t addr, void *dst, size_t size)
@@ -178,6 +208,16 @@ target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 		len += (size_t)n;
 	}
 	return ENAMETOOLONG;
+}
+
+int
+target_bytes(const struct target *t, uint64_t addr, void *dst, size_t size)
+{
+	ssize_t n = read_memory(t, addr, dst, size);
+
+	if (n == -1)
+		return errno;
+	return (size_t)n == size ? 0 : EFAULT;
 }
 
 /* The pointers up to the NULL, their number in *n. */

@@ -59,10 +59,15 @@ struct file {
 /* 0, or -1: it is gone, or cannot be looked at. target_close() is due. */
 int target_open(struct target *, pid_t tid);
 void target_close(struct target *);
+/* The thread of it that the session knows by this number, by the host's. 0:
+ * there is none. */
+pid_t target_thread(const struct target *, uint32_t inner_tid);
 /* Of the process with this directory in /proc. 0 or -1. */
 int target_imprint(int dir_fd, struct imprint *, pid_t *ppid);
 /* A string of its memory, terminated: 0, or an errno. */
 int target_string(const struct target *, uint64_t addr, char *dst, size_t size);
+/* size bytes of its memory: 0, or an errno. */
+int target_bytes(const struct target *, uint64_t addr, void *dst, size_t size);
 /* The words of its argv: 0, E2BIG over one of the limits above, with the words
  * up to there, or another errno. NULL is one empty word, as the kernel has it. */
 int target_argv(const struct target *, uint64_t addr, struct words *);

@@ -59,7 +59,7 @@ static struct {
 static void __attribute__((noreturn)) init_end(const char *why)
 {
 	log_debug("end of the session: %s", why);
-	kill(-1, SIGKILL);
+	init_kill(-1, SIGKILL);
 	_exit(0);
 }
 
@@ -161,7 +161,7 @@ init_read_keeper(struct command *c)
 	close(c->fd);
 	c->fd = -1;
 	if (r == 1)
-		kill(c->keeper, SIGKILL);
+		init_kill(c->keeper, SIGKILL);
 }
 
 /* A keeper ended. Without its reports the command was killed, with it. */
@@ -207,7 +207,7 @@ init_sweep(void)
 	for (i = 0; n > 0 && i < (size_t)n; i++) {
 		if (init_find_keeper(pids[i]) != NULL)
 			continue;
-		kill(pids[i], SIGKILL);
+		init_kill(pids[i], SIGKILL);
 		left++;
 	}
 	/* a kernel without that file */
@@ -217,7 +217,7 @@ init_sweep(void)
 		if (t.node[i].ppid != 1 || t.node[i].state == 'Z' ||
 		    init_find_keeper(t.node[i].pid) != NULL)
 			continue;
-		kill(t.node[i].pid, SIGKILL);
+		init_kill(t.node[i].pid, SIGKILL);
 		left++;
 	}
 	tree_free(&t);
@@ -321,7 +321,7 @@ init_on_kill(struct chan *ch, struct imsg *im)
 	signo = m.signo;
 	if (m.tree != 0 && c->kill_at == 0)
 		c->kill_at = clock_ms() + INIT_KILL_MS;
-	kill(c->keeper, SIGCONT);
+	init_kill(c->keeper, SIGCONT);
 	if (c->fd != -1)
 		keeper_send(c->fd, m.tree != 0 ? KEEPER_KILL : KEEPER_SIGNAL,
 		    &signo, 1);
@@ -346,6 +346,7 @@ init_on_setup(struct chan *ch, struct imsg *im)
 	s.gid = m.gid;
 	s.home = m.home;
 	s.filter_fd = im->fds[0];
+	init_kill_secret(m.secret1, m.secret2);
 	init.landlock_abi = setup_enter(&s, &listener);
 	ch->state = ST_RUN;
 	ready.landlock_abi = (uint32_t)init.landlock_abi;
@@ -372,7 +373,7 @@ init_deadlines(void)
 
 	TAILQ_FOREACH(c, &init.commands, entry) {
 		if (c->kill_at != 0 && now >= c->kill_at) {
-			kill(c->keeper, SIGKILL);
+			init_kill(c->keeper, SIGKILL);
 			c->kill_at = now + INIT_KILL_MS;
 		}
 	}

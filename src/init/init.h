@@ -57,6 +57,11 @@ void keeper_run(int ctl_fd, int proc_fd, struct leader *)
 int keeper_receive(int fd, struct keeper_packet *);
 int keeper_send(int fd, enum keeper_kind, const uint64_t *words, size_t n);
 
+/* kill.c: the only way to send a signal here. kill(2), which the commands'
+ * filter asks execd about unless who calls knows the secret of INIT_SETUP. */
+void init_kill_secret(uint64_t secret1, uint64_t secret2);
+int init_kill(pid_t, int signo);
+
 /* tree.c: processes as /proc shows them. */
 struct tree_node {
 	pid_t pid;

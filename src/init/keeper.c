@@ -145,8 +145,8 @@ keeper_signal(uint64_t signo)
 	/* not reaped yet, so the number is still its own */
 	if (keeper.exited || signo == 0 || signo >= NSIG)
 		return;
-	if (kill(-keeper.leader, (int)signo) == -1 && errno == ESRCH)
-		kill(keeper.leader, (int)signo); /* before its setsid(2) */
+	if (init_kill(-keeper.leader, (int)signo) == -1 && errno == ESRCH)
+		init_kill(keeper.leader, (int)signo); /* before its setsid(2) */
 }
 
 static void
@@ -173,14 +173,14 @@ keeper_kill_children(void)
 	ssize_t i, n;
 
 	if (!keeper.exited)
-		kill(-keeper.leader, SIGKILL);
+		init_kill(-keeper.leader, SIGKILL);
 	n = tree_children(KEEPER_PROC_FD, pids, KEEPER_CHILDREN);
 	for (i = 0; i < n; i++) {
 		/* not reaped by anybody but us: still the same process */
 		group = getpgid(pids[i]);
 		if (group > 1 && group != self && group != last)
-			kill(-group, SIGKILL);
-		kill(pids[i], SIGKILL);
+			init_kill(-group, SIGKILL);
+		init_kill(pids[i], SIGKILL);
 		last = group;
 	}
 }

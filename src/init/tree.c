@@ -167,7 +167,7 @@ tree_signal(const struct tree *t, pid_t root, int signo)
 		    !tree_is_beneath(t, node, root))
 			continue;
 		n++;
-		kill(node->pid, signo);
+		init_kill(node->pid, signo);
 		/*
 		 * The group in one stroke, with children born since the scan:
 		 * groups never reach over the leader's session, but for the
@@ -175,7 +175,7 @@ tree_signal(const struct tree *t, pid_t root, int signo)
 		 * group: the kernel walks all of it each time.
 		 */
 		if (node->pgid > 1 && node->pgid != root && node->pgid != last)
-			kill(-node->pgid, signo);
+			init_kill(-node->pgid, signo);
 		last = node->pgid;
 	}
 	return n;

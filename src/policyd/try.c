@@ -400,11 +400,25 @@ ask_connect(struct asking *k)
 	conclude(k, &nq, ret, &v);
 }
 
+#define BIT(relation) (UINT32_C(1) << (relation))
+#define SIGNAL_NEVER (BIT(SIGNAL_SYSTEM) | BIT(SIGNAL_EXTERNAL))
+
+/* What holds as well of a target in a session, as execd finds it. */
+static uint32_t
+signal_kin(uint32_t relations)
+{
+	if ((relations & SIGNAL_NEVER) != 0)
+		return relations;
+	if ((relations & BIT(SIGNAL_CHILDREN)) != 0)
+		relations |= BIT(SIGNAL_DESCENDANTS);
+	return relations | BIT(SIGNAL_SESSION) | BIT(SIGNAL_USER);
+}
+
 static void
 ask_signal(struct asking *k)
 {
 	const struct try_query *q = k->q;
-	struct signal_query sq = { q->signo, q->relations, q->pid,
+	struct signal_query sq = { q->signo, signal_kin(q->relations), q->pid,
 		q->process == NULL ? "" : q->process };
 	struct naive_query nq = { .family = FAMILY_SIGNAL, .signal = &sq };
 	struct signal_action act = { 0 };
@@ -416,10 +430,21 @@ ask_signal(struct asking *k)
 	if (v.decision == DECISION_REDIRECT)
 		signal_text(k->a->instead, sizeof(k->a->instead),
 		    act.redirect_signo);
+	if (v.decision == DECISION_APPROVE) {
+		k->a->effective = act.fallback;
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "nobody is asked about signals: the rule's fallback holds");
+	}
+	if ((q->relations & SIGNAL_NEVER) != 0 &&
+	    k->a->effective != DECISION_ABSORB) {
+		k->a->effective = DECISION_DENY;
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "no rule lets signals reach agentsh's processes, or leave the session");
+	}
 	if (!image_has_signal_rules(&k->t->image)) {
 		k->a->effective = DECISION_ALLOW;
 		snprintf(k->a->note, sizeof(k->a->note),
-		    "without signal_rules signals within a session are not decided");
+		    "without signal_rules signals within a command are not decided");
 	}
 }
 

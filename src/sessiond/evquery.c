@@ -49,6 +49,8 @@ static const struct json_field info_fields[] = {
 	    0 },
 	{ "fields.to_command", JSON_STRING,
 	    offsetof(struct event_info, to_command), 0, 0 },
+	{ "fields.target", JSON_STRING, offsetof(struct event_info, target), 0,
+	    0 },
 	{ "fields.trash_token", JSON_STRING,
 	    offsetof(struct event_info, trash_token), 0, 0 },
 	{ "policy.rule", JSON_STRING, offsetof(struct event_info, rule), 0, 0 },

@@ -105,6 +105,8 @@ blocked_target(const struct event_info *info)
 		return info->remote;
 	if (info->domain != NULL && info->domain[0] != '\0')
 		return info->domain;
+	if (info->target != NULL && info->target[0] != '\0')
+		return info->target;
 	return info->type;
 }
 

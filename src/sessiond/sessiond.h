@@ -181,6 +181,7 @@ struct event_info {
 	char *decision;
 	char *error;
 	char *to_command; /* of a redirect */
+	char *target;	  /* of a signal */
 	char *trash_token;
 	char *rule;
 	char *message;

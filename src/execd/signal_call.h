@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervision of signals: kill(2) and its kin wait in the kernel until they
+ * are answered here, in sessions whose policy has signal_rules. Where the
+ * target is not the process that asks, execd sends the signal itself, to the
+ * process that was decided, whoever has its number by then.
+ */
+#ifndef SIGNAL_CALL_H
+#define SIGNAL_CALL_H
+
+#include <sys/queue.h>
+
+#include <linux/seccomp.h>
+#include <signal.h>
+
+#include "image.h"
+#include "supervise.h"
+#include "target.h"
+
+#define SIGNAL_NAME_MAX 64 /* bytes of a process's name; a program's has 15 */
+
+/* A process of the session, by the session's numbers. */
+struct sigtarget {
+	int dir_fd; /* its directory in the session's /proc, or -1 */
+	/* what pidfd_send_signal(2) takes: the same, or what the caller has;
+	 * not to be closed */
+	int fd;
+	unsigned flags; /* of that call */
+	uint32_t pid;	/* 0: not of the session */
+	uint32_t ppid;
+	uint32_t pgid;
+	uint32_t uid;
+	uint32_t relations; /* mask of enum signal_target, to who calls */
+	bool dead;	    /* it waits for its parent only */
+	char name[SIGNAL_NAME_MAX + 1];
+};
+
+enum sigform {
+	SIGNAL_TO_PROCESS,
+	SIGNAL_TO_THREAD,
+	SIGNAL_TO_GROUP,
+	SIGNAL_TO_ALL,
+	SIGNAL_TO_PIDFD,
+	SIGNAL_TO_OWNER /* F_SETOWN: later, and by the kernel */
+};
+
+/* One question of the kernel. */
+struct sigcall {
+	TAILQ_ENTRY(sigcall) entry; /* while it waits (signal_group.c) */
+	struct seccomp_notif req;
+	struct target t;	 /* who asks */
+	struct sigtarget self;	 /* the same */
+	struct sigtarget to;	 /* SIGNAL_TO_PROCESS, _THREAD, _PIDFD */
+	struct command *command; /* that it belongs to, or NULL */
+	const char *call;
+	enum sigform form;
+	uint32_t signo;
+	uint32_t pid; /* a process, or a group */
+	uint32_t tid;
+	int pidfd; /* a copy of the caller's, or -1 */
+	unsigned flags;
+	bool has_info;
+	siginfo_t info;
+};
+
+/* What the rules say of one target, and what is done. */
+struct sigsaid {
+	struct verdict v;
+	enum decision done;
+	uint32_t signo; /* that is sent */
+};
+
+/* signal_target.c */
+/* The process that has this number, or whose thread has: 0 or an errno.
+ * sigtarget_close() is due. */
+int sigtarget_open(struct sigtarget *, uint32_t pid);
+/* The process of a pidfd, or of a directory in /proc: 0 or an errno. fd stays
+ * the caller's. */
+int sigtarget_of_fd(struct sigtarget *, int fd, unsigned flags);
+void sigtarget_close(struct sigtarget *);
+/* Fills name and relations. 0; -1: it cannot be found out; 1, when it shall be
+ * quick: it would take longer. */
+int sigtarget_relate(const struct sigtarget *self, struct sigtarget *,
+    bool quick);
+/* Pid 1 or a keeper of commands: ours. */
+bool sigtarget_is_ours(const struct sigtarget *);
+
+/* signal_call.c */
+/* Who asks: 0, or -1: it was answered, or nobody waits any more. */
+int sigcall_open(struct sigcall *);
+void sigcall_decide(const struct sigcall *, const struct sigtarget *,
+    struct sigsaid *);
+/* The signal that was decided: 0 or an errno. */
+int sigcall_send(const struct sigcall *, const struct sigtarget *,
+    const struct sigsaid *);
+void sigcall_free(struct sigcall *);
+/* Looks at it, decides, answers, frees. quick: or leaves it to siggroup_add(). */
+void sigcall_run(struct sigcall *, bool quick);
+
+/* signal_group.c: what takes longer: groups of processes, all of them, and whose
+ * kin is far away */
+void siggroup_init(void);
+/* Takes it: answered later. */
+void siggroup_add(struct sigcall *);
+
+/* signal_record.c: unless it was just allowed */
+void record_signal(const struct sigcall *, const struct sigtarget *,
+    const struct sigsaid *);
+
+#endif
