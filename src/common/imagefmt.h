@@ -11,7 +11,7 @@
 #include "agentsh.h"
 
 #define IMG_MAGIC "AGSHPOL1"
-#define IMG_VERSION 3
+#define IMG_VERSION 4
 #define IMG_MAX_SIZE 67108864 /* bytes */
 #define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
 #define IMG_MAX_PROTECTED 128 /* rows of the protected set */
@@ -74,6 +74,19 @@ struct img_file {
 	uint32_t preserve_tree;
 	/* rows of the protected set that the rule names, a bit each */
 	uint32_t named[IMG_MAX_PROTECTED / 32];
+};
+
+/* Of a rule for sockets. */
+struct img_unix {
+	struct img_words named; /* its paths that are no patterns */
+};
+
+/* Which calls on sockets a session's policy has to be asked about. */
+enum unix_asks {
+	UNIX_ASKS_NONE,	 /* no rules */
+	UNIX_ASKS_CALLS, /* connect, bind, listen, sendto with an address */
+	UNIX_ASKS_ALL,	 /* sendmsg and sendmmsg as well */
+	UNIX_ASKS_MAX
 };
 
 /*
@@ -250,6 +263,7 @@ struct img_head {
 	uint32_t name; /* string */
 	uint32_t has_signal_rules;
 	uint32_t restricts_commands;
+	uint32_t unix_asks; /* enum unix_asks */
 	uint32_t regex; /* u32[nregex], of strings */
 	uint32_t nregex;
 	uint32_t env; /* struct img_env[nenv]; 0: the policy's */

@@ -19,6 +19,7 @@
 #include "notify.h"
 #include "path.h"
 #include "sandbox.h"
+#include "socket.h"
 #include "supervise.h"
 
 struct execd execd;
@@ -95,6 +96,21 @@ load_image(void)
 	close(execd.image_fd);
 }
 
+/* What the policy wants to be asked about, for as long as the session lives. */
+static void
+open_gates(void)
+{
+	enum filter_gate gate;
+
+	execd.gate_open[FILTER_SOCKETS] = image_has_unix_rules(&execd.image);
+	execd.gate_open[FILTER_SENDMSG] = image_restricts_sendto(&execd.image);
+	for (gate = 0; gate < FILTER_GATES; gate++) {
+		if (execd.gate_open[gate] &&
+		    filter_open_gate(execd.filter_fd, gate) == -1)
+			fatal("the seccomp filter of the commands");
+	}
+}
+
 /* The old one decides until both helpers of the session have the new one. */
 static int
 execd_on_policy_prepare(struct chan *ch, struct imsg *im)
@@ -102,15 +118,20 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct msg_policy_prepare m;
 	struct msg_policy_prepared reply = { 0 };
 	struct aerr e = { 0 };
+	const char *why;
 
 	if (msg_get_policy_prepare(im, &m) == -1)
 		return -1;
 	image_unmap(&execd.next);
 	execd.next_generation = m.generation;
 	if (image_map(&execd.next, im->fds[0], &e) == -1 ||
-	    image_prepare(&execd.next, &e) == -1) {
+	    image_prepare(&execd.next, &e) == -1)
+		why = e.message;
+	else
+		why = socket_refuses(&execd.next);
+	if (why != NULL) {
 		image_unmap(&execd.next);
-		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
+		snprintf(reply.error, sizeof(reply.error), "%s", why);
 	}
 	reply.generation = m.generation;
 	msg_send_policy_prepared(ch, im->id, &reply, NULL);
@@ -213,6 +234,8 @@ static const struct handler execd_handlers[] = {
 	{ MSG_EXEC_START, command_on_exec_start },
 	{ MSG_EXEC_KILL, command_on_exec_kill },
 	{ MSG_FS_SYNCED, command_on_fs_synced },
+	{ MSG_FS_SOCKET_OPENED, socket_on_fs_socket_opened },
+	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
@@ -254,8 +277,10 @@ main(int argc, char **argv)
 		fatalx("event_base_new");
 	enter_session(execd.ns_fd[0], execd.ns_fd[1]);
 	supervise_init();
+	socket_init();
 	sandbox_enter(ROLE_EXECD, NULL, 0);
 	load_image();
+	open_gates();
 	proc_watch(&execd.p, execd.base);
 	execd_setup_init();
 	event_base_dispatch(execd.base);

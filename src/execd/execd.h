@@ -55,6 +55,14 @@ struct command {
 	struct event *timer;
 };
 
+/* Which calls wait for an answer of execd's. */
+enum filter_gate {
+	FILTER_ALWAYS,
+	FILTER_SOCKETS, /* where there are rules for sockets */
+	FILTER_SENDMSG, /* where some of those restrict sendto */
+	FILTER_GATES
+};
+
 struct execd {
 	struct proc p;
 	struct image image;
@@ -73,6 +81,8 @@ struct execd {
 	/* /proc of the host: commands by the numbers we know */
 	int proc_fd;
 	int root_fd; /* the session's root */
+	/* of the filter that the commands have */
+	bool gate_open[FILTER_GATES];
 	/* where its workspace is on the host, and in the session */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1];
@@ -117,5 +127,7 @@ void enter_session(int user_ns, int mount_ns);
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. */
 int filter_make(size_t *len);
+/* The calls behind that gate are asked about. 0 or -1. */
+int filter_open_gate(int fd, enum filter_gate);
 
 #endif

@@ -6,7 +6,8 @@
  * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
  * are allowed for the listed values of their arguments only, which the kernel
  * sees as 32 bits, and so does the filter; and the NOTIFY rows are asked about,
- * see notify.c.
+ * see notify.c. Rows with NOTIFY_WHEN are behind a gate, a jump over them: what
+ * the policy wants is not known yet when the program is made.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -32,7 +33,7 @@
 #include "log.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
-#define FILTER_FRONT 96	  /* instructions in front of libseccomp's */
+#define FILTER_FRONT 160	  /* instructions in front of libseccomp's */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -51,6 +52,7 @@
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
 
 /* mask 0: whatever the arguments; unless: any other value than this one */
 static const struct {
@@ -72,9 +74,14 @@ static const struct {
 #undef DENY_IF
 };
 
-static const char *const notified[] = {
+static const struct {
+	const char *name;
+	enum filter_gate gate;
+} notified[] = {
 #undef NOTIFY
-#define NOTIFY(call, asked, reason) #call,
+#undef NOTIFY_WHEN
+#define NOTIFY(call, asked, reason) { #call, FILTER_ALWAYS },
+#define NOTIFY_WHEN(call, gate, asked, reason) { #call, FILTER_##gate },
 #define DENY(call, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
@@ -82,11 +89,22 @@ static const char *const notified[] = {
 };
 /* clang-format on */
 
+/* of the program that was made: where their jumps are */
+static size_t gates[FILTER_GATES];
+
 struct front {
 	struct sock_filter insn[FILTER_FRONT];
 	size_t n;
 	bool full;
 };
+
+static size_t
+arg_high(unsigned arg)
+{
+	size_t whole = offsetof(struct seccomp_data, args[arg]);
+
+	return whole + (ARG(arg) == whole ? 4 : 0);
+}
 
 static void
 front_add(struct front *f, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
@@ -248,18 +266,53 @@ front_prlimit(struct front *f)
 	front_end(f, begin);
 }
 
+/* The call's argument is no null pointer, or the next instruction is jumped
+ * over. */
+static void
+front_if_set(struct front *f, unsigned arg)
+{
+	front_load(f, ARG(arg));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+	front_load(f, arg_high(arg));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+}
+
 /* The calls that wait for an answer of ours, seccomp_unotify(2). */
 static void
-front_notified(struct front *f)
+front_notified(struct front *f, enum filter_gate gate)
 {
-	size_t i, begin;
+	size_t i, begin, jump = f->n;
+	int nr;
 
+	if (gate != FILTER_ALWAYS) {
+		front_add(f, BPF_JMP | BPF_JA, 0, 0, 0);
+		gates[gate] = jump;
+	}
 	for (i = 0; i < COUNT(notified); i++) {
-		begin = front_begin(f,
-		    seccomp_syscall_resolve_name(notified[i]));
+		if (notified[i].gate != gate)
+			continue;
+		nr = seccomp_syscall_resolve_name(notified[i].name);
+		begin = front_begin(f, nr);
+		if (nr == SCMP_SYS(sendto))
+			front_if_set(f, 4);
 		front_return(f, SECCOMP_RET_USER_NOTIF);
 		front_end(f, begin);
 	}
+	if (gate != FILTER_ALWAYS && !f->full)
+		f->insn[jump].k = (uint32_t)(f->n - jump - 1);
+}
+
+int
+filter_open_gate(int fd, enum filter_gate gate)
+{
+	static const struct sock_filter go_on = { .code = BPF_JMP | BPF_JA };
+	off_t at = (off_t)(gates[gate] * sizeof(go_on));
+
+	if (lseek(fd, at, SEEK_SET) != at ||
+	    write(fd, &go_on, sizeof(go_on)) != (ssize_t)sizeof(go_on) ||
+	    lseek(fd, 0, SEEK_END) == -1)
+		return -1;
+	return 0;
 }
 
 /* libseccomp's part: everything but the denials. NULL on failure. */
@@ -313,6 +366,7 @@ filter_make(size_t *len)
 {
 	struct front f = { .n = 0 };
 	scmp_filter_ctx ctx;
+	enum filter_gate gate;
 	size_t bytes;
 	off_t end;
 	int fd = -1;
@@ -324,7 +378,8 @@ filter_make(size_t *len)
 	front_socket(&f);
 	front_personality(&f);
 	front_prlimit(&f);
-	front_notified(&f);
+	for (gate = FILTER_ALWAYS; gate < FILTER_GATES; gate++)
+		front_notified(&f, gate);
 	bytes = f.n * sizeof(f.insn[0]);
 	fd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (f.full || fd == -1 || write(fd, f.insn, bytes) != (ssize_t)bytes ||

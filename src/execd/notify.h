@@ -17,12 +17,15 @@ void notify_start(int listener);
 bool notify_is_valid(uint64_t id);
 /* error 0 lets the call go on as it is. Who is gone meanwhile needs no answer. */
 void notify_answer(uint64_t id, int error);
+/* The call is not made, and has returned that. */
+void notify_return(uint64_t id, int64_t value);
 /* No more questions are taken until as many notify_resume() were called: they
  * wait in the kernel. */
 void notify_pause(void);
 void notify_resume(void);
 
-/* The functions of NOTIFY rows; each answers once, now or later. */
+/* The functions of NOTIFY and NOTIFY_WHEN rows; each answers once, now or later. */
 void supervise_asked(const struct seccomp_notif *);
+void socket_asked(const struct seccomp_notif *);
 
 #endif

@@ -161,6 +161,35 @@ read_memory(const struct target *t, uint64_t addr, void *dst, size_t size)
 }
 
 int
+target_read(const struct target *t, uint64_t addr, void *dst, size_t size)
+{
+	ssize_t n;
+
+	if (size == 0)
+		return 0;
+	n = read_memory(t, addr, dst, size);
+	if (n == -1)
+		return errno;
+	return (size_t)n == size ? 0 : EFAULT;
+}
+
+int
+target_write(const struct target *t, uint64_t addr, const void *src,
+    size_t size)
+{
+	struct iovec from = { .iov_base = (void *)(uintptr_t)src,
+		.iov_len = size };
+	struct iovec to = { .iov_base = (void *)(uintptr_t)addr,
+		.iov_len = size };
+	ssize_t n;
+
+	n = process_vm_writev(t->tid, &from, 1, &to, 1, 0);
+	if (n == -1)
+		return errno;
+	return (size_t)n == size ? 0 : EFAULT;
+}
+
+int
 target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 {
 	size_t len = 0, want;
