@@ -33,7 +33,7 @@
 #include "log.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
-#define FILTER_FRONT 160	  /* instructions in front of libseccomp's */
+#define FILTER_FRONT 160  /* instructions in front of libseccomp's */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

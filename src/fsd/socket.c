@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "decide.h"
 #include "fsd.h"
-#include "ops.h"
 #include "path.h"
 
 void
