@@ -61,5 +61,5 @@ $(cat)" || fail "$1: $(jq -r '.result.stdout + .result.stderr' "$T/exec.json")"
 # The events of sockets of the command that ran last: FILTER of each.
 socket_events()
 {
-	jq -r ".events.network[]? | select(.type == \"unix_socket_op\") | $1" "$T/exec.json"
+	jq -r ".events.network_operations[]? | select(.type == \"unix_socket_op\") | $1" "$T/exec.json"
 }
