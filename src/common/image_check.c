@@ -284,8 +284,7 @@ image_verify(const struct image *im)
 	}
 	return lists_ok(im) && files_ok(im) && protected_ok(im) &&
 		commands_ok(im) && networks_ok(im) && signals_ok(im) &&
-		sockets_ok(im) &&
-		redirects_ok(im, FAMILY_DNS) &&
+		sockets_ok(im) && redirects_ok(im, FAMILY_DNS) &&
 		redirects_ok(im, FAMILY_CONNECT) && automata_ok(im) ?
 	    0 :
 	    -1;

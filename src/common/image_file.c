@@ -71,8 +71,8 @@ image_names_socket(const struct image *im, const struct verdict *v,
 	const struct img_unix *part = img_at(im, f->parts);
 	struct image_words w;
 
-	if (v->rule >= f->nrules || (v->decision != DECISION_ALLOW &&
-		v->decision != DECISION_AUDIT))
+	if (v->rule >= f->nrules ||
+	    (v->decision != DECISION_ALLOW && v->decision != DECISION_AUDIT))
 		return false;
 	w = img_words(im, &part[v->rule].named);
 	for (; w.n > 0; w.n--, w.first = image_words_next(w.first)) {

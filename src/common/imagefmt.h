@@ -264,7 +264,7 @@ struct img_head {
 	uint32_t has_signal_rules;
 	uint32_t restricts_commands;
 	uint32_t unix_asks; /* enum unix_asks */
-	uint32_t regex; /* u32[nregex], of strings */
+	uint32_t regex;	    /* u32[nregex], of strings */
 	uint32_t nregex;
 	uint32_t env; /* struct img_env[nenv]; 0: the policy's */
 	uint32_t nenv;

@@ -53,7 +53,7 @@ enum {
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason) /* execd/filter.c */
 #define NOTIFY_WHEN(call, gate, asked, reason)
-#define DENY(call, error, reason)   /* execd/filter.c */
+#define DENY(call, error, reason) /* execd/filter.c */
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 

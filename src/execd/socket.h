@@ -17,6 +17,7 @@
 
 #include <limits.h>
 
+#include "chan.h"
 #include "image.h"
 #include "target.h"
 

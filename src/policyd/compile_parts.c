@@ -405,8 +405,7 @@ put_parts(struct compiler *c)
 	put_protected(c);
 	if (put_files(c) == -1 || put_commands(c) == -1 ||
 	    put_networks(c) == -1 || put_signals(c) == -1 ||
-	    put_sockets(c) == -1 ||
-	    put_redirects(c, FAMILY_DNS) == -1 ||
+	    put_sockets(c) == -1 || put_redirects(c, FAMILY_DNS) == -1 ||
 	    put_redirects(c, FAMILY_CONNECT) == -1 || put_env(c) == -1)
 		return -1;
 	c->head.env_inject = put_words(c, &c->p->env_inject);
