@@ -84,7 +84,8 @@ def many(s, *what):
     r = libc.sendmmsg(s.fileno(), v, len(what), 0)
     return r, [h.n for h in v]
 p, q = server('/tmp/p', D), server('/tmp/q', D)
-assert many(sock(D), (b'/tmp/p', b'first'), (b'/tmp/q', b'the 2nd'), (b'/tmp/none', b'x')) == (2, [5, 7, 77])
+m = many(sock(D), (b'/tmp/p', b'first'), (b'/tmp/q', b'the 2nd'), (b'/tmp/none', b'x'))
+assert m == (2, [5, 7, 77]), (m, ctypes.get_errno())
 assert p.recv(9) == b'first' and q.recv(9) == b'the 2nd'
 assert many(sock(D), (b'/tmp/none', b'x'), (b'/tmp/p', b'y')) == (-1, [77, 77])
 # datagrams on a connection, of UDP, and to the kernel

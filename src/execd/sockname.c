@@ -220,7 +220,7 @@ find_path(struct sock *s, struct dest *d)
 int
 dest_find(struct sock *s, struct dest *d, enum unix_op op)
 {
-	bool matched;
+	bool matched, allowed;
 	int err;
 
 	d->found = true;
@@ -241,9 +241,10 @@ dest_find(struct sock *s, struct dest *d, enum unix_op op)
 	if (err != 0)
 		return err;
 	evaluate(d, op, &matched);
+	allowed = d->decision == DECISION_ALLOW ||
+	    d->decision == DECISION_AUDIT;
 	/* that nothing is there is no secret, and no word of a rule */
-	if (d->missing != 0 &&
-	    (d->decision == DECISION_DENY ? !matched : !d->named))
+	if (d->missing != 0 && (allowed ? !d->named : !matched))
 		return d->missing;
 	return conclude(s, d, op);
 }

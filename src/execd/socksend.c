@@ -320,8 +320,9 @@ socksend_step(struct sock *s)
 			return r;
 		if (!vector)
 			return r;
-		if (r >= 0 && tell_length(s, r) != 0)
-			r = -EFAULT;
+		err = r >= 0 ? tell_length(s, r) : 0;
+		if (err != 0)
+			r = -(long)err;
 		if (r < 0)
 			return s->at > 0 ? (long)s->at : r;
 		socksend_free(&s->out);
