@@ -147,6 +147,17 @@ os.unlink('/tmp/good'); os.unlink('/workspace/t')
 P
 )" "EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES "
 
+# fsd decides as well, on the object: here without a call that execd is asked
+want "made by other calls" "$(py s <<'P'
+import stat
+print(why(os.mknod, '/workspace/denied-m', stat.S_IFSOCK | 0o600), why(os.mknod, '/workspace/fine-m', stat.S_IFSOCK | 0o600),
+      why(os.mknod, '/workspace/denied-f', stat.S_IFIFO | 0o600))
+os.unlink('/workspace/fine-m'); os.unlink('/workspace/denied-f')
+P
+)" "EACCES ok ok"
+want "rule of that" "$(jq -r '.events.blocked_operations[] | .path + " " + .policy.rule + " " + .policy.message' "$T/exec.json")" \
+    "/workspace/denied-m no-denied mknod /workspace/denied-m is not for you"
+
 # bind and listen have rules of their own
 want "serving" "$(py s <<'P'
 print(why(sock().bind, '/tmp/only'), why(sock().bind, '\0only'), end=' ')

@@ -26,8 +26,8 @@
 #include "notify.h"
 #include "socket.h"
 
-#define BOUND_MAX 256	/* names that are remembered */
-#define PENDING_MAX 128 /* of those that are not looked at yet */
+#define BOUND_MAX 256  /* names that are remembered */
+#define PENDING_MAX 48 /* of those that are not looked at yet */
 #define LOOK_SOON_MS 10
 #define LOOK_LATE_MS 500
 #define LOOK_SOON 20   /* times */

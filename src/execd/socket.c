@@ -24,7 +24,7 @@
 #include "notify.h"
 #include "socket.h"
 
-#define SOCKETS_MAX 128 /* calls that wait; others would get EAGAIN */
+#define SOCKETS_MAX 48 /* calls that wait; others would get EAGAIN */
 #define RETRY_MS 10
 
 static struct {

@@ -24,6 +24,9 @@
 #define SEND_MAX (1 << 20)    /* bytes of one message; of a stream, at once */
 #define CONTROL_MAX (1 << 14) /* bytes of control messages */
 #define VECTOR_MAX 1024	      /* UIO_MAXIOV */
+#define FDS_MAX 253 /* in all messages that wait; in one: SCM_MAX_FD */
+
+static size_t fds_held;
 
 void
 socksend_free(struct outgoing *o)
@@ -32,6 +35,7 @@ socksend_free(struct outgoing *o)
 
 	for (i = 0; i < o->nfds; i++)
 		close(o->fds[i]);
+	fds_held -= o->nfds;
 	free(o->fds);
 	free(o->data);
 	free(o->control);
@@ -93,6 +97,8 @@ take_fds(struct sock *s, struct cmsghdr *c)
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
 	int *more, fd;
 
+	if (n > FDS_MAX - fds_held)
+		return ETOOMANYREFS;
 	more = reallocarray(o->fds, o->nfds + n + 1, sizeof(*more));
 	if (more == NULL)
 		return ENOBUFS;
@@ -103,6 +109,7 @@ take_fds(struct sock *s, struct cmsghdr *c)
 		if (fd == -1)
 			return EBADF;
 		o->fds[o->nfds++] = fd;
+		fds_held++;
 		memcpy(CMSG_DATA(c) + i * sizeof(fd), &fd, sizeof(fd));
 	}
 	return 0;
