@@ -33,9 +33,9 @@ static struct shared {
 } * sh;
 static struct sockaddr_un good, bad;
 static socklen_t len;
-static int good_fd, bad_fd; /* who listens */
-static int used_fd;	    /* the number that a call uses */
-static int unix_fd, inet_fd;
+static int good_fd, bad_fd;  /* who listens */
+static volatile int used_fd; /* the number that a call uses */
+static volatile int unix_fd, inet_fd;
 
 /* Both have one length. */
 static void
@@ -81,6 +81,20 @@ swap_fd(void *arg)
 	(void)arg;
 	while (!atomic_load(&sh->done)) {
 		dup2(inet_fd, used_fd);
+		dup2(unix_fd, used_fd);
+	}
+	return NULL;
+}
+
+/* Both at once. */
+static void *
+swap_both(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&sh->done)) {
+		memcpy(sh->addr.sun_path, bad.sun_path, sizeof(bad.sun_path));
+		dup2(inet_fd, used_fd);
+		memcpy(sh->addr.sun_path, good.sun_path, sizeof(good.sun_path));
 		dup2(unix_fd, used_fd);
 	}
 	return NULL;
@@ -156,6 +170,35 @@ try_bind(unsigned *ngood, unsigned *nbad)
 	close(fd);
 }
 
+/* What is bound is another socket of the two than was asked about. */
+static void
+try_bind_other(unsigned *ngood, unsigned *nbad)
+{
+	struct sockaddr_un is;
+	socklen_t n;
+	int fds[2], i;
+
+	unlink(good.sun_path);
+	for (i = 0; i < 2; i++)
+		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+	close(unix_fd);
+	close(inet_fd);
+	unix_fd = fds[0];
+	inet_fd = fds[1];
+	(void)dup2(unix_fd, used_fd);
+	(void)bind(used_fd, (const struct sockaddr *)&sh->addr, len);
+	for (i = 0; i < 2; i++) {
+		n = sizeof(is);
+		if (listen(fds[i], 1) == -1 ||
+		    getsockname(fds[i], (struct sockaddr *)&is, &n) == -1)
+			continue;
+		if (memcmp(is.sun_path, good.sun_path, 10) == 0)
+			(*ngood)++;
+		else
+			(*nbad)++;
+	}
+}
+
 static void
 start(const char *way, pid_t *child)
 {
@@ -169,7 +212,9 @@ start(const char *way, pid_t *child)
 		}
 	} else if (strcmp(way, "sendmmsg2") != 0) {
 		if (pthread_create(&t, NULL,
-			strstr(way, "-fd") != NULL ? swap_fd : swap_address,
+			strcmp(way, "bind-abstract-fd") == 0 ? swap_both :
+			    strstr(way, "-fd") != NULL	     ? swap_fd :
+							       swap_address,
 			NULL) != 0)
 			errx(1, "pthread_create");
 	}
@@ -193,7 +238,7 @@ main(int argc, char **argv)
 	/* what is bound is by path until it is changed */
 	name(&good, "good", abstract && !binds);
 	name(&bad, "evil", abstract);
-	sh->addr = strstr(way, "-fd") != NULL ? bad : good;
+	sh->addr = strstr(way, "-fd") != NULL && !binds ? bad : good;
 	if (!binds) {
 		good_fd = serve(&good, type);
 		bad_fd = serve(&bad, type);
@@ -203,6 +248,10 @@ main(int argc, char **argv)
 	used_fd = dup(unix_fd);
 	start(way, &child);
 	for (i = 0; i < TRIES && time(NULL) < end; i++) {
+		if (strcmp(way, "bind-abstract-fd") == 0) {
+			try_bind_other(&ngood, &nbad);
+			continue;
+		}
 		if (binds) {
 			try_bind(&ngood, &nbad);
 			continue;

@@ -341,6 +341,9 @@ ask_listen(struct sock *s)
 	} else {
 		err = set_path(s, d);
 	}
+	/* in a bind that went on the descriptor may have been another */
+	if (err == 0 && b == NULL)
+		err = dest_check(s, d, UNIX_OP_BIND);
 	return err != 0 ? err : dest_ask(s, d, UNIX_OP_LISTEN);
 }
 

@@ -98,6 +98,8 @@ int dest_find(struct sock *, struct dest *, enum unix_op);
 socklen_t dest_address(const struct dest *, struct sockaddr_storage *);
 /* Asks the rules for d->name: 0 or EACCES, recorded. */
 int dest_ask(const struct sock *, struct dest *, enum unix_op);
+/* The same once more, which is no audit of its own. */
+int dest_check(const struct sock *, struct dest *, enum unix_op);
 /* The name of an abstract address. */
 void dest_set_abstract(struct dest *);
 bool dest_is_abstract(const struct dest *);

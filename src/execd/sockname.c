@@ -180,6 +180,15 @@ conclude(const struct sock *s, struct dest *d, enum unix_op op)
 }
 
 int
+dest_check(const struct sock *s, struct dest *d, enum unix_op op)
+{
+	bool matched;
+
+	evaluate(d, op, &matched);
+	return d->decision == DECISION_AUDIT ? 0 : conclude(s, d, op);
+}
+
+int
 dest_ask(const struct sock *s, struct dest *d, enum unix_op op)
 {
 	bool matched;
