@@ -66,8 +66,11 @@ out=$(run_in open /workspace/race $way won) || fail "open: $way: $(jq -r '.resul
 case $out in
 *" bad 0"*) fail "open: $way: the race is never won: $out" ;;
 esac
-out=$(run_in binds /workspace/race $way)
-case $out in
-*" bad 0" | "") ;;
-*) fail "$way: $out" ;;
-esac
+# what is noticed kills it, so that one try says little
+for try_ in 1 2 3 4 5 6; do
+	out=$(run_in binds /workspace/race $way)
+	case $out in
+	*" bad 0" | "") ;;
+	*) fail "$way: try $try_: $out" ;;
+	esac
+done

@@ -2,8 +2,8 @@
 /*
  * Tries to reach a socket "evil" by a call that is asked about "good", in the
  * ways that a process has to change what was looked at. Prints how often each
- * was reached: "WAY good N bad N"; with "won" behind the way, it ends as soon as
- * that is won. Run by A27.sh, in a session.
+ * was reached: "WAY good N bad N"; it ends when "evil" was, and with
+ * "won" behind the way it tries for longer. Run by A27.sh, in a session.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -249,7 +249,7 @@ main(int argc, char **argv)
 	inet_fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
 	used_fd = dup(unix_fd);
 	start(way, &child);
-	while (time(NULL) < end && !(won && nbad > 0)) {
+	while (time(NULL) < end && nbad == 0) {
 		if (strcmp(way, "bind-abstract-fd") == 0) {
 			try_bind_other(&ngood, &nbad);
 			continue;
