@@ -95,6 +95,21 @@ run policy test "$tmp/ask.yaml" delete a
 check "as long as the server has it" out_has '^note: .* at most approvals.timeout of the server;'
 run policy explain "$tmp/ask.yaml" exec git push
 check "a command that waits" out_has '^note: .* at most 1.500 s;'
+cat >"$tmp/sock.yaml" <<'E'
+version: 1
+name: sock
+unix_socket_rules:
+  - {name: docker, paths: [/run/docker.sock, "/run/x*"], operations: [connect], decision: allow}
+  - {name: ask, paths: [/run/ask], decision: approve}
+E
+run policy test "$tmp/sock.yaml" unix-connect /run/docker.sock
+check "a socket of the host" out_has '^note: reaches the host.s socket where the session has none'
+run policy test "$tmp/sock.yaml" unix-connect /run/xy
+check "one that is not named" out_is 'decision: allow\nrule: docker\nwhy: rule 1 of unix_socket_rules, line 4\n'
+run policy test "$tmp/sock.yaml" unix-connect /run/ask
+check "a socket that would have to be approved" out_has '^effective: deny$'
+run policy test "$tmp/ask.yaml" unix-connect /run/ask
+check "no rules for sockets" out_has '^note: without unix_socket_rules sockets within a session are not decided'
 run policy test "$P" write /srv/x
 check "a default" out_is 'decision: deny\nrule: default-deny-files\nwhy: no rule of file_rules matches, and the default is to deny\n'
 run policy test "$P" read /usr/x

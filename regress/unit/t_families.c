@@ -382,6 +382,70 @@ test_unix(void)
 	T(image_eval_unix(&im, UNIX_OP_BIND, "@a\0b", 4, &v) == 0 &&
 		v.decision == DECISION_ALLOW,
 	    "an abstract name with a NUL");
+	T(image_has_unix_rules(&im) && image_restricts_sendto(&im),
+	    "rules that restrict sendto");
+}
+
+/* Which rules are about the host's sockets, and which policies about all sends. */
+static void
+test_unix_named(void)
+{
+	struct rule r[] = {
+		{ .name = "no",
+		    .message = "",
+		    .ops = 15,
+		    GLOBS("/run/no.sock") },
+		{ .name = "named",
+		    .message = "",
+		    .decision = DECISION_ALLOW,
+		    .ops = 15,
+		    GLOBS("/run/a.sock", "/run/b\\*c", "@name", "/run/{d,e}") },
+		{ .name = "audit",
+		    .message = "",
+		    .decision = DECISION_AUDIT,
+		    .ops = 1U << UNIX_OP_CONNECT,
+		    GLOBS("/run/f") },
+		{ .name = "paths",
+		    .message = "",
+		    .decision = DECISION_ALLOW,
+		    .ops = 15,
+		    GLOBS("/**") },
+		{ .name = "names",
+		    .message = "",
+		    .decision = DECISION_ALLOW,
+		    .ops = 15,
+		    GLOBS("@**") },
+	};
+	struct policy p = { .name = "t", .family[FAMILY_UNIX] = FAMILY(r) };
+	static const struct {
+		const char *path;
+		bool named;
+	} want[] = { { "/run/a.sock", true }, { "/run/b*c", true },
+		{ "/run/bxc", false }, { "@name", false }, { "/run/d", false },
+		{ "/run/f", true }, { "/run/no.sock", false },
+		{ "/run/other", false } };
+	struct policy none = { .name = "t" };
+	struct verdict v;
+	size_t i;
+
+	load(&p);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		(void)image_eval_unix(&im, UNIX_OP_CONNECT, want[i].path,
+		    strlen(want[i].path), &v);
+		T(image_names_socket(&im, &v, want[i].path) == want[i].named,
+		    "%s is %snamed", want[i].path, want[i].named ? "" : "not ");
+	}
+	T(image_restricts_sendto(&im), "one is denied to all");
+	r[0].ops = r[2].ops = 1U << UNIX_OP_CONNECT;
+	load(&p);
+	T(image_has_unix_rules(&im) && !image_restricts_sendto(&im),
+	    "everybody sends everywhere");
+	r[2].ops = 1U << UNIX_OP_SENDTO;
+	load(&p);
+	T(image_restricts_sendto(&im), "a send is to be written down");
+	load(&none);
+	T(!image_has_unix_rules(&im) && !image_restricts_sendto(&im),
+	    "no rules");
 }
 
 static void
@@ -603,6 +667,7 @@ main(void)
 	test_commands();
 	test_network();
 	test_unix();
+	test_unix_named();
 	test_signals();
 	test_redirects();
 	test_env();

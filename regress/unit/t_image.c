@@ -41,6 +41,7 @@ ask_all(const struct image *im)
 	(void)image_eval_file(im, FILE_OP_OPEN, "/w/x.c", 6, &v);
 	(void)strlen(image_file_redirect(im, &v, &tree));
 	(void)image_eval_unix(im, UNIX_OP_BIND, "@x", 2, &v);
+	(void)image_names_socket(im, &v, "/run/x");
 	(void)image_eval_network(im,
 	    &(struct net_query){ .host = "A.b", .addr = addr, .port = 80 }, &v);
 	(void)image_eval_signal(im,

@@ -85,6 +85,15 @@ struct net_query {
 
 int image_eval_network(const struct image *, const struct net_query *,
     struct verdict *);
+/* Has the policy rules for unix sockets? Without, they are not decided. */
+bool image_has_unix_rules(const struct image *);
+/* Is there an address that not every process may send to, or that is written
+ * down where one does? */
+bool image_restricts_sendto(const struct image *);
+/* Has the rule that allowed it this very path, not a pattern that matches? Then
+ * it is the host's socket that is meant, where the session has none. */
+bool image_names_socket(const struct image *, const struct verdict *,
+    const char *path);
 /* path: clean and absolute, or "@name" for an abstract socket. */
 int image_eval_unix(const struct image *, enum unix_op, const char *path,
     size_t len, struct verdict *);

@@ -175,6 +175,22 @@ signals_ok(const struct image *im)
 }
 
 static bool
+sockets_ok(const struct image *im)
+{
+	const struct img_family *f = img_family(im, FAMILY_UNIX);
+	const struct img_unix *p;
+	uint32_t i;
+
+	if (!img_has(im, f->parts, f->nrules, sizeof(*p), 8))
+		return false;
+	for (p = img_at(im, f->parts), i = 0; i < f->nrules; i++, p++) {
+		if (!words_ok(im, &p->named))
+			return false;
+	}
+	return true;
+}
+
+static bool
 redirects_ok(const struct image *im, enum family family)
 {
 	const struct img_head *h = img_head(im);
@@ -264,6 +280,7 @@ image_verify(const struct image *im)
 	    memcmp(h->magic, IMG_MAGIC, sizeof(h->magic)) != 0 ||
 	    h->version != IMG_VERSION || h->size != im->size ||
 	    h->has_signal_rules > 1 || h->restricts_commands > 1 ||
+	    h->unix_asks >= UNIX_ASKS_MAX ||
 	    !string_ok(im, h->name, AGENTSH_NAME_MAX))
 		return -1;
 	for (i = 0; i < FAMILY_MAX; i++) {
@@ -272,7 +289,7 @@ image_verify(const struct image *im)
 	}
 	return lists_ok(im) && files_ok(im) && protected_ok(im) &&
 		commands_ok(im) && networks_ok(im) && signals_ok(im) &&
-		redirects_ok(im, FAMILY_DNS) &&
+		sockets_ok(im) && redirects_ok(im, FAMILY_DNS) &&
 		redirects_ok(im, FAMILY_CONNECT) && automata_ok(im) ?
 	    0 :
 	    -1;

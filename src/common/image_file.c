@@ -60,6 +60,37 @@ image_file_logs(const struct image *im, const struct verdict *v)
 	return v->rule < f->nrules && part[v->rule].log_full != 0;
 }
 
+bool
+image_has_unix_rules(const struct image *im)
+{
+	return img_head(im)->unix_asks != UNIX_ASKS_NONE;
+}
+
+bool
+image_restricts_sendto(const struct image *im)
+{
+	return img_head(im)->unix_asks == UNIX_ASKS_ALL;
+}
+
+bool
+image_names_socket(const struct image *im, const struct verdict *v,
+    const char *path)
+{
+	const struct img_family *f = img_family(im, FAMILY_UNIX);
+	const struct img_unix *part = img_at(im, f->parts);
+	struct image_words w;
+
+	if (v->rule >= f->nrules ||
+	    (v->decision != DECISION_ALLOW && v->decision != DECISION_AUDIT))
+		return false;
+	w = img_words(im, &part[v->rule].named);
+	for (; w.n > 0; w.n--, w.first = image_words_next(w.first)) {
+		if (strcmp(w.first, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 image_eval_unix(const struct image *im, enum unix_op op, const char *path,
     size_t len, struct verdict *v)

@@ -78,6 +78,19 @@ struct img_file {
 	uint32_t named[IMG_MAX_PROTECTED / 32];
 };
 
+/* Of a rule for sockets. */
+struct img_unix {
+	struct img_words named; /* its paths that are no patterns */
+};
+
+/* Which calls on sockets a session's policy has to be asked about. */
+enum unix_asks {
+	UNIX_ASKS_NONE,	 /* no rules */
+	UNIX_ASKS_CALLS, /* connect, bind, listen, sendto with an address */
+	UNIX_ASKS_ALL,	 /* sendmsg and sendmmsg as well */
+	UNIX_ASKS_MAX
+};
+
 /*
  * A row of the protected set: a name of parts with slashes between, in lower
  * case. A part may have one *, for any bytes, or be **, for any number of
@@ -252,7 +265,8 @@ struct img_head {
 	uint32_t name; /* string */
 	uint32_t has_signal_rules;
 	uint32_t restricts_commands;
-	uint32_t regex; /* u32[nregex], of strings */
+	uint32_t unix_asks; /* enum unix_asks */
+	uint32_t regex;	    /* u32[nregex], of strings */
 	uint32_t nregex;
 	uint32_t env; /* struct img_env[nenv]; 0: the policy's */
 	uint32_t nenv;

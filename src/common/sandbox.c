@@ -15,6 +15,7 @@
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <seccomp.h>
 #include <unistd.h>
 
@@ -51,10 +52,11 @@ enum {
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason) /* execd/filter.c */
-#define DENY(call, error, reason)   /* execd/filter.c */
 #define NOTIFY_SIGNAL(call, arg, asked, reason)
 #define NOTIFY_OWNER(call, arg, value, asked, reason)
 #define DENY_OWNER(call, arg, value, error, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
+#define DENY(call, error, reason) /* execd/filter.c */
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 

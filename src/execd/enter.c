@@ -18,6 +18,7 @@ void
 enter_session(int user_ns, int mount_ns)
 {
 	pid_t parent = getppid();
+	int fds;
 
 	/* the host's: the session's own names no process to us by our number */
 	execd.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -37,4 +38,11 @@ enter_session(int user_ns, int mount_ns)
 	execd.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (execd.root_fd == -1)
 		fatal("the session's root");
+	/* a number is then the path of what we hold, for calls that know
+	 * nothing but paths (socket.c) */
+	fds = openat(execd.proc_fd, "self/fd",
+	    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fds == -1 || fchdir(fds) == -1)
+		fatal("/proc/self/fd");
+	close(fds);
 }

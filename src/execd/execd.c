@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "path.h"
 #include "sandbox.h"
+#include "socket.h"
 #include "supervise.h"
 
 struct execd execd;
@@ -37,10 +38,10 @@ make_filter(void)
 		fatal("getrandom");
 	/* before Linux 6.12 Landlock leaves that to us */
 	execd.guards = landlock_abi() < 6;
-	if (filter_make(execd.filter_fd, execd.secret, &len) == -1)
+	execd.filter_fd = filter_make(execd.secret, &len);
+	if (execd.filter_fd == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
-	log_debug("filters of the commands: up to %zu instructions, %" PRIu64
-		  " us",
+	log_debug("filter of the commands: %zu instructions, %" PRIu64 " us",
 	    len, clock_us() - start_us);
 }
 
@@ -103,6 +104,34 @@ load_image(void)
 	close(execd.image_fd);
 }
 
+/* What the policy wants to be asked about, for as long as the session lives. */
+static void
+open_gates(void)
+{
+	enum filter_gate gate;
+
+	execd.gate_open[FILTER_SOCKETS] = image_has_unix_rules(&execd.image);
+	execd.gate_open[FILTER_SENDMSG] = image_restricts_sendto(&execd.image);
+	execd.gate_open[FILTER_SIGNALS] = image_has_signal_rules(&execd.image);
+	execd.gate_open[FILTER_GUARD] = execd.guards &&
+	    !execd.gate_open[FILTER_SIGNALS];
+	for (gate = 0; gate < FILTER_GATES; gate++) {
+		if (execd.gate_open[gate] &&
+		    filter_open_gate(execd.filter_fd, gate) == -1)
+			fatal("the seccomp filter of the commands");
+	}
+}
+
+/* Why the commands' filter, which stays, does not do for this image; or NULL. */
+static const char *
+gates_refuse(const struct image *im)
+{
+	if (image_has_signal_rules(im) && !execd.gate_open[FILTER_SIGNALS])
+		return "the new policy has signal_rules, and the session was "
+		       "made without; a new session is needed";
+	return socket_refuses(im);
+}
+
 /* The old one decides until both helpers of the session have the new one. */
 static int
 execd_on_policy_prepare(struct chan *ch, struct imsg *im)
@@ -110,21 +139,20 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct msg_policy_prepare m;
 	struct msg_policy_prepared reply = { 0 };
 	struct aerr e = { 0 };
+	const char *why;
 
 	if (msg_get_policy_prepare(im, &m) == -1)
 		return -1;
 	image_unmap(&execd.next);
 	execd.next_generation = m.generation;
 	if (image_map(&execd.next, im->fds[0], &e) == -1 ||
-	    image_prepare(&execd.next, &e) == -1) {
+	    image_prepare(&execd.next, &e) == -1)
+		why = e.message;
+	else
+		why = gates_refuse(&execd.next);
+	if (why != NULL) {
 		image_unmap(&execd.next);
-		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
-	} else if (!execd.asks_signals && image_has_signal_rules(&execd.next)) {
-		/* its filter was made without, and stays */
-		image_unmap(&execd.next);
-		snprintf(reply.error, sizeof(reply.error),
-		    "the new policy has signal_rules, and the session was made "
-		    "without; a new session is needed");
+		snprintf(reply.error, sizeof(reply.error), "%s", why);
 	}
 	reply.generation = m.generation;
 	msg_send_policy_prepared(ch, im->id, &reply, NULL);
@@ -227,6 +255,8 @@ static const struct handler execd_handlers[] = {
 	{ MSG_EXEC_START, command_on_exec_start },
 	{ MSG_EXEC_KILL, command_on_exec_kill },
 	{ MSG_FS_SYNCED, command_on_fs_synced },
+	{ MSG_FS_SOCKET_OPENED, socket_on_fs_socket_opened },
+	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
@@ -241,24 +271,18 @@ execd_setup_init(void)
 		.secret2 = execd.secret[1],
 		.uid = execd.p.uid,
 		.gid = execd.p.gid };
-	size_t i;
 
-	execd.asks_signals = image_has_signal_rules(&execd.image);
-	i = execd.asks_signals ? FILTER_SIGNALS :
-	    execd.guards       ? FILTER_GUARD :
-				 FILTER_PLAIN;
 	snprintf(m.home, sizeof(m.home), "%s", AGENTSH_SESSION_HOME);
 	if (msg_send_init_setup(execd.p.peer[ROLE_INIT], 0, &m,
-		&execd.filter_fd[i]) == -1)
+		&execd.filter_fd) == -1)
 		fatalx("init is gone");
-	for (i = 0; i < FILTER_MAX; i++)
-		close(execd.filter_fd[i]);
+	close(execd.filter_fd);
 }
 
 int
 main(int argc, char **argv)
 {
-	execd.image_fd = -1;
+	execd.image_fd = execd.filter_fd = -1;
 	execd.ns_fd[0] = execd.ns_fd[1] = -1;
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
 	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||
@@ -276,8 +300,10 @@ main(int argc, char **argv)
 		fatalx("event_base_new");
 	enter_session(execd.ns_fd[0], execd.ns_fd[1]);
 	supervise_init();
+	socket_init();
 	sandbox_enter(ROLE_EXECD, NULL, 0);
 	load_image();
+	open_gates();
 	proc_watch(&execd.p, execd.base);
 	execd_setup_init();
 	event_base_dispatch(execd.base);

@@ -55,6 +55,17 @@ struct command {
 	struct event *timer;
 };
 
+/* Which calls wait for an answer of execd's. */
+enum filter_gate {
+	FILTER_ALWAYS,
+	FILTER_SOCKETS, /* where there are rules for sockets */
+	FILTER_SENDMSG, /* where some of those restrict sendto */
+	FILTER_SIGNALS, /* where there are rules for signals */
+	FILTER_GUARD,	/* else, of those that end or stop a process of ours,
+			 * where the kernel lets commands send them */
+	FILTER_GATES
+};
+
 struct execd {
 	struct proc p;
 	struct image image;
@@ -67,15 +78,16 @@ struct execd {
 	TAILQ_HEAD(, command) commands;
 	uint64_t highest;   /* command number seen */
 	int image_fd;	    /* until it is mapped */
-	int filter_fd[3];   /* FILTER_; until init has one of them */
+	int filter_fd;	    /* until init has it */
 	uint64_t secret[2]; /* of init and the keepers */
-	bool asks_signals;  /* the filter asks about all of them */
 	bool guards;	    /* the kernel lets commands end our processes */
 	/* the session's user and mount namespace, until entered */
 	int ns_fd[2];
 	/* /proc of the host: commands by the numbers we know */
 	int proc_fd;
 	int root_fd; /* the session's root */
+	/* of the filter that the commands have */
+	bool gate_open[FILTER_GATES];
 	/* where its workspace is on the host, and in the session */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1];
@@ -117,15 +129,11 @@ void record_killed(const struct command *, uint32_t signo);
 /* enter.c: takes both descriptors; any failure ends the process. */
 void enter_session(int user_ns, int mount_ns);
 
-/* filter.c: memfds with the commands' seccomp programs: 0, or -1; the number of
- * instructions of the longer in *len. Who knows the secret sends signals without
- * a question. */
-enum {
-	FILTER_PLAIN,
-	FILTER_GUARD,	/* asks about those that end or stop a process */
-	FILTER_SIGNALS, /* asks about all signals */
-	FILTER_MAX
-};
-int filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len);
+/* filter.c: a memfd with the commands' seccomp program, or -1; the number of
+ * its instructions in *len. Who knows the secret sends signals without a
+ * question. */
+int filter_make(const uint64_t secret[2], size_t *len);
+/* The calls behind that gate are asked about. 0 or -1. */
+int filter_open_gate(int fd, enum filter_gate);
 
 #endif

@@ -6,7 +6,8 @@
  * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
  * are allowed for the listed values of their arguments only, which the kernel
  * sees as 32 bits, and so does the filter; and the NOTIFY rows are asked about,
- * see notify.c.
+ * see notify.c. Some of these are behind a gate, a jump over them (enum
+ * filter_gate): what the policy wants is not known yet when the program is made.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -34,7 +35,7 @@
 #include "log.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
-#define FILTER_FRONT 255  /* instructions in front of libseccomp's */
+#define FILTER_FRONT 512  /* instructions in front of libseccomp's */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -58,6 +59,7 @@
 #define NOTIFY_SIGNAL(call, arg, asked, reason)
 #define NOTIFY_OWNER(call, arg, value, asked, reason)
 #define DENY_OWNER(call, arg, value, error, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
 
 /* mask 0: whatever the arguments; unless: any other value than this one */
 static const struct {
@@ -79,15 +81,22 @@ static const struct {
 #undef DENY_IF
 };
 
-static const char *const notified[] = {
+static const struct {
+	const char *name;
+	enum filter_gate gate;
+} notified[] = {
 #undef NOTIFY
-#define NOTIFY(call, asked, reason) #call,
+#undef NOTIFY_WHEN
+#define NOTIFY(call, asked, reason) { #call, FILTER_ALWAYS },
+#define NOTIFY_WHEN(call, gate, asked, reason) { #call, FILTER_##gate },
 #define DENY(call, error, reason)
 #define DENY_NOT(call, arg, value, error, reason)
 #define DENY_IF(call, arg, mask, value, error, reason)
 #include "sandbox.def"
 #undef NOTIFY
+#undef NOTIFY_WHEN
 #define NOTIFY(call, asked, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
 };
 
 /* in sessions whose policy has signal_rules; value 0: any but 0 */
@@ -109,6 +118,9 @@ static const struct {
 #include "sandbox.def"
 };
 /* clang-format on */
+
+/* of the program that was made: where their jumps are */
+static size_t gates[FILTER_GATES];
 
 struct front {
 	struct sock_filter insn[FILTER_FRONT];
@@ -276,18 +288,62 @@ front_prlimit(struct front *f)
 	front_end(f, begin);
 }
 
+/* The call's argument is no null pointer, or the next instruction is jumped
+ * over. */
+static void
+front_if_set(struct front *f, unsigned arg)
+{
+	front_load(f, ARG(arg));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+	front_load(f, ARG_HIGH(arg));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+}
+
+/* What follows up to gate_end() is jumped over until the gate is opened. */
+static void
+gate_begin(struct front *f, enum filter_gate gate)
+{
+	gates[gate] = f->n;
+	front_add(f, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+static void
+gate_end(struct front *f, enum filter_gate gate)
+{
+	if (!f->full)
+		f->insn[gates[gate]].k = (uint32_t)(f->n - gates[gate] - 1);
+}
+
 /* The calls that wait for an answer of ours, seccomp_unotify(2). */
 static void
-front_notified(struct front *f)
+front_notified(struct front *f, enum filter_gate gate)
 {
 	size_t i, begin;
+	int nr;
 
 	for (i = 0; i < COUNT(notified); i++) {
-		begin = front_begin(f,
-		    seccomp_syscall_resolve_name(notified[i]));
+		if (notified[i].gate != gate)
+			continue;
+		nr = seccomp_syscall_resolve_name(notified[i].name);
+		begin = front_begin(f, nr);
+		if (nr == SCMP_SYS(sendto))
+			front_if_set(f, 4);
 		front_return(f, SECCOMP_RET_USER_NOTIF);
 		front_end(f, begin);
 	}
+}
+
+int
+filter_open_gate(int fd, enum filter_gate gate)
+{
+	static const struct sock_filter go_on = { .code = BPF_JMP | BPF_JA };
+	off_t at = (off_t)(gates[gate] * sizeof(go_on));
+
+	if (lseek(fd, at, SEEK_SET) != at ||
+	    write(fd, &go_on, sizeof(go_on)) != (ssize_t)sizeof(go_on) ||
+	    lseek(fd, 0, SEEK_END) == -1)
+		return -1;
+	return 0;
 }
 
 /* The next `skip` instructions are left out for who knows the secret. */
@@ -405,30 +461,39 @@ fail:
 	return -1;
 }
 
-int
-filter_make(int fd[FILTER_MAX], const uint64_t secret[2], size_t *len)
+/* Everything in front of libseccomp's part. */
+static void
+front_make(struct front *f, const uint64_t secret[2])
 {
-	struct front f = { .n = 0 }, plain;
+	enum filter_gate gate;
+
+	front_known_calls(f, seccomp_arch_native());
+	front_socket(f);
+	front_personality(f);
+	front_prlimit(f);
+	front_notified(f, FILTER_ALWAYS);
+	for (gate = FILTER_ALWAYS + 1; gate < FILTER_GATES; gate++) {
+		gate_begin(f, gate);
+		if (gate == FILTER_SIGNALS || gate == FILTER_GUARD)
+			front_signals(f, secret, gate == FILTER_GUARD);
+		else
+			front_notified(f, gate);
+		gate_end(f, gate);
+	}
+}
+
+int
+filter_make(const uint64_t secret[2], size_t *len)
+{
+	struct front f = { .n = 0 };
 	scmp_filter_ctx ctx;
-	int i, r = 0;
+	int fd;
 
 	ctx = filter_denials();
 	if (ctx == NULL)
 		return -1;
-	front_known_calls(&f, seccomp_arch_native());
-	front_socket(&f);
-	front_personality(&f);
-	front_prlimit(&f);
-	front_notified(&f);
-	plain = f;
-	for (i = 0; i < FILTER_MAX; i++) {
-		f = plain;
-		if (i != FILTER_PLAIN)
-			front_signals(&f, secret, i == FILTER_GUARD);
-		fd[i] = filter_write(&f, ctx, len);
-		if (fd[i] == -1)
-			r = -1;
-	}
+	front_make(&f, secret);
+	fd = filter_write(&f, ctx, len);
 	seccomp_release(ctx);
-	return r;
+	return fd;
 }

@@ -41,6 +41,7 @@ static const struct {
 	void (*asked)(const struct seccomp_notif *);
 } notified[] = {
 #define NOTIFY(call, asked, reason) { SYS_##call, asked },
+#define NOTIFY_WHEN(call, gate, asked, reason) { SYS_##call, asked },
 #define NOTIFY_SIGNAL(call, arg, asked, reason) { SYS_##call, asked },
 #define NOTIFY_OWNER(call, arg, value, asked, reason) { SYS_##call, asked },
 #include "sandbox.def"
@@ -59,6 +60,14 @@ notify_is_valid(uint64_t id)
 	return ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+static void
+send_answer(const struct seccomp_notif_resp *resp)
+{
+	if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, resp) == -1 &&
+	    errno != ENOENT)
+		fatal("an answer to the filter");
+}
+
 void
 notify_answer(uint64_t id, int error)
 {
@@ -70,9 +79,18 @@ notify_answer(uint64_t id, int error)
 		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else
 		resp.error = -error;
-	if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
-	    errno != ENOENT)
-		fatal("an answer to the filter");
+	send_answer(&resp);
+}
+
+void
+notify_return(uint64_t id, int64_t value)
+{
+	struct seccomp_notif_resp resp;
+
+	memset(&resp, 0, sizeof(resp));
+	resp.id = id;
+	resp.val = value;
+	send_answer(&resp);
 }
 
 void

@@ -24,9 +24,10 @@ void notify_return(uint64_t id, int64_t value);
 void notify_pause(void);
 void notify_resume(void);
 
-/* The functions of NOTIFY rows; each answers once, now or later. */
+/* The functions of NOTIFY rows of all kinds; each answers once, now or later. */
 void supervise_asked(const struct seccomp_notif *);
 void signal_asked(const struct seccomp_notif *);
 void signal_owner_asked(const struct seccomp_notif *);
+void socket_asked(const struct seccomp_notif *);
 
 #endif

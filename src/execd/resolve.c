@@ -334,6 +334,19 @@ file_name(struct file *f)
 }
 
 int
+file_find(const struct target *t, const char *path, struct file *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->nameless = true;
+	f->fd = open_file(t, AT_FDCWD, path, 0);
+	if (f->fd == -1)
+		return errno;
+	if (fstat(f->fd, &f->st) == -1)
+		return EACCES;
+	return file_name(f);
+}
+
+int
 file_resolve(const struct target *t, int dirfd, const char *path, int flags,
     struct file *f)
 {

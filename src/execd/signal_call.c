@@ -112,7 +112,7 @@ read_info(struct sigcall *k)
 		    EFAULT :
 		    0;
 	}
-	err = target_bytes(&k->t, k->req.data.args[arg], &k->info, INFO_SIZE);
+	err = target_read(&k->t, k->req.data.args[arg], &k->info, INFO_SIZE);
 	if (err != 0)
 		return err;
 	if (by_pidfd && (uint32_t)k->info.si_signo != k->signo)

@@ -191,6 +191,35 @@ read_memory(const struct target *t, uint64_t addr, void *dst, size_t size)
 }
 
 int
+target_read(const struct target *t, uint64_t addr, void *dst, size_t size)
+{
+	ssize_t n;
+
+	if (size == 0)
+		return 0;
+	n = read_memory(t, addr, dst, size);
+	if (n == -1)
+		return errno;
+	return (size_t)n == size ? 0 : EFAULT;
+}
+
+/* Nothing that agentshd starts may call process_vm_writev(2). */
+int
+target_write(const struct target *t, uint64_t addr, const void *src,
+    size_t size)
+{
+	int fd = openat(t->dir_fd, "mem", O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd == -1)
+		return errno;
+	if (lseek(fd, (off_t)addr, SEEK_SET) == -1 ||
+	    write(fd, src, size) != (ssize_t)size)
+		err = EFAULT;
+	close(fd);
+	return err;
+}
+
+int
 target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 {
 	size_t len = 0, want;
@@ -208,16 +237,6 @@ target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 		len += (size_t)n;
 	}
 	return ENAMETOOLONG;
-}
-
-int
-target_bytes(const struct target *t, uint64_t addr, void *dst, size_t size)
-{
-	ssize_t n = read_memory(t, addr, dst, size);
-
-	if (n == -1)
-		return errno;
-	return (size_t)n == size ? 0 : EFAULT;
 }
 
 /* The pointers up to the NULL, their number in *n. */

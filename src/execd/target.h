@@ -67,7 +67,10 @@ int target_imprint(int dir_fd, struct imprint *, pid_t *ppid);
 /* A string of its memory, terminated: 0, or an errno. */
 int target_string(const struct target *, uint64_t addr, char *dst, size_t size);
 /* size bytes of its memory: 0, or an errno. */
-int target_bytes(const struct target *, uint64_t addr, void *dst, size_t size);
+int target_read(const struct target *, uint64_t addr, void *dst, size_t size);
+/* Into its memory: 0, or an errno. */
+int target_write(const struct target *, uint64_t addr, const void *src,
+    size_t size);
 /* The words of its argv: 0, E2BIG over one of the limits above, with the words
  * up to there, or another errno. NULL is one empty word, as the kernel has it. */
 int target_argv(const struct target *, uint64_t addr, struct words *);
@@ -82,6 +85,9 @@ int words_copy(struct words *, const char *const *v, size_t n);
  */
 int file_resolve(const struct target *, int dirfd, const char *path, int flags,
     struct file *);
+/* What its call opens by that path, of whatever kind: 0, or an errno. Without
+ * file->own. */
+int file_find(const struct target *, const char *path, struct file *);
 /* The first bytes: their number, or -1 with errno; 0 for a file that is known
  * to be no script. */
 ssize_t file_head(const struct file *, char *buf, size_t size);

@@ -66,6 +66,11 @@ void refuse(struct ruling *, const char *rule, const char *message);
 void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
     const char *message);
 
+/* socket.c */
+/* May a unix socket be there? The rules for sockets, after those for files. */
+void ask_socket(struct ruling *, struct node *parent, const char *text);
+int socket_on_fs_socket(struct chan *, struct imsg *);
+
 /* symlink.c */
 /* Does a link at that path, in the workspace at mount, lead out of it? What
  * cannot be known for certain does. */

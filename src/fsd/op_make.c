@@ -72,6 +72,8 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, parent, text);
 	ask_child(&r, k->op, parent, text);
+	if (S_ISSOCK(k->mode) && !ruling_denies(&r))
+		ask_socket(&r, parent, text);
 	if (ruling_denies(&r))
 		error = EACCES;
 	else

@@ -10,11 +10,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,13 +330,41 @@ init_on_kill(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/*
+ * INIT_READY, by a process that has our descriptors and is not under the filter,
+ * because what it sends is what the filter's questions are read from. It does
+ * nothing else, and ends before there is a command. The numbers of ABI and
+ * descriptor come by the pipe.
+ */
+static pid_t
+init_fork_teller(struct chan *ch, int go[2])
+{
+	struct msg_init_ready ready = { 0 };
+	int said[2];
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) == -1)
+		fatal("pipe");
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (pid == -1)
+		fatal("fork");
+	if (pid != 0)
+		return pid;
+	if (read(go[0], said, sizeof(said)) != (ssize_t)sizeof(said))
+		_exit(1);
+	ch->state = ST_RUN;
+	ready.landlock_abi = (uint32_t)said[0];
+	_exit(msg_send_init_ready(ch, 0, &ready, &said[1]) == -1 ||
+	    chan_drain(ch, 1000) == -1);
+}
+
 static int
 init_on_setup(struct chan *ch, struct imsg *im)
 {
 	struct msg_init_setup m;
-	struct msg_init_ready ready = { 0 };
 	struct setup s;
-	int listener, r;
+	int listener, go[2], said[2], status;
+	pid_t teller;
 
 	if (msg_get_init_setup(im, &m) == -1)
 		return -1;
@@ -347,14 +377,20 @@ init_on_setup(struct chan *ch, struct imsg *im)
 	s.home = m.home;
 	s.filter_fd = im->fds[0];
 	init_kill_secret(m.secret1, m.secret2);
+	teller = init_fork_teller(ch, go);
 	init.landlock_abi = setup_enter(&s, &listener);
 	ch->state = ST_RUN;
-	ready.landlock_abi = (uint32_t)init.landlock_abi;
-	r = msg_send_init_ready(ch, 0, &ready, &listener);
+	said[0] = init.landlock_abi;
+	said[1] = listener;
+	if (write(go[1], said, sizeof(said)) != (ssize_t)sizeof(said) ||
+	    waitpid(teller, &status, 0) != teller)
+		fatal("the descriptor of the filter");
+	close(go[0]);
+	close(go[1]);
 	/* nothing runs here without an answer of execd's: when it is gone, so
 	 * is every exec */
 	close(listener);
-	return r;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
 static const struct handler init_handlers[] = {

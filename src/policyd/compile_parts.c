@@ -60,7 +60,7 @@ parts_put(struct compiler *c, enum family f, void *part, size_t size, int ret)
 /* Which rows of the protected set each rule names. One of a policy without the
  * set stands against all of them. */
 static void
-put_named(const struct policy *p, struct img_file *part)
+put_protected_names(const struct policy *p, struct img_file *part)
 {
 	const struct rules *rules = &p->family[FAMILY_FILE];
 	const struct rule *r;
@@ -121,7 +121,7 @@ put_files(struct compiler *c)
 		part[i].log_full = rules->rule[i].file.log_full;
 	}
 	if (policy_protects(c->p))
-		put_named(c->p, part);
+		put_protected_names(c->p, part);
 	return parts_put(c, FAMILY_FILE, part, sizeof(*part), 0);
 }
 
@@ -291,6 +291,72 @@ put_signals(struct compiler *c)
 	return parts_put(c, FAMILY_SIGNAL, part, sizeof(*part), 0);
 }
 
+/* The paths that are no patterns, as text, without the escapes. */
+static int
+put_named(struct compiler *c, const struct rule *r, struct img_unix *out)
+{
+	struct words named = { 0 };
+	char *text;
+	size_t i;
+
+	c->what = "out of memory";
+	named.v = calloc(r->nglobs + 1, sizeof(*named.v));
+	if (named.v == NULL)
+		return -1;
+	for (i = 0; i < r->nglobs; i++) {
+		text = r->globs[i][0] == '/' ? glob_plain(r->globs[i]) : NULL;
+		if (text != NULL)
+			named.v[named.n++] = text;
+	}
+	out->named = put_words(c, &named);
+	for (i = 0; i < named.n; i++)
+		free(named.v[i]);
+	free(named.v);
+	return 0;
+}
+
+/* May every process send to every address, without a word of it? */
+static bool
+may_send_all(const struct rules *rules)
+{
+	bool paths = false, names = false;
+	const struct rule *r;
+	size_t i, j;
+
+	for (i = 0; i < rules->n && !(paths && names); i++) {
+		r = &rules->rule[i];
+		if ((r->ops & (1U << UNIX_OP_SENDTO)) == 0)
+			continue;
+		if (r->decision != DECISION_ALLOW)
+			return false;
+		for (j = 0; j < r->nglobs; j++) {
+			if (strcmp(r->globs[j], "**") == 0)
+				paths = names = true;
+			else if (strcmp(r->globs[j], "/**") == 0)
+				paths = true;
+			else if (strcmp(r->globs[j], "@**") == 0)
+				names = true;
+		}
+	}
+	return paths && names;
+}
+
+static int
+put_sockets(struct compiler *c)
+{
+	const struct rules *rules = &c->p->family[FAMILY_UNIX];
+	struct img_unix *part = parts_new(c, FAMILY_UNIX, sizeof(*part));
+	size_t i;
+	int ret = part == NULL ? -1 : 0;
+
+	for (i = 0; ret == 0 && i < rules->n; i++)
+		ret = put_named(c, &rules->rule[i], &part[i]);
+	c->head.unix_asks = rules->n == 0 ? UNIX_ASKS_NONE :
+	    may_send_all(rules)		  ? UNIX_ASKS_CALLS :
+					    UNIX_ASKS_ALL;
+	return parts_put(c, FAMILY_UNIX, part, sizeof(*part), ret);
+}
+
 static int
 put_redirects(struct compiler *c, enum family f)
 {
@@ -350,7 +416,7 @@ put_parts(struct compiler *c)
 	put_protected(c);
 	if (put_files(c) == -1 || put_commands(c) == -1 ||
 	    put_networks(c) == -1 || put_signals(c) == -1 ||
-	    put_redirects(c, FAMILY_DNS) == -1 ||
+	    put_sockets(c) == -1 || put_redirects(c, FAMILY_DNS) == -1 ||
 	    put_redirects(c, FAMILY_CONNECT) == -1 || put_env(c) == -1)
 		return -1;
 	c->head.env_inject = put_words(c, &c->p->env_inject);

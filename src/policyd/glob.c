@@ -234,6 +234,27 @@ glob_next(const char *p)
 	return *p == ']' ? p + 1 : p;
 }
 
+char *
+glob_plain(const char *text)
+{
+	char *plain, *to;
+	const char *p;
+
+	plain = malloc(strlen(text) + 1);
+	if (plain == NULL)
+		return NULL;
+	for (p = text, to = plain; *p != '\0'; *to++ = *p++) {
+		if (strchr("*?[{}", *p) != NULL) {
+			free(plain);
+			return NULL;
+		}
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+	}
+	*to = '\0';
+	return plain;
+}
+
 /* The first group: its "{", or NULL; *end its "}". 0 or -1. */
 static int
 glob_group(const char *text, const char **open, const char **end,

@@ -230,6 +230,9 @@ enum glob_kind {
 
 /* 0, or -1 with *what set (static): not a glob. */
 int glob_check(const char *text, enum glob_kind, const char **what);
+/* The one text that it matches, without the escapes, to be freed; NULL: it is a
+ * pattern, or there is no memory. */
+char *glob_plain(const char *text);
 /* Past one character, escape or set; p is not at the end. */
 const char *glob_next(const char *p);
 /* Does a command's pattern ask for the whole path, and is it a glob? */

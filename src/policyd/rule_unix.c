@@ -44,12 +44,6 @@ rule_unix_parse(struct parser *p, const struct ynode *map, struct rule *r)
 	r->decision = (enum decision)schema_choice(schema_value(map,
 						       KEY_UNIX_decision),
 	    SET_UNIX, DECISION_DENY);
-	/* once: what no rule allows is denied only where deny is */
-	if (p->rules->n == 1 &&
-	    schema_word_state(SET_UNIX, DECISION_DENY) == STATE_LATER)
-		parse_warn(p, map,
-		    "unix_socket_rules: sockets that no rule allows are not "
-		    "refused by this build");
 	return rule_answer(p, schema_value(map, KEY_UNIX_message),
 	    schema_value(map, KEY_UNIX_timeout), FAMILY_UNIX, r);
 }

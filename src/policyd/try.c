@@ -384,6 +384,16 @@ ask_unix(struct asking *k)
 	ret = image_eval_unix(&k->t->image, (enum unix_op)q->op, q->object, len,
 	    &v);
 	conclude(k, &nq, ret, &v);
+	if (!image_has_unix_rules(&k->t->image)) {
+		k->a->effective = DECISION_ALLOW;
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "without unix_socket_rules sockets within a session are not decided, and none of the host is reached");
+	}
+	if ((q->op == UNIX_OP_CONNECT || q->op == UNIX_OP_SENDTO) &&
+	    k->a->note[0] == '\0' &&
+	    image_names_socket(&k->t->image, &v, q->object))
+		snprintf(k->a->note, sizeof(k->a->note),
+		    "reaches the host's socket where the session has none of that path");
 }
 
 static void

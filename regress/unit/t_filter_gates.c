@@ -33,7 +33,7 @@
 #define NOBODY 0x3fffffffUL
 
 static const uint64_t secret[2] = { 0x0123456789abcdefU, 0xfedcba9876543210U };
-static int filters[FILTER_MAX];
+static int filters[FILTER_GATES]; /* each with that gate open */
 
 struct call {
 	long nr;
@@ -111,7 +111,7 @@ signals(void)
 			if (calls[i].info != 0)
 				c.arg[calls[i].info] =
 				    (unsigned long)(uintptr_t)&info;
-			CHECK_INT(under(FILTER_PLAIN, &c), natural);
+			CHECK_INT(under(FILTER_ALWAYS, &c), natural);
 			CHECK_INT(under(FILTER_GUARD, &c),
 			    deadly ? ENOSYS : natural);
 			CHECK_INT(under(FILTER_SIGNALS, &c),
@@ -155,10 +155,10 @@ owners(void)
 	struct call get = { SYS_fcntl, { 0, F_GETFD, 0, 0, 0, 0 } };
 	int f;
 
-	CHECK_INT(under(FILTER_PLAIN, &own), 0);
-	CHECK_INT(under(FILTER_PLAIN, &ex), EFAULT);
-	CHECK_INT(under(FILTER_PLAIN, &ioc), EBADF);
-	for (f = FILTER_GUARD; f <= FILTER_SIGNALS; f++) {
+	CHECK_INT(under(FILTER_ALWAYS, &own), 0);
+	CHECK_INT(under(FILTER_ALWAYS, &ex), EFAULT);
+	CHECK_INT(under(FILTER_ALWAYS, &ioc), EBADF);
+	for (f = FILTER_SIGNALS; f <= FILTER_GUARD; f++) {
 		CHECK_INT(under(f, &own), ENOSYS);
 		CHECK_INT(under(f, &ex), EPERM);
 		CHECK_INT(under(f, &ioc), EPERM);
@@ -169,11 +169,17 @@ owners(void)
 int
 main(void)
 {
+	enum filter_gate gate;
 	size_t len;
 
-	log_init("t_filter");
-	if (filter_make(filters, secret, &len) == -1)
-		return 1;
+	log_init("t_filter_gates");
+	for (gate = FILTER_ALWAYS; gate < FILTER_GATES; gate++) {
+		filters[gate] = filter_make(secret, &len);
+		if (filters[gate] == -1 ||
+		    (gate != FILTER_ALWAYS &&
+			filter_open_gate(filters[gate], gate) == -1))
+			return 1;
+	}
 	T_RUN(signals);
 	T_RUN(secrets);
 	T_RUN(owners);

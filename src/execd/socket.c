@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls on sockets, each from the question of the filter to its answer. All of
+ * them are made here, of whatever family the socket is, because a call that is
+ * let go on would read its address and look for its descriptor once more, in a
+ * process that may change both. (The one exception is a bind to a path, see
+ * sockbind.c.) Nothing here waits: what would block is tried again.
+ */
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "execd.h"
+#include "log.h"
+#include "notify.h"
+#include "socket.h"
+
+#define SOCKETS_MAX 48 /* calls that wait; others would get EAGAIN */
+#define RETRY_MS 10
+
+static struct {
+	TAILQ_HEAD(, sock) waiting;
+	size_t n;
+	struct event *timer;
+} socks = { .waiting = TAILQ_HEAD_INITIALIZER(socks.waiting) };
+
+static void
+sock_free(struct sock *s)
+{
+	target_close(&s->t);
+	if (s->pidfd != -1)
+		close(s->pidfd);
+	if (s->fd != -1)
+		close(s->fd);
+	if (s->asked)
+		chan_forget(execd.p.peer[ROLE_FSD], s);
+	dest_free(&s->to);
+	socksend_free(&s->out);
+	free(s);
+}
+
+int
+socket_take(const struct sock *s, int fd)
+{
+	return (int)syscall(SYS_pidfd_getfd, s->pidfd, fd, 0);
+}
+
+/* Is our descriptor what the thread that asks has by that number? A thread can
+ * have descriptors of its own, which are not those of its process. */
+static bool
+is_its_own(const struct sock *s, int fd)
+{
+	char name[24], want[40], is[40];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	snprintf(want, sizeof(want), "socket:[%llu]",
+	    (unsigned long long)s->ino);
+	n = readlinkat(s->t.dir_fd, name, is, sizeof(is) - 1);
+	if (n <= 0)
+		return false;
+	is[n] = '\0';
+	return strcmp(is, want) == 0;
+}
+
+static int
+get_option(int fd, int option, int *value)
+{
+	socklen_t len = sizeof(*value);
+
+	return getsockopt(fd, SOL_SOCKET, option, value, &len);
+}
+
+/* 0, or the errno of the call. */
+static int
+take_socket(struct sock *s)
+{
+	int fd = (int)s->req.data.args[0], flags;
+	struct stat st;
+
+	s->pidfd = (int)syscall(SYS_pidfd_open, s->t.tgid, 0);
+	if (s->pidfd == -1)
+		return EBADF;
+	s->fd = fd < 0 ? -1 : socket_take(s, fd);
+	if (s->fd == -1 || fstat(s->fd, &st) == -1)
+		return EBADF;
+	s->ino = st.st_ino;
+	flags = fcntl(s->fd, F_GETFL);
+	/* of O_PATH there is no socket either */
+	if (flags == -1 || !S_ISSOCK(st.st_mode) || (flags & O_PATH) != 0 ||
+	    get_option(s->fd, SO_DOMAIN, &s->domain) == -1 ||
+	    get_option(s->fd, SO_TYPE, &s->type) == -1)
+		return ENOTSOCK;
+	if (!is_its_own(s, fd))
+		return EBADF;
+	s->nonblock = (flags & O_NONBLOCK) != 0;
+	return 0;
+}
+
+/* How long the caller wants to be kept. */
+static void
+set_limit(struct sock *s)
+{
+	struct timeval tv = { 0 };
+	socklen_t len = sizeof(tv);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) == 0 &&
+	    (tv.tv_sec != 0 || tv.tv_usec != 0))
+		s->until_us = clock_us() + (uint64_t)tv.tv_sec * 1000000 +
+		    (uint64_t)tv.tv_usec;
+}
+
+/* On the socket of the caller, which is as it was afterwards. It has no
+ * connection yet, so that nobody else can wait at it. */
+static int
+connect_now(struct sock *s, const struct sockaddr *sa, socklen_t len)
+{
+	int flags = fcntl(s->fd, F_GETFL), r, saved;
+
+	if (flags == -1)
+		return -EBADF;
+	if ((flags & O_NONBLOCK) == 0 &&
+	    fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return -EBADF;
+	r = connect(s->fd, sa, len);
+	saved = errno;
+	if ((flags & O_NONBLOCK) == 0)
+		(void)fcntl(s->fd, F_SETFL, flags);
+	return r == 0 ? 0 : -saved;
+}
+
+static bool
+is_unreached(int error)
+{
+	return error == ECONNREFUSED || error == ENOENT;
+}
+
+static long
+connect_step(struct sock *s)
+{
+	struct sockaddr_storage ss;
+	struct dest *d = &s->to;
+	socklen_t len;
+	int r;
+
+	if (!d->found) {
+		r = dest_read(d, &s->t, s->req.data.args[1],
+		    (uint32_t)s->req.data.args[2]);
+		if (r == 0 && !notify_is_valid(s->req.id))
+			r = ESRCH;
+		if (r == 0)
+			r = dest_find(s, d, UNIX_OP_CONNECT);
+		if (r != 0)
+			return -r;
+	}
+	if (d->missing != 0)
+		return socket_ask_host(s, UNIX_OP_CONNECT);
+	len = dest_address(d, &ss);
+	r = connect_now(s, (const struct sockaddr *)&ss, len);
+	if (is_unreached(-r) && d->named && !d->host)
+		return socket_ask_host(s, UNIX_OP_CONNECT);
+	/* what this one began has ended well */
+	if (r == -EISCONN && s->begun)
+		return 0;
+	if (s->nonblock ||
+	    (r != -EAGAIN && r != -EINPROGRESS && r != -EALREADY))
+		return r;
+	s->begun = s->begun || r == -EINPROGRESS;
+	if (s->until_us != 0 && clock_us() >= s->until_us)
+		return s->domain == AF_UNIX ? -EAGAIN : -EINPROGRESS;
+	return SOCKET_WAIT;
+}
+
+static long
+step(struct sock *s)
+{
+	switch (s->req.data.nr) {
+	case SYS_connect:
+		return connect_step(s);
+	case SYS_listen:
+		return sockbind_listen(s);
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+		return socksend_step(s);
+	default:
+		return -EPERM;
+	}
+}
+
+static void
+answer(const struct sock *s, long result)
+{
+	if (result < 0)
+		notify_answer(s->req.id, (int)-result);
+	else
+		notify_return(s->req.id, result);
+}
+
+static void
+arm(void)
+{
+	static const struct timeval tv = { 0, RETRY_MS * 1000 };
+
+	if (evtimer_add(socks.timer, &tv) == -1)
+		fatalx("a timer cannot be set");
+}
+
+static void
+leave(struct sock *s)
+{
+	TAILQ_REMOVE(&socks.waiting, s, entry);
+	socks.n--;
+	sock_free(s);
+}
+
+static void
+go_on(struct sock *s)
+{
+	long result = step(s);
+
+	if (result == SOCKET_WAIT)
+		return;
+	answer(s, result);
+	leave(s);
+}
+
+/* The kernel says neither when a queue has room nor when who waits has died. */
+static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct sock *s, *next;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (s = TAILQ_FIRST(&socks.waiting); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (!notify_is_valid(s->req.id))
+			leave(s);
+		else if (!s->asked)
+			go_on(s);
+	}
+	if (!TAILQ_EMPTY(&socks.waiting))
+		arm();
+}
+
+long
+socket_ask_host(struct sock *s, enum unix_op op)
+{
+	struct chan *fsd = execd.p.peer[ROLE_FSD];
+	struct msg_fs_socket m = { .op = op };
+	uint32_t id;
+
+	snprintf(m.path, sizeof(m.path), "%s", s->to.name);
+	id = chan_request(fsd, s);
+	if (id == 0)
+		return -EAGAIN;
+	s->asked = true;
+	if (msg_send_fs_socket(fsd, id, &m, NULL) == -1)
+		log_debug("fsd is gone");
+	return SOCKET_WAIT;
+}
+
+/* What the session itself has by that path, which is nothing, decides where the
+ * host has nothing either. */
+int
+socket_on_fs_socket_failed(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_socket_failed m;
+	struct sock *s = im->arg;
+	int error;
+
+	(void)ch;
+	if (msg_get_fs_socket_failed(im, &m) == -1 || m.error == 0 ||
+	    m.error > 4095)
+		return -1;
+	if (s == NULL)
+		return 0;
+	s->asked = false;
+	error = (int)m.error;
+	if (error == EACCES)
+		dest_refuse(s, &s->to,
+		    s->req.data.nr == SYS_connect ? UNIX_OP_CONNECT :
+						    UNIX_OP_SENDTO,
+		    "unix-socket-host",
+		    "the host's path leads to what the rule does not name, or the user may not go there");
+	else if (s->to.missing != 0)
+		error = s->to.missing;
+	else
+		error = ECONNREFUSED;
+	answer(s, s->at > 0 ? (long)s->at : -(long)error);
+	leave(s);
+	return 0;
+}
+
+int
+socket_on_fs_socket_opened(struct chan *ch, struct imsg *im)
+{
+	struct sock *s = im->arg;
+	struct dest *d;
+	struct stat st;
+
+	(void)ch;
+	if (fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode))
+		return -1;
+	if (s == NULL)
+		return 0;
+	s->asked = false;
+	d = &s->to;
+	if (d->fd != -1)
+		close(d->fd);
+	d->fd = imsg_take_fd(im, 0);
+	d->missing = 0;
+	d->host = true;
+	dest_record(s, d,
+	    s->req.data.nr == SYS_connect ? UNIX_OP_CONNECT : UNIX_OP_SENDTO,
+	    DECISION_ALLOW);
+	go_on(s);
+	return 0;
+}
+
+void
+socket_asked(const struct seccomp_notif *req)
+{
+	struct sock *s = calloc(1, sizeof(*s));
+	long result;
+	int err;
+
+	if (s == NULL)
+		fatal("a call on a socket");
+	s->req = *req;
+	s->t.dir_fd = s->pidfd = s->fd = s->to.fd = -1;
+	err = target_open(&s->t, (pid_t)req->pid) == -1 ? EACCES :
+							  take_socket(s);
+	/* what was taken may be of another who has its number now */
+	if (err != 0 || !notify_is_valid(req->id)) {
+		notify_answer(req->id, err != 0 ? err : ESRCH);
+		sock_free(s);
+		return;
+	}
+	set_limit(s);
+	if (req->data.nr == SYS_bind) {
+		if (!sockbind_bind(s, &result))
+			answer(s, result);
+		sock_free(s);
+		return;
+	}
+	result = step(s);
+	if (result == SOCKET_WAIT && socks.n >= SOCKETS_MAX)
+		result = -EAGAIN;
+	if (result != SOCKET_WAIT) {
+		answer(s, result);
+		sock_free(s);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&socks.waiting, s, entry);
+	socks.n++;
+	arm();
+}
+
+const char *
+socket_refuses(const struct image *im)
+{
+	if (image_has_unix_rules(im) && !execd.gate_open[FILTER_SOCKETS])
+		return "unix_socket_rules: the session was made without any, and cannot take them";
+	if (image_restricts_sendto(im) && !execd.gate_open[FILTER_SENDMSG])
+		return "unix_socket_rules: the session was made with none that restricts sendto, and cannot take such";
+	return NULL;
+}
+
+void
+socket_init(void)
+{
+	socks.timer = evtimer_new(execd.base, retry_cb, NULL);
+	if (socks.timer == NULL)
+		fatalx("event");
+	sockbind_init();
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervision of sockets: calls that name one wait in the kernel until they
+ * are answered here. An address is in the memory of who asks, and a descriptor
+ * can be made another one meanwhile: so what is decided is a copy, and the call
+ * is made here, on the socket that was taken (DESIGN: the decision is made where
+ * the object is held).
+ */
+#ifndef SOCKET_H
+#define SOCKET_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <linux/seccomp.h>
+
+#include <limits.h>
+
+#include "chan.h"
+#include "image.h"
+#include "target.h"
+
+#define SOCKET_WAIT LONG_MIN /* of a step: it is to be taken again */
+
+/* An address, and what it leads to. */
+struct dest {
+	struct sockaddr_storage addr; /* a copy */
+	socklen_t len;
+	int fd; /* the socket's inode where there is one by path, or -1 */
+	/* a path that is not there, or nobody listens: the errno */
+	int missing;
+	bool named; /* the rule that allows it has that very path */
+	bool host;  /* fd is of the host */
+	bool found; /* all this is known, and it is allowed */
+	enum decision decision;
+	char rule[AGENTSH_NAME_MAX + 1];
+	char message[AGENTSH_TEXT_MAX + 1];
+	size_t name_len;
+	char name[AGENTSH_PATH_MAX + 1]; /* a path, or @ and any bytes */
+};
+
+/* One message to be sent. */
+struct outgoing {
+	int flags;
+	uint8_t *data;
+	size_t len;
+	size_t sent;
+	uint8_t *control;
+	size_t control_len;
+	int *fds; /* that are in control */
+	size_t nfds;
+};
+
+/* One question of the kernel. */
+struct sock {
+	TAILQ_ENTRY(sock) entry;
+	struct seccomp_notif req;
+	struct target t;
+	int pidfd; /* of its process, until the call is read */
+	int fd;	   /* the same socket, ours */
+	ino_t ino; /* of the socket */
+	int domain;
+	int type;
+	bool nonblock;	   /* the caller's */
+	bool asked;	   /* fsd */
+	bool begun;	   /* a connect that goes on in the kernel */
+	uint64_t until_us; /* the socket's own time limit; 0: none */
+	struct dest to;
+	/* sendto, sendmsg, sendmmsg */
+	struct outgoing out;
+	bool loaded; /* out is */
+	unsigned at; /* of the vector */
+	unsigned n;
+};
+
+/* socket.c */
+void socket_init(void);
+/* May that policy take the place of the session's? NULL, or why not. */
+const char *socket_refuses(const struct image *);
+int socket_on_fs_socket_opened(struct chan *, struct imsg *);
+int socket_on_fs_socket_failed(struct chan *, struct imsg *);
+/* The descriptor of the target's, as ours: -1 with errno. */
+int socket_take(const struct sock *, int fd);
+/* Asks for the host's socket of that path: SOCKET_WAIT, or what there is to
+ * answer instead. */
+long socket_ask_host(struct sock *, enum unix_op);
+
+/* A step ends with what the call returns, -errno, or SOCKET_WAIT. */
+/* sockname.c: addresses, their names, what the rules say of them */
+/* An address out of the target's memory: 0 or an errno. */
+int dest_read(struct dest *, const struct target *, uint64_t addr, size_t len);
+void dest_free(struct dest *);
+/* Finds what it is, and asks the rules: 0: go on; else the errno of the call,
+ * which is recorded where it is a denial. */
+int dest_find(struct sock *, struct dest *, enum unix_op);
+/* The address for a call of ours. */
+socklen_t dest_address(const struct dest *, struct sockaddr_storage *);
+/* Asks the rules for d->name: 0 or EACCES, recorded. */
+int dest_ask(const struct sock *, struct dest *, enum unix_op);
+/* The same once more, which is no audit of its own. */
+int dest_check(const struct sock *, struct dest *, enum unix_op);
+/* The name of an abstract address. */
+void dest_set_abstract(struct dest *);
+bool dest_is_abstract(const struct dest *);
+bool dest_is_path(const struct dest *);
+/* The path of an address, terminated. */
+void dest_path(const struct dest *, char dst[sizeof(struct sockaddr_un)]);
+/* Writes it down. */
+void dest_record(const struct sock *, const struct dest *, enum unix_op,
+    enum decision done);
+/* Denied by a rule of ours. */
+void dest_refuse(const struct sock *, struct dest *, enum unix_op,
+    const char *rule, const char *message);
+
+/* sockbind.c */
+void sockbind_init(void);
+/* true: it is answered already. */
+bool sockbind_bind(struct sock *, long *result);
+long sockbind_listen(struct sock *);
+
+/* socksend.c */
+long socksend_step(struct sock *);
+void socksend_free(struct outgoing *);
+
+#endif

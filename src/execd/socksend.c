@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages: sendto with an address, and sendmsg and sendmmsg where the policy
+ * restricts who is sent to, whatever socket it is and whether they have an
+ * address or not (memory and descriptors could be others a moment later). Bytes,
+ * control messages and the descriptors in them are copied out of the target and
+ * sent here.
+ */
+#include <sys/uio.h>
+
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "execd.h"
+#include "log.h"
+#include "notify.h"
+#include "socket.h"
+
+#define SEND_MAX (1 << 20)    /* bytes of one message; of a stream, at once */
+#define CONTROL_MAX (1 << 14) /* bytes of control messages */
+#define VECTOR_MAX 1024	      /* UIO_MAXIOV */
+#define FDS_MAX 253 /* in all messages that wait; in one: SCM_MAX_FD */
+
+static size_t fds_held;
+
+void
+socksend_free(struct outgoing *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->nfds; i++)
+		close(o->fds[i]);
+	fds_held -= o->nfds;
+	free(o->fds);
+	free(o->data);
+	free(o->control);
+	memset(o, 0, sizeof(*o));
+}
+
+static bool
+is_stream(const struct sock *s)
+{
+	return s->type == SOCK_STREAM;
+}
+
+/* What one piece of memory has: 0 or an errno. */
+static int
+load_piece(struct sock *s, uint64_t addr, size_t len, size_t room)
+{
+	struct outgoing *o = &s->out;
+	int err;
+
+	if (len > room)
+		len = room;
+	err = target_read(&s->t, addr, o->data + o->len, len);
+	if (err == 0)
+		o->len += len;
+	return err;
+}
+
+static int
+load_data(struct sock *s, const struct iovec *iov, size_t n)
+{
+	struct outgoing *o = &s->out;
+	size_t i, total = 0;
+	int err = 0;
+
+	for (i = 0; i < n; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - total)
+			return EINVAL;
+		total += iov[i].iov_len;
+	}
+	if (total > SEND_MAX) {
+		if (!is_stream(s))
+			return EMSGSIZE;
+		total = SEND_MAX;
+	}
+	o->data = malloc(total + 1);
+	if (o->data == NULL)
+		return ENOBUFS;
+	for (i = 0; err == 0 && i < n; i++)
+		err = load_piece(s, (uint64_t)(uintptr_t)iov[i].iov_base,
+		    iov[i].iov_len, total - o->len);
+	return err;
+}
+
+/* The descriptors of one control message become ours: 0 or an errno. */
+static int
+take_fds(struct sock *s, struct cmsghdr *c)
+{
+	struct outgoing *o = &s->out;
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
+	int *more, fd;
+
+	if (n > FDS_MAX - fds_held)
+		return ETOOMANYREFS;
+	more = reallocarray(o->fds, o->nfds + n + 1, sizeof(*more));
+	if (more == NULL)
+		return ENOBUFS;
+	o->fds = more;
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		fd = fd < 0 ? -1 : socket_take(s, fd);
+		if (fd == -1)
+			return EBADF;
+		o->fds[o->nfds++] = fd;
+		fds_held++;
+		memcpy(CMSG_DATA(c) + i * sizeof(fd), &fd, sizeof(fd));
+	}
+	return 0;
+}
+
+/*
+ * What a process says of itself is left out: the kernel compares it with who
+ * calls, which is execd, and tells the receiver of that anyway.
+ */
+static int
+load_control(struct sock *s, uint64_t addr, size_t len)
+{
+	struct outgoing *o = &s->out;
+	struct msghdr m = { 0 };
+	struct cmsghdr *c, *next;
+	size_t at;
+	int err;
+
+	if (len == 0)
+		return 0;
+	if (len > CONTROL_MAX)
+		return ENOBUFS;
+	o->control = calloc(1, len + CMSG_SPACE(0));
+	if (o->control == NULL)
+		return ENOBUFS;
+	err = target_read(&s->t, addr, o->control, len);
+	if (err != 0)
+		return err;
+	o->control_len = len;
+	m.msg_control = o->control;
+	m.msg_controllen = len;
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = next) {
+		at = (size_t)((uint8_t *)c - o->control);
+		if (c->cmsg_len < CMSG_LEN(0) || c->cmsg_len > len - at)
+			return EINVAL;
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			err = take_fds(s, c);
+			if (err != 0)
+				return err;
+		} else if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SCM_CREDENTIALS) {
+			size_t size = CMSG_ALIGN(c->cmsg_len);
+
+			if (size > len - at)
+				size = len - at;
+			memmove(c, (uint8_t *)c + size, len - at - size);
+			len -= size;
+			m.msg_controllen = o->control_len = len;
+			next = len - at >= CMSG_LEN(0) ? c : NULL;
+			continue;
+		}
+		next = CMSG_NXTHDR(&m, c);
+	}
+	return 0;
+}
+
+static int
+load_address(struct sock *s, uint64_t addr, size_t len)
+{
+	dest_free(&s->to);
+	memset(&s->to, 0, sizeof(s->to));
+	s->to.fd = -1;
+	if (addr == 0)
+		return 0;
+	/* as the kernel has it */
+	if (len > sizeof(s->to.addr))
+		len = sizeof(s->to.addr);
+	return dest_read(&s->to, &s->t, addr, len);
+}
+
+/* The message at that address. 0 or an errno. */
+static int
+load_header(struct sock *s, uint64_t addr)
+{
+	struct msghdr m;
+	struct iovec *iov;
+	int err;
+
+	err = target_read(&s->t, addr, &m, sizeof(m));
+	if (err != 0)
+		return err;
+	if (m.msg_iovlen > VECTOR_MAX)
+		return EMSGSIZE;
+	if (m.msg_namelen > INT_MAX)
+		return EINVAL;
+	iov = calloc(m.msg_iovlen + 1, sizeof(*iov));
+	if (iov == NULL)
+		return ENOBUFS;
+	err = target_read(&s->t, (uint64_t)(uintptr_t)m.msg_iov, iov,
+	    m.msg_iovlen * sizeof(*iov));
+	if (err == 0)
+		err = load_address(s, (uint64_t)(uintptr_t)m.msg_name,
+		    m.msg_namelen);
+	if (err == 0)
+		err = load_data(s, iov, m.msg_iovlen);
+	free(iov);
+	return err != 0 ? err :
+			  load_control(s, (uint64_t)(uintptr_t)m.msg_control,
+			      m.msg_controllen);
+}
+
+static uint64_t
+vector_at(const struct sock *s)
+{
+	return s->req.data.args[1] + s->at * sizeof(struct mmsghdr);
+}
+
+/* What is to be sent next, copied, and decided. 0 or an errno. */
+static int
+load(struct sock *s)
+{
+	const uint64_t *arg = (const uint64_t *)s->req.data.args;
+	struct iovec iov = { (void *)(uintptr_t)arg[1], (size_t)arg[2] };
+	int err;
+
+	s->n = 1;
+	switch (s->req.data.nr) {
+	case SYS_sendto:
+		err = (int)arg[5] < 0 ? EINVAL :
+					load_address(s, arg[4], arg[5]);
+		if (err == 0)
+			err = load_data(s, &iov, 1);
+		s->out.flags = (int)arg[3];
+		break;
+	case SYS_sendmsg:
+		err = load_header(s, arg[1]);
+		s->out.flags = (int)arg[2];
+		break;
+	default:
+		s->n = (unsigned)arg[2];
+		if (s->n > VECTOR_MAX)
+			s->n = VECTOR_MAX;
+		err = load_header(s, vector_at(s));
+		s->out.flags = (int)arg[3];
+		break;
+	}
+	if (err == 0 && !notify_is_valid(s->req.id))
+		err = ESRCH;
+	if (err != 0)
+		return err;
+	s->loaded = true;
+	/* others take no address, or only the one they have */
+	return s->type == SOCK_DGRAM ? dest_find(s, &s->to, UNIX_OP_SENDTO) : 0;
+}
+
+static long
+send_now(struct sock *s)
+{
+	struct outgoing *o = &s->out;
+	struct sockaddr_storage ss;
+	struct iovec iov = { o->data + o->sent, o->len - o->sent };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int flags = o->flags & ~(int)MSG_ZEROCOPY;
+	ssize_t n;
+
+	m.msg_namelen = dest_address(&s->to, &ss);
+	m.msg_name = m.msg_namelen > 0 ? &ss : NULL;
+	if (o->sent == 0 && o->control_len > 0) {
+		m.msg_control = o->control;
+		m.msg_controllen = o->control_len;
+	}
+	n = sendmsg(s->fd, &m, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n == -1 ? -(long)errno : (long)n;
+}
+
+/* One message as far as it goes: its bytes, -errno, or SOCKET_WAIT. */
+static long
+send_one(struct sock *s)
+{
+	struct outgoing *o = &s->out;
+	bool waits = !s->nonblock && (o->flags & MSG_DONTWAIT) == 0;
+	long r;
+
+	if (s->to.missing != 0)
+		return socket_ask_host(s, UNIX_OP_SENDTO);
+	for (;;) {
+		r = send_now(s);
+		if (r >= 0)
+			o->sent += (size_t)r;
+		if (r < 0 || !waits || !is_stream(s) || o->sent >= o->len)
+			break;
+	}
+	if ((r == -ECONNREFUSED || r == -ENOENT) && s->to.named && !s->to.host)
+		return socket_ask_host(s, UNIX_OP_SENDTO);
+	if (r == -EAGAIN && waits &&
+	    (s->until_us == 0 || clock_us() < s->until_us))
+		return SOCKET_WAIT;
+	return r < 0 && o->sent == 0 ? r : (long)o->sent;
+}
+
+/* How many bytes of a message of the vector went. */
+static int
+tell_length(struct sock *s, long bytes)
+{
+	unsigned len = (unsigned)bytes;
+
+	return target_write(&s->t,
+	    vector_at(s) + offsetof(struct mmsghdr, msg_len), &len,
+	    sizeof(len));
+}
+
+long
+socksend_step(struct sock *s)
+{
+	bool vector = s->req.data.nr == SYS_sendmmsg;
+	long r;
+	int err;
+
+	if (vector && (unsigned)s->req.data.args[2] == 0)
+		return 0;
+	for (;;) {
+		err = s->loaded ? 0 : load(s);
+		r = err != 0 ? -(long)err : send_one(s);
+		if (r == SOCKET_WAIT)
+			return r;
+		if (!vector)
+			return r;
+		err = r >= 0 ? tell_length(s, r) : 0;
+		if (err != 0)
+			r = -(long)err;
+		if (r < 0)
+			return s->at > 0 ? (long)s->at : r;
+		socksend_free(&s->out);
+		s->loaded = false;
+		if (++s->at >= s->n)
+			return (long)s->at;
+	}
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unix sockets: whether one may be made in the session's files, and those of
+ * the host that a rule of the policy names. execd, which asks for those, sees no
+ * tree but the session's; it gets the socket's inode, which it can do nothing
+ * with but connect or send as the session's user.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "decide.h"
+#include "fsd.h"
+#include "path.h"
+
+void
+ask_socket(struct ruling *r, struct node *parent, const char *text)
+{
+	const struct image *im = policy_image();
+	struct verdict v;
+
+	if (im == NULL || !image_has_unix_rules(im))
+		return; /* a file like others */
+	if (node_child_path(parent, text, r->path) == -1 ||
+	    image_eval_unix(im, UNIX_OP_BIND, r->path, strlen(r->path), &v) ==
+		-1) {
+		refuse(r, "policy-evaluation-failed", "");
+		return;
+	}
+	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)
+		return;
+	r->op = FILE_OP_MKNOD;
+	r->view = parent->view;
+	refuse(r, v.rule_name, v.message);
+}
+
+/* Sockets of our own: who reaches them can make sessions, or approve. */
+static bool
+is_own(const struct stat *st)
+{
+	const struct conf *c = &fsd.proc.conf;
+	const char *const own[] = { c->api_socket, c->operator_socket };
+	struct stat is;
+	size_t i;
+
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (own[i][0] == '/' &&
+		    fstatat(fsd.root_fd, own[i] + 1, &is, 0) == 0 &&
+		    is.st_dev == st->st_dev && is.st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_named(enum unix_op op, const char *path)
+{
+	struct verdict v;
+
+	return policy_image() != NULL && path_is_clean(path) &&
+	    image_eval_unix(policy_image(), op, path, strlen(path), &v) == 0 &&
+	    image_names_socket(policy_image(), &v, path);
+}
+
+/* By its real path: no link that somebody may have made leads past the rule. */
+static int
+open_named(enum unix_op op, const char *path, int *fd)
+{
+	char name[16], real[AGENTSH_PATH_MAX + 1];
+	struct stat st;
+	ssize_t n;
+
+	if (!is_named(op, path))
+		return EACCES;
+	*fd = openat(fsd.root_fd, path + 1, O_PATH | O_CLOEXEC);
+	if (*fd == -1)
+		return errno;
+	if (fstat(*fd, &st) == -1 || !S_ISSOCK(st.st_mode))
+		return ECONNREFUSED;
+	backing_name(name, *fd);
+	n = readlinkat(fsd.self_fd, name, real, sizeof(real) - 1);
+	if (n <= 0)
+		return EACCES;
+	real[n] = '\0';
+	return is_named(op, real) && !is_own(&st) ? 0 : EACCES;
+}
+
+int
+socket_on_fs_socket(struct chan *ch, struct imsg *im)
+{
+	static const struct msg_fs_socket_opened opened;
+	struct msg_fs_socket_failed failed = { 0 };
+	struct msg_fs_socket m;
+	int fd = -1;
+
+	if (msg_get_fs_socket(im, &m) == -1 || m.op >= UNIX_OP_MAX)
+		return -1;
+	policy_enter();
+	failed.error = (uint32_t)open_named((enum unix_op)m.op, m.path, &fd);
+	policy_leave();
+	if (failed.error == 0)
+		msg_send_fs_socket_opened(ch, im->id, &opened, &fd);
+	else
+		msg_send_fs_socket_failed(ch, im->id, &failed, NULL);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
