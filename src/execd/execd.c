@@ -29,7 +29,7 @@ make_filter(void)
 	uint64_t start_us = clock_us();
 	size_t len;
 
-	execd.filter_fd = filter_make(&len);
+	execd.filter_fd = filter_make(&execd.p.conf, &len);
 	if (execd.filter_fd == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
 	log_debug("filter of the commands: %zu instructions, %" PRIu64 " us",

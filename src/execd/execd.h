@@ -116,6 +116,6 @@ void enter_session(int user_ns, int mount_ns);
 
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. */
-int filter_make(size_t *len);
+int filter_make(const struct conf *, size_t *len);
 
 #endif
