@@ -4,7 +4,7 @@
  * kernel does, for every number of a call with arguments that matter, and
  * compared with what the rows of sandbox.def and the configuration say, read
  * one by one. So a jump that is too far, an argument that is compared by the
- * wrong half, or a row that libseccomp merged away is found.
+ * wrong half, or a row that libseccomp merged away is found (A16).
  */
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
