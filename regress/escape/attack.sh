@@ -47,6 +47,7 @@ file_rules:
 command_rules:
   - {name: no-denied, commands: [denied], decision: deny}
   - {name: all, commands: ["*"], decision: allow}
+resource_limits: {pids_max: 300}
 P
 chmod 0644 "$policies/escape.yaml"
 ws=$(new_workspace "$ME")

@@ -23,7 +23,7 @@
 #include "attack.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define BOMB 400 /* processes: more than any command needs */
+#define BOMB 400 /* processes: more than the pids_max of attack.sh */
 
 /* The value of a line of /proc/self/status, or "". */
 static const char *
