@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every end of a request but an operator's word is a denial: its time, the death
 # of who waits, a time limit, an object that is not what it was, the end of the
-# session, approvals that are off.
+# session, approvals that are off (A06).
 # timeout: 180
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A command leaves no program in the workspace that runs as the session's user
+# B14: a command leaves no program in the workspace that runs as the session's user
 # when somebody else starts it outside. Directories keep their set-group-id bit.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3

@@ -3,7 +3,7 @@
 # What others run or obey later cannot be changed or made: while it is absent
 # (C05), as a symbolic link (C06), by a new parent (C07), in another case (C35),
 # in a repository however deep (C27); unless a rule names it. Also not as a hard
-# link, and not through one.
+# link, and not through one. So git runs nothing that a session left (B17).
 # timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3

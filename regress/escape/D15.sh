@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A command sets its own limits and nobody else's: init and its keeper are of
+# D15: a command sets its own limits and nobody else's: init and its keeper are of
 # the same user, and the kernel asks for no more than that.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3

@@ -12,6 +12,7 @@
  */
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,6 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <seccomp.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define NOWHERE 8 /* an address that is never mapped */
@@ -132,6 +135,8 @@ static const struct row rows[] = {
 	{ "socket-sctp", SYS_socket, { AF_INET, SOCK_STREAM, 132 }, EPROTONOSUPPORT },
 	{ "socket-udplite", SYS_socket, { AF_INET6, SOCK_DGRAM, 136 }, EPROTONOSUPPORT },
 	{ "socket-dccp", SYS_socket, { AF_INET, SOCK_DCCP, 33 }, EPERM },
+	{ "socketpair-tipc", SYS_socketpair, { 30, SOCK_STREAM, 0, NOWHERE }, EAFNOSUPPORT },
+	{ "socketpair-inet", SYS_socketpair, { AF_INET, SOCK_STREAM, 0, NOWHERE }, EAFNOSUPPORT },
 	{ "socket-netfilter", SYS_socket, { AF_NETLINK, SOCK_RAW, 12 }, EPROTONOSUPPORT },
 	{ "socket-uevent", SYS_socket, { AF_NETLINK, SOCK_RAW, 15 }, EPROTONOSUPPORT },
 	{ "socket-audit", SYS_socket, { AF_NETLINK, SOCK_RAW, 9 }, EPROTONOSUPPORT },
@@ -151,6 +156,35 @@ static const struct row rows[] = {
 	{ "x32-execve", 520, { NOWHERE, 0, 0 }, ENOSYS },
 	{ "listmount", 458, { NOWHERE, NOWHERE, 0, 0 }, ENOSYS },
 	{ "open_tree_attr", 467, { -1, NOWHERE, 0, NOWHERE, 0 }, ENOSYS },
+};
+/* clang-format on */
+
+/* Every DENY row of sandbox.def, with one argument of which it speaks. */
+/* clang-format off */
+#define LIMIT(roles, resource, value, reason)
+#define LANDLOCK(roles, access, reason)
+#define CALL(roles, call, reason)
+#define CALL_IF(roles, call, arg, mask, value, reason)
+#define CALL_SELF(roles, call, reason)
+#define CALL_ERRNO(roles, call, error, reason)
+#define KEEP(roles, capability, reason)
+#define NOTIFY(call, asked, reason)
+static const struct {
+	const char *name; /* of the row: the call and its place in the table */
+	const char *call;
+	int error;
+	int arg; /* -1: whatever the arguments */
+	long value;
+} denials[] = {
+#define LINE_(n) #n
+#define LINE(n) LINE_(n)
+#define DENY(call, error, reason) \
+	{ "row-" #call, #call, error, -1, 0 },
+#define DENY_IF(call, arg, mask, value, error, reason) \
+	{ "row-" #call "-" LINE(__LINE__), #call, error, arg, (long)(value) },
+#define DENY_NOT(call, arg, value, error, reason) \
+	{ "row-" #call "-" LINE(__LINE__), #call, error, arg, (long)(value) + 1 },
+#include "sandbox.def"
 };
 /* clang-format on */
 
@@ -177,6 +211,25 @@ run_row(const struct row *r)
 	    n == -1 ? strerror(errno) : "no error");
 	return report(r->name,
 	    n == -1 && (r->expect == 0 || errno == r->expect), why);
+}
+
+/* A call that libseccomp has no name for is one that the filter answers with
+ * ENOSYS, and a negative number is one of other machines. */
+static int
+run_denial(size_t i)
+{
+	struct row r = { .name = denials[i].name, .expect = denials[i].error };
+	size_t a;
+	int nr = seccomp_syscall_resolve_name(denials[i].call);
+
+	if (nr < 0)
+		return report(r.name, true, "not on this machine");
+	r.nr = nr;
+	for (a = 0; a < COUNT(r.arg); a++)
+		r.arg[a] = nr == SYS_clone ? 0 : NOWHERE;
+	if (denials[i].arg != -1)
+		r.arg[denials[i].arg] = denials[i].value;
+	return run_row(&r);
 }
 
 /* A call that must fail; any errno will do. */
@@ -337,14 +390,18 @@ run_probe(size_t i)
 {
 	if (i < COUNT(probes))
 		return probes[i].fn(probes[i].name);
-	return run_row(&rows[i - COUNT(probes)]);
+	i -= COUNT(probes);
+	return i < COUNT(rows) ? run_row(&rows[i]) :
+				 run_denial(i - COUNT(rows));
 }
 
 static const char *
 probe_name(size_t i)
 {
-	return i < COUNT(probes) ? probes[i].name :
-				   rows[i - COUNT(probes)].name;
+	if (i < COUNT(probes))
+		return probes[i].name;
+	i -= COUNT(probes);
+	return i < COUNT(rows) ? rows[i].name : denials[i - COUNT(rows)].name;
 }
 
 /* In a child: a process that the filter kills was stopped too. */
@@ -377,7 +434,7 @@ is_confined(void)
 int
 main(int argc, char **argv)
 {
-	size_t i, n = COUNT(probes) + COUNT(rows);
+	size_t i, n = COUNT(probes) + COUNT(rows) + COUNT(denials);
 	int bad = 0;
 
 	if (argc != 2) {

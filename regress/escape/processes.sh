@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # From inside a session no process outside is seen, signalled, traced or read;
-# nor are agentsh's own processes inside.
+# nor are agentsh's own processes inside (A29).
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
 need_modes

@@ -4,6 +4,7 @@
 # executes it and how: the rules mean the same to the API, to shells and
 # scripts, make, python, threads, descriptors, wrappers and interpreters.
 # Everything that is refused is shown to run in a session without those rules.
+# A05 (vfork), A22 (long arguments).
 # timeout: 400
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes

@@ -71,6 +71,6 @@ refused "an expression" "command_rules: [{name: a, args_patterns: ['a('], decisi
     '3:43: args_patterns: a(: at byte 3: missing closing parenthesis'
 refused "a domain" 'network_rules: [{name: a, domains: ["x\u2028.test"], decision: deny}]' '3:37: domains: '
 refused "a slip" 'file_rule: []' '3:1: file_rule: unknown key of the policy, did you mean "file_rules"?'
-printf 'version: 1\nname: r\nallow_unenforced: true\nresource_limits: {pids_max: 5}\n' >"$dir/partly.yaml"
+printf 'version: 1\nname: r\nallow_unenforced: true\nresource_limits: {max_memory_mb: 5}\n' >"$dir/partly.yaml"
 new_session p "$ws" '"policy":"partly"'
-grep -q 'partly.yaml:4:.*pids_max: not enforced by this build' "$T/server.log" || fail "no warning of partly.yaml"
+grep -q 'partly.yaml:4:.*max_memory_mb: not enforced by this build' "$T/server.log" || fail "no warning of partly.yaml"

@@ -87,6 +87,95 @@ test_good(void)
 	free(printed);
 }
 
+#define SECCOMP(members) "sandbox: {seccomp: {" members "}}\n"
+
+static void
+test_calls(void)
+{
+	struct conf c, d;
+	struct aerr e;
+	char *printed = NULL, text[4096];
+	size_t len = 0;
+	int i, n;
+	FILE *f;
+
+	T(parse(SECCOMP("syscalls: {default_action: allow,"
+			" block: [sync, ptrace, socketcall], on_block: kill,"
+			" allow: [read], block_unknown: kill},"
+			" blocked_socket_families: [{family: AF_NETLINK},"
+			" {action: kill, family: AF_DECnet}]"),
+	      &c, &e) == 0,
+	    "sandbox.seccomp: %s", e.message);
+	T(strcmp(c.calls_block, "sync ptrace socketcall") == 0 &&
+		strcmp(c.calls_allow, "read") == 0 &&
+		c.calls_on_block == ON_BLOCK_KILL &&
+		c.calls_unknown == ON_BLOCK_KILL &&
+		strcmp(c.blocked_families, "AF_NETLINK:errno AF_DECnet:kill") ==
+		    0,
+	    "what it says: %s; %s", c.calls_block, c.blocked_families);
+	f = open_memstream(&printed, &len);
+	conf_print(f, &c);
+	fclose(f);
+	T(parse(printed, &d, &e) == 0 && memcmp(&c, &d, sizeof(c)) == 0,
+	    "its printed form: %s", e.message);
+	free(printed);
+	T(parse(SECCOMP("syscalls: {block: []}, blocked_socket_families: []"),
+	      &c, &e) == 0 &&
+		c.calls_block[0] == '\0' && c.blocked_families[0] == '\0',
+	    "nothing more: %s", e.message);
+	bad(SECCOMP("syscalls: {block: [sync,\n nosuch]}"),
+	    "c:2:2: sandbox.seccomp.syscalls.block: \"nosuch\" is no system"
+	    " call that this system's libseccomp knows");
+	bad(SECCOMP("syscalls: {block: ['sync ptrace']}"),
+	    "c:1:40: sandbox.seccomp.syscalls.block: \"sync ptrace\" is no"
+	    " system call that this system's libseccomp knows");
+	bad(SECCOMP("syscalls: {block: sync}"),
+	    "c:1:39: sandbox.seccomp.syscalls.block: must be a list, write"
+	    " [a, b]");
+	bad(SECCOMP("syscalls: {allow: [read, ptrace]}"),
+	    "c:1:46: sandbox.seccomp.syscalls.allow: agentsh refuses ptrace"
+	    " (reads or steers another process), and no configuration allows"
+	    " it");
+	bad(SECCOMP("syscalls: {allow: [personality]}"),
+	    "c:1:40: sandbox.seccomp.syscalls.allow: agentsh refuses"
+	    " personality (another behaviour of the kernel), and no"
+	    " configuration allows it");
+	bad(SECCOMP("syscalls: {allow: [sync], block: [sync]}"),
+	    "c:1:1: sandbox.seccomp.syscalls.allow: sync is in block as well");
+	bad(SECCOMP("syscalls: {block: [sync], on_block: log}"),
+	    "c:1:57: sandbox.seccomp.syscalls.on_block: \"log\" is not one of"
+	    " errno|kill");
+	bad(SECCOMP("syscalls: {default_action: deny}"),
+	    "c:1:48: sandbox.seccomp.syscalls.default_action: \"deny\" is not"
+	    " one of allow");
+	bad(SECCOMP("syscalls: {block: [sync, execve]}"),
+	    "c:1:46: sandbox.seccomp.syscalls.block: no command could start"
+	    " without execve");
+	bad(SECCOMP("blocked_socket_families: [{family: AF_NOPE}]"),
+	    "c:1:56: sandbox.seccomp.blocked_socket_families.family:"
+	    " \"AF_NOPE\" is no family of sockets, write AF_ALG");
+	bad(SECCOMP("blocked_socket_families: [{family: AF_ALG, action: log}]"),
+	    "c:1:72: sandbox.seccomp.blocked_socket_families.action: \"log\""
+	    " is not one of errno|kill");
+	bad(SECCOMP("blocked_socket_families: [AF_ALG]"),
+	    "c:1:47: sandbox.seccomp.blocked_socket_families: each must be a"
+	    " mapping, write {family: AF_ALG}");
+	bad(SECCOMP("blocked_socket_families: [{action: kill}]"),
+	    "c:1:47: sandbox.seccomp.blocked_socket_families: no family is"
+	    " given");
+	bad(SECCOMP("blocked_socket_families: [{family: AF_ALG, x: 1}]"),
+	    "c:1:64: sandbox.seccomp.blocked_socket_families: a family has"
+	    " family and action, no other key");
+	n = snprintf(text, sizeof(text),
+	    "sandbox: {seccomp: {syscalls:"
+	    " {block: [");
+	for (i = 0; i < 129; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "sync, ");
+	snprintf(text + n, sizeof(text) - (size_t)n, "]}}}\n");
+	bad(text,
+	    "c:1:808: sandbox.seccomp.syscalls.block: more than 128 names");
+}
+
 #define PROFILE(members) "mount_profiles: {p: {" members "}}\n"
 #define MOUNT(members) PROFILE("base_policy: d, mounts: [{" members "}]")
 
@@ -163,6 +252,7 @@ main(void)
 {
 	test_good();
 	test_profiles();
+	test_calls();
 	bad("approvals: {mode: api}\n",
 	    "c:1:19: approvals.mode: \"api\" is not one of operator");
 	bad("approvals: {timeout: 500ms}\n",

@@ -105,7 +105,13 @@ strings(void)
 		CHECK_INT(passes(&c),
 		    row->form == FORM_PATH || row->form == FORM_FILE ? 0 : -1);
 		set(s, row, "a b");
-		CHECK_INT(passes(&c), row->form == FORM_NAMES ? 0 : -1);
+		CHECK_INT(passes(&c),
+		    row->form == FORM_NAMES || row->form == FORM_CALLS ? 0 :
+									 -1);
+		set(s, row, "AF_ALG:kill AF_UNIX:errno");
+		CHECK_INT(passes(&c), row->form == FORM_FAMILIES ? 0 : -1);
+		set(s, row, "AF_ALG:kill AF_UNIX:log");
+		CHECK_INT(passes(&c), -1);
 		set(s, row, "a  b");
 		CHECK_INT(passes(&c), -1);
 		set(s, row, "a ");

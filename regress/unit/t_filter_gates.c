@@ -169,12 +169,13 @@ owners(void)
 int
 main(void)
 {
+	struct conf conf = { 0 };
 	enum filter_gate gate;
 	size_t len;
 
 	log_init("t_filter_gates");
 	for (gate = FILTER_ALWAYS; gate < FILTER_GATES; gate++) {
-		filters[gate] = filter_make(secret, &len);
+		filters[gate] = filter_make(&conf, secret, &len);
 		if (filters[gate] == -1 ||
 		    (gate != FILTER_ALWAYS &&
 			filter_open_gate(filters[gate], gate) == -1))

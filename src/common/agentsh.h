@@ -20,7 +20,7 @@
 #define AGENTSH_PATH_MAX 4096	/* a path without its NUL, bytes */
 #define AGENTSH_TEXT_MAX 1024	/* error or guidance text, bytes */
 #define AGENTSH_USER_MAX 64	/* a login name, bytes */
-#define AGENTSH_CONF_MAX 40960	/* the encoded configuration, bytes */
+#define AGENTSH_CONF_MAX 49152	/* the encoded configuration, bytes */
 #define AGENTSH_PLAN_MAX 32768	/* the encoded mount plan, bytes */
 #define AGENTSH_GROUPS_MAX 1024 /* supplementary groups of a session's user */
 #define AGENTSH_PARENT_FD 3	/* a helper's channel to who started it */

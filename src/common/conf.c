@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "loopback.h"
 #include "path.h"
+#include "sockfamily.h"
 #include "vis.h"
 
 /* clang-format off */
@@ -85,6 +86,49 @@ conf_names_have(const char *names, const char *name)
 	}
 }
 
+bool
+conf_next_word(const char **list, char *word, size_t size)
+{
+	size_t n = strcspn(*list, " ");
+
+	if (n == 0 || n >= size)
+		return false;
+	memcpy(word, *list, n);
+	word[n] = '\0';
+	*list += n;
+	if (**list == ' ')
+		(*list)++;
+	return true;
+}
+
+static bool
+call_name_is_valid(const char *name)
+{
+	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] ==
+	    '\0';
+}
+
+/* Names of calls, or families with an action, not too many of them. Whether a
+ * call of that name exists is asked where the file is read, and by execd. */
+static bool
+words_are_valid(enum conf_form form, const char *text)
+{
+	char word[CONF_CALL_LEN + 1];
+	size_t n = 0;
+	int family;
+	bool kill;
+
+	for (; conf_next_word(&text, word, sizeof(word)); n++) {
+		if (form == FORM_CALLS ?
+			!call_name_is_valid(word) :
+			sockfamily_parse(word, &family, &kill) == -1)
+			return false;
+		if (*text == '\0' && text[-1] == ' ')
+			return false;
+	}
+	return *text == '\0' && n <= CONF_CALLS_MAX;
+}
+
 const char *
 conf_form_error(enum conf_form form, const char *text)
 {
@@ -117,6 +161,14 @@ conf_form_error(enum conf_form form, const char *text)
 		if (profiles_are_valid(text))
 			return NULL;
 		return "a mapping of profiles";
+	case FORM_CALLS:
+		if (words_are_valid(form, text))
+			return NULL;
+		return "a list of names of system calls";
+	case FORM_FAMILIES:
+		if (words_are_valid(form, text))
+			return NULL;
+		return "a list of families of sockets";
 	}
 	return "of a known form";
 }
@@ -243,12 +295,33 @@ print_profiles(FILE *f, const char *text)
 }
 
 static void
+print_families(FILE *f, const char *text)
+{
+	char word[CONF_CALL_LEN + 1];
+	bool first = true;
+	size_t n;
+
+	fputc('[', f);
+	for (; conf_next_word(&text, word, sizeof(word)); first = false) {
+		n = strcspn(word, ":");
+		fprintf(f, "%s{family: %.*s, action: %s}", first ? "" : ", ",
+		    (int)n, word, word[n] == ':' ? word + n + 1 : "");
+	}
+	fputc(']', f);
+}
+
+static void
 print_value(FILE *f, const struct conf *c, const struct conf_row *row)
 {
 	uint64_t v;
 
-	if (row->kind == CONF_STR && row->form == FORM_NAMES) {
+	if (row->kind == CONF_STR &&
+	    (row->form == FORM_NAMES || row->form == FORM_CALLS)) {
 		print_names(f, conf_str(c, row));
+		return;
+	}
+	if (row->kind == CONF_STR && row->form == FORM_FAMILIES) {
+		print_families(f, conf_str(c, row));
 		return;
 	}
 	if (row->kind == CONF_STR && row->form == FORM_PROFILES) {

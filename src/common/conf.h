@@ -29,8 +29,14 @@ enum conf_form {
 	FORM_NAME,
 	FORM_NAMES, /* in YAML a list; here with a space between two */
 	FORM_FILE,
-	FORM_PROFILES /* in YAML a mapping; here the text of profile.h */
+	FORM_PROFILES, /* in YAML a mapping; here the text of profile.h */
+	FORM_CALLS,    /* of system calls; as FORM_NAMES */
+	FORM_FAMILIES  /* in YAML a list of {family, action}; here words of
+			* sockfamily.h with a space between two */
 };
+
+#define CONF_CALLS_MAX 128 /* names of a FORM_CALLS */
+#define CONF_CALL_LEN 63   /* bytes of one, or of a family with its action */
 
 enum {
 	SCOPE_AUTO,
@@ -57,6 +63,12 @@ enum {
 	PASSTHROUGH_AUTO,
 	PASSTHROUGH_OFF,
 	PASSTHROUGH_REQUIRED
+};
+
+/* sandbox.seccomp.syscalls.on_block and block_unknown */
+enum {
+	ON_BLOCK_ERRNO,
+	ON_BLOCK_KILL
 };
 
 enum native_events {
@@ -115,6 +127,9 @@ extern const size_t conf_nrows;
 const char *conf_form_error(enum conf_form, const char *text);
 /* Is the name one of a CONF_STR of names? */
 bool conf_names_have(const char *names, const char *name);
+/* The next word of a list with one space between two, and *list past it; false
+ * at the end, and where size bytes are too few for it. */
+bool conf_next_word(const char **list, char *word, size_t size);
 void conf_defaults(struct conf *);
 void conf_put(struct buf *, const struct conf *);
 /* 0, or -1 when not exactly a configuration within its ranges. */

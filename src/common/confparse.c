@@ -254,6 +254,11 @@ set_value(struct parser *p, const struct ynode *v, const struct conf_row *row)
 		return set_names(p, v, row, at);
 	if (row->kind == CONF_STR && row->form == FORM_PROFILES)
 		return conf_parse_profiles(&p->doc, v, at, row->max, p->e);
+	if (row->kind == CONF_STR && row->form == FORM_CALLS)
+		return conf_parse_calls(&p->doc, v, p->key, at, row->max, p->e);
+	if (row->kind == CONF_STR && row->form == FORM_FAMILIES)
+		return conf_parse_families(&p->doc, v, p->key, at, row->max,
+		    p->e);
 	if (v->kind != YNODE_SCALAR)
 		return ydoc_error(&p->doc, v, p->e,
 		    "%s: must be a single value", p->key);
@@ -393,6 +398,8 @@ conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *c,
 		    c->policy_default);
 	if (ret == 0 && c->policies_allowed[0] != '\0')
 		ret = check_profiles(&p);
+	if (ret == 0)
+		ret = conf_check_calls(&p.doc, c, e);
 	ydoc_free(&p.doc);
 	return ret;
 }

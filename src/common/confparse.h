@@ -20,5 +20,12 @@ int conf_parse(const char *name, const uint8_t *text, size_t len, struct conf *,
  * room for max bytes and a NUL. The same of errors. */
 int conf_parse_profiles(const struct ydoc *, const struct ynode *, char *out,
     size_t max, struct aerr *e);
+/* confcalls.c: the lists of sandbox.seccomp, the same way; key is the row's. */
+int conf_parse_calls(const struct ydoc *, const struct ynode *, const char *key,
+    char *out, size_t max, struct aerr *e);
+int conf_parse_families(const struct ydoc *, const struct ynode *,
+    const char *key, char *out, size_t max, struct aerr *e);
+/* -1 with an error when a call is in both of the lists. */
+int conf_check_calls(const struct ydoc *, const struct conf *, struct aerr *e);
 
 #endif

@@ -100,6 +100,12 @@ image_has_signal_rules(const struct image *im)
 	return img_head(im)->has_signal_rules != 0;
 }
 
+uint32_t
+image_pids_max(const struct image *im)
+{
+	return img_head(im)->pids_max;
+}
+
 bool
 image_restricts_commands(const struct image *im)
 {

@@ -188,6 +188,8 @@ struct image_words image_wrappers(const struct image *, bool added);
 /* Has the policy a command rule that does not just allow? Then a program
  * without a name, and words that were not all read, are denied. */
 bool image_restricts_commands(const struct image *);
+/* Processes and threads that a session may have; 0: the policy says nothing. */
+uint32_t image_pids_max(const struct image *);
 /* Has it a command rule that looks at arguments? Then it is asked about all of
  * them or not at all. */
 bool image_matches_arguments(const struct image *);

@@ -377,6 +377,7 @@ command_on_exec_start(struct chan *ch, struct imsg *im)
 	id = chan_request(execd.p.peer[ROLE_INIT], c);
 	if (id != 0) {
 		spawn.command = c->number;
+		spawn.pids_max = image_pids_max(&execd.image);
 		msg_send_init_spawn(execd.p.peer[ROLE_INIT], id, &spawn, fds);
 	}
 	close(fds[0]);

@@ -38,7 +38,7 @@ make_filter(void)
 		fatal("getrandom");
 	/* before Linux 6.12 Landlock leaves that to us */
 	execd.guards = landlock_abi() < 6;
-	execd.filter_fd = filter_make(execd.secret, &len);
+	execd.filter_fd = filter_make(&execd.p.conf, execd.secret, &len);
 	if (execd.filter_fd == -1)
 		fatalx("the seccomp filter of the commands cannot be made");
 	log_debug("filter of the commands: %zu instructions, %" PRIu64 " us",

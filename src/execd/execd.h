@@ -132,7 +132,7 @@ void enter_session(int user_ns, int mount_ns);
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. Who knows the secret sends signals without a
  * question. */
-int filter_make(const uint64_t secret[2], size_t *len);
+int filter_make(const struct conf *, const uint64_t secret[2], size_t *len);
 /* The calls behind that gate are asked about. 0 or -1. */
 int filter_open_gate(int fd, enum filter_gate);
 

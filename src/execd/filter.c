@@ -3,11 +3,12 @@
  * The seccomp filter of every process in a session, from the DENY rows of
  * sandbox.def. libseccomp makes the part with the denials; in front of it
  * stands what it cannot say: a call that this libseccomp cannot name is
- * ENOSYS, so that a kernel younger than we are brings nothing new; three calls
- * are allowed for the listed values of their arguments only, which the kernel
- * sees as 32 bits, and so does the filter; and the NOTIFY rows are asked about,
- * see notify.c. Some of these are behind a gate, a jump over them (enum
- * filter_gate): what the policy wants is not known yet when the program is made.
+ * ENOSYS, so that a kernel younger than we are brings nothing new; what the
+ * configuration refuses besides; four calls are allowed for the listed values of
+ * their arguments only, which the kernel sees as 32 bits, and so does the
+ * filter; and the NOTIFY rows are asked about, see notify.c. Some of these are
+ * behind a gate, a jump over them (enum filter_gate): what the policy wants is
+ * not known yet when the program is made.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -33,6 +34,7 @@
 
 #include "execd.h"
 #include "log.h"
+#include "sockfamily.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
 #define FILTER_FRONT 512  /* instructions in front of libseccomp's */
@@ -190,9 +192,9 @@ front_end(struct front *f, size_t begin)
 		f->full = true;
 }
 
-/* Numbers without a name fail with ENOSYS, x32's among them. */
+/* Numbers without a name are unknown, x32's among them. */
 static void
-front_known_calls(struct front *f, uint32_t arch)
+front_known_calls(struct front *f, uint32_t arch, uint32_t unknown)
 {
 	char *name;
 	bool known, before = false;
@@ -212,7 +214,7 @@ front_known_calls(struct front *f, uint32_t arch)
 			/* beneath the next known range: unknown */
 			front_add(f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)nr, 1,
 			    0);
-			front_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+			front_return(f, unknown);
 		} else if (!known && before) {
 			/* in that range: to the end of the list, patched below */
 			front_add(f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)nr, 0,
@@ -220,11 +222,77 @@ front_known_calls(struct front *f, uint32_t arch)
 		}
 		before = known;
 	}
-	front_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+	front_return(f, unknown);
 	for (nr = 0; (size_t)nr < f->n; nr++) {
 		if (f->insn[nr].code == (BPF_JMP | BPF_JGE | BPF_K) &&
 		    f->insn[nr].jf == 255)
 			f->insn[nr].jf = (uint8_t)(f->n - (size_t)nr - 1);
+	}
+}
+
+/* Is the call refused whatever its arguments? */
+static bool
+is_denied(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(denials); i++) {
+		if (strcmp(denials[i].name, name) == 0 && denials[i].mask == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the operator refuses besides. A call of ours keeps its errno, which libc
+ * may go by; on_block: kill is for it too. */
+static int
+front_blocked(struct front *f, const struct conf *c)
+{
+	uint32_t v[CONF_CALLS_MAX];
+	bool kill = c->calls_on_block == ON_BLOCK_KILL;
+	const char *at = c->calls_block;
+	char name[CONF_CALL_LEN + 1];
+	size_t n = 0;
+	int nr;
+
+	while (conf_next_word(&at, name, sizeof(name))) {
+		nr = seccomp_syscall_resolve_name(name);
+		if (nr == __NR_SCMP_ERROR || n == COUNT(v)) {
+			log_warnx("sandbox.seccomp.syscalls.block: %s", name);
+			return -1;
+		}
+		/* negative: another machine's */
+		if (nr >= 0 && (kill || !is_denied(name)))
+			v[n++] = (uint32_t)nr;
+	}
+	if (n == 0)
+		return 0;
+	front_load(f, offsetof(struct seccomp_data, nr));
+	front_if_one_of(f, v, n, 1);
+	front_add(f, BPF_JMP | BPF_JA, 1, 0, 0);
+	front_return(f,
+	    kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM);
+	return 0;
+}
+
+/* The family is loaded: is it one that the operator refuses? */
+static void
+front_blocked_families(struct front *f, const struct conf *c)
+{
+	const char *at = c->blocked_families;
+	char word[CONF_CALL_LEN + 1];
+	bool kill;
+	int family;
+
+	while (conf_next_word(&at, word, sizeof(word))) {
+		if (sockfamily_parse(word, &family, &kill) == -1) {
+			f->full = true; /* conf_get has looked at it */
+			return;
+		}
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)family, 0, 1);
+		front_return(f,
+		    kill ? SECCOMP_RET_KILL_PROCESS :
+			   SECCOMP_RET_ERRNO | EAFNOSUPPORT);
 	}
 }
 
@@ -233,7 +301,7 @@ front_known_calls(struct front *f, uint32_t arch)
  * ICMP, no MPTCP, SCTP, DCCP or UDP-Lite, no other family.
  */
 static void
-front_socket(struct front *f)
+front_socket(struct front *f, const struct conf *c)
 {
 	static const uint32_t families[] = { AF_UNIX, AF_INET, AF_INET6,
 		AF_NETLINK };
@@ -244,6 +312,7 @@ front_socket(struct front *f)
 	size_t begin = front_begin(f, SCMP_SYS(socket)), other;
 
 	front_load(f, ARG(0));
+	front_blocked_families(f, c);
 	front_only(f, families, COUNT(families), EAFNOSUPPORT);
 	front_if_one_of(f, inet, COUNT(inet), 1);
 	front_add(f, BPF_JMP | BPF_JA, 0, 0, 0); /* past the part for inet */
@@ -260,6 +329,19 @@ front_socket(struct front *f)
 	    (uint8_t)(1 + COUNT(route) + 1));
 	front_load(f, ARG(2));
 	front_only(f, route, COUNT(route), EPROTONOSUPPORT);
+	front_end(f, begin);
+}
+
+/* socketpair(2): TIPC has it too. */
+static void
+front_socketpair(struct front *f, const struct conf *c)
+{
+	static const uint32_t families[] = { AF_UNIX };
+	size_t begin = front_begin(f, SCMP_SYS(socketpair));
+
+	front_load(f, ARG(0));
+	front_blocked_families(f, c);
+	front_only(f, families, COUNT(families), EAFNOSUPPORT);
 	front_end(f, begin);
 }
 
@@ -461,14 +543,19 @@ fail:
 	return -1;
 }
 
-/* Everything in front of libseccomp's part. */
-static void
-front_make(struct front *f, const uint64_t secret[2])
+/* Everything in front of libseccomp's part. 0 or -1. */
+static int
+front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
 	enum filter_gate gate;
 
-	front_known_calls(f, seccomp_arch_native());
-	front_socket(f);
+	front_known_calls(f, seccomp_arch_native(),
+	    c->calls_unknown == ON_BLOCK_KILL ? SECCOMP_RET_KILL_PROCESS :
+						SECCOMP_RET_ERRNO | ENOSYS);
+	if (front_blocked(f, c) == -1)
+		return -1;
+	front_socket(f, c);
+	front_socketpair(f, c);
 	front_personality(f);
 	front_prlimit(f);
 	front_notified(f, FILTER_ALWAYS);
@@ -480,20 +567,21 @@ front_make(struct front *f, const uint64_t secret[2])
 			front_notified(f, gate);
 		gate_end(f, gate);
 	}
+	return 0;
 }
 
 int
-filter_make(const uint64_t secret[2], size_t *len)
+filter_make(const struct conf *c, const uint64_t secret[2], size_t *len)
 {
 	struct front f = { .n = 0 };
 	scmp_filter_ctx ctx;
-	int fd;
+	int fd = -1;
 
 	ctx = filter_denials();
 	if (ctx == NULL)
 		return -1;
-	front_make(&f, secret);
-	fd = filter_write(&f, ctx, len);
+	if (front_make(&f, c, secret) == 0)
+		fd = filter_write(&f, ctx, len);
 	seccomp_release(ctx);
 	return fd;
 }

@@ -249,12 +249,13 @@ init_reap(void)
 }
 
 static int
-init_fork_keeper(struct command *c, struct imsg *im)
+init_fork_keeper(struct command *c, struct imsg *im, uint32_t pids_max)
 {
 	struct leader l = { .spec_fd = im->fds[0],
 		.stdio = { im->fds[1], im->fds[2], im->fds[3] },
 		.result_fd = -1,
-		.landlock_abi = init.landlock_abi };
+		.landlock_abi = init.landlock_abi,
+		.pids_max = pids_max };
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
@@ -290,7 +291,7 @@ init_on_spawn(struct chan *ch, struct imsg *im)
 	c->fd = -1;
 	if (init.ncommands >= INIT_MAX_COMMANDS)
 		error = EAGAIN;
-	else if (init_fork_keeper(c, im) == -1)
+	else if (init_fork_keeper(c, im, m.pids_max) == -1)
 		error = (uint32_t)errno;
 	if (error != 0) {
 		init_send_failed(c, SPAWN_FORK, error);

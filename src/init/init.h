@@ -30,6 +30,7 @@ struct leader {
 	int stdio[3];
 	int result_fd; /* close-on-exec: {stage, errno} when the exec failed */
 	int landlock_abi;
+	uint32_t pids_max; /* of the session; 0: no limit */
 };
 
 void leader_run(const struct leader *) __attribute__((noreturn));

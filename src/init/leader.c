@@ -50,11 +50,33 @@ leader_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * The kernel counts the processes and threads of a user in each user namespace,
+ * and the session has its own: the limit is of them all, and nobody in it may
+ * raise it again. init and the keepers count and are not bound by it.
+ */
 static int
-leader_limits(void)
+leader_limit_pids(uint32_t pids_max)
+{
+	struct rlimit rl;
+
+	if (pids_max == 0)
+		return 0;
+	if (getrlimit(RLIMIT_NPROC, &rl) == -1)
+		return -1;
+	if (rl.rlim_max > pids_max)
+		rl.rlim_max = pids_max;
+	rl.rlim_cur = rl.rlim_max;
+	return setrlimit(RLIMIT_NPROC, &rl);
+}
+
+static int
+leader_limits(const struct leader *l)
 {
 	struct rlimit rl = { 0, 0 };
 
+	if (leader_limit_pids(l->pids_max) == -1)
+		return -1;
 	if (setrlimit(RLIMIT_CORE, &rl) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		return -1;
@@ -158,7 +180,7 @@ leader_run(const struct leader *l)
 
 	if (spec_read(l->spec_fd, &spec) == -1)
 		leader_fail(l, SPAWN_SPEC, errno);
-	if (setsid() == -1 || leader_limits() == -1 || leader_stdio(l) == -1)
+	if (setsid() == -1 || leader_limits(l) == -1 || leader_stdio(l) == -1)
 		leader_fail(l, SPAWN_SETUP, errno);
 	umask(022);
 	leader_reset_signals();

@@ -31,44 +31,53 @@
 
 #define SETUP_CAPS 64 /* the kernel's capabilities are 64 bits */
 
+static int
+setup_allow(int ruleset, const char *dir, uint64_t access_fs)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd == -1)
+		return -1;
+	r = landlock_allow(ruleset, fd, access_fs);
+	close(fd);
+	return r;
+}
+
 /*
  * One more layer. Every layer forbids to move or link files between
- * directories unless it has a rule for it, whatever else it is about.
+ * directories unless it has a rule for it, whatever else it is about. Ioctls
+ * on devices, where they are among the rights, are for those in /dev.
  */
 static int
 setup_layer(uint64_t access_fs, uint64_t scoped, int abi)
 {
-	int fd, root = -1, r = -1;
+	int fd, r = -1;
 
 	if (abi >= 2)
 		access_fs |= LANDLOCK_ACCESS_FS_REFER;
 	fd = landlock_ruleset(abi, access_fs, 0, scoped);
 	if (fd == -1)
 		return -1;
-	if (abi >= 2) {
-		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (root == -1 ||
-		    landlock_allow(fd, root, LANDLOCK_ACCESS_FS_REFER) == -1)
-			goto fail;
-	}
-	r = landlock_enter(fd);
-fail:
-	if (root != -1)
-		close(root);
+	if ((abi < 2 || setup_allow(fd, "/", LANDLOCK_ACCESS_FS_REFER) == 0) &&
+	    ((access_fs & LL_IOCTL_DEV) == 0 ||
+		setup_allow(fd, "/dev", LL_IOCTL_DEV) == 0))
+		r = landlock_enter(fd);
 	close(fd);
 	return r;
 }
 
-/* No device nodes anywhere, no abstract socket of another sandbox. */
+/* No device nodes made anywhere, no ioctls on any that are not in /dev, however
+ * they came to be there, no abstract socket of another sandbox. */
 static int
 setup_landlock(void)
 {
 	int abi = landlock_abi();
+	uint64_t access_fs = LANDLOCK_ACCESS_FS_MAKE_CHAR |
+	    LANDLOCK_ACCESS_FS_MAKE_BLOCK;
 
-	if (abi > 0 &&
-	    setup_layer(LANDLOCK_ACCESS_FS_MAKE_CHAR |
-		    LANDLOCK_ACCESS_FS_MAKE_BLOCK,
-		LL_SCOPE_ABSTRACT, abi) == -1)
+	if (abi >= 5)
+		access_fs |= LL_IOCTL_DEV;
+	if (abi > 0 && setup_layer(access_fs, LL_SCOPE_ABSTRACT, abi) == -1)
 		fatal("Landlock");
 	return abi;
 }

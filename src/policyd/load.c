@@ -250,6 +250,7 @@ compile_sources(const struct proc *p, const struct sources *s,
 	out->command_timeout_ms = policy.command_timeout_ms;
 	out->session_timeout_ms = policy.session_timeout_ms;
 	out->idle_timeout_ms = policy.idle_timeout_ms;
+	out->pids_max = policy.limits.pids_max;
 	if (polsig_sha256(c.image.data, c.image.len, out->digest) == 0)
 		out->fd = memfd_sealed("agentsh-policy", c.image.data,
 		    c.image.len);

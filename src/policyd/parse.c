@@ -112,7 +112,7 @@ parse_limits(struct parser *p)
 		    1ULL << 50 },
 		{ KEY_LIMITS_net_bandwidth_mbps, &l->net_bandwidth_mbps,
 		    1000000 },
-		{ KEY_LIMITS_pids_max, &l->pids_max, 4194304 },
+		{ KEY_LIMITS_pids_max, &l->pids_max, IMG_MAX_PIDS },
 	};
 	size_t i;
 

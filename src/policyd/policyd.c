@@ -67,6 +67,16 @@ policyd_on_compile(struct chan *ch, struct imsg *im)
 		policyd_refuse(ch, im->id, &e);
 		return 0;
 	}
+	if (m.uid == 0 && l.pids_max != 0) {
+		/* RLIMIT_NPROC, see getrlimit(2) */
+		e.http = 400;
+		snprintf(e.message, sizeof(e.message),
+		    "policy %s: pids_max: the kernel does not limit the"
+		    " processes of root",
+		    m.name);
+		policyd_refuse(ch, im->id, &e);
+		return 0;
+	}
 	buf_init(&plan, AGENTSH_PLAN_MAX);
 	plan_put(&plan, &l.plan);
 	r.command_timeout_ms = l.command_timeout_ms;

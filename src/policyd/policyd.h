@@ -18,6 +18,7 @@ struct loaded {
 	uint64_t command_timeout_ms;
 	uint64_t session_timeout_ms;
 	uint64_t idle_timeout_ms;
+	uint64_t pids_max;		     /* 0: the policy says nothing */
 	char warning[AGENTSH_TEXT_MAX];	     /* of trust_check; "": none */
 	char digest[AGENTSH_DIGEST_MAX + 1]; /* SHA-256 of the image, in hex */
 };

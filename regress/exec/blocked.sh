@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# sandbox.seccomp of the configuration: what the operator refuses besides fails,
+# or kills, in every process of a command; the rest goes on as before.
+. "${TEST_SRC:?}/regress/lib.sh"
+need_tool curl jq python3
+need_modes
+API_USER=$ME
+
+# refused LINE NEEDLE: a configuration with this line is not taken
+refused()
+{
+	write_config "$T/bad.yaml" "$T" "$1"
+	chmod 0644 "$T/bad.yaml"
+	out=$(as "$ME" agentshd -n -f "$T/bad.yaml" 2>&1) && fail "taken: $1"
+	want_in "$1" "$out" "$2"
+}
+
+copy_stage
+refused "sandbox.seccomp.syscalls.block: [no_such_call]" "no system call"
+refused "sandbox.seccomp.syscalls.allow: [bpf]" "no configuration allows it"
+refused "sandbox.seccomp.syscalls.on_block: log" "not one of errno|kill"
+
+cat >"$T/calls.py" <<'PY'
+import ctypes
+import errno
+import os
+import sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(*args):
+    if os.fork() == 0:
+        n = libc.syscall(*args)
+        print("done" if n >= 0 else errno.errorcode[ctypes.get_errno()], end=" ", flush=True)
+        os._exit(0)
+    status = os.wait()[1]
+    if os.WIFSIGNALED(status):
+        print(f"signal {os.WTERMSIG(status)}", end=" ", flush=True)
+
+
+call(162)         # sync
+call(100, 0)      # times
+call(101, 0)      # ptrace
+call(41, 16, 3, 0)  # a netlink socket
+call(41, 38, 5, 0)  # AF_ALG
+call(41, 1, 1, 0)
+call(1000)
+PY
+# try SESSION WANT
+try()
+{
+	ws=$(new_workspace "$ME")
+	install -m 0644 "$T/calls.py" "$ws/calls.py"
+	new_session "$1" "$ws"
+	want "$1" "$(run_in "$1" python3 calls.py)" "$2"
+}
+
+start_any
+try plain "done done EPERM done EAFNOSUPPORT done ENOSYS "
+stop_server
+start_any "sandbox.seccomp.syscalls.block: [sync, ptrace]" \
+    "sandbox.seccomp.blocked_socket_families: [{family: AF_NETLINK}, {family: AF_ALG, action: kill}]"
+try errno "EPERM done EPERM EAFNOSUPPORT signal 31 done ENOSYS "
+stop_server
+start_any "sandbox.seccomp.syscalls.block: [sync, ptrace]" \
+    "sandbox.seccomp.syscalls.on_block: kill" "sandbox.seccomp.syscalls.block_unknown: kill"
+try kill "signal 31 done signal 31 done EAFNOSUPPORT done signal 31 "
