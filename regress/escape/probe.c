@@ -169,6 +169,10 @@ static const struct row rows[] = {
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
+#define NOTIFY_SIGNAL(call, arg, asked, reason)
+#define NOTIFY_OWNER(call, arg, value, asked, reason)
+#define DENY_OWNER(call, arg, value, error, reason)
 static const struct {
 	const char *name; /* of the row: the call and its place in the table */
 	const char *call;

@@ -27,6 +27,10 @@
 #define CALL_ERRNO(roles, call, error, reason)
 #define KEEP(roles, capability, reason)
 #define NOTIFY(call, asked, reason)
+#define NOTIFY_WHEN(call, gate, asked, reason)
+#define NOTIFY_SIGNAL(call, arg, asked, reason)
+#define NOTIFY_OWNER(call, arg, value, asked, reason)
+#define DENY_OWNER(call, arg, value, error, reason)
 /* the calls that agentsh refuses, if only with some arguments; some are of
  * filter.c itself */
 static const struct {

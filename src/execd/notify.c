@@ -94,19 +94,6 @@ notify_return(uint64_t id, int64_t value)
 }
 
 void
-notify_return(uint64_t id, int64_t value)
-{
-	struct seccomp_notif_resp resp;
-
-	memset(&resp, 0, sizeof(resp));
-	resp.id = id;
-	resp.val = value;
-	if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == -1 &&
-	    errno != ENOENT)
-		fatal("an answer to the filter");
-}
-
-void
 notify_pause(void)
 {
 	if (notify.paused++ == 0)
