@@ -273,6 +273,7 @@ rnd_mounts(struct policy *p)
 	static const char *const dirs[] = { "/a", "/b", "/opt", "/usr/a",
 		"/a/\xc3\xa9" };
 	struct rules *files = &p->family[FAMILY_FILE];
+	const struct policy_mount *m;
 	size_t i;
 
 	p->nmounts = rnd(2) == 0 ? 0 : 1 + rnd(2);
@@ -285,9 +286,9 @@ rnd_mounts(struct policy *p)
 		p->mount[i].unprotected = rnd(3) == 0;
 	}
 	for (i = 0; i < files->n && p->nmounts > 0; i++) {
-		if (rnd(2) == 0)
-			files->rule[i].within =
-			    &p->mount[rnd((uint32_t)p->nmounts)];
+		m = &p->mount[rnd((uint32_t)p->nmounts)];
+		if (rnd(2) == 0 && m->policy[0] != '\0')
+			files->rule[i].within = m;
 	}
 }
 

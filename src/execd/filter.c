@@ -37,7 +37,7 @@
 #include "sockfamily.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
-#define FILTER_FRONT 512  /* instructions in front of libseccomp's */
+#define FILTER_FRONT 768  /* instructions in front of libseccomp's */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
