@@ -446,8 +446,9 @@ command_on_init_running(struct chan *ch, struct imsg *im)
 	/* else its leader has ended while it waited for the operator */
 	if (!c->approve.wanted || c->approve.granted)
 		record_started(c);
-	spec_free(&c->spec);
 	started.command = c->number;
+	started.builtin = c->spec.builtin;
+	spec_free(&c->spec);
 	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &started,
 	    NULL);
 	return 0;
