@@ -169,6 +169,7 @@ command_send_exited(struct command *c)
 		.system_us = c->result.system_us,
 		.maxrss_kb = c->result.maxrss_kb };
 
+	exits_collect(c->number);
 	record_finished(c, m.duration_us);
 	msg_send_exec_exited(execd.p.peer[ROLE_SESSIOND], 0, &m, NULL);
 }

@@ -266,6 +266,7 @@ void
 supervise_forget(uint64_t command)
 {
 	lineage_forget(command);
+	exits_forget(command);
 }
 
 /* The second call of a process whose program is replaced: it goes on. */
@@ -401,6 +402,7 @@ supervise_init(void)
 	    child_cb, NULL);
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
 	approve_init();
+	exits_init();
 	if (sup.child == NULL || sup.timer == NULL ||
 	    event_add(sup.child, NULL) == -1)
 		fatalx("event");
