@@ -121,3 +121,22 @@ run_in few x >/dev/null
 want "nor does a new name" "$(status)" 403
 want "policy test knows them" "$(as "$ME" agentsh policy test --session few exec cd x | head -n 2)" "decision: allow
 rule: builtin"
+
+# all commands at once
+both_run()
+{
+	[ "$(api GET "/api/v1/sessions/s/history?type=command_started&limit=2" | jq 'map(select(.fields.command == "sleep")) | length')" = 2 ]
+}
+for i in 1 2; do
+	as "$ME" agentsh exec s -- sleep 60 >"$T/killed.$i" 2>&1 &
+	eval "pid$i=\$!"
+done
+wait_for 20 both_run || fail "two commands do not run"
+want "all are killed" "$(api POST /api/v1/sessions/s/kill | jq -c .)" '{"ok":true,"killed":2}'
+wait "$pid1"
+want "its status" $? 137
+wait "$pid2"
+want "the other's" $? 137
+want "nobody is left" "$(as "$ME" agentsh kill s) $(api POST /api/v1/sessions/s/kill | jq .killed)" "ok 0"
+api POST /api/v1/sessions/nobody/kill >/dev/null
+want "kill in no session" "$(status)" 404

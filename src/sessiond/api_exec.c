@@ -293,6 +293,39 @@ api_exec(struct request *rq)
 	json_release(exec_fields, exec_nfields, &body);
 }
 
+static bool
+is_over(const struct command *cmd)
+{
+	return cmd->state == CMD_ENDED || cmd->state == CMD_FINISHED;
+}
+
+void
+api_kill_all(struct request *rq)
+{
+	struct session *s = session_of(rq);
+	struct command *cmd;
+	uint64_t n = 0;
+	yajl_gen g;
+
+	if (s == NULL)
+		return;
+	TAILQ_FOREACH(cmd, &s->commands, entry) {
+		if (is_over(cmd))
+			continue;
+		command_kill(cmd);
+		n++;
+	}
+	if ((g = json_new()) == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	yajl_gen_map_open(g);
+	json_put_bool(g, "ok", true);
+	json_put_u64(g, "killed", n);
+	yajl_gen_map_close(g);
+	http_reply(rq, 200, g);
+}
+
 void
 api_kill(struct request *rq)
 {
@@ -303,8 +336,7 @@ api_kill(struct request *rq)
 	if (s == NULL)
 		return;
 	cmd = command_find(s, rq->command_id);
-	if (cmd == NULL || cmd->state == CMD_ENDED ||
-	    cmd->state == CMD_FINISHED) {
+	if (cmd == NULL || is_over(cmd)) {
 		http_error(rq, 404, "command is not running");
 		return;
 	}
