@@ -12,13 +12,15 @@ new_session hers "$ws"
 API_USER=bob
 for call in "GET /api/v1/sessions/hers" "DELETE /api/v1/sessions/hers" \
     "GET /api/v1/sessions/hers/history" "GET /api/v1/sessions/hers/output/x" \
-    "POST /api/v1/sessions/hers/kill/x"; do
+    "POST /api/v1/sessions/hers/kill/x" "POST /api/v1/sessions/hers/kill"; do
 	# shellcheck disable=SC2086
 	api $call >/dev/null
 	want "bob: $call" "$(status)" 404
 done
 api POST /api/v1/sessions/hers/exec '{"command":"id"}' >"$T/out"
 want "bob: exec" "$(status)" 404
+api PATCH /api/v1/sessions/hers '{"env":{"LD_PRELOAD":"x"}}' >"$T/out"
+want "bob: what it remembers" "$(status)" 404
 want "bob's list" "$(api GET /api/v1/sessions | jq length)" 0
 code=$(as bob curl -s -o /dev/null -w '%{http_code}' "http://$API_TCP/api/v1/sessions/hers/exec" \
     -d '{"command":"id"}')

@@ -114,7 +114,7 @@ want "TCP" "$(curl -s "$url/api/v1/sessions" | jq -r '.[0].id')" s1
 want "Host" "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/health")" 403
 want "Origin" "$(curl -s -o /dev/null -w '%{http_code}' -H 'Origin: http://evil.example' "$url/health")" 403
 want "method" "$(curl -s -D - -o /dev/null -X PUT "$url/api/v1/sessions/s1" | tr -d '\r' |
-    sed -n 's/^Allow: //p')" "GET, DELETE"
+    sed -n 's/^Allow: //p')" "GET, PATCH, DELETE"
 head -c 200000 /dev/zero | tr '\0' ' ' >"$T/big"
 want "large body" "$(curl -s --data-binary "@$T/big" "$url/api/v1/sessions" | json .error)" \
     "request body too large"

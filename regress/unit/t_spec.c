@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "fdio.h"
 #include "spec.h"
 #include "t.h"
 
@@ -127,6 +128,7 @@ encode(struct buf *b, const char *file, const char *cwd, const char *arg,
 	buf_init(b, 65536);
 	buf_put_str(b, file, 8192);
 	buf_put_str(b, cwd, 8192);
+	buf_put_u32(b, 0);
 	buf_put_u32(b, arg != NULL);
 	if (arg != NULL)
 		buf_put_str(b, arg, 8192);
@@ -169,10 +171,55 @@ malformed(void)
 	buf_init(&b, 64);
 	buf_put_str(&b, "x", 8);
 	buf_put_str(&b, "/", 8);
+	buf_put_u32(&b, 0);
 	buf_put_u32(&b, UINT32_MAX); /* that many words */
 	refused(b.data, b.len, SEALS);
 	buf_free(&b);
-	refused("\4\0\0\0a\0bc\1\0\0\0/\1\0\0\0\1\0\0\0a\0\0\0\0", 27, SEALS);
+	refused("\4\0\0\0a\0bc\1\0\0\0/\0\0\0\0\1\0\0\0\1\0\0\0a\0\0\0\0", 31,
+	    SEALS);
+}
+
+/* A builtin is one that there is, and the file is its name. */
+static void
+builtins(void)
+{
+	static const struct {
+		const char *file;
+		uint32_t builtin;
+		bool good;
+	} rows[] = {
+		{ "cd", BUILTIN_CD, true },
+		{ "cd", BUILTIN_NONE, true },
+		{ "cd", BUILTIN_PWD, false },
+		{ "rm", BUILTIN_CD, false },
+		{ "cd", BUILTIN_MAX, false },
+		{ "cd", UINT32_MAX, false },
+	};
+	struct spec out;
+	struct buf b;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_init(&b, 64);
+		buf_put_str(&b, rows[i].file, 8);
+		buf_put_str(&b, "/", 8);
+		buf_put_u32(&b, rows[i].builtin);
+		buf_put_u32(&b, 1);
+		buf_put_str(&b, "a", 8);
+		buf_put_u32(&b, 0);
+		if (!rows[i].good) {
+			refused(b.data, b.len, SEALS);
+		} else {
+			fd = memfd_sealed("t", b.data, b.len);
+			CHECK_INT(spec_read(fd, &out), 0);
+			CHECK_INT(out.builtin, rows[i].builtin);
+			CHECK_STR(out.argv[0], "a");
+			spec_free(&out);
+			close(fd);
+		}
+		buf_free(&b);
+	}
 }
 
 static void
@@ -195,6 +242,7 @@ main(void)
 	T_RUN(round_trip);
 	T_RUN(too_big);
 	T_RUN(malformed);
+	T_RUN(builtins);
 	T_RUN(not_a_memfd);
 	return done_testing();
 }

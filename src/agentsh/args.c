@@ -109,12 +109,21 @@ args_take(struct args *a, int argc, char **argv, int *i)
 		help_command(stdout, a->cmd);
 		exit(EXIT_SUCCESS);
 	}
-	if (id == OPT_ENV) {
+	if (id == OPT_ENV || id == OPT_SET_ENV) {
 		if (a->nenv == CLI_MAX_ENV) {
-			usage_error(a, "more than %d of --env", CLI_MAX_ENV);
+			usage_error(a, "more than %d of --%s", CLI_MAX_ENV,
+			    opt_rows[id].name);
 			return -1;
 		}
 		a->env[a->nenv++] = value;
+	}
+	if (id == OPT_UNSET_ENV) {
+		if (a->nunset == CLI_MAX_ENV) {
+			usage_error(a, "more than %d of --unset-env",
+			    CLI_MAX_ENV);
+			return -1;
+		}
+		a->unset[a->nunset++] = value;
 	}
 	a->opt[id] = value == NULL ? "" : value;
 	return 1;

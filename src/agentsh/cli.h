@@ -26,7 +26,7 @@ enum {
 	EXIT_NOSTART = 127
 };
 
-#define CLI_MAX_ENV 256	      /* --env options of a call */
+#define CLI_MAX_ENV 256	      /* --env options of a call, and others */
 #define CLI_MAX_STDIN 8388608 /* bytes --stdin takes */
 #define CLI_CHUNK 1048576     /* bytes of output asked for at once */
 
@@ -72,6 +72,8 @@ struct args {
 	const char *opt[OPT_MAX]; /* NULL: not given; "" for a switch */
 	const char *env[CLI_MAX_ENV];
 	size_t nenv;
+	const char *unset[CLI_MAX_ENV];
+	size_t nunset;
 	int argc; /* words after the options */
 	char **argv;
 };
@@ -195,6 +197,7 @@ int cmd_exec(struct args *);
 int cmd_session_create(struct args *);
 int cmd_session_list(struct args *);
 int cmd_session_get(struct args *);
+int cmd_session_update(struct args *);
 int cmd_session_destroy(struct args *);
 int cmd_events(struct args *);
 int cmd_output(struct args *);

@@ -15,8 +15,9 @@ cmd_kill(struct args *a)
 	int r;
 
 	sid = url_escape(a->argv[0]);
-	cmdid = url_escape(a->argv[1]);
-	path = xasprintf("/api/v1/sessions/%s/kill/%s", sid, cmdid);
+	cmdid = url_escape(a->argc > 1 ? a->argv[1] : "");
+	path = xasprintf("/api/v1/sessions/%s/kill%s%s", sid,
+	    a->argc > 1 ? "/" : "", cmdid);
 	r = call(a, &c, "POST", path, NULL, 0);
 	free(path);
 	free(cmdid);

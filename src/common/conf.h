@@ -43,6 +43,12 @@ enum {
 	SCOPE_ALL
 };
 
+/* sandbox.seccomp.execve.on_truncated */
+enum exec_truncated {
+	TRUNCATED_AUTO,
+	TRUNCATED_DENY
+};
+
 /* sandbox.seccomp.shellc.opaque: is a script that cannot be read denied as a
  * whole? enforce and allow are two words for no: each of its commands is decided
  * when it is executed. */

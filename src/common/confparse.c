@@ -21,6 +21,15 @@ static const char *const later[] = {
 #undef LATER
 };
 
+static const struct {
+	const char *key;
+	const char *why;
+} never[] = {
+#define NEVER(key, why) { key, why },
+#include "conflater.def"
+#undef NEVER
+};
+
 struct parser {
 	struct ydoc doc;
 	struct conf *conf;
@@ -72,6 +81,19 @@ is_later(const char *key)
 			return true;
 	}
 	return false;
+}
+
+/* A key whose list has to be empty, or NULL: it is none. */
+static const char *
+why_never(const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (strcmp(key, never[i].key) == 0)
+			return never[i].why;
+	}
+	return NULL;
 }
 
 static int
@@ -285,10 +307,15 @@ static int
 on_key(struct parser *p, const struct ynode *v, bool *section)
 {
 	const struct conf_row *row = row_find(p->key);
+	const char *why = why_never(p->key);
 
 	*section = false;
 	if (row != NULL)
 		return set_value(p, v, row);
+	if (why != NULL && v->kind == YNODE_SEQ && v->first == NULL)
+		return 0;
+	if (why != NULL)
+		return ydoc_error(&p->doc, v, p->e, "%s: %s", p->key, why);
 	if (is_later(p->key))
 		return ydoc_error(&p->doc, v->key, p->e,
 		    "%s: not enforced by this build", p->key);

@@ -547,11 +547,17 @@ json_free_words(char **v)
 }
 
 void
+json_list_free(struct json_list *list)
+{
+	json_free_words(list->v);
+	memset(list, 0, sizeof(*list));
+}
+
+void
 json_release(const struct json_field *fields, size_t nfields, void *dst)
 {
 	struct json_bytes *bytes;
 	struct json_pairs *pairs;
-	struct json_list *list;
 	char **str;
 	void *p;
 	size_t i;
@@ -570,9 +576,7 @@ json_release(const struct json_field *fields, size_t nfields, void *dst)
 			memset(bytes, 0, sizeof(*bytes));
 			break;
 		case JSON_LIST:
-			list = p;
-			json_free_words(list->v);
-			memset(list, 0, sizeof(*list));
+			json_list_free(p);
 			break;
 		case JSON_PAIRS:
 			pairs = p;

@@ -77,6 +77,8 @@ int json_decode(const struct json_field *, size_t nfields, const void *text,
 int json_scan(const struct json_field *, size_t nfields, const void *text,
     size_t len, void *dst, char *err, size_t errlen);
 void json_release(const struct json_field *, size_t nfields, void *dst);
+/* Frees the strings and forgets them. */
+void json_list_free(struct json_list *);
 
 /* Encoding. NULL on lack of memory; after a string that there is no memory to
  * clean or to encode, yajl_gen_get_buf() gives no text of any of it. */

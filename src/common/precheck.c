@@ -55,6 +55,42 @@ keep_words(const struct judge *j, struct precheck *pc)
 	}
 }
 
+/*
+ * A builtin has neither files nor words inside that rules know: what they say
+ * of its name counts. A harmless one needs no rule that allows it, so that a
+ * list of programs need not name them; but a rule that denies it and is not for
+ * every command means it. Nothing is executed that could wait for an operator.
+ */
+static void
+judge_builtin(struct judge *j, const struct program *p, enum builtin builtin)
+{
+	struct program other = *p;
+	struct verdict v, rest;
+
+	if (!judge_ask(j, p, p->command, false, &v))
+		return;
+	other.command = "\1"; /* no command of that name */
+	if (!judge_ask(j, &other, other.command, false, &rest))
+		return;
+	if (builtin_has(builtin, BUILTIN_FREE) && v.rule == rest.rule &&
+	    v.decision != DECISION_ALLOW && v.decision != DECISION_AUDIT) {
+		v.rule = UINT32_MAX;
+		v.decision = DECISION_ALLOW;
+		v.rule_name = "builtin";
+		v.message = "";
+	} else if (v.decision == DECISION_APPROVE) {
+		judge_deny(j, v.rule_name,
+		    "a builtin is allowed or denied: it cannot wait for an"
+		    " operator");
+		return;
+	}
+	j->v = v;
+	j->name = p->command;
+	j->argv = p->argv;
+	j->argc = p->argc;
+	j->any = true;
+}
+
 void
 precheck_command(const struct image *im, const struct spec *spec,
     const struct precheck_how *how, struct precheck *pc)
@@ -79,7 +115,10 @@ precheck_command(const struct image *im, const struct spec *spec,
 		/* the environment is by the rule for the command itself */
 		if (judge_ask(&j, &p, p.command, false, &pc->env)) {
 			j.asked = how->asked;
-			judge_program(&j, &p);
+			if (spec->builtin != BUILTIN_NONE)
+				judge_builtin(&j, &p, spec->builtin);
+			else
+				judge_program(&j, &p);
 		}
 	}
 	pc->said = j.v.decision;

@@ -124,6 +124,7 @@ make_argv(const struct spec *from, const struct precheck *pc, struct list *argv,
 
 	if (pc->decision == DECISION_REDIRECT) {
 		to->file = (char *)(uintptr_t)act->command;
+		to->builtin = BUILTIN_NONE;
 		argv->n = image_action_words(act,
 		    (const char *const *)from->argv + 1, from->argc - 1,
 		    (const char **)argv->v);

@@ -22,6 +22,7 @@
 #include "fusereg.h"
 #include "landlock.h"
 #include "log.h"
+#include "pidfdinfo.h"
 #include "sandbox.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS

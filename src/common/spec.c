@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What to run, in a sealed memfd: file, cwd, argc and argv, number and
+ * What to run, in a sealed memfd: file, cwd, builtin, argc and argv, number and
  * environment. The reader copies the bytes out before it looks at them, and
  * insists on the seals, so that nothing changes between two readers.
  */
@@ -26,6 +26,7 @@ spec_put(struct buf *b, const struct spec *spec)
 
 	buf_put_str(b, spec->file, AGENTSH_PATH_MAX);
 	buf_put_str(b, spec->cwd, AGENTSH_PATH_MAX);
+	buf_put_u32(b, (uint32_t)spec->builtin);
 	buf_put_u32(b, (uint32_t)spec->argc);
 	for (i = 0; i < spec->argc; i++)
 		buf_put_str(b, spec->argv[i], SPEC_STR_MAX);
@@ -104,15 +105,22 @@ spec_get_words(struct buf *b, size_t *n)
 static int
 spec_get(struct buf *b, struct spec *spec)
 {
+	uint32_t builtin;
 	size_t i;
 
 	spec->file = spec_get_str(b, AGENTSH_PATH_MAX);
 	spec->cwd = spec_get_str(b, AGENTSH_PATH_MAX);
+	builtin = buf_get_u32(b);
 	spec->argv = spec_get_words(b, &spec->argc);
 	spec->env = spec_get_words(b, &spec->nenv);
 	if (!buf_done(b) || spec->argv == NULL || spec->env == NULL ||
 	    spec->argc == 0 || spec->file[0] == '\0' || spec->cwd[0] != '/')
 		return -1;
+	if (builtin >= BUILTIN_MAX ||
+	    (builtin != BUILTIN_NONE &&
+		strcmp(spec->file, builtin_name((enum builtin)builtin)) != 0))
+		return -1;
+	spec->builtin = (enum builtin)builtin;
 	for (i = 0; i < spec->nenv; i++) {
 		if (spec->env[i][0] == '=' || strchr(spec->env[i], '=') == NULL)
 			return -1;

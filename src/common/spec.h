@@ -7,6 +7,7 @@
 #define SPEC_H
 
 #include "agentsh.h"
+#include "builtin.h"
 
 struct spec {
 	char *file;  /* program: a path, or a name to be searched in PATH */
@@ -14,8 +15,9 @@ struct spec {
 	size_t argc;
 	char **env; /* NAME=VALUE, ends with NULL */
 	size_t nenv;
-	char *cwd; /* absolute, as the session sees it */
-	void *mem; /* all of it */
+	char *cwd;	      /* absolute, as the session sees it */
+	enum builtin builtin; /* that the file is the name of */
+	void *mem;	      /* all of it */
 };
 
 /* A sealed memfd, or -1 with errno (E2BIG over AGENTSH_SPEC_MAX bytes or

@@ -128,6 +128,9 @@ approval_new(struct exec *x)
 	m->kind = APPROVAL_COMMAND;
 	m->pid = x->t.inner_tgid;
 	m->timeout_ms = x->j.v.timeout_ms;
+	/* 0 here as well: policyd's own */
+	if (m->timeout_ms == 0)
+		m->timeout_ms = (uint32_t)execd.p.conf.exec_approval_ms;
 	m->words = words;
 	m->words_len = l->argv.len;
 	snprintf(m->operation, sizeof(m->operation), "execve");

@@ -169,6 +169,7 @@ command_send_exited(struct command *c)
 		.system_us = c->result.system_us,
 		.maxrss_kb = c->result.maxrss_kb };
 
+	exits_collect(c->number);
 	record_finished(c, m.duration_us);
 	msg_send_exec_exited(execd.p.peer[ROLE_SESSIOND], 0, &m, NULL);
 }
@@ -447,8 +448,9 @@ command_on_init_running(struct chan *ch, struct imsg *im)
 	/* else its leader has ended while it waited for the operator */
 	if (!c->approve.wanted || c->approve.granted)
 		record_started(c);
-	spec_free(&c->spec);
 	started.command = c->number;
+	started.builtin = c->spec.builtin;
+	spec_free(&c->spec);
 	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &started,
 	    NULL);
 	return 0;

@@ -114,7 +114,9 @@ read_question(struct exec *x)
 		x->path[AGENTSH_PATH_MAX] = '\0';
 	x->nlinks = 1;
 	if (err == 0)
-		err = target_argv(&x->t, arg[at ? 2 : 1], &l->argv);
+		err = target_argv(&x->t, arg[at ? 2 : 1],
+		    execd.p.conf.exec_max_argc, execd.p.conf.exec_max_bytes,
+		    &l->argv);
 	return err;
 }
 
@@ -216,13 +218,14 @@ decide_exec(struct exec *x, int *natural)
 	/* nothing is asked of the words where no rule restricts anything, and
 	 * none allows by them */
 	x->truncated = err == E2BIG && x->link[0].argv.n > 0 &&
+	    execd.p.conf.exec_truncated == TRUNCATED_AUTO &&
 	    !image_restricts_commands(&execd.image) &&
 	    !image_matches_arguments(&execd.image);
 	if (x->truncated)
 		err = 0;
 	if (err == E2BIG)
 		return deny(x, RULE_TOO_LONG,
-		    "more than 65536 arguments, or 1 MiB of them");
+		    "more arguments, or bytes of them, than are looked at");
 	if (err != 0)
 		return deny(x, RULE_UNREADABLE,
 		    "the path or the arguments cannot be read");

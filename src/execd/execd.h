@@ -44,7 +44,8 @@ struct command {
 		size_t words_len;
 		bool used;
 	} approve;
-	uint32_t keeper; /* its pid, as the session sees it; 0: none yet */
+	uint64_t unwatched; /* execs of it whose end will not be known */
+	uint32_t keeper;    /* its pid, as the session sees it; 0: none yet */
 	/* of the rule that its own start fell under after all */
 	bool denied;
 	struct msg_exec_denied denial;

@@ -3,6 +3,8 @@
  * The events of commands, into the session's ring. A record that cannot be
  * written ends the session: nothing happens unrecorded.
  */
+#include <sys/wait.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +97,26 @@ record_finished(const struct command *c, uint64_t duration_us)
 	ev_u64(&execd.event, EVF_CPU_USER, r->user_us / 1000);
 	ev_u64(&execd.event, EVF_CPU_SYSTEM, r->system_us / 1000);
 	ev_u64(&execd.event, EVF_MAXRSS, r->maxrss_kb);
+	if (c->unwatched > 0)
+		ev_u64(&execd.event, EVF_EXITS_UNKNOWN, c->unwatched);
+	record_emit();
+}
+
+void
+record_process_exit(const char *id, uint32_t pid, const char *file,
+    uint32_t depth, int status)
+{
+	struct buf *b = &execd.event;
+
+	ev_begin(b, EV_PROCESS_EXIT, id, pid);
+	ev_str(b, EVF_FILENAME, file);
+	ev_u64(b, EVF_DEPTH, depth);
+	/* as command_finished has it */
+	ev_u64(b, EVF_EXIT_CODE,
+	    WIFSIGNALED(status) ? 128 + (uint64_t)WTERMSIG(status) :
+				  (uint64_t)WEXITSTATUS(status));
+	if (WIFSIGNALED(status))
+		ev_u64(b, EVF_SIGNAL, (uint64_t)WTERMSIG(status));
 	record_emit();
 }
 

@@ -267,6 +267,7 @@ void
 supervise_forget(uint64_t command)
 {
 	lineage_forget(command);
+	exits_forget(command);
 }
 
 /* The second call of a process whose program is replaced: it goes on. */
@@ -403,6 +404,7 @@ supervise_init(void)
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
 	approve_init();
 	siggroup_init();
+	exits_init();
 	if (sup.child == NULL || sup.timer == NULL ||
 	    event_add(sup.child, NULL) == -1)
 		fatalx("event");

@@ -129,7 +129,19 @@ bool lineage_find(const struct target *, struct lineage *);
 void lineage_add(const struct imprint *, pid_t tgid, const struct lineage *);
 void lineage_forget(uint64_t command);
 
+/* exits.c: how processes end that have executed a program, where the kernel
+ * tells it */
+/* Before the sandbox is closed. */
+void exits_init(void);
+/* This one is stopped, at its exec. */
+void exits_watch(const struct exec *, pid_t tgid);
+/* Those of a command that have ended are recorded now; then none is left. */
+void exits_collect(uint64_t command);
+void exits_forget(uint64_t command);
+
 /* record.c */
+void record_process_exit(const char *command_id, uint32_t pid, const char *file,
+    uint32_t depth, int status);
 void record_exec(const struct exec *, enum decision done);
 void record_exec_changed(const struct exec *);
 void record_exec_replaced(const struct exec *);

@@ -270,13 +270,14 @@ read_pointers(const struct target *t, uint64_t addr, uint64_t *p, size_t *n)
 
 /* The strings at these addresses, as many as fit. */
 static int
-read_words(const struct target *t, const uint64_t *p, size_t n, struct words *w)
+read_words(const struct target *t, const uint64_t *p, size_t n,
+    size_t max_bytes, struct words *w)
 {
 	int err = 0;
 
 	while (w->n < n) {
 		err = target_string(t, p[w->n], w->bytes + w->len,
-		    TARGET_ARGV_BYTES - w->len);
+		    max_bytes - w->len);
 		if (err != 0)
 			return err == ENAMETOOLONG ? E2BIG : err;
 		w->v[w->n++] = w->bytes + w->len;
@@ -286,7 +287,8 @@ read_words(const struct target *t, const uint64_t *p, size_t n, struct words *w)
 }
 
 int
-target_argv(const struct target *t, uint64_t addr, struct words *w)
+target_argv(const struct target *t, uint64_t addr, size_t max_words,
+    size_t max_bytes, struct words *w)
 {
 	static uint64_t p[TARGET_ARGC_MAX + 1];
 	size_t n = 0;
@@ -297,13 +299,15 @@ target_argv(const struct target *t, uint64_t addr, struct words *w)
 		err = read_pointers(t, addr, p, &n);
 	if (err != 0 && err != E2BIG)
 		return err;
-	if (n > TARGET_ARGC_MAX)
-		n = TARGET_ARGC_MAX;
+	if (n > max_words) {
+		n = max_words;
+		err = E2BIG;
+	}
 	w->v = calloc(n + 2, sizeof(*w->v));
-	w->bytes = calloc(1, TARGET_ARGV_BYTES);
+	w->bytes = calloc(1, max_bytes);
 	if (w->v == NULL || w->bytes == NULL)
 		return ENOMEM;
-	err_words = read_words(t, p, n, w);
+	err_words = read_words(t, p, n, max_bytes, w);
 	if (w->n == 0 && err_words == 0) {
 		w->v[w->n++] = w->bytes; /* one empty word */
 		w->len = 1;

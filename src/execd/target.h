@@ -13,7 +13,6 @@
 
 /* What xargs(1) and linkers make by default is below. */
 #define TARGET_ARGC_MAX 65536
-#define TARGET_ARGV_BYTES 1048576
 
 /*
  * Where the kernel put the parts of a program when it was executed, at random;
@@ -71,9 +70,11 @@ int target_read(const struct target *, uint64_t addr, void *dst, size_t size);
 /* Into its memory: 0, or an errno. */
 int target_write(const struct target *, uint64_t addr, const void *src,
     size_t size);
-/* The words of its argv: 0, E2BIG over one of the limits above, with the words
- * up to there, or another errno. NULL is one empty word, as the kernel has it. */
-int target_argv(const struct target *, uint64_t addr, struct words *);
+/* The words of its argv: 0, E2BIG over a limit, with the words up to there, or
+ * another errno. At most TARGET_ARGC_MAX words, and some bytes. NULL is one empty
+ * word, as the kernel has it. */
+int target_argv(const struct target *, uint64_t addr, size_t max_words,
+    size_t max_bytes, struct words *);
 void words_free(struct words *);
 /* A copy of n strings. 0 or -1. */
 int words_copy(struct words *, const char *const *v, size_t n);

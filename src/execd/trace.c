@@ -114,6 +114,7 @@ check_program(struct exec *x, pid_t pid)
 	if (target_imprint(fd, &im, &ppid) == 0 && is_file_right(x, fd) &&
 	    are_words_right(x, fd)) {
 		lineage_add(&im, pid, &x->l);
+		exits_watch(x, pid);
 		ok = true;
 	}
 	close(fd);

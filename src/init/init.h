@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 #include "agentsh.h"
 
 /* setup.c: rights of the sandbox, given up once and for all commands. */
@@ -34,6 +36,13 @@ struct leader {
 };
 
 void leader_run(const struct leader *) __attribute__((noreturn));
+
+/* builtin.c: a command that needs no program, done by the leader. */
+struct spec;
+/* Does it not matter to it that its directory is gone? */
+bool builtin_starts_anywhere(const struct spec *);
+/* Its exit status. Descriptors 0 to 2 are the command's. */
+int builtin_run(const struct spec *);
 
 /* keeper.c: reports and orders, one packet each on the keeper's socket. */
 enum keeper_kind {

@@ -184,10 +184,16 @@ leader_run(const struct leader *l)
 		leader_fail(l, SPAWN_SETUP, errno);
 	umask(022);
 	leader_reset_signals();
-	if (chdir(spec.cwd) == -1)
+	if (chdir(spec.cwd) == -1 && !builtin_starts_anywhere(&spec))
 		leader_fail(l, SPAWN_CHDIR, errno);
 	if (setup_scope_signals(l->landlock_abi) == -1)
 		leader_fail(l, SPAWN_SETUP, errno);
+	if (spec.builtin != BUILTIN_NONE) {
+		/* as an exec would: what is init's is gone, and it runs */
+		if (close_range(3, ~0U, 0) == -1)
+			leader_fail(l, SPAWN_SETUP, errno);
+		_exit(builtin_run(&spec));
+	}
 	if (strchr(spec.file, '/') != NULL)
 		error = leader_try(&spec, spec.file);
 	else

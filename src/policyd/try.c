@@ -534,6 +534,7 @@ precheck(struct asking *k, struct precheck *pc)
 		.asked = asked_cb,
 		.arg = k };
 	char user[256];
+	bool usage;
 	char *env[] = { user, NULL };
 	struct spec spec = { .file = k->q->argv[0],
 		.argv = k->q->argv,
@@ -541,6 +542,9 @@ precheck(struct asking *k, struct precheck *pc)
 		.env = env,
 		.nenv = 1 };
 
+	/* below it the name is a shell's affair, or a program's */
+	if (k->q->depth == 0)
+		spec.builtin = builtin_find(spec.file, spec.argc - 1, &usage);
 	snprintf(user, sizeof(user), "USER=%s", k->t->vars.user);
 	precheck_command(&k->t->image, &spec, &how, pc);
 }

@@ -291,9 +291,14 @@ answer_send(struct command *cmd, struct event_set *set)
 {
 	struct request *rq = cmd->rq;
 	char when[64];
-	yajl_gen g = json_new();
+	yajl_gen g;
 
+	if (cmd->builtin == BUILTIN_UPDATE) {
+		update_answer(cmd);
+		return;
+	}
 	cmd->rq = NULL;
+	g = json_new();
 	if (g == NULL) {
 		http_error(rq, 500, "out of memory");
 		return;

@@ -80,8 +80,12 @@ exec_check(const struct exec_body *body, enum include_events *include,
 
 /* The client's text as a file that nobody can change, or /dev/null. */
 static int
-exec_stdin(const struct json_bytes *input)
+exec_stdin(const struct command *cmd)
 {
+	const struct json_bytes *input = &cmd->body.input;
+
+	if (cmd->builtin_fd != -1)
+		return fcntl(cmd->builtin_fd, F_DUPFD_CLOEXEC, 0);
 	if (input->data == NULL || input->len == 0)
 		return fcntl(sessiond.null_fd, F_DUPFD_CLOEXEC, 0);
 	return memfd_sealed("stdin", input->data, input->len);
@@ -95,7 +99,13 @@ static int
 exec_spec(struct command *cmd, int *status, char *err, size_t errlen)
 {
 	struct exec_body *body = &cmd->body;
-	struct spec spec = { .file = body->command, .argc = body->args.n + 1 };
+	/* a builtin is told what it is to do, not what stood there */
+	const struct json_list *args = cmd->builtin == BUILTIN_NONE ?
+	    &body->args :
+	    &cmd->words;
+	struct spec spec = { .file = body->command,
+		.argc = args->n + 1,
+		.builtin = cmd->builtin };
 	struct json_list env = { .n = 0 };
 	char cwd[AGENTSH_PATH_MAX + 1];
 	size_t i;
@@ -121,8 +131,8 @@ exec_spec(struct command *cmd, int *status, char *err, size_t errlen)
 		goto out;
 	}
 	spec.argv[0] = body->argv0 != NULL ? body->argv0 : body->command;
-	for (i = 0; i < body->args.n; i++)
-		spec.argv[i + 1] = body->args.v[i];
+	for (i = 0; i < args->n; i++)
+		spec.argv[i + 1] = args->v[i];
 	fd = spec_write(&spec);
 	if (fd == -1 && errno == E2BIG)
 		snprintf(err, errlen,
@@ -152,7 +162,25 @@ exec_client_gone(struct request *rq, void *arg)
 	}
 }
 
+/* A client's error that a shell would tell in its own words. */
 static void
+exec_refuse(struct command *cmd, const char *err)
+{
+	snprintf(cmd->message, sizeof(cmd->message), "%s", err);
+	cmd->exit_code = 2;
+	cmd->grace = evtimer_new(sessiond.base, NULL, NULL);
+	command_end(cmd, OUT_REFUSED);
+}
+
+static void
+exec_wait(struct request *rq, struct command *cmd)
+{
+	cmd->rq = rq;
+	cmd->client_uid = rq->uid;
+	http_wait(rq, exec_client_gone, cmd);
+}
+
+void
 exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
 {
 	char err[AGENTSH_TEXT_MAX];
@@ -164,17 +192,12 @@ exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
 		http_error(rq, status, "%s", err);
 		return;
 	}
-	cmd->rq = rq;
-	cmd->client_uid = rq->uid;
-	http_wait(rq, exec_client_gone, cmd);
+	exec_wait(rq, cmd);
 	if (spec_fd == -1) {
-		snprintf(cmd->message, sizeof(cmd->message), "%s", err);
-		cmd->exit_code = 2;
-		cmd->grace = evtimer_new(sessiond.base, NULL, NULL);
-		command_end(cmd, OUT_REFUSED);
+		exec_refuse(cmd, err);
 		return;
 	}
-	if ((stdin_fd = exec_stdin(&cmd->body.input)) != -1)
+	if ((stdin_fd = exec_stdin(cmd)) != -1)
 		r = command_start(cmd, spec_fd, stdin_fd, timeout_ms);
 	close(spec_fd);
 	if (stdin_fd != -1)
@@ -185,11 +208,30 @@ exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
 	}
 }
 
+/* What the session makes of the command: its alias, its builtin. */
+static int
+exec_resolve(struct command *cmd, char *err, size_t errlen)
+{
+	struct exec_body *body = &cmd->body;
+	struct session *s = cmd->sess;
+
+	history_add(&s->history, s->uid, body->command, &body->args);
+	/* who says what its name is to be means a program */
+	if (body->argv0 != NULL)
+		return 0;
+	if (alias_expand(&s->alias, &body->command, &body->args) == -1) {
+		snprintf(err, errlen, "out of memory");
+		return -1;
+	}
+	return builtin_prepare(cmd, err, errlen);
+}
+
 static void
 exec_body_run(struct request *rq, struct session *s, struct exec_body *body)
 {
 	enum include_events include;
 	struct command *cmd;
+	char err[AGENTSH_TEXT_MAX];
 	const char *why;
 	uint64_t timeout_ms;
 
@@ -205,7 +247,25 @@ exec_body_run(struct request *rq, struct session *s, struct exec_body *body)
 	cmd->body = *body;
 	memset(body, 0, sizeof(*body));
 	cmd->include = include;
+	if (exec_resolve(cmd, err, sizeof(err)) == -1) {
+		exec_wait(rq, cmd);
+		exec_refuse(cmd, err);
+		return;
+	}
 	exec_run(rq, cmd, least_limit(timeout_ms, s->command_timeout_ms));
+}
+
+bool
+exec_has_room(struct request *rq, const struct session *s)
+{
+	if (s->state != SESS_READY)
+		http_error(rq, 409, "the session is ending");
+	else if (s->nrunning >= sessiond.proc.conf.max_commands)
+		http_error(rq, 429, "the session runs %zu commands already",
+		    s->nrunning);
+	else
+		return true;
+	return false;
 }
 
 void
@@ -219,15 +279,8 @@ api_exec(struct request *rq)
 
 	if (s == NULL)
 		return;
-	if (s->state != SESS_READY) {
-		http_error(rq, 409, "the session is ending");
+	if (!exec_has_room(rq, s))
 		return;
-	}
-	if (s->nrunning >= sessiond.proc.conf.max_commands) {
-		http_error(rq, 429, "the session runs %zu commands already",
-		    s->nrunning);
-		return;
-	}
 	memset(&body, 0, sizeof(body));
 	text = http_body(rq, &len);
 	if (text == NULL)
@@ -240,6 +293,39 @@ api_exec(struct request *rq)
 	json_release(exec_fields, exec_nfields, &body);
 }
 
+static bool
+is_over(const struct command *cmd)
+{
+	return cmd->state == CMD_ENDED || cmd->state == CMD_FINISHED;
+}
+
+void
+api_kill_all(struct request *rq)
+{
+	struct session *s = session_of(rq);
+	struct command *cmd;
+	uint64_t n = 0;
+	yajl_gen g;
+
+	if (s == NULL)
+		return;
+	TAILQ_FOREACH(cmd, &s->commands, entry) {
+		if (is_over(cmd))
+			continue;
+		command_kill(cmd);
+		n++;
+	}
+	if ((g = json_new()) == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	yajl_gen_map_open(g);
+	json_put_bool(g, "ok", true);
+	json_put_u64(g, "killed", n);
+	yajl_gen_map_close(g);
+	http_reply(rq, 200, g);
+}
+
 void
 api_kill(struct request *rq)
 {
@@ -250,8 +336,7 @@ api_kill(struct request *rq)
 	if (s == NULL)
 		return;
 	cmd = command_find(s, rq->command_id);
-	if (cmd == NULL || cmd->state == CMD_ENDED ||
-	    cmd->state == CMD_FINISHED) {
+	if (cmd == NULL || is_over(cmd)) {
 		http_error(rq, 404, "command is not running");
 		return;
 	}

@@ -80,7 +80,7 @@ session_put(yajl_gen g, const struct session *s, uint32_t uid)
 	yajl_gen_map_close(g);
 }
 
-static void
+void
 session_reply(struct request *rq, int status, const struct session *s)
 {
 	yajl_gen g = json_new();

@@ -37,6 +37,7 @@ command_new(struct session *s)
 	if (cmd == NULL)
 		return NULL;
 	cmd->sess = s;
+	cmd->builtin_fd = -1;
 	cmd->number = ++sessiond.next_command;
 	uuid4(uuid);
 	snprintf(cmd->id, sizeof(cmd->id), "cmd-%s", uuid);
@@ -94,6 +95,10 @@ command_free(struct command *cmd)
 	}
 	if (cmd->grace != NULL)
 		event_free(cmd->grace);
+	if (cmd->builtin_fd != -1)
+		close(cmd->builtin_fd);
+	json_list_free(&cmd->words);
+	vars_free(&cmd->changes);
 	if (cmd->state == CMD_FINISHED)
 		s->nfinished--;
 	else
@@ -342,12 +347,14 @@ command_finish(struct command *cmd)
 		    stream_read(&cmd->stream[i]) == -1)
 			stream_close(&cmd->stream[i]);
 	}
+	if (cmd->builtin != BUILTIN_NONE)
+		builtin_finish(cmd);
 	cmd->state = CMD_FINISHED;
 	event_del(cmd->grace);
 	s->nrunning--;
 	s->nfinished++;
 	session_touch(s);
-	if (cmd->rq != NULL) {
+	if (cmd->rq != NULL && cmd->builtin != BUILTIN_UPDATE) {
 		snprintf(q.command_id, sizeof(q.command_id), "%s", cmd->id);
 		cmd->query = event_query_start(&q, cmd->client_uid,
 		    command_answer, cmd);
@@ -405,6 +412,11 @@ sessiond_on_exec_started(struct chan *ch, struct imsg *im)
 	if (msg_get_exec_started(im, &m) == -1 || cmd == NULL ||
 	    m.command != cmd->number)
 		return -1;
+	if (m.builtin >= BUILTIN_MAX)
+		return -1;
+	/* a rule may have put a program in its place */
+	cmd->runs_builtin = cmd->builtin != BUILTIN_NONE &&
+	    m.builtin == (uint32_t)cmd->builtin;
 	if (cmd->state == CMD_ASKED)
 		cmd->state = CMD_RUNNING;
 	/* its client went away meanwhile */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The environment a command starts with. Nothing of the server's own is in it.
+ * The environment a command starts with: ours, over it what its session
+ * remembers, over that what the request says. Nothing of the server's own is in
+ * it.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -80,29 +82,89 @@ env_base(struct json_list *env, const struct session *s)
 	return 0;
 }
 
+static const char *const base_names[] = { "PATH", "LANG", "LC_ALL", "TERM",
+	"HOME", "USER", "LOGNAME", "SHELL" };
+
+bool
+env_is_base(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(base_names) / sizeof(base_names[0]); i++) {
+		if (strcmp(name, base_names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+env_check_name(const char *name, char *err, size_t errlen)
+{
+	if (!env_name_is_valid(name)) {
+		snprintf(err, errlen, "\"%.64s\" is not a name", name);
+		return -1;
+	}
+	if (strncmp(name, "AGENTSH_", 8) == 0) {
+		snprintf(err, errlen, "%.64s is set by the server", name);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+env_drop(struct json_list *env, const char *name)
+{
+	size_t i, n = strlen(name);
+
+	for (i = 0; i < env->n; i++) {
+		if (strncmp(env->v[i], name, n) == 0 && env->v[i][n] == '=') {
+			free(env->v[i]);
+			env->v[i] = env->v[--env->n];
+			env->v[env->n] = NULL;
+			return;
+		}
+	}
+}
+
+/* What the session remembers, over the base. */
+static int
+env_session(struct json_list *env, const struct vars *vars)
+{
+	const struct var *v;
+	size_t i, nbase = env->n;
+
+	for (i = 0; i < vars->n; i++) {
+		v = &vars->v[i];
+		if (v->value != NULL &&
+		    env_set(env, nbase, v->name, v->value) == -1)
+			return -1;
+	}
+	for (i = 0; i < vars->n; i++) {
+		if (vars->v[i].value == NULL)
+			env_drop(env, vars->v[i].name);
+	}
+	return 0;
+}
+
 int
 env_build(struct json_list *env, const struct session *s,
     const struct json_pairs *asked, char *err, size_t errlen)
 {
 	const char *name;
+	char why[128];
 	size_t i, nbase;
 
 	memset(env, 0, sizeof(*env));
 	snprintf(err, errlen, "out of memory");
-	env->v = calloc(asked->n + 12, sizeof(*env->v));
-	if (env->v == NULL || env_base(env, s) == -1)
+	env->v = calloc(asked->n + s->env.n + 12, sizeof(*env->v));
+	if (env->v == NULL || env_base(env, s) == -1 ||
+	    env_session(env, &s->env) == -1)
 		return -1;
 	nbase = env->n;
 	for (i = 0; i < asked->n; i++) {
 		name = asked->v[2 * i];
-		if (!env_name_is_valid(name)) {
-			snprintf(err, errlen,
-			    "field \"env\": \"%.64s\" is not a name", name);
-			return -1;
-		}
-		if (strncmp(name, "AGENTSH_", 8) == 0) {
-			snprintf(err, errlen,
-			    "field \"env\": %.64s is set by the server", name);
+		if (env_check_name(name, why, sizeof(why)) == -1) {
+			snprintf(err, errlen, "field \"env\": %s", why);
 			return -1;
 		}
 		if (env_set(env, nbase, name, asked->v[2 * i + 1]) == -1)

@@ -62,7 +62,11 @@ session_free(struct session *s)
 	sessiond.nsessions--;
 	free(s->workspace);
 	free(s->mount);
+	vars_forget(&s->env, s->uid);
+	vars_forget(&s->alias, s->uid);
+	history_forget(&s->history, s->uid);
 	free(s->cwd);
+	free(s->last_cwd);
 	free(s->home);
 	free(s);
 }

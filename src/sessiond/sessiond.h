@@ -16,9 +16,11 @@
 #include <event2/http.h>
 
 #include "agentsh.h"
+#include "builtin.h"
 #include "event.h"
 #include "json.h"
 #include "proc.h"
+#include "state.h"
 
 /* Finished commands of a session whose output is kept. */
 #define SESS_MAX_FINISHED 1000
@@ -59,6 +61,10 @@ struct session {
 	char file_transport[33]; /* device or uring */
 	char native_reads[33];	 /* counted, uncounted or none */
 	char *cwd;
+	char *last_cwd; /* the one before it, or NULL */
+	struct vars env;
+	struct vars alias;
+	struct history history;
 	char user[AGENTSH_USER_MAX + 1];
 	char policy[AGENTSH_NAME_MAX + 1];
 	char profile[AGENTSH_NAME_MAX + 1];  /* "": none */
@@ -152,6 +158,11 @@ struct command {
 	uint32_t client_uid;
 	struct event_query *query; /* runs */
 	struct exec_body body;
+	enum builtin builtin;	/* that was asked for */
+	bool runs_builtin;	/* the rules have nothing else in its place */
+	struct json_list words; /* its arguments, as they are told */
+	struct vars changes;	/* of the environment, or of the aliases */
+	int builtin_fd;		/* its standard input, or -1 */
 	enum include_events include;
 	uint64_t started_ns;
 	struct stream stream[STREAM_MAX];
@@ -344,7 +355,32 @@ const char *stream_name(const struct stream *);
 /* env.c: environment of a command. 0, or -1 with the reason. */
 int env_build(struct json_list *, const struct session *,
     const struct json_pairs *, char *err, size_t errlen);
+int env_check_name(const char *, char *err, size_t errlen);
+/* Is it one that commands have without being given it? */
+bool env_is_base(const char *);
 void env_free(struct json_list *);
+
+/* builtin.c: commands that the session does itself */
+/* Is it one, and what will it change? 0, or -1 with what is wrong. */
+int builtin_prepare(struct command *, char *err, size_t errlen);
+/* The arguments of a command that sets and unsets names, as they are told: the
+ * names. 0, or -1: no memory. */
+int builtin_tell(struct command *, const char *prefix, const char *word);
+/* A file that it says its new directory in: 0 or -1. */
+int builtin_open_result(struct command *);
+/* It has ended well: what it changes is remembered. */
+void builtin_finish(struct command *);
+
+/* api_exec.c */
+/* Can the session take a command more? Else it answers, and false. */
+bool exec_has_room(struct request *, const struct session *);
+/* Runs what is in the command; the request is answered when it has ended. */
+void exec_run(struct request *, struct command *, uint64_t timeout_ms);
+
+/* api_update.c: the answer of a command that only changes the session */
+void update_answer(struct command *);
+/* api_session.c */
+void session_reply(struct request *, int status, const struct session *);
 
 /* evquery.c: asks eventd for a client of this uid; the callback owns the set */
 struct event_query *event_query_start(const struct msg_event_query *,
