@@ -32,7 +32,7 @@ struct event_base;
 /* A decoded record; strings point into the record. */
 struct erec {
 	struct event_head head;
-	uint64_t has; /* bit a field */
+	bool has[EVF_MAX];
 	uint64_t num[EVF_MAX];
 	const char *str[EVF_MAX];
 	size_t len[EVF_MAX];

@@ -17,8 +17,6 @@
 #include "utf8.h"
 #include "vis.h"
 
-_Static_assert(EVF_MAX <= 64, "erec.has has a bit a field");
-
 enum group {
 	GROUP_TOP,
 	GROUP_POLICY,
@@ -33,7 +31,6 @@ static struct {
 	struct buf *out;
 	enum group group[EVF_MAX];
 	const char *key[EVF_MAX]; /* without the group */
-	uint64_t mask[GROUP_MAX]; /* the fields of a group */
 	char vis[EVENT_STR_MAX * 4 + 1];
 } json;
 
@@ -43,17 +40,16 @@ erec_decode(struct erec *r, const void *data, size_t len)
 	struct buf b;
 	enum event_field field;
 	const char *str;
-	uint64_t num, bit;
+	uint64_t num;
 	size_t n;
 	int rc;
 
-	r->has = 0;
+	memset(r->has, 0, sizeof(r->has));
 	r->nstrv = 0;
 	buf_read_from(&b, data, len);
 	if (ev_get_head(&b, &r->head) == -1)
 		return -1;
 	while ((rc = ev_get_field(&b, &field, &num, &str, &n)) == 1) {
-		bit = 1ULL << field;
 		if (ev_is_many(field)) {
 			if (r->nstrv >= sizeof(r->strv) / sizeof(r->strv[0]))
 				return -1;
@@ -61,9 +57,9 @@ erec_decode(struct erec *r, const void *data, size_t len)
 			r->strv[r->nstrv].str = str;
 			r->strv[r->nstrv].len = n;
 			r->nstrv++;
-		} else if ((r->has & bit) != 0)
+		} else if (r->has[field])
 			return -1;
-		r->has |= bit;
+		r->has[field] = true;
 		r->num[field] = num;
 		r->str[field] = str;
 		r->len[field] = n;
@@ -77,7 +73,7 @@ erec_decision(const struct erec *r)
 	const char *name;
 	uint8_t d;
 
-	if ((r->has & 1ULL << EVF_DECISION) == 0)
+	if (!r->has[EVF_DECISION])
 		return EVLOG_NO_DECISION;
 	for (d = 0; d < DECISION_MAX; d++) {
 		name = decision_name((enum decision)d);
@@ -117,7 +113,6 @@ json_init(void)
 				json.key[f] = key + n + 1;
 			}
 		}
-		json.mask[json.group[f]] |= 1ULL << f;
 	}
 	return 0;
 }
@@ -195,14 +190,26 @@ json_approval(const struct erec *r, enum event_field f)
 	yajl_gen_map_close(json.gen);
 }
 
+static bool
+has_group(const struct erec *r, enum group g)
+{
+	enum event_field f;
+
+	for (f = 0; f < EVF_MAX; f++) {
+		if (r->has[f] && json.group[f] == g)
+			return true;
+	}
+	return false;
+}
+
 static void
 json_fields(const struct erec *r, enum group g)
 {
-	uint64_t left = r->has & json.mask[g];
 	enum event_field f;
 
-	for (; left != 0; left &= left - 1) {
-		f = (enum event_field)__builtin_ctzll(left);
+	for (f = 0; f < EVF_MAX; f++) {
+		if (!r->has[f] || json.group[f] != g)
+			continue;
 		if (f == EVF_APPROVAL) {
 			json_approval(r, f);
 			continue;
@@ -278,7 +285,7 @@ json_event(struct buf *out, const struct erec *r, const char *prefix,
 	}
 	json_fields(r, GROUP_TOP);
 	for (g = GROUP_POLICY; g < GROUP_MAX; g++) {
-		if ((r->has & json.mask[g]) == 0)
+		if (!has_group(r, (enum group)g))
 			continue;
 		json_text(group_names[g]);
 		yajl_gen_map_open(json.gen);
