@@ -45,6 +45,7 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	fi->fh = (uintptr_t)h;
 	h->maps = (fi->flags & O_ACCMODE) == O_RDWR;
 	through_begin(h, fi->flags);
+	fi->direct_io = through_is_direct(h);
 	/* what is read from a cache is not counted: in the workspace every
 	 * handle reads for itself */
 	fi->keep_cache = n->view != VIEW_WORKSPACE;
