@@ -14,6 +14,7 @@
 #include <linux/fuse.h>
 
 #include "handle.h"
+#include "record.h"
 #include "serve.h"
 #include "uring.h"
 
@@ -41,6 +42,7 @@ static bool init_answered;
 void
 device_request(struct fuse_in_header *h)
 {
+	attr_request();
 	form = DEVICE_PLAIN;
 	if (h->opcode == OP_STATX) {
 		form = DEVICE_STATX;

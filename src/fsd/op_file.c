@@ -161,11 +161,13 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
 	    masked_mode(req, pfd, mode) & MODE_FILE);
 	saved = errno;
-	node_done(parent);
-	if (fd == -1)
+	if (fd == -1) {
+		node_done(parent);
 		return saved;
+	}
 	*made = true;
-	error = lookup_child(req, parent, text, e, false);
+	error = lookup_at(req, parent, pfd, text, e, false);
+	node_done(parent);
 	if (error != 0) {
 		close(fd);
 		return error;
