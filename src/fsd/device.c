@@ -14,6 +14,7 @@
 #include <linux/fuse.h>
 
 #include "handle.h"
+#include "place.h"
 #include "record.h"
 #include "serve.h"
 #include "uring.h"
@@ -53,6 +54,19 @@ device_request(struct fuse_in_header *h)
 	}
 }
 
+size_t
+device_bytes(const struct fuse_in_header *h, const char *data)
+{
+	struct fuse_read_in in;
+
+	if (h->opcode == FUSE_WRITE)
+		return h->len;
+	if (h->opcode != FUSE_READ || h->len < sizeof(*h) + sizeof(in))
+		return 0;
+	memcpy(&in, data, sizeof(in));
+	return in.size;
+}
+
 static ssize_t
 device_read(int fd, void *data, size_t size, void *arg)
 {
@@ -68,6 +82,7 @@ device_read(int fd, void *data, size_t size, void *arg)
 	memcpy(&h, data, sizeof(h));
 	device_request(&h);
 	memcpy(data, &h, sizeof(h));
+	place_request(h.pid, device_bytes(&h, (char *)data + sizeof(h)));
 	if (init_answered)
 		return n;
 	if (h.opcode != FUSE_INIT)

@@ -54,6 +54,8 @@ void attr_actor(uint32_t tid, struct actor *);
 /* A request of a thread that waits for its answer has come to this one: whose it
  * is, is found out once. */
 void attr_request(void);
+/* On which processor a thread is, or was last; -1: not known. */
+int attr_processor(uint32_t tid);
 /* The keeper above a process, which may be of no command known yet; 0: none.
  * Waits for nobody. -1: the process is gone. */
 int attr_keeper(uint32_t pid, uint32_t *keeper);
