@@ -265,10 +265,17 @@ static _Thread_local struct {
 } asker;
 
 void
-attr_request(void)
+attr_request(uint32_t tid)
 {
 	asker.serving = true;
 	asker.known = false;
+	asker.tid = tid;
+}
+
+uint32_t
+attr_asker(void)
+{
+	return asker.tid;
 }
 
 static void
@@ -312,10 +319,9 @@ attr_actor(uint32_t tid, struct actor *a)
 		return;
 	}
 	find_actor(tid, a);
-	if (!asker.serving)
+	if (!asker.serving || asker.tid != tid)
 		return;
 	asker.known = true;
-	asker.tid = tid;
 	asker.actor = *a;
 }
 

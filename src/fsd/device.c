@@ -43,7 +43,7 @@ static bool init_answered;
 void
 device_request(struct fuse_in_header *h)
 {
-	attr_request();
+	attr_request(h->pid);
 	form = DEVICE_PLAIN;
 	if (h->opcode == OP_STATX) {
 		form = DEVICE_STATX;

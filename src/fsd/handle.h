@@ -73,6 +73,9 @@ int watch_start(void);
 /* Watches a directory of the workspace, where that is possible. Says true when
  * this is new: what was seen of it before may have changed meanwhile. */
 bool watch_dir(struct node *);
+/* The kernel is about to be told these, or has written itself. */
+void watch_told(struct node *, const struct stat *);
+void watch_wrote(struct node *);
 /* Of a node that ends: under the graph's lock, and then without. */
 void watch_unlink(struct node *);
 void watch_end(const struct node *);

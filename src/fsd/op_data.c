@@ -76,6 +76,7 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	}
 	atomic_fetch_add(&h->nwritten, done);
 	atomic_fetch_add(&h->nwrites, 1);
+	watch_wrote(h->node);
 	fuse_reply_write(req, done);
 }
 

@@ -57,6 +57,7 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 	if (n->type != S_IFDIR && (e->attr.st_nlink > 1 || n->writers > 0))
 		t = times[n->view];
 	e->attr_timeout = t;
+	watch_told(n, &e->attr);
 }
 
 /* That a name is not there can be kept where it would be heard of. */

@@ -53,7 +53,9 @@ void attr_forget(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
 /* A request of a thread that waits for its answer has come to this one: whose it
  * is, is found out once. */
-void attr_request(void);
+void attr_request(uint32_t tid);
+/* The thread whose request this one serves; 0: none. */
+uint32_t attr_asker(void);
 /* On which processor a thread is, or was last; -1: not known. */
 int attr_processor(uint32_t tid);
 /* The keeper above a process, which may be of no command known yet; 0: none.
