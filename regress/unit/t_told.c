@@ -106,20 +106,27 @@ habits(void)
 	unsigned i;
 
 	for (i = 0; i < HABIT_FILES; i++) {
-		CHECK(!habit_is_small(10));
-		habit_made(10, false);
+		CHECK(!habit_is_small(10, T0 + i));
+		habit_made(10, T0 + i, false);
 	}
-	CHECK(habit_is_small(10));
-	CHECK(!habit_is_small(11));
-	habit_made(10, true);
-	CHECK(!habit_is_small(10));
+	CHECK(habit_is_small(10, T0 + i));
+	CHECK(!habit_is_small(11, T0 + i));
+	/* a pause */
+	CHECK(!habit_is_small(10, T0 + i + HABIT_MS));
+	habit_made(10, T0 + LATER, false);
+	CHECK(!habit_is_small(10, T0 + LATER));
 	for (i = 0; i < HABIT_FILES; i++)
-		habit_made(10, false);
+		habit_made(10, T0 + LATER, false);
+	CHECK(habit_is_small(10, T0 + LATER));
+	habit_made(10, T0 + LATER, true);
+	CHECK(!habit_is_small(10, T0 + LATER));
+	for (i = 0; i < HABIT_FILES; i++)
+		habit_made(10, T0 + LATER, false);
 	/* another one with the same place */
-	CHECK(habit_is_small(10));
-	CHECK(!habit_is_small(10 + 256));
-	habit_made(10 + 256, false);
-	CHECK(!habit_is_small(10));
+	CHECK(habit_is_small(10, T0 + LATER));
+	CHECK(!habit_is_small(10 + 256, T0 + LATER));
+	habit_made(10 + 256, T0 + LATER, false);
+	CHECK(!habit_is_small(10, T0 + LATER));
 }
 
 int

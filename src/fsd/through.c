@@ -148,7 +148,7 @@ is_wanted(const struct handle *h, const struct statx *stx)
 	if (!through.on || h->node->id.dev != node_workspace()->id.dev ||
 	    stx->stx_nlink == 0)
 		return false;
-	if (h->fresh && habit_is_small(h->actor.pid))
+	if (h->fresh && habit_is_small(h->actor.pid, clock_ms()))
 		return false;
 	return h->writes || stx->stx_size >= THROUGH_MIN;
 }
@@ -253,7 +253,7 @@ through_end(struct handle *h)
 		return;
 	pthread_mutex_lock(&through.lock);
 	if (h->fresh)
-		habit_made(h->actor.pid, became_large(h));
+		habit_made(h->actor.pid, clock_ms(), became_large(h));
 	if (h->mode == HANDLE_CACHED) {
 		n->cached--;
 	} else {
