@@ -326,36 +326,6 @@ attr_actor(uint32_t tid, struct actor *a)
 }
 
 int
-attr_processor(uint32_t tid)
-{
-	char name[32], buf[1024];
-	const char *s;
-	ssize_t n = -1;
-	int cpu, fd, i;
-
-	pthread_mutex_lock(&attr.lock);
-	fd = attr.proc_fd;
-	pthread_mutex_unlock(&attr.lock);
-	if (fd == -1)
-		return -1;
-	snprintf(name, sizeof(name), "%u/stat", tid);
-	fd = openat(fd, name, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, buf, sizeof(buf) - 1);
-		close(fd);
-	}
-	if (n <= 0)
-		return -1;
-	buf[n] = '\0';
-	/* of the fields the second one is the name, which may have any
-	 * character, and the 39th the processor, proc_pid_stat(5) */
-	s = strrchr(buf, ')');
-	for (i = 2; s != NULL && i < 39; i++)
-		s = strchr(s + 1, ' ');
-	return s != NULL && sscanf(s, " %d", &cpu) == 1 && cpu >= 0 ? cpu : -1;
-}
-
-int
 attr_keeper(uint32_t pid, uint32_t *keeper)
 {
 	struct actor a = { 0 };

@@ -14,7 +14,6 @@
 #include <linux/fuse.h>
 
 #include "handle.h"
-#include "place.h"
 #include "record.h"
 #include "serve.h"
 #include "uring.h"
@@ -82,7 +81,6 @@ device_read(int fd, void *data, size_t size, void *arg)
 	memcpy(&h, data, sizeof(h));
 	device_request(&h);
 	memcpy(data, &h, sizeof(h));
-	place_request(h.pid, device_bytes(&h, (char *)data + sizeof(h)));
 	if (init_answered)
 		return n;
 	if (h.opcode != FUSE_INIT)

@@ -6,14 +6,11 @@
 #define FSD_PLACE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 /* Before the sandbox. */
 void place_init(void);
-/* A request of that thread, 0: of none, has come to this one, for so many bytes
+/* A request of one on that processor has come to this thread, for so many bytes
  * to be read or written. */
-void place_request(uint32_t tid, size_t size);
-/* The same, of one on that processor. */
-void place_request_at(int cpu, size_t size);
+void place_request(int cpu, size_t size);
 
 #endif

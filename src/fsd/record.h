@@ -56,8 +56,6 @@ void attr_actor(uint32_t tid, struct actor *);
 void attr_request(uint32_t tid);
 /* The thread whose request this one serves; 0: none. */
 uint32_t attr_asker(void);
-/* On which processor a thread is, or was last; -1: not known. */
-int attr_processor(uint32_t tid);
 /* The keeper above a process, which may be of no command known yet; 0: none.
  * Waits for nobody. -1: the process is gone. */
 int attr_keeper(uint32_t pid, uint32_t *keeper);

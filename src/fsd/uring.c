@@ -469,7 +469,7 @@ slot_serve(struct slot *s)
 	s->serving = true;
 	s->answered = false;
 	if (slot_receive(s, &buf) == 0) {
-		place_request_at((int)(s->queue - u.queues),
+		place_request((int)(s->queue - u.queues),
 		    device_bytes(&in, (char *)buf.mem + sizeof(in)));
 		do {
 			policy_enter();
