@@ -123,6 +123,47 @@ for t in threads:
     t.join()
 assert not bad, bad
 
+# one who has made small files only is not given to the kernel with the next one:
+# what it writes is seen at once, by those who read and have it mapped, and what
+# others write too
+def small():
+    for i in range(12):
+        with open(f"d/small{i}", "wb") as g:
+            g.write(b"s")
+        os.unlink(f"d/small{i}")
+
+
+small()
+with open("direct", "wb") as w, open("direct", "r+b") as r:
+    os.write(w.fileno(), b"a" * 5000)
+    assert os.stat("direct").st_size == 5000
+    with mmap.mmap(r.fileno(), 0) as m:
+        assert m[:] == b"a" * 5000
+        os.pwrite(w.fileno(), b"b" * 10, 4090)
+        assert m[4090:4100] == b"b" * 10 and m[4089:4090] == b"a"
+        assert r.read() == b"a" * 4090 + b"b" * 10 + b"a" * 900
+        m[0:1] = b"c"
+        m.flush()
+        os.pwrite(w.fileno(), b"d", 1)
+        assert m[0:3] == b"cda"
+    r.seek(0)
+    r.write(b"e")
+    r.flush()
+    os.write(w.fileno(), b"f" * 100)
+    os.ftruncate(w.fileno(), 5050)
+assert read("direct") == b"eda" + b"a" * 4087 + b"b" * 10 + b"a" * 900 + b"f" * 50
+small()
+with open("direct", "wb") as w:
+    w.write(b"g" * 3000000)
+assert read("direct") == b"g" * 3000000
+small()
+with open("large", "rb") as src, open("direct", "wb") as dst:
+    assert os.copy_file_range(src.fileno(), dst.fileno(), 1000) == 1000
+    while os.sendfile(dst.fileno(), src.fileno(), None, 1 << 20):
+        pass
+assert read("direct") == read("large")
+os.unlink("direct")
+
 # who writes has no right to keep the bit
 with open("setid", "ab") as g:
     g.write(b"y")

@@ -42,6 +42,27 @@ want_in "a small file" "$(ev cat small)" "file_read /workspace/small 6 -"
 want_in "a new file" "$(ev sh -c 'echo twelve bytes >fresh')" "file_write /workspace/fresh - 13"
 want_in "an appended file" "$(ev sh -c 'echo more >>fresh')" "file_write /workspace/fresh - 5"
 want_in "a file written over" "$(ev sh -c 'echo MORE | dd of=fresh conv=notrunc status=none')" "file_write /workspace/fresh - 0"
+# one who makes small files only is not given to the kernel after some, until one
+# is not small
+cat >"$ws/many.py" <<EOF
+import os
+import time
+for i in range(22):
+    f = os.open(f"d/many{i}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for k in range(30 if i == 10 else 1):
+        os.write(f, b"0123456789")
+    os.close(f)
+    time.sleep(0.02)  # the closing is heard of later
+EOF
+ev python3 many.py >"$T/many"
+many() { sed -n "s|file_write /workspace/d/many$1 ||p" "$T/many"; }
+want "the first small file" "$(many 0)" "- 10"
+want "the eighth" "$(many 7)" "- 10"
+want "the ninth" "$(many 8)" "10 -"
+want "one that is written to often" "$(many 10)" "300 -"
+want "the one after it" "$(many 11)" "- 10"
+want "the eighth after it" "$(many 18)" "- 10"
+want "the ninth after it" "$(many 19)" "10 -"
 want "not written" "$(ev sh -c ': >>fresh')" ""
 want "opened to be written, not written" "$(ev python3 -c 'open("large", "ab").close()')" ""
 want_in "a large file" "$(ev cat large)" "file_read /workspace/large - 0"

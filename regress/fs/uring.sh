@@ -111,6 +111,17 @@ run_in s python3 work.py >"$T/out" || { cat "$T/exec.json"; fail "the program"; 
 want "the program" "$(cat "$T/out")" "all as it should be"
 [ "$(find "$ws" -name '[fd][0-9]*' | wc -l)" = 0 ] || fail "something is left"
 
+# who serves stays on the processor of those whose queue it is
+cpus=$(python3 -c 'import os; print(*sorted(os.sched_getaffinity(0))[:2])')
+first=${cpus% *} second=${cpus#* }
+if [ "$first" != "$second" ]; then
+	run_in s taskset -c "$second" sh -c 'for i in 1 2 3 4 5 6 7 8 9; do echo x >h && cat h && rm h; done' >/dev/null ||
+		fail "from the second processor"
+	sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/"$fsd"/task/*/status >"$T/where"
+	grep -qx "$second" "$T/where" || fail "none is on the second processor"
+	grep -qx "$first" "$T/where" || fail "none is on the first processor"
+fi
+
 # the answer to a change of the mode is not waited for by what it makes known
 run_in s sh -c 'mkdir -p c/d/e && echo x >c/d/e/f && cat c/d/e/f && for i in 1 2 3 4 5 6 7 8; do
 	chmod 0 c && chmod 700 c && cat c/d/e/f || exit 1; done; chmod 0 c; sleep 0.3; cat c/d/e/f 2>&1; chmod 700 c; rm -r c' \

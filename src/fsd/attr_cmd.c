@@ -255,8 +255,31 @@ climb(int dir_fd, uint32_t tid, struct actor *a, uint32_t *keeper)
 	return true;
 }
 
+/* Whose the request is that this thread serves: who waits for an answer stays
+ * what it is. */
+static _Thread_local struct {
+	bool serving;
+	bool known;
+	uint32_t tid;
+	struct actor actor;
+} asker;
+
 void
-attr_actor(uint32_t tid, struct actor *a)
+attr_request(uint32_t tid)
+{
+	asker.serving = true;
+	asker.known = false;
+	asker.tid = tid;
+}
+
+uint32_t
+attr_asker(void)
+{
+	return asker.tid;
+}
+
+static void
+find_actor(uint32_t tid, struct actor *a)
 {
 	struct cached *c = &attr.cache[tid % ATTR_CACHE];
 	int fd;
@@ -286,6 +309,20 @@ attr_actor(uint32_t tid, struct actor *a)
 	c->actor = *a;
 out:
 	pthread_mutex_unlock(&attr.lock);
+}
+
+void
+attr_actor(uint32_t tid, struct actor *a)
+{
+	if (asker.known && asker.tid == tid) {
+		*a = asker.actor;
+		return;
+	}
+	find_actor(tid, a);
+	if (!asker.serving || asker.tid != tid)
+		return;
+	asker.known = true;
+	asker.actor = *a;
 }
 
 int

@@ -46,6 +46,13 @@ backing_stat(int fd, struct statx *stx)
 }
 
 int
+backing_stat_at(int parent_fd, const char *text, struct statx *stx)
+{
+	return statx(parent_fd, text, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+	    STATX_BASIC_STATS | STATX_BTIME, stx);
+}
+
+int
 backing_open(int parent_fd, const char *text, struct statx *stx)
 {
 	int fd;

@@ -18,6 +18,8 @@
 void backing_init(void);
 int backing_open(int parent_fd, const char *text, struct statx *);
 int backing_stat(int fd, struct statx *);
+/* Of what the name means there; a symbolic link itself. */
+int backing_stat_at(int parent_fd, const char *text, struct statx *);
 /* Is another file system mounted on that name? Asks neither of the two. */
 bool backing_is_mount(int parent_fd, const char *text);
 bool backing_same(const struct ident *, const struct statx *);

@@ -14,6 +14,7 @@
 #include <linux/fuse.h>
 
 #include "handle.h"
+#include "record.h"
 #include "serve.h"
 #include "uring.h"
 
@@ -41,6 +42,7 @@ static bool init_answered;
 void
 device_request(struct fuse_in_header *h)
 {
+	attr_request(h->pid);
 	form = DEVICE_PLAIN;
 	if (h->opcode == OP_STATX) {
 		form = DEVICE_STATX;
@@ -49,6 +51,19 @@ device_request(struct fuse_in_header *h)
 		form = DEVICE_TMPFILE;
 		h->opcode = FUSE_CREATE;
 	}
+}
+
+size_t
+device_bytes(const struct fuse_in_header *h, const char *data)
+{
+	struct fuse_read_in in;
+
+	if (h->opcode == FUSE_WRITE)
+		return h->len;
+	if (h->opcode != FUSE_READ || h->len < sizeof(*h) + sizeof(in))
+		return 0;
+	memcpy(&in, data, sizeof(in));
+	return in.size;
 }
 
 static ssize_t

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "node.h"
 #include "path.h"
+#include "place.h"
 #include "record.h"
 #include "sandbox.h"
 #include "serve.h"
@@ -183,6 +184,7 @@ confine(void)
 	if (fsd.self_fd == -1)
 		fatal("/proc/self/fd");
 	watch_init();
+	place_init();
 	serve_prepare();
 	dirs[0].fd = fsd.root_fd;
 	dirs[0].access = SANDBOX_RO;

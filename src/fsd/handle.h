@@ -29,12 +29,15 @@ struct handle {
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
 	_Atomic uint64_t nallocated;
-	_Atomic bool more_read; /* there may have been more than is known */
+	_Atomic unsigned nwrites; /* by fsd, and none of them forgotten */
+	_Atomic bool more_read;	  /* there may have been more than is known */
 	_Atomic bool more_written;
 	/* through.c */
 	_Atomic enum handle_mode mode;
 	bool reads;
 	bool writes;
+	bool
+	    fresh; /* there was nothing in it when it was opened to be written */
 	bool told;		      /* that bytes may have been read */
 	bool doubt;		      /* a change may not show in ctime */
 	struct statx_timestamp ctime; /* when it was counted last */
@@ -70,6 +73,9 @@ int watch_start(void);
 /* Watches a directory of the workspace, where that is possible. Says true when
  * this is new: what was seen of it before may have changed meanwhile. */
 bool watch_dir(struct node *);
+/* The kernel is about to be told these, or has written itself. */
+void watch_told(struct node *, const struct stat *);
+void watch_wrote(struct node *);
 /* Of a node that ends: under the graph's lock, and then without. */
 void watch_unlink(struct node *);
 void watch_end(const struct node *);
@@ -86,6 +92,8 @@ int through_on_reg_opened(struct chan *, struct imsg *);
 /* Decides on a new handle, whose file is open by these flags. */
 void through_begin(struct handle *, int flags);
 void through_end(struct handle *);
+/* Shall what is written skip the kernel's memory? */
+bool through_is_direct(const struct handle *);
 /* The next answer of this thread, to an open, tells the kernel. */
 void through_reply(const struct handle *);
 /* Finds out what there is to record. */

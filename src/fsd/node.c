@@ -174,7 +174,10 @@ hash_name(const struct node *parent, const char *text)
 {
 	uint64_t h = fnv_str((uint64_t)(uintptr_t)parent ^ FNV_INIT, text);
 
-	return (size_t)(h >> 24) % NAME_BUCKETS;
+	/* what names differ in mostly, their last bytes, has only reached the
+	 * lowest bits and the highest */
+	h = (h ^ h >> 32) * 0x9e3779b97f4a7c15U;
+	return (size_t)(h >> 32) % NAME_BUCKETS;
 }
 
 static struct name *

@@ -10,6 +10,7 @@
 
 #include "fsd.h"
 #include "profile.h"
+#include "told.h"
 
 struct handle;
 struct node;
@@ -53,6 +54,7 @@ struct node {
 	_Atomic unsigned writers; /* of the former, those that may write */
 	struct handle *writer;	  /* the only one of these since the first */
 	uint64_t base;		  /* size, as far as it was counted */
+	struct told told;	  /* watch.c, of a file of the workspace */
 	bool dead;		  /* waits to be freed */
 	_Atomic bool frozen;	  /* not to be written to; gitsettings.c */
 };

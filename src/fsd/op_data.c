@@ -75,6 +75,8 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		done += (size_t)n;
 	}
 	atomic_fetch_add(&h->nwritten, done);
+	atomic_fetch_add(&h->nwrites, 1);
+	watch_wrote(h->node);
 	fuse_reply_write(req, done);
 }
 

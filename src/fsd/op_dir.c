@@ -267,7 +267,7 @@ item_at(struct handle *h, off_t off, struct item *it)
 
 /* Looks up an entry on its way. Says false when that is left to later. */
 static bool
-list_enter(fuse_req_t req, struct handle *h, const struct item *it,
+list_enter(fuse_req_t req, struct handle *h, int pfd, const struct item *it,
     struct fuse_entry_param *e)
 {
 	struct claim c;
@@ -283,15 +283,16 @@ list_enter(fuse_req_t req, struct handle *h, const struct item *it,
 	if (redirect_is(h->node, it->text))
 		return false;
 	claim_one(&c, CLAIM_LOOK, h->node, it->text);
-	error = lookup_child(req, h->node, it->text, e, true);
+	error = lookup_at(req, h->node, pfd, it->text, e, true);
 	claim_end(&c);
 	return error == 0;
 }
 
-/* Puts one entry; its size, more than left when it does not fit. */
+/* Puts one entry; its size, more than left when it does not fit. pfd: of the
+ * directory, or -1. */
 static size_t
-put_item(fuse_req_t req, struct handle *h, const struct item *it, char *buf,
-    size_t left, bool plus)
+put_item(fuse_req_t req, struct handle *h, int pfd, const struct item *it,
+    char *buf, size_t left, bool plus)
 {
 	struct fuse_entry_param e;
 	struct stat st = { 0 };
@@ -308,7 +309,7 @@ put_item(fuse_req_t req, struct handle *h, const struct item *it, char *buf,
 	need = fuse_add_direntry_plus(req, NULL, 0, it->text, &e, it->next);
 	if (need > left)
 		return need;
-	if (!list_enter(req, h, it, &e)) {
+	if (!list_enter(req, h, pfd, it, &e)) {
 		/* listed, but not entered */
 		memset(&e, 0, sizeof(e));
 		e.attr = st;
@@ -322,16 +323,18 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 	struct item it;
 	size_t n, used = 0;
 	char *buf;
-	int rc = 0;
+	int pfd, rc = 0;
 
 	buf = malloc(size != 0 ? size : 1);
 	if (buf == NULL) {
 		reply_error(req, ENOMEM);
 		return;
 	}
+	/* where it is not is found out once, and not for each entry */
+	pfd = plus ? node_use_at(h->node) : -1;
 	pthread_mutex_lock(&h->lock);
 	while ((rc = item_at(h, off, &it)) == 1) {
-		n = put_item(req, h, &it, buf + used, size - used, plus);
+		n = put_item(req, h, pfd, &it, buf + used, size - used, plus);
 		if (n > size - used)
 			break;
 		used += n;
@@ -340,6 +343,8 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 		h->dir_off = off;
 	}
 	pthread_mutex_unlock(&h->lock);
+	if (pfd != -1)
+		node_done(h->node);
 	if (rc == -1 && used == 0)
 		reply_error(req, errno);
 	else

@@ -45,6 +45,7 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	fi->fh = (uintptr_t)h;
 	h->maps = (fi->flags & O_ACCMODE) == O_RDWR;
 	through_begin(h, fi->flags);
+	fi->direct_io = through_is_direct(h);
 	/* what is read from a cache is not counted: in the workspace every
 	 * handle reads for itself */
 	fi->keep_cache = n->view != VIEW_WORKSPACE;
@@ -160,11 +161,13 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 		O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
 	    masked_mode(req, pfd, mode) & MODE_FILE);
 	saved = errno;
-	node_done(parent);
-	if (fd == -1)
+	if (fd == -1) {
+		node_done(parent);
 		return saved;
+	}
 	*made = true;
-	error = lookup_child(req, parent, text, e, false);
+	error = lookup_at(req, parent, pfd, text, e, false);
+	node_done(parent);
 	if (error != 0) {
 		close(fd);
 		return error;

@@ -46,16 +46,17 @@ static int
 make_entry(fuse_req_t req, struct node *parent, const char *text,
     const struct making *k, struct fuse_entry_param *e, bool *made)
 {
-	int pfd, rc, saved;
+	int error, pfd;
 
 	pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
-	rc = make_one(req, pfd, text, k);
-	saved = errno;
+	error = make_one(req, pfd, text, k) == -1 ? errno : 0;
+	*made = error == 0;
+	if (error == 0)
+		error = lookup_at(req, parent, pfd, text, e, false);
 	node_done(parent);
-	*made = rc == 0;
-	return rc == -1 ? saved : lookup_child(req, parent, text, e, false);
+	return error;
 }
 
 static void

@@ -57,6 +57,7 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 	if (n->type != S_IFDIR && (e->attr.st_nlink > 1 || n->writers > 0))
 		t = times[n->view];
 	e->attr_timeout = t;
+	watch_told(n, &e->attr);
 }
 
 /* That a name is not there can be kept where it would be heard of. */
@@ -221,16 +222,37 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
 	return 0;
 }
 
-/* 0 and an entry that the kernel then refers to, or an error number. */
-int
-lookup_child(fuse_req_t req, struct node *parent, const char *text,
+/* What is there by itself: *done, and 0 or an error number. */
+static int
+lookup_ours(fuse_req_t req, struct node *parent, const struct ruling *r,
+    bool denied, bool quiet, struct fuse_entry_param *e, bool *done)
+{
+	struct node *fixed;
+
+	*done = true;
+	fixed = node_virtual(r->path);
+	if (fixed != NULL)
+		return lookup_fixed(fixed, e);
+	if (strcmp(r->path, fsd.mount) == 0)
+		return denied ? deny_lookup(req, r, quiet) :
+				lookup_fixed(node_workspace(), e);
+	fixed = mounts_node(r->path);
+	if (fixed != NULL)
+		return lookup_mount(req, fixed, r, denied, quiet, e);
+	*done = parent->view == VIEW_VIRTUAL;
+	return ENOENT;
+}
+
+/* 0 and an entry that the kernel then refers to, or an error number. pfd -1: the
+ * parent is taken and let go of here. */
+static int
+lookup(fuse_req_t req, struct node *parent, int pfd, const char *text,
     struct fuse_entry_param *e, bool quiet)
 {
 	struct ruling r;
 	struct statx stx;
-	struct node *fixed;
-	bool denied;
-	int fd, pfd, saved;
+	bool denied, done, mine = pfd == -1;
+	int error, fd, saved;
 
 	memset(e, 0, sizeof(*e));
 	ruling_init(&r);
@@ -239,24 +261,18 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 	if (strlen(text) > NAME_MAX)
 		return ENAMETOOLONG;
 	if (parent->view != VIEW_WORKSPACE) {
-		fixed = node_virtual(r.path);
-		if (fixed != NULL)
-			return lookup_fixed(fixed, e);
-		if (strcmp(r.path, fsd.mount) == 0)
-			return denied ? deny_lookup(req, &r, quiet) :
-					lookup_fixed(node_workspace(), e);
-		fixed = mounts_node(r.path);
-		if (fixed != NULL)
-			return lookup_mount(req, fixed, &r, denied, quiet, e);
+		error = lookup_ours(req, parent, &r, denied, quiet, e, &done);
+		if (done)
+			return error;
 	}
-	if (parent->view == VIEW_VIRTUAL)
-		return ENOENT;
-	pfd = node_use_at(parent);
+	if (mine)
+		pfd = node_use_at(parent);
 	if (pfd == -1)
 		return errno;
 	fd = backing_open(pfd, text, &stx);
 	saved = errno;
-	node_done(parent);
+	if (mine)
+		node_done(parent);
 	if (fd == -1) {
 		if (saved == ENOENT)
 			name_gone(parent, text);
@@ -270,6 +286,20 @@ lookup_child(fuse_req_t req, struct node *parent, const char *text,
 		return deny_lookup(req, &r, quiet);
 	}
 	return enter(req, parent, text, fd, &stx, &r, e, quiet);
+}
+
+int
+lookup_child(fuse_req_t req, struct node *parent, const char *text,
+    struct fuse_entry_param *e, bool quiet)
+{
+	return lookup(req, parent, -1, text, e, quiet);
+}
+
+int
+lookup_at(fuse_req_t req, struct node *parent, int pfd, const char *text,
+    struct fuse_entry_param *e, bool quiet)
+{
+	return lookup(req, parent, pfd, text, e, quiet);
 }
 
 void

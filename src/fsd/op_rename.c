@@ -59,7 +59,7 @@ static int
 end_open(struct end *e)
 {
 	struct statx stx;
-	int fd, len;
+	int len;
 
 	len = node_child_path(e->parent, e->text, e->path);
 	if (len == -1)
@@ -70,10 +70,8 @@ end_open(struct end *e)
 		return -1;
 	if (e->node != NULL)
 		e->fd = node_use(e->node);
-	fd = backing_open(e->pfd, e->text, &stx);
-	if (fd == -1)
+	if (backing_stat_at(e->pfd, e->text, &stx) == -1)
 		return errno == ENOENT ? 0 : -1;
-	close(fd);
 	e->type = stx.stx_mode & S_IFMT;
 	e->pinned = trash_is_beneath(&stx);
 	backing_ident(&e->id, &stx);

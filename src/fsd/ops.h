@@ -10,6 +10,9 @@
 /* op_name.c */
 int lookup_child(fuse_req_t, struct node *parent, const char *text,
     struct fuse_entry_param *, bool quiet);
+/* The same, by what node_use_at said of the parent. */
+int lookup_at(fuse_req_t, struct node *parent, int pfd, const char *text,
+    struct fuse_entry_param *, bool quiet);
 /* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
  * is not where its path says, by which it is decided. */
 int node_use_at(struct node *);

@@ -51,6 +51,11 @@ void attr_set_proc(int fd);
 int attr_add(uint64_t command, uint32_t keeper, const char *id);
 void attr_forget(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
+/* A request of a thread that waits for its answer has come to this one: whose it
+ * is, is found out once. */
+void attr_request(uint32_t tid);
+/* The thread whose request this one serves; 0: none. */
+uint32_t attr_asker(void);
 /* The keeper above a process, which may be of no command known yet; 0: none.
  * Waits for nobody. -1: the process is gone. */
 int attr_keeper(uint32_t pid, uint32_t *keeper);

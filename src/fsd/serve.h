@@ -20,6 +20,8 @@ int device_attach(struct fuse_session *, int fd);
 /* A request has come to this thread; makes of it one that libfuse knows. */
 struct fuse_in_header;
 void device_request(struct fuse_in_header *);
+/* That are to be read or written by it; data is behind the header. */
+size_t device_bytes(const struct fuse_in_header *, const char *data);
 
 /* serve.c: the FUSE session and its threads */
 /* Before the sandbox. */

@@ -3,7 +3,8 @@
  * Files that the kernel reads and writes itself (passthrough): what is written
  * to, and what is large. fusereg registers the descriptor that was opened as
  * the caller wanted. Of one file all handles are so, or none is: the first one
- * decides. What is moved so nobody sees: of writing, what the file has grown by
+ * decides. A new file of one who makes only small ones stays fsd's (habit.c).
+ * What is moved so nobody sees: of writing, what the file has grown by
  * is known while one handle alone writes; the events say that there may have
  * been more.
  */
@@ -13,6 +14,7 @@
 
 #include "backing.h"
 #include "clock.h"
+#include "habit.h"
 #include "handle.h"
 #include "log.h"
 #include "node.h"
@@ -20,6 +22,9 @@
 
 /* Read only: smaller ones are as fast in the kernel's memory. */
 #define THROUGH_MIN (1024 * 1024)
+/* New: what is larger, or is written in more parts, was worth it. */
+#define FRESH_SIZE_MAX (64 * 1024)
+#define FRESH_WRITES_MAX 16
 /* A change so soon after another one may have the same time. */
 #define THROUGH_TICK_NS 10000000
 
@@ -127,12 +132,25 @@ give_back(struct node *n)
 		(void)chan_drain(through.ch, -1);
 }
 
+/* Is it to be written anew, from its beginning? What is opened for less, as a
+ * data base is, stays open and is written to for long. */
+static bool
+is_fresh(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && (flags & O_APPEND) == 0 &&
+	    (flags & (O_TRUNC | O_EXCL)) != 0;
+}
+
 static bool
 is_wanted(const struct handle *h, const struct statx *stx)
 {
 	/* other file systems in the workspace may be on other machines */
-	return through.on && h->node->id.dev == node_workspace()->id.dev &&
-	    stx->stx_nlink > 0 && (h->writes || stx->stx_size >= THROUGH_MIN);
+	if (!through.on || h->node->id.dev != node_workspace()->id.dev ||
+	    stx->stx_nlink == 0)
+		return false;
+	if (h->fresh && habit_is_small(h->actor.pid, clock_ms()))
+		return false;
+	return h->writes || stx->stx_size >= THROUGH_MIN;
 }
 
 static bool
@@ -200,6 +218,7 @@ through_begin(struct handle *h, int flags)
 		return;
 	h->reads = (flags & O_ACCMODE) != O_WRONLY;
 	h->writes = (flags & O_ACCMODE) != O_RDONLY;
+	h->fresh = is_fresh(flags);
 	if (backing_stat(h->fd, &stx) == -1)
 		memset(&stx, 0, sizeof(stx));
 	pthread_mutex_lock(&through.lock);
@@ -214,6 +233,17 @@ through_begin(struct handle *h, int flags)
 	pthread_mutex_unlock(&through.lock);
 }
 
+/* As far as it is known: who is not alone may have written anything. */
+static bool
+became_large(const struct handle *h)
+{
+	const struct node *n = h->node;
+
+	if (h->mode == HANDLE_CACHED)
+		return h->nwrites > FRESH_WRITES_MAX;
+	return n->writer != h || n->base > FRESH_SIZE_MAX;
+}
+
 void
 through_end(struct handle *h)
 {
@@ -222,6 +252,8 @@ through_end(struct handle *h)
 	if (h->mode == HANDLE_PLAIN)
 		return;
 	pthread_mutex_lock(&through.lock);
+	if (h->fresh)
+		habit_made(h->actor.pid, clock_ms(), became_large(h));
 	if (h->mode == HANDLE_CACHED) {
 		n->cached--;
 	} else {
@@ -233,6 +265,14 @@ through_end(struct handle *h)
 			give_back(n);
 	}
 	pthread_mutex_unlock(&through.lock);
+}
+
+bool
+through_is_direct(const struct handle *h)
+{
+	/* Before it writes to pages the kernel asks for capabilities of each
+	 * file, which is a request more; and nobody reads these, nor maps them. */
+	return h->mode == HANDLE_CACHED && through.on && h->fresh && !h->reads;
 }
 
 void

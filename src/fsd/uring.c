@@ -28,6 +28,7 @@
 
 #include "approve.h"
 #include "log.h"
+#include "place.h"
 #include "serve.h"
 #include "trashing.h"
 #include "uring.h"
@@ -469,6 +470,8 @@ slot_serve(struct slot *s)
 	s->serving = true;
 	s->answered = false;
 	if (slot_receive(s, &buf) == 0) {
+		place_request((int)(s->queue - u.queues),
+		    device_bytes(&in, (char *)buf.mem + sizeof(in)));
 		do {
 			policy_enter();
 			fuse_session_process_buf(fsd.session, &buf);

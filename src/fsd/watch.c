@@ -4,7 +4,8 @@
  * for long (op_name.c), because every directory whose entries it keeps is
  * watched by inotify(7), and it is told to forget what somebody else changed.
  * Our own changes are heard of as well: of names it is told only where the host
- * and the graph disagree, of attributes always, which costs it one question.
+ * and the graph disagree, and of attributes of files not when it knows them
+ * (told.c); of others always, which costs it one question.
  * What is not watched, as past the bound, is kept for a second only.
  */
 #include <sys/inotify.h>
@@ -17,11 +18,13 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "clock.h"
 #include "decide.h"
 #include "handle.h"
 #include "log.h"
 #include "node.h"
 #include "ops.h"
+#include "record.h"
 #include "serve.h"
 
 #define WATCH_MAX 8192 /* directories of one session */
@@ -37,6 +40,7 @@
 LIST_HEAD(watch_list, node);
 
 static struct {
+	pthread_mutex_t lock; /* of what was told */
 	int fd;
 	/* by the graph's lock */
 	struct watch_list by_wd[WATCH_BUCKETS];
@@ -47,7 +51,7 @@ static struct {
 	const struct node *seen[WATCH_SEEN];
 	struct node *again[WATCH_AGAIN];
 	size_t nagain;
-} watch = { .fd = -1 };
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 static unsigned
 user_bound(void)
@@ -196,11 +200,68 @@ tell(const struct node *n)
 	    n->type == S_IFDIR ? 0 : -1, 0);
 }
 
+static bool
+is_told(const struct node *n)
+{
+	return watch.fd != -1 && n->type == S_IFREG &&
+	    n->view == VIEW_WORKSPACE;
+}
+
+void
+watch_told(struct node *n, const struct stat *st)
+{
+	uint64_t now;
+
+	if (!is_told(n))
+		return;
+	now = clock_ms();
+	pthread_mutex_lock(&watch.lock);
+	told_answer(&n->told, attr_asker(), now, st);
+	pthread_mutex_unlock(&watch.lock);
+}
+
+void
+watch_wrote(struct node *n)
+{
+	uint64_t now;
+
+	if (!is_told(n))
+		return;
+	now = clock_ms();
+	pthread_mutex_lock(&watch.lock);
+	told_write(&n->told, attr_asker(), now);
+	pthread_mutex_unlock(&watch.lock);
+}
+
+/* Was it our own change, which the kernel knows of? */
+static bool
+knows(struct node *n, uint32_t mask)
+{
+	struct told t;
+	struct stat st;
+	struct statx stx;
+
+	/* of what the kernel writes nothing is seen */
+	if (!is_told(n) || n->writers > 0)
+		return false;
+	pthread_mutex_lock(&watch.lock);
+	t = n->told;
+	pthread_mutex_unlock(&watch.lock);
+	if ((mask & IN_ATTRIB) == 0 && told_holds(&t, clock_ms(), NULL))
+		return true;
+	if (!t.any || node_stat(n, NULL, &stx) != 0)
+		return false;
+	backing_attr(&st, &stx);
+	return told_holds(&t, clock_ms(), &st);
+}
+
 static void
-forget_attr(struct node *n)
+forget_attr(struct node *n, uint32_t mask)
 {
 	const struct node **seen;
 
+	if (knows(n, mask))
+		return;
 	seen = &watch.seen[((uintptr_t)n / sizeof(*n)) % WATCH_SEEN];
 	if (*seen == n)
 		return;
@@ -290,7 +351,7 @@ check_attr(struct node *dir, const char *text, uint32_t mask)
 	n = node_by_name(dir, text);
 	if (n == NULL)
 		return;
-	forget_attr(n);
+	forget_attr(n, mask);
 	if ((mask & IN_ATTRIB) != 0)
 		attr_closed(n);
 	node_release(n, false);
@@ -331,10 +392,10 @@ hear(const struct inotify_event *ev)
 		if ((ev->mask & (IN_ISDIR | IN_MOVED_TO)) ==
 		    (IN_ISDIR | IN_MOVED_TO))
 			check_moved(n, ev->name);
-		forget_attr(n);
+		forget_attr(n, ev->mask);
 	} else if ((ev->mask & MASK_ATTR) != 0) {
 		if (ev->len == 0) {
-			forget_attr(n);
+			forget_attr(n, ev->mask);
 			attr_closed(n);
 		} else
 			check_attr(n, ev->name, ev->mask);
