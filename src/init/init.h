@@ -29,17 +29,26 @@ struct leader {
 	int spec_fd;
 	int stdio[3];
 	int result_fd; /* close-on-exec: {stage, errno} when the exec failed */
+	int master_fd; /* of its terminal, the keeper's; -1: it has none */
 	int landlock_abi;
 };
 
 void leader_run(const struct leader *) __attribute__((noreturn));
+
+/* term.c: a pseudo terminal of the session's own. 0, or -1 with errno; *slave
+ * is what a command opens as its standard descriptors. */
+int term_open(uint16_t rows, uint16_t cols, int *master, int *slave);
+/* The process group in the foreground, or -1. */
+pid_t term_foreground(int master);
+/* In a session leader: makes it the controlling terminal. 0 or -1. */
+int term_control(int slave);
 
 /* keeper.c: reports and orders, one packet each on the keeper's socket. */
 enum keeper_kind {
 	KEEPER_RUNNING, /* pid */
 	KEEPER_FAILED,	/* stage, errno */
 	KEEPER_EXITED,	/* wait status, user us, system us, maxrss KB */
-	KEEPER_SIGNAL,	/* order: signo to the leader's process group */
+	KEEPER_SIGNAL,	/* order: signo, enum kill_whom but KILL_TREE */
 	KEEPER_KILL,	/* order: the end of every descendant */
 	KEEPER_MAX
 };

@@ -69,7 +69,6 @@ env_base(struct json_list *env, const struct session *s)
 	if (env_add(env, "PATH", ENV_PATH) == -1 ||
 	    env_add(env, "LANG", "C.UTF-8") == -1 ||
 	    env_add(env, "LC_ALL", "C.UTF-8") == -1 ||
-	    env_add(env, "TERM", "dumb") == -1 ||
 	    env_add(env, "HOME", AGENTSH_SESSION_HOME) == -1 ||
 	    env_add(env, "USER", s->user) == -1 ||
 	    env_add(env, "LOGNAME", s->user) == -1 ||
@@ -82,7 +81,8 @@ env_base(struct json_list *env, const struct session *s)
 
 int
 env_build(struct json_list *env, const struct session *s,
-    const struct json_pairs *asked, char *err, size_t errlen)
+    const struct json_pairs *asked, const char *term, char *err,
+    size_t errlen)
 {
 	const char *name;
 	size_t i, nbase;
@@ -90,7 +90,8 @@ env_build(struct json_list *env, const struct session *s,
 	memset(env, 0, sizeof(*env));
 	snprintf(err, errlen, "out of memory");
 	env->v = calloc(asked->n + 12, sizeof(*env->v));
-	if (env->v == NULL || env_base(env, s) == -1)
+	if (env->v == NULL || env_base(env, s) == -1 ||
+	    env_set(env, env->n, "TERM", term) == -1)
 		return -1;
 	nbase = env->n;
 	for (i = 0; i < asked->n; i++) {
