@@ -25,7 +25,7 @@ class Closed(Exception):
 
 
 class WS:
-    def __init__(self, address, path, headers=None, key=None, timeout=60, early=b""):
+    def __init__(self, address, path, headers=None, key=None, timeout=30, early=b""):
         if address.startswith("/"):
             self.s = socket.socket(socket.AF_UNIX)
             self.s.connect(address)

@@ -336,7 +336,8 @@ pty_take(struct pty *p)
 static void
 pty_read_cb(struct bufferevent *bev, void *arg)
 {
-	(void)bev;
+	/* evhttp sets its own once more, after the request was handled */
+	bufferevent_set_timeouts(bev, NULL, NULL);
 	pty_take(arg);
 }
 

@@ -87,8 +87,6 @@ websock_take(struct request *rq, void (*cancel)(struct request *, void *),
 	    setsockopt(rq->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
 		-1)
 		log_debug("TCP_NODELAY cannot be set");
-	/* ours are the limits of time from now on */
-	bufferevent_set_timeouts(bev, NULL, NULL);
 	conns_stream(rq->fd);
 	http_wait(rq, cancel, arg);
 	return bev;
