@@ -46,6 +46,7 @@ struct request {
 	const void *body;
 	size_t len;
 	uint64_t ms;
+	int *fd; /* not NULL: it is to become a WebSocket */
 };
 
 static enum client_result
@@ -53,6 +54,10 @@ ask(const struct server *s, const struct request *q, struct hr *h,
     struct client_error *e)
 {
 	hr_free(h);
+	if (q->fd != NULL)
+		return client_websocket(s,
+		    clock_ms() + (q->ms == 0 ? CALL_TIMEOUT_MS : q->ms),
+		    q->path, q->fd, h, e);
 	return client_request(s, q->ms == 0 ? 0 : clock_ms() + q->ms, q->method,
 	    q->path, q->body, q->len, h, e);
 }
@@ -95,18 +100,16 @@ ask_any(const struct args *a, const struct request *q, struct hr *h,
 	return ask_default(q, h, e);
 }
 
-int
-call(const struct args *a, struct call *c, const char *method, const char *path,
-    const void *body, size_t len)
+static int
+call_request(const struct args *a, struct call *c, struct request *q)
 {
-	struct request q = { method, path, body, len, 0 };
 	struct client_error e;
 	const char *why;
 
 	memset(c, 0, sizeof(*c));
-	if (timeout_ms(a, &q.ms) == -1)
+	if (timeout_ms(a, &q->ms) == -1)
 		return -1;
-	if (ask_any(a, &q, &c->reply, &e) != CLIENT_OK) {
+	if (ask_any(a, q, &c->reply, &e) != CLIENT_OK) {
 		if (e.text[0] != '\0')
 			say("%s", e.text);
 		call_free(c);
@@ -122,6 +125,26 @@ call(const struct args *a, struct call *c, const char *method, const char *path,
 		return -1;
 	}
 	return 0;
+}
+
+int
+call(const struct args *a, struct call *c, const char *method, const char *path,
+    const void *body, size_t len)
+{
+	struct request q = {
+		.method = method, .path = path, .body = body, .len = len
+	};
+
+	return call_request(a, c, &q);
+}
+
+int
+call_websocket(const struct args *a, struct call *c, const char *path, int *fd)
+{
+	struct request q = { .method = "GET", .path = path, .fd = fd };
+
+	*fd = -1;
+	return call_request(a, c, &q);
 }
 
 void

@@ -7,7 +7,7 @@
 #include "help.h"
 
 static void
-print_options(FILE *f, uint32_t mask, bool global)
+print_options(FILE *f, uint64_t mask, bool global)
 {
 	const struct opt_row *o;
 	char left[64];
@@ -69,6 +69,6 @@ help_command(FILE *f, enum cmd_id id)
 	    cmd_rows[id].usage[0] != '\0' ? " " : "", cmd_rows[id].usage,
 	    cmd_rows[id].summary);
 	fputs("\noptions:\n", f);
-	print_options(f, 1U << id, false);
-	print_options(f, 1U << id, true);
+	print_options(f, 1ULL << id, false);
+	print_options(f, 1ULL << id, true);
 }
