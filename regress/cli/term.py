@@ -45,6 +45,13 @@ class Term:
     def raw(self):
         return not self.outer()[3] & termios.ICANON
 
+    def until_raw(self):
+        """Keys typed earlier are echoed here, too."""
+        end = time.time() + 30
+        while not self.raw():
+            assert time.time() < end, "not in raw mode"
+            time.sleep(0.01)
+
     def type(self, keys):
         os.write(self.master, keys)
 

@@ -84,7 +84,8 @@ tty_enter(void)
 {
 	struct termios tio;
 
-	if (tcgetattr(STDIN_FILENO, &tty_saved) == -1)
+	/* what is there while we are in raw mode may be our own */
+	if (!tty_is_raw && tcgetattr(STDIN_FILENO, &tty_saved) == -1)
 		return -1;
 	tio = tty_saved;
 	cfmakeraw(&tio);
