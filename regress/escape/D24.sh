@@ -12,11 +12,11 @@ start_approvals
 evil=$(printf 'a\033]52;c;ZXZpbA==\007\302\2332J\033[31m\342\200\256z')
 export AGENTSH_SERVER="unix://$API_SOCK"
 
-# clean FILE: no control but the end of a line, nothing that turns around
+# clean FILE: no control but tabs and ends of lines, nothing that turns around
 clean()
 {
 	[ -s "$1" ] || fail "$2 said nothing"
-	if LC_ALL=C tr -d '\n' <"$1" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]'; then
+	if LC_ALL=C tr -d '\n\t' <"$1" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]'; then
 		fail "$2: $(cat -v "$1")"
 	fi
 	grep -qF '\033' "$1" || fail "$2 does not tell it: $(cat "$1")"
@@ -45,4 +45,11 @@ await p
 
 # the record
 as "$ME" agentsh events s --limit 100 >"$T/o"
-clean "$T/o" "the events"
+tr -d '\n\t' <"$T/o" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' &&
+    fail "the events: $(cat -v "$T/o")"
+want "what they say" "$(jq -r '[.[] | select(.type == "execve") | .argv[1]] | unique | join("|")' "$T/o")" "$evil"
+# a whole answer, also of what a command prints
+as "$ME" agentsh exec --output json s -- echo "$evil" >"$T/o"
+tr -d '\n\t' <"$T/o" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' &&
+    fail "the answer: $(cat -v "$T/o")"
+want "its output" "$(jq -r .result.stdout "$T/o")" "$evil"
