@@ -81,8 +81,7 @@ env_base(struct json_list *env, const struct session *s)
 
 int
 env_build(struct json_list *env, const struct session *s,
-    const struct json_pairs *asked, const char *term, char *err,
-    size_t errlen)
+    const struct json_pairs *asked, const char *term, char *err, size_t errlen)
 {
 	const char *name;
 	size_t i, nbase;
