@@ -12,6 +12,8 @@
 #include "cli.h"
 #include "clock.h"
 #include "units.h"
+#include "utf8.h"
+#include "vis.h"
 
 #define CALL_TIMEOUT_MS 30000
 
@@ -46,6 +48,7 @@ struct request {
 	const void *body;
 	size_t len;
 	uint64_t ms;
+	int *fd; /* not NULL: it is to become a WebSocket */
 };
 
 static enum client_result
@@ -53,6 +56,10 @@ ask(const struct server *s, const struct request *q, struct hr *h,
     struct client_error *e)
 {
 	hr_free(h);
+	if (q->fd != NULL)
+		return client_websocket(s,
+		    clock_ms() + (q->ms == 0 ? CALL_TIMEOUT_MS : q->ms),
+		    q->path, q->fd, h, e);
 	return client_request(s, q->ms == 0 ? 0 : clock_ms() + q->ms, q->method,
 	    q->path, q->body, q->len, h, e);
 }
@@ -119,25 +126,34 @@ take_reply(struct call *c, enum client_result r, const struct client_error *e)
 	return 0;
 }
 
-int
-call(const struct args *a, struct call *c, const char *method, const char *path,
-    const void *body, size_t len)
+static int
+call_request(const struct args *a, struct call *c, struct request *q)
 {
-	struct request q = { method, path, body, len, 0 };
 	struct client_error e;
 	enum client_result r;
 
 	memset(c, 0, sizeof(*c));
-	if (timeout_ms(a, &q.ms) == -1)
+	if (timeout_ms(a, &q->ms) == -1)
 		return -1;
-	r = ask_any(a, &q, &c->reply, &e);
+	r = ask_any(a, q, &c->reply, &e);
 	return take_reply(c, r, &e);
+}
+
+int
+call(const struct args *a, struct call *c, const char *method, const char *path,
+    const void *body, size_t len)
+{
+	struct request q = {
+		.method = method, .path = path, .body = body, .len = len
+	};
+
+	return call_request(a, c, &q);
 }
 
 int
 call_running(const struct args *a, struct call *c, const char *path)
 {
-	struct request q = { "GET", path, NULL, 0, 0 };
+	struct request q = { .method = "GET", .path = path };
 	struct client_error e = { .text = "" };
 	const char *url = explicit_server(a);
 	enum client_result r;
@@ -157,6 +173,15 @@ call_running(const struct args *a, struct call *c, const char *path)
 		return 0;
 	}
 	return take_reply(c, r, &e) == -1 ? -1 : 1;
+}
+
+int
+call_websocket(const struct args *a, struct call *c, const char *path, int *fd)
+{
+	struct request q = { .method = "GET", .path = path, .fd = fd };
+
+	*fd = -1;
+	return call_request(a, c, &q);
 }
 
 void
@@ -182,12 +207,41 @@ call_error(const struct call *c)
 	return EXIT_FAILURE;
 }
 
+/* A character of a string of JSON, the same to every reader, in digits. */
+static void
+print_escaped(uint32_t cp)
+{
+	if (cp > 0xffff)
+		printf("\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
+		    0xdc00 + (cp & 0x3ff));
+	else
+		printf("\\u%04x", cp);
+}
+
+/* JSON may hold as they are what a terminal would obey: DEL, C1 controls, and
+ * what turns text around. */
 void
 print_body(const struct call *c)
 {
 	const struct buf *b = &c->reply.body;
+	size_t i, n, done = 0;
+	bool partial;
+	uint32_t cp;
 
-	fwrite(b->data, 1, b->len, stdout);
+	for (i = 0; i < b->len; i += n) {
+		n = utf8_char(b->data + i, b->len - i, &cp, &partial);
+		if (n == 0) {
+			/* json_parse() has seen to it that this is not so */
+			n = 1;
+			continue;
+		}
+		if (cp < 0x7f || !vis_is_confusing(cp))
+			continue;
+		fwrite(b->data + done, 1, i - done, stdout);
+		print_escaped(cp);
+		done = i + n;
+	}
+	fwrite(b->data + done, 1, b->len - done, stdout);
 	if (b->len > 0 && b->data[b->len - 1] != '\n')
 		putchar('\n');
 }

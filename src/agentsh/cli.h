@@ -124,6 +124,10 @@ int call(const struct args *, struct call *, const char *method,
 /* A GET of a server that runs; none is started. 1; 0: there is none, and
  * --server names none; -1 after a message. */
 int call_running(const struct args *, struct call *, const char *path);
+/* The same, to become a WebSocket: *fd is the connection, or -1 where the
+ * server answered otherwise. */
+int call_websocket(const struct args *, struct call *, const char *path,
+    int *fd);
 void call_free(struct call *);
 int call_error(const struct call *);
 char *url_escape(const char *);
@@ -135,6 +139,8 @@ void session_default_id(const char *root, char *dst, size_t size);
 int session_create(const struct args *, const char *id, const char *root,
     struct call *);
 int session_check(const struct args *, const char *id, const char *root);
+/* Makes it, unless somebody else did meanwhile. 0, or -1 after a message. */
+int session_ensure(const struct args *, const char *id, const char *root);
 
 /* exec_args.c, exec_request.c, exec_show.c */
 struct exec_plan {
@@ -142,11 +148,15 @@ struct exec_plan {
 	char root[PATH_MAX];
 	const char *events;
 	bool json;
+	bool pty;
 };
 int exec_args(struct args *, struct exec_plan *);
 struct jsonout *exec_request(const struct args *, const struct exec_plan *);
 int exec_show(const struct args *, const struct exec_plan *,
     const struct call *);
+/* Of an ExecResponse; lines of the server's. */
+void exec_say_denied(const struct jval *);
+void exec_say_hints(const char *);
 
 /* output.c: bytes of commands as replies carry them */
 int output_put(int fd, const struct jval *, const char *name, uint64_t *len);
@@ -198,6 +208,7 @@ int cmd_session_create(struct args *);
 int cmd_session_list(struct args *);
 int cmd_session_get(struct args *);
 int cmd_session_update(struct args *);
+int cmd_session_attach(struct args *);
 int cmd_session_destroy(struct args *);
 int cmd_events(struct args *);
 int cmd_output(struct args *);

@@ -4,6 +4,7 @@
  * a server may answer before it has read the whole request.
  */
 
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -19,6 +20,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "ws.h"
 
 /* For poll(2); deadline 0 is never. */
 static int
@@ -278,5 +280,138 @@ client_request(const struct server *s, uint64_t deadline, const char *method,
 	}
 	buf_free(&req);
 	close(fd);
+	return r;
+}
+
+/* The head of the reply, and nothing behind it. 0, or -1: *why is set. */
+static int
+read_head(int fd, uint64_t deadline, char *head, size_t size, const char **why)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+	ssize_t n;
+
+	*why = "the answer's head is too long";
+	while (len + 1 < size) {
+		n = recv(fd, head + len, 1, 0);
+		if (n == -1 && errno == EAGAIN) {
+			if (poll(&pfd, 1, ms_left(deadline)) == 0) {
+				*why = "no answer in the time allowed "
+				       "(--client-timeout)";
+				return -1;
+			}
+			continue;
+		}
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			*why = n == 0 ? "the connection was closed" :
+					strerror(errno);
+			return -1;
+		}
+		head[++len] = '\0';
+		if (len >= 4 && strcmp(head + len - 4, "\r\n\r\n") == 0)
+			return 0;
+	}
+	return -1;
+}
+
+/* Did the server understand, and not merely echo? */
+static bool
+is_accepted(const char *head, const char *key)
+{
+	static const char name[] = "\r\nsec-websocket-accept:";
+	char accept[WS_ACCEPT_LEN + 1];
+	const char *p = strcasestr(head, name);
+
+	if (p == NULL)
+		return false;
+	p += strlen(name);
+	p += strspn(p, " \t");
+	ws_accept(accept, key);
+	return strncmp(p, accept, WS_ACCEPT_LEN) == 0 &&
+	    strcspn(p + WS_ACCEPT_LEN, "\r") == 0;
+}
+
+/* After the request: 1 the socket is a WebSocket, 0 the reply is in h. */
+static int
+shake_hands(int fd, uint64_t deadline, struct buf *req, const char *key,
+    struct hr *h, const char **why)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	char head[HR_MAX_LINE];
+	struct buf none;
+	ssize_t n;
+
+	while (buf_left(req) > 0) {
+		n = send(fd, req->data + req->pos, buf_left(req), MSG_NOSIGNAL);
+		if (n > 0)
+			req->pos += (size_t)n;
+		else if ((errno != EAGAIN && errno != EINTR) ||
+		    poll(&pfd, 1, ms_left(deadline)) == 0) {
+			*why = "the request cannot be sent";
+			return -1;
+		}
+	}
+	if (read_head(fd, deadline, head, sizeof(head), why) == -1)
+		return -1;
+	if (strncmp(head, "HTTP/1.1 101 ", 13) == 0) {
+		if (is_accepted(head, key))
+			return 1;
+		*why = "it is no WebSocket";
+		return -1;
+	}
+	switch (hr_feed(h, head, strlen(head))) {
+	case 0:
+		buf_init(&none, 1);
+		return exchange(fd, deadline, &none, h, why);
+	case 1:
+		return 0;
+	}
+	*why = h->err;
+	return -1;
+}
+
+enum client_result
+client_websocket(const struct server *s, uint64_t deadline, const char *path,
+    int *fd, struct hr *h, struct client_error *e)
+{
+	char head[1024], key[WS_KEY_LEN + 1];
+	enum client_result r;
+	const char *why = "no random numbers";
+	struct buf req;
+	uint8_t random[16];
+	int sock, n, done = -1;
+
+	*fd = -1;
+	hr_init(h, CLIENT_MAX_BODY);
+	r = client_connect(s, deadline, &sock, e);
+	if (r != CLIENT_OK)
+		return r;
+	buf_init(&req, 65536);
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		goto out;
+	ws_key(key, random);
+	n = snprintf(head, sizeof(head),
+	    " HTTP/1.1\r\nHost: %s\r\nUser-Agent: agentsh/" PACKAGE_VERSION
+	    "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
+	    s->tcp ? s->name + strlen("http://") : "localhost", key);
+	buf_put(&req, "GET ", 4);
+	buf_put(&req, path, strlen(path));
+	buf_put(&req, head, (size_t)n);
+	if (!req.bad && n > 0 && (size_t)n < sizeof(head))
+		done = shake_hands(sock, deadline, &req, key, h, &why);
+out:
+	if (done == -1) {
+		snprintf(e->text, sizeof(e->text), "no good answer from %s: %s",
+		    s->name, why);
+		r = CLIENT_FAILED;
+	}
+	buf_free(&req);
+	if (done == 1)
+		*fd = sock;
+	else
+		close(sock);
 	return r;
 }

@@ -49,4 +49,9 @@ enum client_result client_request(const struct server *, uint64_t deadline,
     const char *method, const char *path, const void *body, size_t len,
     struct hr *, struct client_error *);
 
+/* GET of path as a WebSocket: *fd is the connection after a 101; else -1, and
+ * hr as above. */
+enum client_result client_websocket(const struct server *, uint64_t deadline,
+    const char *path, int *fd, struct hr *, struct client_error *);
+
 #endif

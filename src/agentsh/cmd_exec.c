@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "cli.h"
 #include "jsonout.h"
+#include "tty.h"
 
 /* 0 with the answer in c; or -1 after a message. */
 static int
@@ -13,30 +13,16 @@ ask(const struct args *a, const struct exec_plan *p, const char *body,
     size_t len, struct call *c)
 {
 	char *path;
-	int r, status;
+	int r;
 
 	path = xasprintf("/api/v1/sessions/%s/exec", p->id);
 	r = call(a, c, "POST", path, body, len);
 	if (r == 0 && c->status == 404) {
 		call_free(c);
-		status = session_create(a, p->id, p->root, c);
-		/* 409: another call made it in the meantime */
-		if (status != 201 && status != 409) {
-			if (status != -1) {
-				call_error(c);
-				call_free(c);
-			}
-			r = -1;
-			goto out;
-		}
-		call_free(c);
-		if (status == 409 && session_check(a, p->id, p->root) == -1) {
-			r = -1;
-			goto out;
-		}
-		r = call(a, c, "POST", path, body, len);
+		r = session_ensure(a, p->id, p->root);
+		if (r == 0)
+			r = call(a, c, "POST", path, body, len);
 	}
-out:
 	free(path);
 	return r;
 }
@@ -59,11 +45,15 @@ cmd_exec(struct args *a)
 		return EXIT_USAGE;
 	r = EXIT_FAILURE;
 	body = jo_text(o, &len);
-	if (body != NULL && session_check(a, p.id, p.root) == 0 &&
-	    ask(a, &p, body, len, &c) == 0) {
+	if (body == NULL || session_check(a, p.id, p.root) == -1)
+		goto out;
+	if (p.pty)
+		r = exec_pty(a, &p, body, len);
+	else if (ask(a, &p, body, len, &c) == 0) {
 		r = exec_show(a, &p, &c);
 		call_free(&c);
 	}
+out:
 	jo_free(o);
 	return r;
 }

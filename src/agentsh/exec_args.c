@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "path.h"
+#include "tty.h"
 
 static int
 take_all(struct args *a, int argc, char **argv, int *i)
@@ -85,6 +85,24 @@ choose_output(struct args *a, struct exec_plan *p)
 	return 0;
 }
 
+/* A terminal has no answer to put into JSON, and its own input. */
+static int
+check_pty(struct args *a, const struct exec_plan *p)
+{
+	if (a->opt[OPT_PTY] == NULL)
+		return 0;
+	if (p->json || a->opt[OPT_EVENTS] != NULL ||
+	    a->opt[OPT_STDIN] != NULL || a->opt[OPT_REQUEST] != NULL)
+		return usage_error(a,
+		    "--pty excludes --output json, --events, --stdin and "
+		    "--json");
+	if (!tty_is_there())
+		return usage_error(a,
+		    "--pty: standard input is not a terminal; without --pty a "
+		    "command needs none");
+	return 0;
+}
+
 /* 0, or the exit status after a message. */
 int
 exec_args(struct args *a, struct exec_plan *p)
@@ -97,6 +115,9 @@ exec_args(struct args *a, struct exec_plan *p)
 		env = NULL;
 	if (split(a, a->argc, a->argv, env, &sid) == -1 ||
 	    choose_output(a, p) == -1)
+		return EXIT_USAGE;
+	p->pty = a->opt[OPT_PTY] != NULL;
+	if (check_pty(a, p) != 0)
 		return EXIT_USAGE;
 	if (a->opt[OPT_REQUEST] != NULL && a->argc > 0)
 		return usage_error(a,

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
 #include "jsonout.h"
+#include "tty.h"
 #include "units.h"
 
 /* Standard input to its end. */
@@ -120,9 +120,34 @@ env_later(const struct args *a, size_t i, const char *key)
 	return false;
 }
 
-static int
-put_env(struct jsonout *o, const struct args *a, const struct jval *base)
+/* Which terminal it is: that of the caller. */
+static const char *
+env_term(const struct args *a, const struct exec_plan *p)
 {
+	const char *term = getenv("TERM");
+
+	if (!p->pty || term == NULL || term[0] == '\0' ||
+	    env_later(a, 0, "TERM"))
+		return NULL;
+	return term;
+}
+
+static void
+put_size(struct jsonout *o)
+{
+	uint16_t rows, cols;
+
+	tty_size(&rows, &cols);
+	jo_str(o, "type", "start");
+	jo_num(o, "rows", rows);
+	jo_num(o, "cols", cols);
+}
+
+static int
+put_env(struct jsonout *o, const struct args *a, const struct exec_plan *p,
+    const struct jval *base)
+{
+	const char *term = env_term(a, p);
 	const struct jval *v = jv_at(base, "env");
 	const char *eq;
 	size_t i;
@@ -132,9 +157,11 @@ put_env(struct jsonout *o, const struct args *a, const struct jval *base)
 		say("--json: env is not an object");
 		return -1;
 	}
-	if (v == NULL && a->nenv == 0)
+	if (v == NULL && a->nenv == 0 && term == NULL)
 		return 0;
 	jo_open(o, "env");
+	if (term != NULL)
+		jo_str(o, "TERM", term);
 	for (v = v == NULL ? NULL : v->child; v != NULL; v = v->next) {
 		if (v->type != J_STRING) {
 			say("--json: a member of env is not a string");
@@ -227,9 +254,12 @@ put_all(struct jsonout *o, const struct args *a, const struct exec_plan *p,
 	    put_text(o, base, "argv0", a->opt[OPT_ARGV0]) == -1 ||
 	    put_timeout(o, a, base) == -1 ||
 	    put_text(o, base, "working_dir", a->opt[OPT_WORKING_DIR]) == -1 ||
-	    put_env(o, a, base) == -1 ||
-	    put_text(o, base, "include_events",
-		own_events ? p->events : NULL) == -1)
+	    put_env(o, a, p, base) == -1)
+		return -1;
+	if (p->pty)
+		put_size(o);
+	else if (put_text(o, base, "include_events",
+		     own_events ? p->events : NULL) == -1)
 		return -1;
 	if (a->opt[OPT_STDIN] == NULL) {
 		if (put_text(o, base, "stdin", NULL) == -1)

@@ -34,8 +34,8 @@ say_list(const struct jval *list, const char *label)
 	}
 }
 
-static void
-say_denied(const struct jval *root)
+void
+exec_say_denied(const struct jval *root)
 {
 	const char *reason = jv_str(root, "guidance.reason");
 	const char *rule = jv_str(root, "guidance.policy_rule");
@@ -49,6 +49,19 @@ say_denied(const struct jval *root)
 	    rule == NULL ? "-" : rule);
 	say_list(jv_at(root, "guidance.substitutions"), "try");
 	say_list(jv_at(root, "guidance.suggestions"), "hint");
+}
+
+void
+exec_say_hints(const char *hints)
+{
+	size_t n;
+
+	for (; hints != NULL && *hints != '\0'; hints += n) {
+		n = strcspn(hints, "\n");
+		if (strncmp(hints, "agentsh: ", 9) == 0 && n > 9)
+			say("%.*s", (int)(n - 9), hints + 9);
+		n += hints[n] == '\n';
+	}
 }
 
 /*
@@ -120,7 +133,7 @@ show_shell(const struct args *a, const struct exec_plan *p, int status,
 	if (copy_stderr(a, p, root, &told) == -1)
 		r = -1;
 	if (status == 403)
-		say_denied(root);
+		exec_say_denied(root);
 	else if (message != NULL && !told)
 		say("%s", message);
 	return r;

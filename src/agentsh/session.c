@@ -67,6 +67,24 @@ session_create(const struct args *a, const char *id, const char *root,
 	return r == -1 ? -1 : c->status;
 }
 
+int
+session_ensure(const struct args *a, const char *id, const char *root)
+{
+	struct call c;
+	int status = session_create(a, id, root, &c);
+
+	if (status == -1)
+		return -1;
+	/* 409: another call made it in the meantime */
+	if (status != 201 && status != 409) {
+		call_error(&c);
+		call_free(&c);
+		return -1;
+	}
+	call_free(&c);
+	return status == 409 ? session_check(a, id, root) : 0;
+}
+
 /* For a session that may exist: it must be what the options say it is. */
 static int
 compare(const struct args *a, const char *id, const char *root,

@@ -185,13 +185,22 @@ enum sess_state {
 	SESS_STATE_MAX
 };
 
+/* Which processes of a command a signal is for (INIT_KILL). */
+enum kill_whom {
+	KILL_LEADER,	 /* the process group it began with */
+	KILL_FOREGROUND, /* the one that its terminal is in the hands of */
+	KILL_TREE,	 /* all: SIGKILL, until none is left */
+	KILL_WHOM_MAX
+};
+
 /* How far the start of a command came before it failed (INIT_FAILED). */
 enum spawn_stage {
-	SPAWN_FORK,  /* no process */
-	SPAWN_SPEC,  /* the spec is malformed */
-	SPAWN_SETUP, /* limits, descriptors */
-	SPAWN_CHDIR, /* the working directory */
-	SPAWN_EXEC,  /* the program */
+	SPAWN_FORK,	/* no process */
+	SPAWN_TERMINAL, /* no pseudo terminal */
+	SPAWN_SPEC,	/* the spec is malformed */
+	SPAWN_SETUP,	/* limits, descriptors */
+	SPAWN_CHDIR,	/* the working directory */
+	SPAWN_EXEC,	/* the program */
 	SPAWN_MAX
 };
 

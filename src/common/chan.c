@@ -106,10 +106,11 @@ chan_fail(struct chan *ch, const char *why)
 		ch->on_close(ch, why);
 }
 
+ssize_t (*chan_sendmsg)(int, const struct msghdr *, int) = sendmsg;
+
 /* One message: 0, or -1 with errno. */
 static int
-chan_write(const struct chan *ch, const void *data, size_t len, const int *fds,
-    int nfds)
+chan_write(int fd, const void *data, size_t len, const int *fds, int nfds)
 {
 	union {
 		struct cmsghdr align;
@@ -133,11 +134,7 @@ chan_write(const struct chan *ch, const void *data, size_t len, const int *fds,
 		memcpy(CMSG_DATA(cm), fds, fdbytes);
 	}
 	do {
-		/* init is under the filter of the commands, for whom sendmsg
-		 * can be a question to who reads this */
-		n = ch->me == ROLE_INIT && nfds == 0 ?
-		    send(ch->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) :
-		    sendmsg(ch->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = chan_sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n == -1 && errno == EINTR);
 	return n == -1 ? -1 : 0;
 }
@@ -206,7 +203,7 @@ chan_send(struct chan *ch, enum msg_type type, uint32_t id,
 	log_trace(LOG_IPC, "send %s id %u to %s", msg_name(type), id,
 	    role_name(ch->peer));
 	if (STAILQ_EMPTY(&ch->queue)) {
-		if (chan_write(ch, data, len, fds, nfds) == 0)
+		if (chan_write(ch->fd, data, len, fds, nfds) == 0)
 			return 0;
 		if (errno != EAGAIN && errno != ENOBUFS) {
 			chan_fail(ch, strerror(errno));
@@ -225,8 +222,8 @@ chan_flush(struct chan *ch)
 	if (ch->closed)
 		return -1;
 	while ((out = STAILQ_FIRST(&ch->queue)) != NULL) {
-		if (chan_write(ch, out->data, out->len, out->fds, out->nfds) ==
-		    -1) {
+		if (chan_write(ch->fd, out->data, out->len, out->fds,
+			out->nfds) == -1) {
 			if (errno == EAGAIN || errno == ENOBUFS)
 				return 1;
 			chan_fail(ch, strerror(errno));

@@ -11,6 +11,7 @@
 #define CHAN_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "msg.h"
 
@@ -90,6 +91,8 @@ int chan_step(struct chan *, int timeout_ms);
 int chan_flush(struct chan *);
 /* Waits until the queue is written or the time is up. */
 int chan_drain(struct chan *, int timeout_ms);
+/* What all is sent by; sendmsg(2), unless the process has a reason. */
+extern ssize_t (*chan_sendmsg)(int, const struct msghdr *, int);
 /* Ends the channel now (calls on_close once). */
 void chan_fail(struct chan *, const char *why);
 

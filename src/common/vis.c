@@ -11,13 +11,13 @@
 #include "utf8.h"
 #include "vis.h"
 
-static bool
-is_confusing(uint32_t cp)
+bool
+vis_is_confusing(uint32_t cp)
 {
-	return cp < 0xa0 || cp == 0x061c || cp == 0xfeff ||
-	    (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-	    (cp >= 0x2060 && cp <= 0x206f) || (cp >= 0xfff9 && cp <= 0xfffb) ||
-	    (cp >= 0xe0000 && cp <= 0xe007f);
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c ||
+	    cp == 0xfeff || (cp >= 0x200b && cp <= 0x200f) ||
+	    (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) ||
+	    (cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 size_t
@@ -33,7 +33,7 @@ vis_bytes(char *dst, size_t size, const void *src, size_t len)
 		n = 1;
 		if (p[i] >= 0x80) {
 			n = utf8_char(p + i, len - i, &cp, &partial);
-			if (n != 0 && !is_confusing(cp)) {
+			if (n != 0 && !vis_is_confusing(cp)) {
 				memcpy(piece, p + i, n);
 				piece[n] = '\0';
 			} else {

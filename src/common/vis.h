@@ -7,10 +7,14 @@
 #ifndef VIS_H
 #define VIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Always terminates dst; returns the bytes the whole would need, without NUL. */
 size_t vis_bytes(char *dst, size_t size, const void *src, size_t len);
+/* Would this character act on a terminal, or hide or turn around others? */
+bool vis_is_confusing(uint32_t cp);
 size_t vis_str(char *dst, size_t size, const char *src);
 
 #endif

@@ -86,15 +86,15 @@ command_free(struct command *c)
 }
 
 static void
-command_signal(struct command *c, uint32_t signo, bool tree)
+command_signal(struct command *c, uint32_t signo, enum kill_whom whom)
 {
 	struct msg_init_kill m = {
-		.command = c->number, .signo = signo, .tree = tree
+		.command = c->number, .signo = signo, .whom = (uint8_t)whom
 	};
 
 	if (c->gone)
 		return;
-	c->killed = c->killed || tree;
+	c->killed = c->killed || whom == KILL_TREE;
 	msg_send_init_kill(execd.p.peer[ROLE_INIT], 0, &m, NULL);
 }
 
@@ -118,12 +118,12 @@ timeout_cb(evutil_socket_t fd, short what, void *arg)
 	if (!c->timed_out && !c->ended) {
 		c->timed_out = true;
 		record_killed(c, SIGTERM);
-		command_signal(c, SIGTERM, false);
+		command_signal(c, SIGTERM, KILL_LEADER);
 		command_arm(c, COMMAND_GRACE_MS);
 	} else if (c->timed_out && !c->gone) {
 		if (!c->ended)
 			record_killed(c, SIGKILL);
-		command_signal(c, SIGKILL, true);
+		command_signal(c, SIGKILL, KILL_TREE);
 	}
 }
 
@@ -137,6 +137,9 @@ command_describe(const struct command *c, char *text, size_t size)
 	case SPAWN_CHDIR:
 		snprintf(text, size, "cannot change to %.512s: %s", c->spec.cwd,
 		    why);
+		break;
+	case SPAWN_TERMINAL:
+		snprintf(text, size, "cannot open a terminal: %s", why);
 		break;
 	case SPAWN_EXEC:
 		snprintf(text, size, "cannot execute %.512s: %s", c->spec.file,
@@ -201,7 +204,7 @@ command_finish(struct command *c)
 		command_send_exited(c);
 	/* a time limit leaves nothing behind, other ends leave what they like */
 	if (c->timed_out)
-		command_signal(c, SIGKILL, true);
+		command_signal(c, SIGKILL, KILL_TREE);
 	command_drop(c);
 }
 
@@ -252,6 +255,7 @@ command_new(const struct msg_exec_start *m, uint32_t request)
 	memcpy(c->id, m->command_id, sizeof(c->id));
 	c->request = request;
 	c->timeout_ms = m->timeout_ms;
+	c->wants_terminal = m->rows != 0;
 	c->start_us = clock_us();
 	c->timer = evtimer_new(execd.base, timeout_cb, c);
 	if (c->timer == NULL)
@@ -359,7 +363,8 @@ command_on_exec_start(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_exec_start(im, &m) == -1 || m.command_id[0] == '\0' ||
-	    m.timeout_ms > UINT32_MAX || command_find(m.command) != NULL)
+	    m.timeout_ms > UINT32_MAX || (m.rows == 0) != (m.cols == 0) ||
+	    command_find(m.command) != NULL)
 		return -1;
 	c = command_new(&m, im->id);
 	if (spec_read(im->fds[0], &c->spec) == -1) {
@@ -379,6 +384,8 @@ command_on_exec_start(struct chan *ch, struct imsg *im)
 	if (id != 0) {
 		spawn.command = c->number;
 		spawn.pids_max = image_pids_max(&execd.image);
+		spawn.rows = m.rows;
+		spawn.cols = m.cols;
 		msg_send_init_spawn(execd.p.peer[ROLE_INIT], id, &spawn, fds);
 	}
 	close(fds[0]);
@@ -406,7 +413,48 @@ command_on_exec_kill(struct chan *ch, struct imsg *im)
 	if (c == NULL || c->killed)
 		return 0; /* its end and this message crossed */
 	record_killed(c, SIGKILL);
-	command_signal(c, SIGKILL, true);
+	command_signal(c, SIGKILL, KILL_TREE);
+	return 0;
+}
+
+/* What a user presses keys for at a terminal of one's own; no more than that. */
+int
+command_on_exec_signal(struct chan *ch, struct imsg *im)
+{
+	struct msg_exec_signal m;
+	struct command *c;
+
+	(void)ch;
+	if (msg_get_exec_signal(im, &m) == -1 || m.command > execd.highest ||
+	    (m.signo != SIGINT && m.signo != SIGTERM && m.signo != SIGHUP &&
+		m.signo != SIGQUIT))
+		return -1;
+	c = command_find(m.command);
+	if (c == NULL || c->killed || c->ended)
+		return 0;
+	record_killed(c, m.signo);
+	command_signal(c, m.signo, KILL_FOREGROUND);
+	return 0;
+}
+
+/* The terminal's end for who shows it: straight on to sessiond. */
+int
+command_on_init_terminal(struct chan *ch, struct imsg *im)
+{
+	struct msg_init_terminal m;
+	struct msg_exec_terminal terminal = { 0 };
+	struct command *c;
+
+	(void)ch;
+	if (msg_get_init_terminal(im, &m) == -1)
+		return -1;
+	c = command_find(m.command);
+	if (c == NULL || !c->wants_terminal)
+		return -1;
+	c->wants_terminal = false;
+	terminal.command = c->number;
+	msg_send_exec_terminal(execd.p.peer[ROLE_SESSIOND], 0, &terminal,
+	    im->fds);
 	return 0;
 }
 

@@ -23,10 +23,11 @@ struct command {
 	uint64_t start_us;
 	uint64_t timeout_ms; /* 0: none */
 	uint32_t pid; /* of the leader, as the session sees it; 0: none yet */
-	bool known_to_fsd; /* FS_COMMAND was sent */
-	bool ended;	   /* INIT_EXITED or INIT_FAILED came */
-	bool syncing;	   /* waits for FS_SYNCED */
-	bool gone;	   /* INIT_GONE came: no process is left */
+	bool wants_terminal; /* and INIT_TERMINAL did not come yet */
+	bool known_to_fsd;   /* FS_COMMAND was sent */
+	bool ended;	     /* INIT_EXITED or INIT_FAILED came */
+	bool syncing;	     /* waits for FS_SYNCED */
+	bool gone;	     /* INIT_GONE came: no process is left */
 	bool timed_out;
 	bool killed;	 /* a tree kill was asked for */
 	bool redirected; /* what starts is a rule's replacement */
@@ -105,6 +106,8 @@ void execd_forget_images(uint64_t oldest);
 /* command.c: one command from EXEC_START until nothing of it is left. */
 int command_on_exec_start(struct chan *, struct imsg *);
 int command_on_exec_kill(struct chan *, struct imsg *);
+int command_on_exec_signal(struct chan *, struct imsg *);
+int command_on_init_terminal(struct chan *, struct imsg *);
 int command_on_init_spawned(struct chan *, struct imsg *);
 int command_on_init_running(struct chan *, struct imsg *);
 int command_on_init_failed(struct chan *, struct imsg *);

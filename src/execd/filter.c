@@ -396,9 +396,26 @@ gate_end(struct front *f, enum filter_gate gate)
 		f->insn[gates[gate]].k = (uint32_t)(f->n - gates[gate] - 1);
 }
 
+/* The next `skip` instructions are left out for who knows the secret. */
+static void
+front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		front_load(f, ARG(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)secret[i], 0,
+		    (uint8_t)(i == 0 ? 6 : 2));
+		front_load(f, ARG_HIGH(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
+		    (uint32_t)(secret[i] >> 32), i == 0 ? 0 : skip,
+		    (uint8_t)(i == 0 ? 4 : 0));
+	}
+}
+
 /* The calls that wait for an answer of ours, seccomp_unotify(2). */
 static void
-front_notified(struct front *f, enum filter_gate gate)
+front_notified(struct front *f, enum filter_gate gate, const uint64_t secret[2])
 {
 	size_t i, begin;
 	int nr;
@@ -410,6 +427,8 @@ front_notified(struct front *f, enum filter_gate gate)
 		begin = front_begin(f, nr);
 		if (nr == SCMP_SYS(sendto))
 			front_if_set(f, 4);
+		else if (nr == SCMP_SYS(sendmsg))
+			front_unless_secret(f, secret, 1);
 		front_return(f, SECCOMP_RET_USER_NOTIF);
 		front_end(f, begin);
 	}
@@ -426,23 +445,6 @@ filter_open_gate(int fd, enum filter_gate gate)
 	    lseek(fd, 0, SEEK_END) == -1)
 		return -1;
 	return 0;
-}
-
-/* The next `skip` instructions are left out for who knows the secret. */
-static void
-front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
-{
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		front_load(f, ARG(4 + i));
-		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)secret[i], 0,
-		    (uint8_t)(i == 0 ? 6 : 2));
-		front_load(f, ARG_HIGH(4 + i));
-		front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
-		    (uint32_t)(secret[i] >> 32), i == 0 ? 0 : skip,
-		    (uint8_t)(i == 0 ? 4 : 0));
-	}
 }
 
 /* Signals, and who gets one of the kernel's. Who looks whether a process is
@@ -558,13 +560,13 @@ front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 	front_socketpair(f, c);
 	front_personality(f);
 	front_prlimit(f);
-	front_notified(f, FILTER_ALWAYS);
+	front_notified(f, FILTER_ALWAYS, secret);
 	for (gate = FILTER_ALWAYS + 1; gate < FILTER_GATES; gate++) {
 		gate_begin(f, gate);
 		if (gate == FILTER_SIGNALS || gate == FILTER_GUARD)
 			front_signals(f, secret, gate == FILTER_GUARD);
 		else
-			front_notified(f, gate);
+			front_notified(f, gate, secret);
 		gate_end(f, gate);
 	}
 	return 0;

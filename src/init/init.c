@@ -10,13 +10,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,15 +247,19 @@ init_reap(void)
 }
 
 static int
-init_fork_keeper(struct command *c, struct imsg *im, uint32_t pids_max)
+init_fork_keeper(struct command *c, const struct imsg *im, uint32_t pids_max,
+    int master, int slave)
 {
 	struct leader l = { .spec_fd = im->fds[0],
 		.stdio = { im->fds[1], im->fds[2], im->fds[3] },
 		.result_fd = -1,
+		.master_fd = master,
 		.landlock_abi = init.landlock_abi,
 		.pids_max = pids_max };
 	int fds[2];
 
+	if (master != -1)
+		l.stdio[0] = l.stdio[1] = l.stdio[2] = slave;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
 		return -1;
 	c->keeper = fork();
@@ -272,16 +274,42 @@ init_fork_keeper(struct command *c, struct imsg *im, uint32_t pids_max)
 	return 0;
 }
 
+/* Both ends of a terminal are the command's; who asked for it gets a copy of
+ * the master's. Returns errno, and in *stage what has failed. */
+static int
+init_start(struct command *c, const struct msg_init_spawn *m,
+    const struct imsg *im, enum spawn_stage *stage)
+{
+	struct msg_init_terminal terminal = { .command = c->number };
+	int master = -1, slave = -1, error = 0;
+
+	*stage = SPAWN_TERMINAL;
+	if (m->rows != 0 && term_open(m->rows, m->cols, &master, &slave) == -1)
+		return errno;
+	*stage = SPAWN_FORK;
+	if (init_fork_keeper(c, im, m->pids_max, master, slave) == -1)
+		error = errno;
+	else if (master != -1)
+		msg_send_init_terminal(init.execd, 0, &terminal, &master);
+	if (master != -1) {
+		close(master);
+		close(slave);
+	}
+	return error;
+}
+
 static int
 init_on_spawn(struct chan *ch, struct imsg *im)
 {
 	struct msg_init_spawn m;
 	struct msg_init_spawned spawned = { 0 };
 	struct msg_init_gone gone = { 0 };
+	enum spawn_stage stage = SPAWN_FORK;
 	struct command *c;
-	uint32_t error = 0;
+	int error;
 
-	if (msg_get_init_spawn(im, &m) == -1 || init_find(m.command) != NULL)
+	if (msg_get_init_spawn(im, &m) == -1 || init_find(m.command) != NULL ||
+	    (m.rows == 0) != (m.cols == 0))
 		return -1;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -291,10 +319,10 @@ init_on_spawn(struct chan *ch, struct imsg *im)
 	c->fd = -1;
 	if (init.ncommands >= INIT_MAX_COMMANDS)
 		error = EAGAIN;
-	else if (init_fork_keeper(c, im, m.pids_max) == -1)
-		error = (uint32_t)errno;
+	else
+		error = init_start(c, &m, im, &stage);
 	if (error != 0) {
-		init_send_failed(c, SPAWN_FORK, error);
+		init_send_failed(c, stage, (uint32_t)error);
 		free(c);
 		gone.command = m.command;
 		msg_send_init_gone(ch, 0, &gone, NULL);
@@ -313,59 +341,34 @@ init_on_kill(struct chan *ch, struct imsg *im)
 {
 	struct msg_init_kill m;
 	struct command *c;
-	uint64_t signo;
+	uint64_t order[2];
 
 	(void)ch;
-	if (msg_get_init_kill(im, &m) == -1 || m.signo == 0 || m.signo >= NSIG)
+	if (msg_get_init_kill(im, &m) == -1 || m.signo == 0 ||
+	    m.signo >= NSIG || m.whom >= KILL_WHOM_MAX)
 		return -1;
 	c = init_find(m.command);
 	if (c == NULL)
 		return 0; /* INIT_GONE is on its way */
-	signo = m.signo;
-	if (m.tree != 0 && c->kill_at == 0)
+	order[0] = m.signo;
+	order[1] = m.whom;
+	if (m.whom == KILL_TREE && c->kill_at == 0)
 		c->kill_at = clock_ms() + INIT_KILL_MS;
 	init_kill(c->keeper, SIGCONT);
 	if (c->fd != -1)
-		keeper_send(c->fd, m.tree != 0 ? KEEPER_KILL : KEEPER_SIGNAL,
-		    &signo, 1);
+		keeper_send(c->fd,
+		    m.whom == KILL_TREE ? KEEPER_KILL : KEEPER_SIGNAL, order,
+		    2);
 	return 0;
-}
-
-/*
- * INIT_READY, by a process that has our descriptors and is not under the filter,
- * because what it sends is what the filter's questions are read from. It does
- * nothing else, and ends before there is a command. The numbers of ABI and
- * descriptor come by the pipe.
- */
-static pid_t
-init_fork_teller(struct chan *ch, int go[2])
-{
-	struct msg_init_ready ready = { 0 };
-	int said[2];
-	pid_t pid;
-
-	if (pipe2(go, O_CLOEXEC) == -1)
-		fatal("pipe");
-	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-	if (pid == -1)
-		fatal("fork");
-	if (pid != 0)
-		return pid;
-	if (read(go[0], said, sizeof(said)) != (ssize_t)sizeof(said))
-		_exit(1);
-	ch->state = ST_RUN;
-	ready.landlock_abi = (uint32_t)said[0];
-	_exit(msg_send_init_ready(ch, 0, &ready, &said[1]) == -1 ||
-	    chan_drain(ch, 1000) == -1);
 }
 
 static int
 init_on_setup(struct chan *ch, struct imsg *im)
 {
 	struct msg_init_setup m;
+	struct msg_init_ready ready = { 0 };
 	struct setup s;
-	int listener, go[2], said[2], status;
-	pid_t teller;
+	int listener, r;
 
 	if (msg_get_init_setup(im, &m) == -1)
 		return -1;
@@ -377,21 +380,15 @@ init_on_setup(struct chan *ch, struct imsg *im)
 	s.gid = m.gid;
 	s.home = m.home;
 	s.filter_fd = im->fds[0];
-	init_kill_secret(m.secret1, m.secret2);
-	teller = init_fork_teller(ch, go);
+	secret_set(m.secret1, m.secret2);
 	init.landlock_abi = setup_enter(&s, &listener);
 	ch->state = ST_RUN;
-	said[0] = init.landlock_abi;
-	said[1] = listener;
-	if (write(go[1], said, sizeof(said)) != (ssize_t)sizeof(said) ||
-	    waitpid(teller, &status, 0) != teller)
-		fatal("the descriptor of the filter");
-	close(go[0]);
-	close(go[1]);
+	ready.landlock_abi = (uint32_t)init.landlock_abi;
+	r = msg_send_init_ready(ch, 0, &ready, &listener);
 	/* nothing runs here without an answer of execd's: when it is gone, so
 	 * is every exec */
 	close(listener);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+	return r;
 }
 
 static const struct handler init_handlers[] = {
@@ -522,6 +519,10 @@ main(void)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || chdir("/") == -1)
 		fatal("start");
 	prctl(PR_SET_NAME, "init");
+	/* a terminal that the server was started from is none of ours; EPERM:
+	 * we have a session of our own already */
+	if (setsid() == -1 && errno != EPERM)
+		fatal("setsid");
 	umask(022);
 	init_descriptors();
 	sigemptyset(&set);

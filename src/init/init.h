@@ -31,6 +31,7 @@ struct leader {
 	int spec_fd;
 	int stdio[3];
 	int result_fd; /* close-on-exec: {stage, errno} when the exec failed */
+	int master_fd; /* of its terminal, the keeper's; -1: it has none */
 	int landlock_abi;
 	uint32_t pids_max; /* of the session; 0: no limit */
 };
@@ -43,13 +44,20 @@ struct spec;
 bool builtin_starts_anywhere(const struct spec *);
 /* Its exit status. Descriptors 0 to 2 are the command's. */
 int builtin_run(const struct spec *);
+/* term.c: a pseudo terminal of the session's own. 0, or -1 with errno; *slave
+ * is what a command opens as its standard descriptors. */
+int term_open(uint16_t rows, uint16_t cols, int *master, int *slave);
+/* The process group in the foreground, or -1. */
+pid_t term_foreground(int master);
+/* In a session leader: makes it the controlling terminal. 0 or -1. */
+int term_control(int slave);
 
 /* keeper.c: reports and orders, one packet each on the keeper's socket. */
 enum keeper_kind {
 	KEEPER_RUNNING, /* pid */
 	KEEPER_FAILED,	/* stage, errno */
 	KEEPER_EXITED,	/* wait status, user us, system us, maxrss KB */
-	KEEPER_SIGNAL,	/* order: signo to the leader's process group */
+	KEEPER_SIGNAL,	/* order: signo, enum kill_whom but KILL_TREE */
 	KEEPER_KILL,	/* order: the end of every descendant */
 	KEEPER_MAX
 };
@@ -67,9 +75,9 @@ void keeper_run(int ctl_fd, int proc_fd, struct leader *)
 int keeper_receive(int fd, struct keeper_packet *);
 int keeper_send(int fd, enum keeper_kind, const uint64_t *words, size_t n);
 
-/* kill.c: the only way to send a signal here. kill(2), which the commands'
- * filter asks execd about unless who calls knows the secret of INIT_SETUP. */
-void init_kill_secret(uint64_t secret1, uint64_t secret2);
+/* secret.c: calls that the commands' filter asks execd about unless who calls
+ * knows the secret of INIT_SETUP. kill(2): the only way to send a signal here. */
+void secret_set(uint64_t secret1, uint64_t secret2);
 int init_kill(pid_t, int signo);
 
 /* tree.c: processes as /proc shows them. */

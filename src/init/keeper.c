@@ -31,6 +31,7 @@ enum {
 	KEEPER_PROC_FD,
 	KEEPER_SIGNAL_FD,
 	KEEPER_RESULT_FD,
+	KEEPER_MASTER_FD, /* of the terminal, where there is one */
 	KEEPER_FD_MAX
 };
 
@@ -40,6 +41,7 @@ static struct {
 	bool settled; /* RUNNING or FAILED was reported */
 	bool exited;  /* the leader was reaped */
 	bool killing;
+	bool master; /* KEEPER_MASTER_FD is open */
 	struct tree tree;
 } keeper;
 
@@ -127,6 +129,10 @@ keeper_reap(void)
 		while (!keeper.settled)
 			keeper_result();
 		keeper.exited = true;
+		/* who is left on the terminal is hung up by its other holder */
+		if (keeper.master)
+			close(KEEPER_MASTER_FD);
+		keeper.master = false;
 		if (!keeper.running)
 			continue;
 		word[0] = (uint64_t)status;
@@ -140,11 +146,20 @@ keeper_reap(void)
 }
 
 static void
-keeper_signal(uint64_t signo)
+keeper_signal(uint64_t signo, uint64_t whom)
 {
+	pid_t group;
+
 	/* not reaped yet, so the number is still its own */
 	if (keeper.exited || signo == 0 || signo >= NSIG)
 		return;
+	if (whom == KILL_FOREGROUND && keeper.master) {
+		group = term_foreground(KEEPER_MASTER_FD);
+		/* it may have ended since the terminal was given to it */
+		if (group > 1 && group != getpgrp() &&
+		    init_kill(-group, (int)signo) == 0)
+			return;
+	}
 	if (init_kill(-keeper.leader, (int)signo) == -1 && errno == ESRCH)
 		init_kill(keeper.leader, (int)signo); /* before its setsid(2) */
 }
@@ -159,7 +174,7 @@ keeper_orders(void)
 		if (p.word[0] == KEEPER_KILL)
 			keeper.killing = true;
 		else if (p.word[0] == KEEPER_SIGNAL)
-			keeper_signal(p.word[1]);
+			keeper_signal(p.word[1], p.word[2]);
 	}
 	if (r == -1)
 		_exit(1);
@@ -239,12 +254,17 @@ keeper_place(const int from[KEEPER_FD_MAX])
 	int high[KEEPER_FD_MAX], i;
 
 	for (i = 3; i < KEEPER_FD_MAX; i++) {
+		high[i] = -1;
+		if (from[i] == -1)
+			continue;
 		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, KEEPER_FD_MAX);
 		if (high[i] == -1)
 			return -1;
 	}
 	for (i = 3; i < KEEPER_FD_MAX; i++) {
-		if (dup3(high[i], i, O_CLOEXEC) == -1)
+		if (high[i] == -1)
+			close(i);
+		else if (dup3(high[i], i, O_CLOEXEC) == -1)
 			return -1;
 	}
 	return close_range(KEEPER_FD_MAX, ~0U, 0);
@@ -270,6 +290,8 @@ keeper_run(int ctl_fd, int proc_fd, struct leader *l)
 	from[KEEPER_PROC_FD] = proc_fd;
 	from[KEEPER_SIGNAL_FD] = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	from[KEEPER_RESULT_FD] = result[0];
+	from[KEEPER_MASTER_FD] = l->master_fd;
+	keeper.master = l->master_fd != -1;
 	if (from[KEEPER_SIGNAL_FD] == -1)
 		goto fail;
 	l->result_fd = result[1];

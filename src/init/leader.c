@@ -182,6 +182,8 @@ leader_run(const struct leader *l)
 		leader_fail(l, SPAWN_SPEC, errno);
 	if (setsid() == -1 || leader_limits(l) == -1 || leader_stdio(l) == -1)
 		leader_fail(l, SPAWN_SETUP, errno);
+	if (l->master_fd != -1 && term_control(STDIN_FILENO) == -1)
+		leader_fail(l, SPAWN_TERMINAL, errno);
 	umask(022);
 	leader_reset_signals();
 	if (chdir(spec.cwd) == -1 && !builtin_starts_anywhere(&spec))

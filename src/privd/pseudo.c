@@ -134,8 +134,10 @@ dev_fill(int dev, struct devs *d, struct aerr *e)
 static int
 dev_mount_beneath(int root, struct aerr *e)
 {
+	/* all sessions and the host share a number of terminals, kernel.pty.max:
+	 * no session takes all of them */
 	static const char *const pts_opts[] = { "newinstance", NULL, "ptmxmode",
-		"0666", "mode", "0620", NULL };
+		"0666", "mode", "0620", "max", "256", NULL };
 	static const char *const shm_opts[] = { "mode", "1777", "size", "50%",
 		NULL };
 	int mnt;

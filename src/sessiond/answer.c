@@ -187,7 +187,7 @@ put_pagination(yajl_gen g, const struct command *cmd)
 	yajl_gen_map_close(g);
 }
 
-static int
+int
 answer_exit_code(const struct command *cmd)
 {
 	switch (cmd->outcome) {
@@ -287,22 +287,10 @@ put_resources(yajl_gen g, const struct command *cmd)
 }
 
 void
-answer_send(struct command *cmd, struct event_set *set)
+answer_put(yajl_gen g, const struct command *cmd, const struct event_set *set)
 {
-	struct request *rq = cmd->rq;
 	char when[64];
-	yajl_gen g;
 
-	if (cmd->builtin == BUILTIN_UPDATE) {
-		update_answer(cmd);
-		return;
-	}
-	cmd->rq = NULL;
-	g = json_new();
-	if (g == NULL) {
-		http_error(rq, 500, "out of memory");
-		return;
-	}
 	time_text(when, sizeof(when), cmd->started_ns);
 	yajl_gen_map_open(g);
 	json_put_str(g, "command_id", cmd->id);
@@ -318,5 +306,24 @@ answer_send(struct command *cmd, struct event_set *set)
 	guidance_put(g, cmd, set);
 	yajl_gen_map_close(g);
 	yajl_gen_map_close(g);
+}
+
+void
+answer_send(struct command *cmd, struct event_set *set)
+{
+	struct request *rq = cmd->rq;
+	yajl_gen g;
+
+	if (cmd->builtin == BUILTIN_UPDATE) {
+		update_answer(cmd);
+		return;
+	}
+	cmd->rq = NULL;
+	g = json_new();
+	if (g == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	answer_put(g, cmd, set);
 	http_reply(rq, cmd->outcome == OUT_DENIED ? 403 : 200, g);
 }

@@ -58,8 +58,7 @@ exec_include(const char *word, enum include_events *include)
 	return -1;
 }
 
-/* NULL, or what is wrong with the request. */
-static const char *
+const char *
 exec_check(const struct exec_body *body, enum include_events *include,
     uint64_t *timeout_ms)
 {
@@ -118,7 +117,8 @@ exec_spec(struct command *cmd, int *status, char *err, size_t errlen)
 		return -1;
 	}
 	spec.cwd = cwd;
-	if (env_build(&env, cmd->sess, &body->env, err, errlen) == -1) {
+	if (env_build(&env, cmd->sess, &body->env,
+		cmd->rows != 0 ? "xterm" : "dumb", err, errlen) == -1) {
 		*status = 400;
 		goto out;
 	}
@@ -162,6 +162,14 @@ exec_client_gone(struct request *rq, void *arg)
 	}
 }
 
+static void
+exec_wait(struct request *rq, struct command *cmd)
+{
+	cmd->rq = rq;
+	cmd->client_uid = rq->uid;
+	http_wait(rq, exec_client_gone, cmd);
+}
+
 /* A client's error that a shell would tell in its own words. */
 static void
 exec_refuse(struct command *cmd, const char *err)
@@ -172,40 +180,41 @@ exec_refuse(struct command *cmd, const char *err)
 	command_end(cmd, OUT_REFUSED);
 }
 
-static void
-exec_wait(struct request *rq, struct command *cmd)
+int
+exec_start(struct command *cmd, uint64_t timeout_ms, char *err, size_t errlen)
 {
-	cmd->rq = rq;
-	cmd->client_uid = rq->uid;
-	http_wait(rq, exec_client_gone, cmd);
-}
+	int spec_fd, stdin_fd, status, r = -1;
 
-void
-exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
-{
-	char err[AGENTSH_TEXT_MAX];
-	int spec_fd, stdin_fd = -1, status, r = -1;
-
-	spec_fd = exec_spec(cmd, &status, err, sizeof(err));
-	if (spec_fd == -1 && status != 0) {
-		command_free(cmd);
-		http_error(rq, status, "%s", err);
-		return;
-	}
-	exec_wait(rq, cmd);
+	spec_fd = exec_spec(cmd, &status, err, errlen);
+	if (spec_fd == -1 && status != 0)
+		return status;
 	if (spec_fd == -1) {
 		exec_refuse(cmd, err);
-		return;
+		return 0;
 	}
 	if ((stdin_fd = exec_stdin(cmd)) != -1)
 		r = command_start(cmd, spec_fd, stdin_fd, timeout_ms);
 	close(spec_fd);
 	if (stdin_fd != -1)
 		close(stdin_fd);
-	if (r == -1) {
-		command_free(cmd);
-		http_error(rq, 503, "the command cannot be started now");
-	}
+	if (r == 0)
+		return 0;
+	snprintf(err, errlen, "the command cannot be started now");
+	return 503;
+}
+
+void
+exec_run(struct request *rq, struct command *cmd, uint64_t timeout_ms)
+{
+	char err[AGENTSH_TEXT_MAX];
+	int status;
+
+	exec_wait(rq, cmd);
+	status = exec_start(cmd, timeout_ms, err, sizeof(err));
+	if (status == 0)
+		return;
+	command_free(cmd);
+	http_error(rq, status, "%s", err);
 }
 
 /* What the session makes of the command: its alias, its builtin. */

@@ -6,6 +6,7 @@
  * beyond.
  */
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,11 @@
 #define CMD_READ_TURNS 4 /* reads before others get their turn */
 #define PIPE_MODE 0602	 /* as sandbox.def has it */
 #define CMD_GRACE_MS 100 /* output after the exit: others may hold the pipe */
+/* Of a terminal after the exit: more than the kernel keeps of one. */
+#define CMD_TAIL_MAX 262144
+#define CMD_TAIL_TURNS 64
 #define CMD_EVENTS_MAX 5000
+#define CMD_PTMX makedev(5, 2) /* TTYAUX_MAJOR of linux/major.h */
 #define CMD_LINGER_MAX 64 /* finished commands of a session, pipes still open */
 
 static void command_output_ended(struct command *);
@@ -56,6 +61,8 @@ command_new(struct session *s)
 static void
 stream_close(struct stream *st)
 {
+	if (st->fd != -1 && st->cmd->pty != NULL)
+		pty_hungup(st->cmd->pty);
 	if (st->ev != NULL)
 		event_free(st->ev);
 	if (st->fd != -1)
@@ -151,6 +158,13 @@ stream_keep(struct stream *st, const char *data, size_t len)
 	st->len = want;
 }
 
+/* Its client has to read before more of its terminal is read. */
+static bool
+command_is_full(const struct command *cmd)
+{
+	return cmd->pty != NULL && pty_is_full(cmd->pty);
+}
+
 /* 1 there may be more, 0 nothing there now, -1 end. */
 static int
 stream_read(struct stream *st)
@@ -168,7 +182,14 @@ stream_read(struct stream *st)
 	spool_put(st, data, (size_t)n);
 	stream_keep(st, data, (size_t)n);
 	st->total += (uint64_t)n;
-	return n == (ssize_t)sizeof(data);
+	if (st->cmd->rows == 0)
+		return n == (ssize_t)sizeof(data);
+	/* a terminal gives little at a time, whatever it has */
+	if (st->cmd->state == CMD_ENDED)
+		st->cmd->tail += (uint64_t)n;
+	if (st->cmd->pty != NULL)
+		pty_output(st->cmd->pty, data, (size_t)n);
+	return !command_is_full(st->cmd);
 }
 
 static void
@@ -184,15 +205,32 @@ stream_read_cb(evutil_socket_t fd, short what, void *arg)
 	if (r == -1) {
 		stream_close(st);
 		command_output_ended(st->cmd);
-	}
+	} else if (command_is_full(st->cmd))
+		event_del(st->ev);
+}
+
+void
+command_resume(struct command *cmd)
+{
+	struct stream *st = &cmd->stream[STREAM_STDOUT];
+
+	if (st->ev != NULL && event_add(st->ev, NULL) == -1)
+		log_warnx("%s: its output is not read any more", cmd->id);
 }
 
 static void
 command_grace_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct command *cmd = arg;
+
 	(void)fd;
 	(void)what;
-	command_finish(arg);
+	/* what its terminal holds waits for a slow client, but not what others
+	 * go on to write there */
+	if (command_is_full(cmd) && cmd->tail < CMD_TAIL_MAX)
+		set_timer(cmd->grace, CMD_GRACE_MS);
+	else
+		command_finish(cmd);
 }
 
 /* Both pipes, the reading ends watched; *out and *err are execd's. */
@@ -234,8 +272,18 @@ command_start(struct command *cmd, int spec_fd, int stdin_fd,
 	uint32_t id;
 	int r = -1;
 
+	m.rows = cmd->rows;
+	m.cols = cmd->cols;
 	cmd->grace = evtimer_new(sessiond.base, command_grace_cb, cmd);
-	if (cmd->grace == NULL || command_pipes(cmd, &fds[2], &fds[3]) == -1)
+	if (cmd->grace == NULL)
+		goto out;
+	if (cmd->rows != 0) {
+		/* it opens the terminal itself, and these are not used */
+		fds[2] = fcntl(stdin_fd, F_DUPFD_CLOEXEC, 0);
+		fds[3] = fcntl(stdin_fd, F_DUPFD_CLOEXEC, 0);
+		if (fds[2] == -1 || fds[3] == -1)
+			goto out;
+	} else if (command_pipes(cmd, &fds[2], &fds[3]) == -1)
 		goto out;
 	snprintf(m.command_id, sizeof(m.command_id), "%s", cmd->id);
 	if ((id = chan_request(cmd->sess->execd, cmd)) == 0)
@@ -259,6 +307,24 @@ command_kill(struct command *cmd)
 	msg_send_exec_kill(cmd->sess->execd, 0, &m, NULL);
 }
 
+void
+command_signal(struct command *cmd, int signo)
+{
+	struct msg_exec_signal m = { .command = cmd->number,
+		.signo = (uint32_t)signo };
+
+	msg_send_exec_signal(cmd->sess->execd, 0, &m, NULL);
+}
+
+void
+command_reply(struct command *cmd, struct event_set *set)
+{
+	if (cmd->pty != NULL)
+		pty_answer(cmd, set);
+	else
+		answer_send(cmd, set);
+}
+
 static void
 command_answer(struct event_set *set, void *arg)
 {
@@ -267,7 +333,7 @@ command_answer(struct event_set *set, void *arg)
 
 	cmd->query = NULL;
 	if (cmd->rq != NULL)
-		answer_send(cmd, set);
+		command_reply(cmd, set);
 	event_set_free(set);
 	for (i = 0; i < STREAM_MAX; i++)
 		stream_forget(&cmd->stream[i]);
@@ -330,6 +396,18 @@ command_evict_user(const struct command *but)
 	return true;
 }
 
+/* What is there now. */
+static void
+stream_drain(struct stream *st)
+{
+	int i, r = 1, turns = st->cmd->rows == 0 ? 1 : CMD_TAIL_TURNS;
+
+	for (i = 0; i < turns && st->fd != -1 && r == 1; i++)
+		r = stream_read(st);
+	if (r == -1)
+		stream_close(st);
+}
+
 /* The outcome and the output are known: ask for the events, then answer. */
 static void
 command_finish(struct command *cmd)
@@ -342,11 +420,8 @@ command_finish(struct command *cmd)
 	if (cmd->state == CMD_FINISHED)
 		return;
 	/* what was written before the exit is in the pipes by now */
-	for (i = 0; i < STREAM_MAX; i++) {
-		if (cmd->stream[i].fd != -1 &&
-		    stream_read(&cmd->stream[i]) == -1)
-			stream_close(&cmd->stream[i]);
-	}
+	for (i = 0; i < STREAM_MAX; i++)
+		stream_drain(&cmd->stream[i]);
 	if (cmd->builtin != BUILTIN_NONE)
 		builtin_finish(cmd);
 	cmd->state = CMD_FINISHED;
@@ -425,6 +500,36 @@ sessiond_on_exec_started(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/* The end of a command's terminal that is not the command's. */
+static int
+sessiond_on_exec_terminal(struct chan *ch, struct imsg *im)
+{
+	struct msg_exec_terminal m;
+	struct command *cmd;
+	struct stream *st;
+	struct stat sb;
+
+	if (msg_get_exec_terminal(im, &m) == -1 ||
+	    fstat(im->fds[0], &sb) == -1 || sb.st_rdev != CMD_PTMX)
+		return -1;
+	cmd = command_by_number(ch->arg, m.command);
+	if (cmd == NULL)
+		return 0;
+	st = &cmd->stream[STREAM_STDOUT];
+	if (cmd->rows == 0 || st->fd != -1 || st->total > 0)
+		return -1;
+	st->fd = imsg_take_fd(im, 0);
+	if (fcntl(st->fd, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
+		return -1;
+	st->ev = event_new(sessiond.base, st->fd, EV_READ | EV_PERSIST,
+	    stream_read_cb, st);
+	if (st->ev == NULL || event_add(st->ev, NULL) == -1)
+		return -1;
+	if (cmd->pty != NULL)
+		pty_terminal(cmd->pty);
+	return 0;
+}
+
 static int
 sessiond_on_exec_denied(struct chan *ch, struct imsg *im)
 {
@@ -488,6 +593,7 @@ sessiond_on_exec_exited(struct chan *ch, struct imsg *im)
 
 const struct handler execd_handlers[] = {
 	{ MSG_EXEC_STARTED, sessiond_on_exec_started },
+	{ MSG_EXEC_TERMINAL, sessiond_on_exec_terminal },
 	{ MSG_EXEC_DENIED, sessiond_on_exec_denied },
 	{ MSG_EXEC_FAILED, sessiond_on_exec_failed },
 	{ MSG_EXEC_EXITED, sessiond_on_exec_exited },

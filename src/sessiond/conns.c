@@ -31,6 +31,7 @@ struct conn {
 	struct bufferevent *bev;
 	uint64_t since_ms; /* first byte of a request not yet complete, or 0 */
 	bool working;	   /* between a request and its reply */
+	bool stream;	   /* a WebSocket, and no request any more */
 	bool known;	   /* the kernel was asked for the uid */
 	uint32_t uid;	   /* CONNS_NOBODY when it did not say */
 	uint64_t in;	   /* charged for the request under way */
@@ -263,6 +264,14 @@ conns_input_cb(struct evbuffer *in, const struct evbuffer_cb_info *info,
 	struct conn *c = arg;
 
 	(void)in;
+	if (c->stream) {
+		/* little: nothing is read while more waits to be dealt with */
+		share_add(c->uid, info->n_added);
+		share_give(c->uid, info->n_deleted);
+		c->in += info->n_added;
+		c->in -= info->n_deleted;
+		return;
+	}
 	if (info->n_added == 0 || c->refused_ms != 0)
 		return;
 	conns_know(c);
@@ -322,6 +331,20 @@ conns_reply(int fd)
 
 	if (c != NULL)
 		c->working = false;
+}
+
+void
+conns_stream(int fd)
+{
+	struct conn *c = conns_by_fd(fd);
+
+	if (c == NULL)
+		return;
+	/* what the request took; what came after it is in the buffer */
+	share_give(c->uid, c->in);
+	c->in = evbuffer_get_length(bufferevent_get_input(c->bev));
+	share_add(c->uid, c->in);
+	c->stream = true;
 }
 
 /* evhttp asks for the bufferevent of a connection it has just accepted. */

@@ -71,7 +71,6 @@ env_base(struct json_list *env, const struct session *s)
 	if (env_add(env, "PATH", ENV_PATH) == -1 ||
 	    env_add(env, "LANG", "C.UTF-8") == -1 ||
 	    env_add(env, "LC_ALL", "C.UTF-8") == -1 ||
-	    env_add(env, "TERM", "dumb") == -1 ||
 	    env_add(env, "HOME", AGENTSH_SESSION_HOME) == -1 ||
 	    env_add(env, "USER", s->user) == -1 ||
 	    env_add(env, "LOGNAME", s->user) == -1 ||
@@ -148,7 +147,7 @@ env_session(struct json_list *env, const struct vars *vars)
 
 int
 env_build(struct json_list *env, const struct session *s,
-    const struct json_pairs *asked, char *err, size_t errlen)
+    const struct json_pairs *asked, const char *term, char *err, size_t errlen)
 {
 	const char *name;
 	char why[128];
@@ -158,6 +157,7 @@ env_build(struct json_list *env, const struct session *s,
 	snprintf(err, errlen, "out of memory");
 	env->v = calloc(asked->n + s->env.n + 12, sizeof(*env->v));
 	if (env->v == NULL || env_base(env, s) == -1 ||
+	    env_set(env, env->n, "TERM", term) == -1 ||
 	    env_session(env, &s->env) == -1)
 		return -1;
 	nbase = env->n;

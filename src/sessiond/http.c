@@ -165,6 +165,20 @@ http_host_is_loopback(const char *host)
 	return false;
 }
 
+/* Clients of WebSockets that are no browser say where they connect to, too; no
+ * page comes from here, so none has this origin. */
+static bool
+http_is_own_origin(struct evkeyvalq *in, const char *origin)
+{
+	const char *host = evhttp_find_header(in, "Host");
+	const char *upgrade = evhttp_find_header(in, "Upgrade");
+
+	return host != NULL && upgrade != NULL &&
+	    strcasecmp(upgrade, "websocket") == 0 &&
+	    strncasecmp(origin, "http://", 7) == 0 &&
+	    strcasecmp(origin + 7, host) == 0;
+}
+
 /*
  * A page in a browser can make requests to loopback: directly, with an Origin
  * header, or under a name of its own that was made to resolve to loopback.
@@ -176,7 +190,8 @@ http_is_from_browser(struct request *rq)
 	struct evkeyval *kv;
 
 	TAILQ_FOREACH(kv, in, next) {
-		if (strcasecmp(kv->key, "Origin") == 0)
+		if (strcasecmp(kv->key, "Origin") == 0 &&
+		    !http_is_own_origin(in, kv->value))
 			return true;
 		if (strcasecmp(kv->key, "Host") == 0 &&
 		    !http_host_is_loopback(kv->value))
@@ -281,6 +296,14 @@ http_wait(struct request *rq, void (*cancel)(struct request *, void *),
 	if (rq->gone == NULL || event_add(rq->gone, NULL) == -1)
 		log_warnx(
 		    "cannot watch a client: a lost one will be noticed late");
+}
+
+void
+http_hangup(struct request *rq)
+{
+	conns_reply(rq->fd);
+	/* calls http_close_cb */
+	evhttp_connection_free(evhttp_request_get_connection(rq->ev));
 }
 
 static void

@@ -36,6 +36,8 @@ reply_phrase(int status)
 		return "Request Entity Too Large";
 	case 417:
 		return "Expectation Failed";
+	case 426:
+		return "Upgrade Required";
 	case 429:
 		return "Too Many Requests";
 	case 500:

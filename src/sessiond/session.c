@@ -303,7 +303,7 @@ session_ended(struct session *s, const char *why)
 			snprintf(cmd->message, sizeof(cmd->message),
 			    "the session ended: %s", why);
 		}
-		answer_send(cmd, NULL);
+		command_reply(cmd, NULL);
 	}
 	while ((w = s->waiters) != NULL) {
 		s->waiters = w->next;

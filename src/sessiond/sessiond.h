@@ -30,8 +30,10 @@
 /* A body is in the connection's buffer, in one piece, and decoded. */
 #define BODY_COPIES 3
 
+struct bufferevent;
 struct command;
 struct listener;
+struct pty;
 struct session;
 
 struct request {
@@ -155,6 +157,9 @@ struct command {
 	enum cmd_state state;
 	enum cmd_outcome outcome;
 	struct request *rq; /* NULL: nobody waits for the answer */
+	struct pty *pty;    /* whose terminal it shows to the client, or NULL */
+	uint16_t rows, cols; /* of its terminal, 0: it has pipes */
+	uint64_t tail;	     /* bytes of the terminal after the exit */
 	uint32_t client_uid;
 	struct event_query *query; /* runs */
 	struct exec_body body;
@@ -247,6 +252,14 @@ void http_stop(void);
 void http_wait(struct request *, void (*cancel)(struct request *, void *),
     void *arg);
 
+/* websock.c: a request that becomes a WebSocket */
+/* The connection is the caller's until http_hangup(), and is watched as by
+ * http_wait(). NULL: the request was answered. */
+struct bufferevent *websock_take(struct request *,
+    void (*cancel)(struct request *, void *), void *arg);
+/* Ends connection and request; calls cancel. */
+void http_hangup(struct request *);
+
 /* reply.c: each ends the request */
 void http_reply(struct request *, int status, yajl_gen);
 void http_reply_empty(struct request *, int status);
@@ -272,6 +285,8 @@ void conns_stop(void);
 /* false: the request's copies are more than the user's share of memory. */
 bool conns_request(int fd, const struct bufferevent *, size_t body_len);
 void conns_reply(int fd);
+/* No request any more: what is read and drained is the user's share. */
+void conns_stream(int fd);
 
 /* softdel.c: what a command deleted softly */
 /* Lines for its stderr; "" when there is nothing. */
@@ -341,7 +356,32 @@ int command_start(struct command *, int spec_fd, int stdin_fd,
     uint64_t timeout_ms);
 void command_end(struct command *, enum cmd_outcome);
 void command_kill(struct command *);
+/* Of SIGINT, SIGTERM, SIGHUP and SIGQUIT; to the foreground of its terminal. */
+void command_signal(struct command *, int signo);
+/* To whoever waits for it; the set may be NULL. */
+void command_reply(struct command *, struct event_set *);
+/* The terminal is read again, after pty_output() was full. */
+void command_resume(struct command *);
 extern const struct handler execd_handlers[];
+
+/* api_exec.c */
+/* NULL, or what is wrong with the request. */
+const char *exec_check(const struct exec_body *, enum include_events *,
+    uint64_t *timeout_ms);
+/* Starts it, or ends it as refused; 0, or an HTTP status with the reason: then
+ * the caller frees it. */
+int exec_start(struct command *, uint64_t timeout_ms, char *err, size_t errlen);
+
+/* pty.c: a client at a command's terminal */
+/* What the terminal shows; after it pty_is_full() may hold. */
+void pty_output(struct pty *, const void *, size_t len);
+/* The client has to read first. */
+bool pty_is_full(const struct pty *);
+/* The terminal is there, or NULL: it is not any more. */
+void pty_terminal(struct pty *);
+void pty_hungup(struct pty *);
+/* The command has ended, or never began; cmd->pty is NULL then. */
+void pty_answer(struct command *, struct event_set *);
 
 /* spool.c: whole output on disk */
 void spool_clean(int dir_fd);
@@ -352,9 +392,10 @@ void spool_remove_session(struct session *);
 long spool_read(struct stream *, uint64_t offset, void *, size_t len);
 const char *stream_name(const struct stream *);
 
-/* env.c: environment of a command. 0, or -1 with the reason. */
+/* env.c: environment of a command; term for TERM where the request has none.
+ * 0, or -1 with the reason. */
 int env_build(struct json_list *, const struct session *,
-    const struct json_pairs *, char *err, size_t errlen);
+    const struct json_pairs *, const char *term, char *err, size_t errlen);
 int env_check_name(const char *, char *err, size_t errlen);
 /* Is it one that commands have without being given it? */
 bool env_is_base(const char *);
@@ -391,6 +432,9 @@ int sessiond_on_event_result(struct chan *, struct imsg *);
 
 /* answer.c: the ExecResponse. The set may be NULL. */
 void answer_send(struct command *, struct event_set *);
+/* It as a member's value; and what its result says of the exit. */
+void answer_put(yajl_gen, const struct command *, const struct event_set *);
+int answer_exit_code(const struct command *);
 /* guidance.c: the object's content */
 void guidance_put(yajl_gen, const struct command *, const struct event_set *);
 

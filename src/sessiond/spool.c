@@ -76,12 +76,17 @@ spool_open(struct stream *st)
 void
 spool_put(struct stream *st, const void *data, size_t len)
 {
-	uint64_t room = sessiond.proc.conf.max_output - st->spooled;
+	uint64_t max = sessiond.proc.conf.max_output;
+	uint64_t room;
 	uint32_t uid = st->cmd->sess->uid;
 	ssize_t n;
 
 	if (st->spool_full)
 		return;
+	/* of a terminal, which may be in use for days, the begin */
+	if (st->cmd->rows != 0 && max > AGENTSH_INLINE_OUTPUT)
+		max = AGENTSH_INLINE_OUTPUT;
+	room = max - st->spooled;
 	/* older output goes before new is cut */
 	while (share_spool_room(uid) < (len < room ? len : room) &&
 	    command_evict_user(st->cmd))
