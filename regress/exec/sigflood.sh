@@ -44,6 +44,9 @@ time.sleep(1)
 os.killpg(p.pid, signal.SIGKILL)
 print(p.wait())
 ')" -9
+# those that are no children stay, and each has some files open
+gone_to_sleep() { ! pgrep -f "^sleep 5" >/dev/null; }
+wait_for 20 gone_to_sleep || fail "somebody sleeps on"
 
 # many that signal everybody, all the time
 cat >"$ws/storm.py" <<'P'
