@@ -33,6 +33,8 @@ import time
 from ws import WS, Closed
 
 sock, tcp, sessiond, slow = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+# a minute is waited for in one mode: what is timed is the same code
+patient = sys.argv[5] != "user"
 PATH = "/api/v1/sessions/s/pty"
 
 
@@ -81,7 +83,7 @@ def silent(pong):
         silence.append((pong, "closed", time.time() - begin))
 
 
-threads = [threading.Thread(target=silent, args=(p,)) for p in (False, True)]
+threads = [threading.Thread(target=silent, args=(p,)) for p in (False, True) if patient]
 for t in threads:
     t.start()
 
@@ -134,7 +136,7 @@ want("a pong between", (op, data), (10, b"now"))
 want("the command", w.finish()[0], "\u00e4\r\n".encode())
 early = WS.frame(WS.__new__(WS), 1, b'{"command":"echo","args":["early"]}')
 want("before the answer", WS(sock, PATH, early=early).finish()[0], b"early\r\n")
-assert run("pgrep", "-cx", "sleep").strip() in (b"2", b"3"), "commands of bad clients are left"
+assert run("pgrep", "-cx", "sleep").strip() in ((b"2", b"3") if patient else (b"0", b"1")), "commands of bad clients are left"
 
 # no WebSocket, or not for them
 for headers, status in (({"Upgrade": None}, 426), ({"Connection": "close"}, 426),
@@ -215,18 +217,20 @@ want("others", run("echo", "served"), b"served\r\n")
 w.s.close()
 for i in range(100):
     left = run("pgrep", "-cx", "sleep|yes").strip()
-    if left in (b"1", b"2"):
+    if left in ((b"1", b"2") if patient else (b"0",)):
         break
     time.sleep(0.1)
-assert left in (b"1", b"2"), ("commands are left", left)
+else:
+    raise AssertionError(f"commands are left: {left}")
 
 for t in threads:
     t.join()
 ends = dict((p, (how, seconds)) for p, how, seconds in silence)
-assert ends[False][0] == "closed" and 55 < ends[False][1] < 69, ends
-assert ends[True][0] == "end", ends
+if patient:
+    assert ends[False][0] == "closed" and 55 < ends[False][1] < 69, ends
+    assert ends[True][0] == "end", ends
 P
 as "$ME" env PYTHONPATH="$TEST_SRC/regress/api" PYTHONDONTWRITEBYTECODE=1 \
-    python3 "$T/drive.py" "$API_SOCK" "$API_TCP" "$sessiond" "${TEST_SLOW:-1}" >"$T/out" 2>&1 ||
+    python3 "$T/drive.py" "$API_SOCK" "$API_TCP" "$sessiond" "${TEST_SLOW:-1}" "$MODE" >"$T/out" 2>&1 ||
     fail "$(cat "$T/out")"
 want "the server" "$(as "$ME" curl -sS --unix-socket "$API_SOCK" http://localhost/health)" ok

@@ -3,7 +3,9 @@
 # A01 A02 A04 A20 B05: between decision and exec, threads and other processes
 # change the path, the words, the pointers to them, a symbolic link on the way
 # or the line of a script, thousands of times: never runs what was not decided.
-# Without rules it does run, so the races are real.
+# Without rules it does run, so the races are real. ESCAPE_TRIES makes them
+# longer:
+#	ESCAPE_TRIES=100000 regress/run -r -t 20 -v escape/B05
 # timeout: 900
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
@@ -23,8 +25,8 @@ race()
 
 for way in path word pointer link script shared-path shared-word shared-pointer; do
 	case $way in
-	path | word) tries=10000 ;;
-	*) tries=2000 ;;
+	path | word) tries=${ESCAPE_TRIES:-4000} ;;
+	*) tries=${ESCAPE_TRIES:-1500} ;;
 	esac
 	race open $way 1000
 	[ "$wrong" -gt 0 ] || fail "$way: nothing is ever changed in time"
