@@ -244,10 +244,11 @@ __asan_default_options(void)
 static void
 add_sanitizer_calls(scmp_filter_ctx ctx)
 {
-	static const char *const names[] = { "openat", "readlink", "readlinkat",
-		"mmap", "mprotect", "prctl", "sched_yield", "getrlimit",
-		"prlimit64", "stat", "pread64", "sched_getaffinity", "uname",
-		"access", "getppid", "dup2", "ioctl" };
+	static const char *const names[] = { "open", "openat", "readlink",
+		"readlinkat", "mmap", "mprotect", "prctl", "sched_yield",
+		"getrlimit", "prlimit64", "stat", "pread64",
+		"sched_getaffinity", "uname", "access", "getppid", "dup2",
+		"ioctl" };
 	size_t i;
 
 	for (i = 0; i < COUNT(names); i++)

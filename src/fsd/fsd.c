@@ -35,6 +35,9 @@
  * of open files: some are left for operations, whatever commands hold */
 #define NODE_FDS_PART 2
 #define HANDLE_FDS_PART 4
+/* open files that share a descriptor are memory alone: of 65536 descriptors
+ * this is about 70 MB */
+#define HANDLES_PER_FD 4
 #define FDS_MIN 256
 
 struct fsd fsd = { .root_fd = -1, .work_fd = -1, .self_fd = -1 };
@@ -217,7 +220,7 @@ main(int argc, char **argv)
 	confine();
 	backing_init();
 	node_init(nfds / NODE_FDS_PART);
-	handle_init(nfds / HANDLE_FDS_PART);
+	handle_init(nfds / HANDLE_FDS_PART, nfds * HANDLES_PER_FD);
 	through_init();
 	approve_init();
 	proc_watch(&fsd.proc, fsd.base);

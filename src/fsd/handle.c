@@ -2,88 +2,187 @@
 /*
  * What is open. A handle holds its node and knows who opened it; a list of all
  * lets a command's bytes be recorded before the kernel releases its handles.
+ * Handles of one file of the host that only read it have one descriptor: a
+ * program and its libraries are open as often as it runs.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "handle.h"
+#include "log.h"
 #include "node.h"
 #include "record.h"
 #include "trashing.h"
 
+/* The descriptor of all handles of a node that only read it. */
+struct shared {
+	int fd;
+	unsigned handles;
+};
+
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* of the shared ones of all nodes, too */
 	LIST_HEAD(, handle) all;
 	size_t n;
 	size_t max;
+	size_t nfds; /* theirs */
+	size_t max_fds;
+	bool told_max;
+	bool told_fds;
 } handles = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void
-handle_init(size_t max)
+handle_init(size_t max_fds, size_t max)
 {
+	handles.max_fds = max_fds;
 	handles.max = max;
 }
 
-/* One more, if there may be. */
-static bool
-count(void)
+static struct shared *
+new_shared(int fd)
 {
-	bool may;
+	struct shared *s;
 
-	pthread_mutex_lock(&handles.lock);
-	may = handles.n < handles.max;
-	handles.n += may;
-	pthread_mutex_unlock(&handles.lock);
-	return may;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	s->fd = fd;
+	return s;
 }
 
-static void
-uncount(void)
+/* Gives it its descriptor, under the lock; *spare: the one that it does not
+ * need. 0 or an error number. */
+static int
+take_fd(struct handle *h, int fd, bool shares, int *spare)
 {
+	struct shared *s = shares ? h->node->shared : NULL;
+
+	h->fd = fd;
+	if (s != NULL) {
+		*spare = fd;
+		h->fd = s->fd;
+	} else {
+		if (handles.nfds >= handles.max_fds)
+			return EMFILE;
+		if (shares) {
+			s = h->node->shared = new_shared(fd);
+			if (s == NULL)
+				return ENOMEM;
+		}
+		handles.nfds++;
+	}
+	h->shared = s;
+	if (s != NULL)
+		s->handles++;
+	else
+		LIST_INSERT_HEAD(&handles.all, h, entry);
+	return 0;
+}
+
+/* One line for each limit: who reaches it can do so often. */
+static void
+tell(int error)
+{
+	bool *told = error == EMFILE ? &handles.told_fds : &handles.told_max;
+	bool first;
+
+	if (error != EMFILE && error != ENFILE)
+		return;
 	pthread_mutex_lock(&handles.lock);
-	handles.n--;
+	first = !*told;
+	*told = true;
 	pthread_mutex_unlock(&handles.lock);
+	if (first && error == EMFILE)
+		log_warnx("the session's open files have all %zu descriptors "
+			  "that they may have (a fourth of RLIMIT_NOFILE)",
+		    handles.max_fds);
+	else if (first)
+		log_warnx("the session has %zu files open, as many as it may",
+		    handles.max);
+}
+
+/* Counts it, and gives it its descriptor. 0 or an error number. */
+static int
+enter(struct handle *h, int fd, bool shares)
+{
+	int error = ENFILE, spare = -1;
+
+	pthread_mutex_lock(&handles.lock);
+	if (handles.n < handles.max)
+		error = take_fd(h, fd, shares, &spare);
+	if (error == 0)
+		handles.n++;
+	pthread_mutex_unlock(&handles.lock);
+	if (spare != -1)
+		close(spare);
+	if (error != 0)
+		tell(error);
+	return error;
 }
 
 struct handle *
-handle_new(fuse_req_t req, struct node *n, int fd)
+handle_new(fuse_req_t req, struct node *n, int fd, bool shares)
 {
 	struct handle *h;
+	int error;
 
-	if (!count()) {
-		errno = EMFILE;
-		return NULL;
-	}
 	h = calloc(1, sizeof(*h));
 	if (h == NULL) {
-		uncount();
 		errno = ENOMEM;
 		return NULL;
 	}
 	h->node = n;
-	h->fd = fd;
 	pthread_mutex_init(&h->lock, NULL);
 	/* elsewhere no bytes are recorded, so it is not needed */
 	if (n->view == VIEW_WORKSPACE)
 		attr_actor((uint32_t)fuse_req_ctx(req)->pid, &h->actor);
 	node_hold(n, true);
-	pthread_mutex_lock(&handles.lock);
-	LIST_INSERT_HEAD(&handles.all, h, entry);
-	pthread_mutex_unlock(&handles.lock);
+	error = enter(h, fd, shares);
+	if (error != 0) {
+		node_release(n, true);
+		pthread_mutex_destroy(&h->lock);
+		free(h);
+		errno = error;
+		return NULL;
+	}
 	return h;
+}
+
+/* Takes it from its list, or from those who share with it. Says whether its
+ * descriptor goes with it. */
+static bool
+leave(struct handle *h)
+{
+	struct shared *s = h->shared;
+	bool last = true;
+
+	pthread_mutex_lock(&handles.lock);
+	if (s == NULL)
+		LIST_REMOVE(h, entry);
+	else
+		last = --s->handles == 0;
+	if (s != NULL && last)
+		h->node->shared = NULL;
+	pthread_mutex_unlock(&handles.lock);
+	if (last)
+		free(s);
+	return last;
 }
 
 void
 handle_free(struct handle *h)
 {
-	pthread_mutex_lock(&handles.lock);
-	LIST_REMOVE(h, entry);
-	pthread_mutex_unlock(&handles.lock);
+	bool last;
+
+	last = leave(h);
 	through_end(h);
-	if (h->fd != -1)
+	if (last && h->fd != -1)
 		close(h->fd);
-	uncount();
+	pthread_mutex_lock(&handles.lock);
+	handles.n--;
+	handles.nfds -= last;
+	pthread_mutex_unlock(&handles.lock);
 	node_release(h->node, true);
 	pthread_mutex_destroy(&h->lock);
 	free(h);

@@ -21,10 +21,11 @@ enum handle_mode {
 
 /* An open file, or a directory being listed. */
 struct handle {
-	LIST_ENTRY(handle) entry;
+	LIST_ENTRY(handle) entry; /* unless it is shared */
 	struct node *node;
 	struct actor actor;	/* who opened it */
 	int fd;			/* -1 in a listing */
+	struct shared *shared;	/* whose fd it is, or NULL: its own */
 	_Atomic bool maps;	/* a mapping that stores may come of it */
 	_Atomic uint64_t nread; /* bytes not yet recorded */
 	_Atomic uint64_t nwritten;
@@ -49,9 +50,12 @@ struct handle {
 };
 
 /* handle.c: what is open */
-void handle_init(size_t max);
-/* NULL with errno. */
-struct handle *handle_new(fuse_req_t, struct node *, int fd);
+/* So many with a descriptor of their own, and so many in all. */
+void handle_init(size_t max_fds, size_t max);
+/* Takes fd. shares: it is of a file that is read by offsets alone; h->fd is then
+ * that of the node's other such handles where there are some. NULL with errno,
+ * and fd is not taken. */
+struct handle *handle_new(fuse_req_t, struct node *, int fd, bool shares);
 void handle_free(struct handle *);
 /* Records the bytes that no sync has recorded, and frees it. */
 void handle_done(struct handle *);

@@ -161,7 +161,8 @@ count(size_t mount, uint32_t pid)
 static bool
 read_some(size_t i)
 {
-	const struct fanotify_event_metadata *m;
+	struct fanotify_event_metadata m;
+	const uint8_t *at;
 	ssize_t len;
 
 	len = read(native.mount[i].fd, native.buf, sizeof(native.buf));
@@ -171,14 +172,19 @@ read_some(size_t i)
 		native.lost = true;
 	if (len <= 0)
 		return false;
-	for (m = (const void *)native.buf; FAN_EVENT_OK(m, len);
-	     m = FAN_EVENT_NEXT(m, len)) {
-		if (m->vers != FANOTIFY_METADATA_VERSION)
-			fatalx("fanotify speaks version %u", m->vers);
-		if ((m->mask & FAN_Q_OVERFLOW) != 0)
+	/* what names the file makes an event of any size: the next one may lie
+	 * at any address */
+	for (at = native.buf; (size_t)len >= sizeof(m);
+	     at += m.event_len, len -= (ssize_t)m.event_len) {
+		memcpy(&m, at, sizeof(m));
+		if (!FAN_EVENT_OK(&m, len))
+			break;
+		if (m.vers != FANOTIFY_METADATA_VERSION)
+			fatalx("fanotify speaks version %u", m.vers);
+		if ((m.mask & FAN_Q_OVERFLOW) != 0)
 			native.lost = true;
 		else
-			count(i, (uint32_t)m->pid);
+			count(i, (uint32_t)m.pid);
 	}
 	return true;
 }

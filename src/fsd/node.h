@@ -14,6 +14,7 @@
 
 struct handle;
 struct node;
+struct shared;
 
 /* One name of a node. The parent is held by it. */
 struct name {
@@ -55,8 +56,11 @@ struct node {
 	struct handle *writer;	  /* the only one of these since the first */
 	uint64_t base;		  /* size, as far as it was counted */
 	struct told told;	  /* watch.c, of a file of the workspace */
-	bool dead;		  /* waits to be freed */
-	_Atomic bool frozen;	  /* not to be written to; gitsettings.c */
+	/* handle.c: the descriptor that is read by all who open it now */
+	struct shared *shared;
+	_Atomic bool plain;  /* op_file.c: it may have one, as was found out */
+	bool dead;	     /* waits to be freed */
+	_Atomic bool frozen; /* not to be written to; gitsettings.c */
 };
 
 /* node.c: which nodes there are, their names and their descriptors */

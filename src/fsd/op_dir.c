@@ -180,7 +180,7 @@ open_listing(fuse_req_t req, struct node *n, struct handle **out)
 		if (dir == NULL)
 			return errno;
 	}
-	h = handle_new(req, n, -1);
+	h = handle_new(req, n, -1, false);
 	if (h == NULL) {
 		error = errno;
 		if (dir != NULL)

@@ -24,19 +24,24 @@
 #define OPEN_STRIP                                                             \
 	(O_CREAT | O_EXCL | O_DIRECT | O_NOFOLLOW | O_ASYNC | O_NONBLOCK |     \
 	    O_APPEND)
+/* Flags that make a descriptor another one than those of who only read. */
+#define OPEN_OF_ITS_OWN                                                        \
+	(O_ACCMODE | O_TRUNC | O_NOATIME | O_DIRECT | O_SYNC | O_PATH |        \
+	    O_DIRECTORY)
 /* the kernel marks an open for execution so, linux/fs.h */
 #define OPEN_FMODE_EXEC 0x20
 /* what a file without a name is called where it is decided and recorded */
 #define UNNAMED "#tmpfile"
 
-/* Takes fd. 0, or an error number. */
+/* Takes fd; shares as for handle_new. 0, or an error number. */
 static int
-open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
+open_handle(fuse_req_t req, struct node *n, int fd, bool shares,
+    struct fuse_file_info *fi)
 {
 	struct handle *h;
 	int saved;
 
-	h = handle_new(req, n, fd);
+	h = handle_new(req, n, fd, shares);
 	if (h == NULL) {
 		saved = errno;
 		close(fd);
@@ -53,6 +58,23 @@ open_handle(fuse_req_t req, struct node *n, int fd, struct fuse_file_info *fi)
 	fi->noflush = n->view != VIEW_WORKSPACE || !fsd.close_fails ||
 	    (fi->flags & O_ACCMODE) == O_RDONLY;
 	return 0;
+}
+
+/*
+ * Will it be opened as many others have it, who read it by its offsets? The
+ * host's tree is what everybody has open, and nothing is written there. Where a
+ * file system is not known it may keep something of each open file, as /proc
+ * does. On overlayfs a descriptor follows when the file is copied up.
+ */
+static bool
+is_shareable(struct node *n, int path_fd, int flags)
+{
+	if (n->view != VIEW_HOST || (flags & OPEN_OF_ITS_OWN) != 0)
+		return false;
+	if (!n->plain && backing_is_remote(path_fd))
+		return false;
+	n->plain = true;
+	return true;
 }
 
 /* Does opening it with these flags make it empty? */
@@ -80,7 +102,7 @@ static int
 open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
     bool *emptied)
 {
-	bool writes = (fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
+	bool shares, writes = (fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
 	int fd, flags, path_fd, saved;
 
 	if (n->type != S_IFREG)
@@ -95,7 +117,9 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 		return saved;
 	}
 	*emptied = is_emptied(path_fd, fi->flags);
+	shares = is_shareable(n, path_fd, fi->flags);
 	flags = fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC);
+	/* whoever shares opens it as well: its mode may be another by now */
 	fd = backing_reopen(path_fd, flags);
 	/* of a file that may only grow, chattr(1) */
 	if (fd == -1 && errno == EPERM && (fi->flags & O_APPEND) != 0)
@@ -103,7 +127,7 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 	saved = errno;
 	node_done(n);
 	if (fd != -1)
-		saved = open_handle(req, n, fd, fi);
+		saved = open_handle(req, n, fd, shares, fi);
 	if (writes)
 		gitsettings_end_write(n);
 	return saved;
@@ -172,7 +196,7 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 		close(fd);
 		return error;
 	}
-	error = open_handle(req, node_of(e->ino), fd, fi);
+	error = open_handle(req, node_of(e->ino), fd, false, fi);
 	if (error != 0)
 		node_forget(node_of(e->ino), 1);
 	return error;
@@ -247,7 +271,7 @@ create_unnamed(fuse_req_t req, struct node *parent, mode_t mode,
 	memset(e, 0, sizeof(*e));
 	backing_attr(&e->attr, &stx);
 	entry_times(n, e);
-	error = open_handle(req, n, fd, fi);
+	error = open_handle(req, n, fd, false, fi);
 	if (error != 0)
 		node_forget(n, 1);
 	return error;
