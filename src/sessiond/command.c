@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
 #include "log.h"
 #include "sessiond.h"
