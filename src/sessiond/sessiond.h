@@ -223,6 +223,10 @@ void command_kill(struct command *);
 void command_signal(struct command *, int signo);
 /* To whoever waits for it; the set may be NULL. */
 void command_reply(struct command *, struct event_set *);
+/* A stream of it is closed. */
+void command_output_ended(struct command *);
+/* Its client has to read before more of its terminal is read. */
+bool command_is_full(const struct command *);
 /* The terminal is read again, after pty_output() was full. */
 void command_resume(struct command *);
 extern const struct handler execd_handlers[];
@@ -249,6 +253,19 @@ void pty_terminal(struct pty *);
 void pty_hungup(struct pty *);
 /* The command has ended, or never began; cmd->pty is NULL then. */
 void pty_answer(struct command *, struct event_set *);
+
+/* stream.c: output as it comes */
+void stream_init(struct stream *, struct command *);
+/* Reads it from now on; fd is the stream's, also on failure. 0 or -1. */
+int stream_watch(struct stream *, int fd);
+/* The same of a new pipe. *theirs is the end to write to, the caller's to close,
+ * where it was made. */
+int stream_pipe(struct stream *, int *theirs);
+/* What is there now, and no more than a terminal's rest. */
+void stream_drain(struct stream *);
+void stream_close(struct stream *);
+/* The begin that was kept for the answer. */
+void stream_forget(struct stream *);
 
 /* spool.c: whole output on disk */
 void spool_clean(int dir_fd);
