@@ -113,6 +113,8 @@ struct exec;
 void command_exec_denied(const struct exec *);
 
 /* record.c: the events of commands. */
+/* execd.event is complete. */
+void record_emit(void);
 void record_policy(const struct command *, const struct precheck *);
 void record_redirected(const struct command *, const struct spec *to,
     const struct precheck *);

@@ -187,16 +187,6 @@ find_target(struct sigcall *k)
 	return err != 0 ? err : read_info(k);
 }
 
-static void
-find_command(struct sigcall *k)
-{
-	struct lineage l;
-
-	k->command = lineage_find(&k->t, &l) ?
-	    command_find(l.command) :
-	    command_of_keeper(k->t.inner_ppid);
-}
-
 int
 sigcall_open(struct sigcall *k)
 {
@@ -210,7 +200,7 @@ sigcall_open(struct sigcall *k)
 		notify_answer(k->req.id, EPERM);
 		return -1;
 	}
-	find_command(k);
+	k->command = lineage_command(&k->t);
 	return 0;
 }
 
