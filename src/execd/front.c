@@ -57,7 +57,7 @@ static const struct {
 	unsigned arg;
 	uint32_t value;
 	uint32_t action;
-} owned[] = {
+} signal_rows[] = {
 #define NOTIFY_SIGNAL(call, arg, asked, reason) \
 	{ #call, arg, 0, SECCOMP_RET_USER_NOTIF },
 #define NOTIFY_OWNER(call, arg, value, asked, reason) \
@@ -321,7 +321,9 @@ gate_end(struct front *f, enum filter_gate gate)
 		f->insn[f->gate[gate]].k = (uint32_t)(f->n - f->gate[gate] - 1);
 }
 
-/* The next `skip` instructions are left out for who knows the secret. */
+/* The next `skip` instructions are left out for who knows the secret: two words,
+ * each looked at in halves. */
+#define SECRET_INSNS 8
 static void
 front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
 {
@@ -367,21 +369,23 @@ front_signals(struct front *f, const uint64_t secret[2], bool deadly)
 {
 	size_t i, begin;
 
-	for (i = 0; i < COUNT(owned); i++) {
+	for (i = 0; i < COUNT(signal_rows); i++) {
 		begin = front_begin(f,
-		    seccomp_syscall_resolve_name(owned[i].name));
-		front_load(f, ARG(owned[i].arg));
-		if (owned[i].value == 0 && deadly) {
+		    seccomp_syscall_resolve_name(signal_rows[i].name));
+		front_load(f, ARG(signal_rows[i].arg));
+		if (signal_rows[i].value == 0 && deadly) {
 			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0);
-			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGSTOP, 0, 9);
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, SIGSTOP, 0,
+			    SECRET_INSNS + 1);
 			front_unless_secret(f, secret, 1);
-		} else if (owned[i].value == 0) {
-			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, 0);
+		} else if (signal_rows[i].value == 0) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0,
+			    SECRET_INSNS + 1, 0);
 			front_unless_secret(f, secret, 1);
 		} else
-			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, owned[i].value,
-			    0, 1);
-		front_return(f, owned[i].action);
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
+			    signal_rows[i].value, 0, 1);
+		front_return(f, signal_rows[i].action);
 		front_end(f, begin);
 	}
 }
