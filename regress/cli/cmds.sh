@@ -101,6 +101,13 @@ check "the same text" err_has 'warn.yaml:5:5: rule b is never reached'
 check "and no ok" out_is ''
 run policy validate --strict "$here/../../etc/policies/default.yaml"
 check "strict, without warnings" out_is 'ok\n'
+# what stands there behind a #, beneath the last rule
+sed '/^## /,$s/^#\([^#]\)/\1/' "$here/../../etc/policies/default.yaml" \
+    >"$tmp/more.yaml"
+run policy validate --strict "$tmp/more.yaml"
+check "and with what it could have besides" out_is 'ok\n'
+run policy show "$tmp/more.yaml"
+check "which is rules" out_has '^unix_socket_rules:'
 HOME=/home/x run policy show "$tmp/warn.yaml"
 check "show" out_is "# $tmp/warn.yaml\nversion: 1\nname: \"w\"\nfile_rules:\n  - name: \"a\"\n    paths:\n      - \"/home/x/x\"\n    decision: allow\n  - name: \"b\"\n    paths:\n      - \"/home/x/x\"\n    decision: deny\n"
 check "show warns" err_has 'rule b is never reached'

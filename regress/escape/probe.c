@@ -167,18 +167,6 @@ static const struct row rows[] = {
 
 /* Every DENY row of sandbox.def, with one argument of which it speaks. */
 /* clang-format off */
-#define LIMIT(roles, resource, value, reason)
-#define LANDLOCK(roles, access, reason)
-#define CALL(roles, call, reason)
-#define CALL_IF(roles, call, arg, mask, value, reason)
-#define CALL_SELF(roles, call, reason)
-#define CALL_ERRNO(roles, call, error, reason)
-#define KEEP(roles, capability, reason)
-#define NOTIFY(call, asked, reason)
-#define NOTIFY_WHEN(call, gate, asked, reason)
-#define NOTIFY_SIGNAL(call, arg, asked, reason)
-#define NOTIFY_OWNER(call, arg, value, asked, reason)
-#define DENY_OWNER(call, arg, value, error, reason)
 static const struct {
 	const char *name; /* of the row: the call and its place in the table */
 	const char *call;

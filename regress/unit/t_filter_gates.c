@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "execd/execd.h"
+#include "execd/filter.h"
 #include "log.h"
 #include "t.h"
 

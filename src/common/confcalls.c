@@ -19,20 +19,8 @@
 #define ALLOW "sandbox.seccomp.syscalls.allow"
 
 /* clang-format off */
-#define LIMIT(roles, resource, value, reason)
-#define LANDLOCK(roles, access, reason)
-#define CALL(roles, call, reason)
-#define CALL_IF(roles, call, arg, mask, value, reason)
-#define CALL_SELF(roles, call, reason)
-#define CALL_ERRNO(roles, call, error, reason)
-#define KEEP(roles, capability, reason)
-#define NOTIFY(call, asked, reason)
-#define NOTIFY_WHEN(call, gate, asked, reason)
-#define NOTIFY_SIGNAL(call, arg, asked, reason)
-#define NOTIFY_OWNER(call, arg, value, asked, reason)
-#define DENY_OWNER(call, arg, value, error, reason)
 /* the calls that agentsh refuses, if only with some arguments; some are of
- * filter.c itself */
+ * front.c itself */
 static const struct {
 	const char *name;
 	const char *reason;

@@ -45,55 +45,30 @@ enum {
 	ACCESS_ABSENT
 };
 
-#define LIMIT(roles, resource, value, reason)
-#define LANDLOCK(roles, access, reason)
-#define CALL(roles, call, reason)
-#define CALL_IF(roles, call, arg, mask, value, reason)
-#define CALL_SELF(roles, call, reason)
-#define CALL_ERRNO(roles, call, error, reason)
-#define KEEP(roles, capability, reason)
-#define NOTIFY(call, asked, reason) /* execd/filter.c */
-#define NOTIFY_SIGNAL(call, arg, asked, reason)
-#define NOTIFY_OWNER(call, arg, value, asked, reason)
-#define DENY_OWNER(call, arg, value, error, reason)
-#define NOTIFY_WHEN(call, gate, asked, reason)
-#define DENY(call, error, reason) /* execd/filter.c */
-#define DENY_NOT(call, arg, value, error, reason)
-#define DENY_IF(call, arg, mask, value, error, reason)
-
 /* clang-format off */
 static const struct {
 	uint32_t roles;
 	__rlimit_resource_t resource;
 	rlim_t value;
 } limits[] = {
-#undef LIMIT
 #define LIMIT(r, res, v, reason) { (uint32_t)(r), RLIMIT_##res, v },
 #include "sandbox.def"
-#undef LIMIT
-#define LIMIT(roles, resource, value, reason)
 };
 
 static const struct {
 	uint32_t roles;
 	int access;
 } landlock_rows[] = {
-#undef LANDLOCK
 #define LANDLOCK(r, access, reason) { (uint32_t)(r), ACCESS_##access },
 #include "sandbox.def"
-#undef LANDLOCK
-#define LANDLOCK(roles, access, reason)
 };
 
 static const struct {
 	uint32_t roles;
 	cap_value_t cap;
 } keeps[] = {
-#undef KEEP
 #define KEEP(r, capability, reason) { (uint32_t)(r), CAP_##capability },
 #include "sandbox.def"
-#undef KEEP
-#define KEEP(roles, capability, reason)
 };
 
 /* mask 0: no condition; value OWN_PID: what getpid(2) says; error != 0: refused
@@ -108,10 +83,6 @@ static const struct {
 	uint64_t value;
 	uint16_t error;
 } calls[] = {
-#undef CALL
-#undef CALL_IF
-#undef CALL_SELF
-#undef CALL_ERRNO
 #define CALL(r, call, reason) { (uint32_t)(r), #call, 0, 0, 0, 0 },
 #define CALL_IF(r, call, arg, mask, value, reason) \
 	{ (uint32_t)(r), #call, arg, mask, value, 0 },

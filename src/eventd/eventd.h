@@ -27,7 +27,7 @@
 struct event;
 struct event_base;
 
-/* --- record.c */
+/* record.c */
 
 /* A decoded record; strings point into the record. */
 struct erec {

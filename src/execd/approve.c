@@ -68,19 +68,12 @@ policyd(void)
 /* --- events */
 
 static void
-tell(void)
-{
-	if (ev_emit(&execd.p.ring, &execd.event) == -1)
-		fatalx("an event cannot be recorded");
-}
-
-static void
 tell_answer(const struct approval *a)
 {
 	if (!a->told)
 		return;
 	approval_event_answered(&execd.event, &a->ask, &a->answer);
-	tell();
+	record_emit();
 }
 
 /* --- what is asked for */
@@ -282,7 +275,7 @@ approve_on_pending(struct chan *ch, struct imsg *im)
 	snprintf(a->answer.id, sizeof(a->answer.id), "%s", m.id);
 	approval_event_asked(&execd.event, &a->ask, m.id, m.timeout_ms);
 	a->told = true;
-	tell();
+	record_emit();
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "event.h"
+#include "filter.h"
 #include "image.h"
 #include "precheck.h"
 #include "proc.h"
@@ -55,17 +56,6 @@ struct command {
 	struct msg_init_exited result;
 	struct spec spec; /* until it runs */
 	struct event *timer;
-};
-
-/* Which calls wait for an answer of execd's. */
-enum filter_gate {
-	FILTER_ALWAYS,
-	FILTER_SOCKETS, /* where there are rules for sockets */
-	FILTER_SENDMSG, /* where some of those restrict sendto */
-	FILTER_SIGNALS, /* where there are rules for signals */
-	FILTER_GUARD,	/* else, of those that end or stop a process of ours,
-			 * where the kernel lets commands send them */
-	FILTER_GATES
 };
 
 struct execd {
@@ -123,6 +113,8 @@ struct exec;
 void command_exec_denied(const struct exec *);
 
 /* record.c: the events of commands. */
+/* execd.event is complete. */
+void record_emit(void);
 void record_policy(const struct command *, const struct precheck *);
 void record_redirected(const struct command *, const struct spec *to,
     const struct precheck *);
@@ -132,12 +124,5 @@ void record_killed(const struct command *, uint32_t signo);
 
 /* enter.c: takes both descriptors; any failure ends the process. */
 void enter_session(int user_ns, int mount_ns);
-
-/* filter.c: a memfd with the commands' seccomp program, or -1; the number of
- * its instructions in *len. Who knows the secret sends signals without a
- * question. */
-int filter_make(const struct conf *, const uint64_t secret[2], size_t *len);
-/* The calls behind that gate are asked about. 0 or -1. */
-int filter_open_gate(int fd, enum filter_gate);
 
 #endif

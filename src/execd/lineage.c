@@ -82,6 +82,15 @@ lineage_find(const struct target *t, struct lineage *l)
 	return true;
 }
 
+struct command *
+lineage_command(const struct target *t)
+{
+	struct lineage l;
+
+	return lineage_find(t, &l) ? command_find(l.command) :
+				     command_of_keeper(t->inner_ppid);
+}
+
 static void
 drop(struct origin *o)
 {

@@ -24,18 +24,6 @@
 #endif
 
 /* clang-format off */
-#define LIMIT(roles, resource, value, reason)
-#define LANDLOCK(roles, access, reason)
-#define CALL(roles, call, reason)
-#define CALL_IF(roles, call, arg, mask, value, reason)
-#define CALL_SELF(roles, call, reason)
-#define CALL_ERRNO(roles, call, error, reason)
-#define KEEP(roles, capability, reason)
-#define DENY(call, error, reason)
-#define DENY_NOT(call, arg, value, error, reason)
-#define DENY_IF(call, arg, mask, value, error, reason)
-#define DENY_OWNER(call, arg, value, error, reason)
-
 static const struct {
 	int nr;
 	void (*asked)(const struct seccomp_notif *);

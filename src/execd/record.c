@@ -21,7 +21,7 @@ record_begin(const struct command *c, enum event_type type)
 	ev_begin(&execd.event, type, c->id, c->pid);
 }
 
-static void
+void
 record_emit(void)
 {
 	if (ev_emit(&execd.p.ring, &execd.event) == -1)

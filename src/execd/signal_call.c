@@ -18,9 +18,6 @@
 #include "notify.h"
 #include "signal_call.h"
 
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
 #define TO_PROCESS_GROUP 4U /* PIDFD_SIGNAL_PROCESS_GROUP */
 
 #define RULE_OURS "signal-protected"
@@ -30,172 +27,6 @@
  * setuid(3) and the like: no rule is asked, as no program means it. */
 #define LIBC_FIRST 32
 #define LIBC_LAST 34
-
-#define INFO_SIZE 48 /* bytes of a siginfo_t that the kernel reads */
-
-/* --- what is asked for */
-
-static const struct {
-	int nr;
-	const char *name;
-	enum sigform form;
-	int pid, tid, signo, info; /* which argument; -1: none */
-} calls[] = {
-	{ SYS_kill, "kill", SIGNAL_TO_PROCESS, 0, -1, 1, -1 },
-	{ SYS_tkill, "tkill", SIGNAL_TO_THREAD, -1, 0, 1, -1 },
-	{ SYS_tgkill, "tgkill", SIGNAL_TO_THREAD, 0, 1, 2, -1 },
-	{ SYS_rt_sigqueueinfo, "rt_sigqueueinfo", SIGNAL_TO_PROCESS, 0, -1, 1,
-	    2 },
-	{ SYS_rt_tgsigqueueinfo, "rt_tgsigqueueinfo", SIGNAL_TO_THREAD, 0, 1, 2,
-	    3 },
-	{ SYS_pidfd_send_signal, "pidfd_send_signal", SIGNAL_TO_PIDFD, -1, -1,
-	    1, 2 },
-};
-
-/* A number that the kernel reads as an int: a process, a group, or all. */
-static int
-parse_pid(struct sigcall *k, int32_t pid)
-{
-	k->pid = (uint32_t)pid;
-	if (pid > 0)
-		return 0;
-	if (k->req.data.nr != SYS_kill)
-		return k->form == SIGNAL_TO_THREAD ? EINVAL : ESRCH;
-	if (pid == INT32_MIN)
-		return ESRCH;
-	k->form = pid == -1 ? SIGNAL_TO_ALL : SIGNAL_TO_GROUP;
-	k->pid = (uint32_t)-pid; /* 0: its own */
-	return 0;
-}
-
-/* 0, or the errno that the call fails with. */
-static int
-parse(struct sigcall *k)
-{
-	const uint64_t *arg = (const uint64_t *)k->req.data.args;
-	size_t i;
-	int err = 0;
-
-	for (i = 0; calls[i].nr != k->req.data.nr; i++) {
-		if (i + 1 == sizeof(calls) / sizeof(calls[0]))
-			return ENOSYS;
-	}
-	k->call = calls[i].name;
-	k->form = calls[i].form;
-	k->signo = (uint32_t)arg[calls[i].signo];
-	if (k->signo == 0 || k->signo > 64)
-		return EINVAL;
-	if (calls[i].tid != -1) {
-		k->tid = (uint32_t)arg[calls[i].tid];
-		if ((int32_t)k->tid <= 0)
-			err = EINVAL;
-	}
-	if (err == 0 && calls[i].pid != -1)
-		err = parse_pid(k, (int32_t)arg[calls[i].pid]);
-	if (k->form == SIGNAL_TO_PIDFD)
-		k->flags = (unsigned)arg[3];
-	k->has_info = calls[i].info != -1 && arg[calls[i].info] != 0;
-	return err;
-}
-
-/* What a process sends with its signal. It says nothing that only the kernel
- * does, to others: rt_sigqueueinfo(2). */
-static int
-read_info(struct sigcall *k)
-{
-	bool by_pidfd = k->req.data.nr == SYS_pidfd_send_signal;
-	int arg = k->req.data.nr == SYS_rt_tgsigqueueinfo ? 3 : 2, err;
-
-	if (!k->has_info) {
-		/* of these it is required */
-		return k->req.data.nr == SYS_rt_sigqueueinfo || arg == 3 ?
-		    EFAULT :
-		    0;
-	}
-	err = target_read(&k->t, k->req.data.args[arg], &k->info, INFO_SIZE);
-	if (err != 0)
-		return err;
-	if (by_pidfd && (uint32_t)k->info.si_signo != k->signo)
-		return EINVAL;
-	k->info.si_signo = (int)k->signo;
-	if ((k->info.si_code >= 0 || k->info.si_code == SI_TKILL) &&
-	    (by_pidfd || k->to.pid != k->self.pid))
-		return EPERM;
-	return 0;
-}
-
-static int
-take_pidfd(struct sigcall *k)
-{
-	int process, err;
-
-	/* a thread may have descriptors of its own */
-	process = (int)syscall(SYS_pidfd_open, k->t.tid, PIDFD_THREAD);
-	if (process == -1) /* before Linux 6.9 */
-		process = (int)syscall(SYS_pidfd_open, k->t.tgid, 0);
-	if (process == -1)
-		return EBADF;
-	k->pidfd = (int)syscall(SYS_pidfd_getfd, process,
-	    (int)k->req.data.args[0], 0);
-	err = k->pidfd == -1 ? EBADF : 0;
-	close(process);
-	return err;
-}
-
-/* Who signals itself is looked at once. The kernel finds out by itself whether
- * the thread is one of the process, where that is named too. */
-static bool
-is_to_self(const struct sigcall *k)
-{
-	if (k->form == SIGNAL_TO_THREAD && k->pid == 0)
-		return k->tid == k->t.inner_tid;
-	return (k->form == SIGNAL_TO_PROCESS || k->form == SIGNAL_TO_THREAD) &&
-	    k->pid == k->self.pid;
-}
-
-/* k->to, and what goes with the signal: 0, or the errno that the call fails
- * with. */
-static int
-find_target(struct sigcall *k)
-{
-	int err = EINVAL;
-
-	if (is_to_self(k)) {
-		k->to = k->self;
-		k->to.dir_fd = -1;
-		return 0; /* by itself it may say what it likes */
-	}
-	switch (k->form) {
-	case SIGNAL_TO_PROCESS:
-		err = sigtarget_open(&k->to, k->pid);
-		break;
-	case SIGNAL_TO_THREAD:
-		err = sigtarget_open(&k->to, k->tid);
-		if (err == 0 && k->pid != 0 && k->pid != k->to.pid)
-			err = ESRCH;
-		break;
-	case SIGNAL_TO_PIDFD:
-		err = take_pidfd(k);
-		if (err == 0)
-			err = sigtarget_of_fd(&k->to, k->pidfd, k->flags);
-		break;
-	case SIGNAL_TO_GROUP:
-	case SIGNAL_TO_ALL:
-	case SIGNAL_TO_OWNER:
-		break;
-	}
-	return err != 0 ? err : read_info(k);
-}
-
-static void
-find_command(struct sigcall *k)
-{
-	struct lineage l;
-
-	k->command = lineage_find(&k->t, &l) ?
-	    command_find(l.command) :
-	    command_of_keeper(k->t.inner_ppid);
-}
 
 int
 sigcall_open(struct sigcall *k)
@@ -210,7 +41,7 @@ sigcall_open(struct sigcall *k)
 		notify_answer(k->req.id, EPERM);
 		return -1;
 	}
-	find_command(k);
+	k->command = lineage_command(&k->t);
 	return 0;
 }
 
@@ -224,8 +55,6 @@ sigcall_free(struct sigcall *k)
 		close(k->pidfd);
 	free(k);
 }
-
-/* --- the decision */
 
 static void
 deny(struct sigsaid *s, const char *rule, const char *message)
@@ -269,8 +98,6 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 		    "no rule lets signals reach agentsh's processes, or leave "
 		    "the session");
 }
-
-/* --- what is done */
 
 /* By its thread that has the number now: only a thread of the same process has
  * it, or none. */
@@ -331,7 +158,7 @@ settle(struct sigcall *k, bool quick)
 	}
 	record_signal(k, &k->to, &s);
 	if ((s.done == DECISION_ALLOW || s.done == DECISION_AUDIT) &&
-	    is_to_self(k)) {
+	    sigcall_is_to_self(k)) {
 		/* whom the kernel finds by these numbers is nobody else, as
 		 * long as the caller waits */
 		notify_answer(k->req.id, 0);
@@ -357,7 +184,7 @@ sigcall_run(struct sigcall *k, bool quick)
 		sigcall_free(k);
 		return;
 	}
-	err = find_target(k);
+	err = sigcall_find(k);
 	/* what was read may be of another who has its number now */
 	if (!notify_is_valid(k->req.id)) {
 		sigcall_free(k);
@@ -394,7 +221,7 @@ void
 signal_asked(const struct seccomp_notif *req)
 {
 	struct sigcall *k = sigcall_new(req);
-	int err = parse(k);
+	int err = sigcall_parse(k);
 
 	if (err != 0) {
 		notify_answer(req->id, err);

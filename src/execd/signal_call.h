@@ -85,6 +85,16 @@ int sigtarget_relate(const struct sigtarget *self, struct sigtarget *,
 /* Pid 1 or a keeper of commands: ours. */
 bool sigtarget_is_ours(const struct sigtarget *);
 
+/* signal_parse.c */
+/* The call: 0, or the errno that it fails with. */
+int sigcall_parse(struct sigcall *);
+/* Who signals itself is looked at once. The kernel finds out by itself whether
+ * the thread is one of the process, where that is named too. */
+bool sigcall_is_to_self(const struct sigcall *);
+/* Of one target, its process, and what goes with the signal: 0, or the errno that the call fails
+ * with. */
+int sigcall_find(struct sigcall *);
+
 /* signal_call.c */
 /* Who asks: 0, or -1: it was answered, or nobody waits any more. */
 int sigcall_open(struct sigcall *);

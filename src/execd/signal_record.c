@@ -94,6 +94,5 @@ record_signal(const struct sigcall *k, const struct sigtarget *t,
 	}
 	if (type == EV_SIGNAL_BLOCKED)
 		ev_u64(b, EVF_BLOCKED, 1);
-	if (ev_emit(&execd.p.ring, b) == -1)
-		fatalx("an event cannot be recorded");
+	record_emit();
 }

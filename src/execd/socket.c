@@ -271,6 +271,13 @@ socket_ask_host(struct sock *s, enum unix_op op)
 	return SOCKET_WAIT;
 }
 
+/* What fsd was asked for: only these two lead to a socket of the host. */
+static enum unix_op
+host_op(const struct sock *s)
+{
+	return s->req.data.nr == SYS_connect ? UNIX_OP_CONNECT : UNIX_OP_SENDTO;
+}
+
 /* What the session itself has by that path, which is nothing, decides where the
  * host has nothing either. */
 int
@@ -289,10 +296,7 @@ socket_on_fs_socket_failed(struct chan *ch, struct imsg *im)
 	s->asked = false;
 	error = (int)m.error;
 	if (error == EACCES)
-		dest_refuse(s, &s->to,
-		    s->req.data.nr == SYS_connect ? UNIX_OP_CONNECT :
-						    UNIX_OP_SENDTO,
-		    "unix-socket-host",
+		dest_refuse(s, &s->to, host_op(s), "unix-socket-host",
 		    "the host's path leads to what the rule does not name, or the user may not go there");
 	else if (s->to.missing != 0)
 		error = s->to.missing;
@@ -322,9 +326,7 @@ socket_on_fs_socket_opened(struct chan *ch, struct imsg *im)
 	d->fd = imsg_take_fd(im, 0);
 	d->missing = 0;
 	d->host = true;
-	dest_record(s, d,
-	    s->req.data.nr == SYS_connect ? UNIX_OP_CONNECT : UNIX_OP_SENDTO,
-	    DECISION_ALLOW);
+	dest_record(s, d, host_op(s), DECISION_ALLOW);
 	go_on(s);
 	return 0;
 }

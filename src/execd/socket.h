@@ -3,8 +3,7 @@
  * The supervision of sockets: calls that name one wait in the kernel until they
  * are answered here. An address is in the memory of who asks, and a descriptor
  * can be made another one meanwhile: so what is decided is a copy, and the call
- * is made here, on the socket that was taken (DESIGN: the decision is made where
- * the object is held).
+ * is made here, on the socket that was taken.
  */
 #ifndef SOCKET_H
 #define SOCKET_H

@@ -106,13 +106,10 @@ dest_record(const struct sock *s, const struct dest *d, enum unix_op op,
     enum decision done)
 {
 	char name[AGENTSH_PATH_MAX + 1];
-	const struct command *c = NULL;
+	const struct command *c = lineage_command(&s->t);
 	struct buf *b = &execd.event;
-	struct lineage l;
 	size_t i;
 
-	if (lineage_find(&s->t, &l))
-		c = command_find(l.command);
 	ev_begin(b, EV_UNIX_SOCKET_OP, c != NULL ? c->id : "", s->t.inner_tgid);
 	/* as the kernel shows them */
 	for (i = 0; i < d->name_len; i++)
@@ -127,8 +124,7 @@ dest_record(const struct sock *s, const struct dest *d, enum unix_op op,
 				    "path");
 	if (done == DECISION_DENY)
 		ev_u64(b, EVF_BLOCKED, 1);
-	if (ev_emit(&execd.p.ring, b) == -1)
-		fatalx("an event cannot be recorded");
+	record_emit();
 }
 
 void

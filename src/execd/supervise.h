@@ -126,6 +126,9 @@ void replace_free(struct exec *);
 
 /* lineage.c */
 bool lineage_find(const struct target *, struct lineage *);
+/* The command of a process, which may still be init's own program beneath the
+ * keeper; NULL: it is of none that is known. */
+struct command *lineage_command(const struct target *);
 void lineage_add(const struct imprint *, pid_t tgid, const struct lineage *);
 void lineage_forget(uint64_t command);
 

@@ -44,6 +44,7 @@ struct spec;
 bool builtin_starts_anywhere(const struct spec *);
 /* Its exit status. Descriptors 0 to 2 are the command's. */
 int builtin_run(const struct spec *);
+
 /* term.c: a pseudo terminal of the session's own. 0, or -1 with errno; *slave
  * is what a command opens as its standard descriptors. */
 int term_open(uint16_t rows, uint16_t cols, int *master, int *slave);

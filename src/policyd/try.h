@@ -5,6 +5,8 @@
 #ifndef TRY_H
 #define TRY_H
 
+#include <netinet/in.h>
+
 #include "naive.h"
 #include "policytry.h"
 
@@ -22,8 +24,26 @@ struct policy_try {
 
 #define TRY_PLACES 8
 
+/* One question in the making. */
+struct asking {
+	struct policy_try *t;
+	const struct try_query *q;
+	const struct try_watch *watch;
+	struct try_answer *a;
+	struct aerr *e;
+	const struct verdict *verdict;
+	enum try_result result;
+};
+
+/* try_say.c: fills the answer */
 /* The number of a rule in its own policy, from 1; 0: none is written there. */
 size_t try_number(const struct rules *, size_t rule);
+/* IPv4 as people write it. */
+void try_addr(char dst[INET6_ADDRSTRLEN], const uint8_t *addr);
+/* The rule's word, where the rule is, and what becomes of it. */
+void say_decision(struct asking *, enum family, const struct verdict *);
+/* The rule's message, expanded. */
+void say_message(struct asking *, const char *message);
 
 /* try_words.c */
 const char *try_op_name(const struct try_query *);

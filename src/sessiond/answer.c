@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
+#include "http.h"
 #include "log.h"
 #include "sessiond.h"
 #include "utf8.h"

@@ -4,6 +4,7 @@
  * an agent could approve what it asked for itself. So there is nothing behind
  * them: policyd takes an operator's word by its own socket, and never from us.
  */
+#include "http.h"
 #include "sessiond.h"
 
 void

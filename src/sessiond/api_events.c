@@ -8,7 +8,9 @@
 
 #include <event2/keyvalq_struct.h>
 
+#include "answer.h"
 #include "event.h"
+#include "http.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"

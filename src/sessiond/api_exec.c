@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fdio.h"
+#include "http.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"

@@ -2,6 +2,7 @@
 /*
  * The configuration's mount profiles, as the API shows them.
  */
+#include "http.h"
 #include "profile.h"
 #include "sessiond.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "http.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"

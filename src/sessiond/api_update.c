@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
+#include "http.h"
 #include "sessiond.h"
 
 struct update_body {

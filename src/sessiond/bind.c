@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http.h"
 #include "log.h"
 #include "loopback.h"
 #include "sessiond.h"

@@ -41,6 +41,28 @@ builtin_open_result(struct command *cmd)
 	return cmd->builtin_fd == -1 ? -1 : 0;
 }
 
+/* Nothing in its arguments is a secret. */
+static int
+tell_all(struct command *cmd)
+{
+	size_t i;
+
+	for (i = 0; i < cmd->body.args.n; i++) {
+		if (builtin_tell(cmd, "", cmd->body.args.v[i]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The name will not be there any more. */
+static int
+take_away(struct command *cmd, const char *name)
+{
+	return builtin_tell(cmd, "", name) == -1 ?
+	    -1 :
+	    vars_put(&cmd->changes, name, strlen(name), NULL);
+}
+
 /* What it has to show: a list of the session's. */
 static int
 show(struct command *cmd, const char *name)
@@ -115,9 +137,7 @@ prepare_unset(struct command *cmd, char *err, size_t errlen)
 			snprintf(err, errlen, "unset: %s", why);
 			return -1;
 		}
-		if (builtin_tell(cmd, "", args->v[i]) == -1 ||
-		    vars_put(&cmd->changes, args->v[i], strlen(args->v[i]),
-			NULL) == -1)
+		if (take_away(cmd, args->v[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -160,10 +180,8 @@ prepare_alias(struct command *cmd, char *err, size_t errlen)
 		    args->n > 1 ? "one name, or definitions" : "not found");
 		return -1;
 	}
-	for (i = 0; i < args->n; i++) {
-		if (builtin_tell(cmd, "", args->v[i]) == -1)
-			return -1;
-	}
+	if (tell_all(cmd) == -1)
+		return -1;
 	return cmd->changes.n > 0 ? 0 : show(cmd, name);
 }
 
@@ -179,9 +197,7 @@ prepare_unalias(struct command *cmd, char *err, size_t errlen)
 			    args->v[i]);
 			return -1;
 		}
-		if (builtin_tell(cmd, "", args->v[i]) == -1 ||
-		    vars_put(&cmd->changes, args->v[i], strlen(args->v[i]),
-			NULL) == -1)
+		if (take_away(cmd, args->v[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -190,12 +206,8 @@ prepare_unalias(struct command *cmd, char *err, size_t errlen)
 static int
 prepare_others(struct command *cmd)
 {
-	size_t i;
-
-	for (i = 0; i < cmd->body.args.n; i++) {
-		if (builtin_tell(cmd, "", cmd->body.args.v[i]) == -1)
-			return -1;
-	}
+	if (tell_all(cmd) == -1)
+		return -1;
 	return cmd->builtin == BUILTIN_HISTORY ? show(cmd, NULL) : 0;
 }
 

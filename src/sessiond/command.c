@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A command from its start at execd to the moment its answer can be written:
- * its output, its exit, the events that belong to it. Output is hostile bytes
- * of any amount; it is read in turns, kept on disk up to a limit and counted
- * beyond.
+ * its exit, the end of its output (stream.c), the events that belong to it.
  */
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
 #include "log.h"
 #include "sessiond.h"
 
-#define CMD_READ 65536	 /* bytes of one read(2) */
-#define CMD_READ_TURNS 4 /* reads before others get their turn */
-#define PIPE_MODE 0602	 /* as sandbox.def has it */
 #define CMD_GRACE_MS 100 /* output after the exit: others may hold the pipe */
 /* Of a terminal after the exit: more than the kernel keeps of one. */
 #define CMD_TAIL_MAX 262144
-#define CMD_TAIL_TURNS 64
 #define CMD_EVENTS_MAX 5000
 #define CMD_PTMX makedev(5, 2) /* TTYAUX_MAJOR of linux/major.h */
 #define CMD_LINGER_MAX 64 /* finished commands of a session, pipes still open */
 
-static void command_output_ended(struct command *);
 static void command_finish(struct command *);
 
 struct command *
@@ -47,41 +40,12 @@ command_new(struct session *s)
 	uuid4(uuid);
 	snprintf(cmd->id, sizeof(cmd->id), "cmd-%s", uuid);
 	cmd->started_ns = clock_epoch_ns();
-	for (i = 0; i < STREAM_MAX; i++) {
-		cmd->stream[i].cmd = cmd;
-		cmd->stream[i].fd = -1;
-		cmd->stream[i].spool_fd = -1;
-	}
+	for (i = 0; i < STREAM_MAX; i++)
+		stream_init(&cmd->stream[i], cmd);
 	TAILQ_INSERT_TAIL(&s->commands, cmd, entry);
 	s->nrunning++;
 	session_touch(s);
 	return cmd;
-}
-
-static void
-stream_close(struct stream *st)
-{
-	if (st->fd != -1 && st->cmd->pty != NULL)
-		pty_hungup(st->cmd->pty);
-	if (st->ev != NULL)
-		event_free(st->ev);
-	if (st->fd != -1)
-		close(st->fd);
-	if (st->spool_fd != -1)
-		close(st->spool_fd);
-	st->ev = NULL;
-	st->fd = -1;
-	st->spool_fd = -1;
-}
-
-/* The begin that was kept for the answer. */
-static void
-stream_forget(struct stream *st)
-{
-	free(st->data);
-	share_give(st->cmd->sess->uid, st->cap);
-	st->data = NULL;
-	st->len = st->cap = 0;
 }
 
 void
@@ -127,86 +91,10 @@ command_find(struct session *s, const char *id)
 	return NULL;
 }
 
-/* Keeps the begin of the output for the answer. */
-static void
-stream_keep(struct stream *st, const char *data, size_t len)
-{
-	size_t want, cap;
-	char *p;
-
-	if (st->cmd->state == CMD_FINISHED || st->keep_full ||
-	    st->len == AGENTSH_INLINE_OUTPUT)
-		return;
-	if (len > AGENTSH_INLINE_OUTPUT - st->len)
-		len = AGENTSH_INLINE_OUTPUT - st->len;
-	want = st->len + len;
-	if (want > st->cap) {
-		cap = st->cap * 2 > want ? st->cap * 2 : want;
-		/* what is not kept here is in the spool all the same */
-		st->keep_full = !share_take(st->cmd->sess->uid, cap - st->cap);
-		if (st->keep_full)
-			return;
-		if ((p = realloc(st->data, cap)) == NULL) {
-			share_give(st->cmd->sess->uid, cap - st->cap);
-			st->keep_full = true;
-			return;
-		}
-		st->data = p;
-		st->cap = cap;
-	}
-	memcpy(st->data + st->len, data, len);
-	st->len = want;
-}
-
-/* Its client has to read before more of its terminal is read. */
-static bool
+bool
 command_is_full(const struct command *cmd)
 {
 	return cmd->pty != NULL && pty_is_full(cmd->pty);
-}
-
-/* 1 there may be more, 0 nothing there now, -1 end. */
-static int
-stream_read(struct stream *st)
-{
-	static char data[CMD_READ];
-	ssize_t n;
-
-	do {
-		n = read(st->fd, data, sizeof(data));
-	} while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
-		return 0;
-	if (n <= 0)
-		return -1;
-	spool_put(st, data, (size_t)n);
-	stream_keep(st, data, (size_t)n);
-	st->total += (uint64_t)n;
-	if (st->cmd->rows == 0)
-		return n == (ssize_t)sizeof(data);
-	/* a terminal gives little at a time, whatever it has */
-	if (st->cmd->state == CMD_ENDED)
-		st->cmd->tail += (uint64_t)n;
-	if (st->cmd->pty != NULL)
-		pty_output(st->cmd->pty, data, (size_t)n);
-	return !command_is_full(st->cmd);
-}
-
-static void
-stream_read_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct stream *st = arg;
-	int i, r = 1;
-
-	(void)fd;
-	(void)what;
-	for (i = 0; i < CMD_READ_TURNS && r == 1; i++)
-		r = stream_read(st);
-	if (r == -1) {
-		stream_close(st);
-		command_output_ended(st->cmd);
-	} else if (command_is_full(st->cmd))
-		event_del(st->ev);
 }
 
 void
@@ -233,35 +121,6 @@ command_grace_cb(evutil_socket_t fd, short what, void *arg)
 		command_finish(cmd);
 }
 
-/* Both pipes, the reading ends watched; *out and *err are execd's. */
-static int
-command_pipes(struct command *cmd, int *out, int *err)
-{
-	int *theirs[STREAM_MAX] = { out, err };
-	struct stream *st;
-	int i, fds[2];
-
-	for (i = 0; i < STREAM_MAX; i++) {
-		st = &cmd->stream[i];
-		if (pipe2(fds, O_CLOEXEC) == -1)
-			return -1;
-		st->fd = fds[0];
-		*theirs[i] = fds[1];
-		/* it is the command's to open again, as /dev/stdout: nobody
-		 * else gets at the name */
-		if (fchmod(fds[1], PIPE_MODE) == -1)
-			return -1;
-		/* only our end: what the command sees has to block */
-		if (fcntl(st->fd, F_SETFL, O_NONBLOCK) == -1)
-			return -1;
-		st->ev = event_new(sessiond.base, st->fd, EV_READ | EV_PERSIST,
-		    stream_read_cb, st);
-		if (st->ev == NULL || event_add(st->ev, NULL) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 int
 command_start(struct command *cmd, int spec_fd, int stdin_fd,
     uint64_t timeout_ms)
@@ -283,7 +142,8 @@ command_start(struct command *cmd, int spec_fd, int stdin_fd,
 		fds[3] = fcntl(stdin_fd, F_DUPFD_CLOEXEC, 0);
 		if (fds[2] == -1 || fds[3] == -1)
 			goto out;
-	} else if (command_pipes(cmd, &fds[2], &fds[3]) == -1)
+	} else if (stream_pipe(&cmd->stream[STREAM_STDOUT], &fds[2]) == -1 ||
+	    stream_pipe(&cmd->stream[STREAM_STDERR], &fds[3]) == -1)
 		goto out;
 	snprintf(m.command_id, sizeof(m.command_id), "%s", cmd->id);
 	if ((id = chan_request(cmd->sess->execd, cmd)) == 0)
@@ -396,18 +256,6 @@ command_evict_user(const struct command *but)
 	return true;
 }
 
-/* What is there now. */
-static void
-stream_drain(struct stream *st)
-{
-	int i, r = 1, turns = st->cmd->rows == 0 ? 1 : CMD_TAIL_TURNS;
-
-	for (i = 0; i < turns && st->fd != -1 && r == 1; i++)
-		r = stream_read(st);
-	if (r == -1)
-		stream_close(st);
-}
-
 /* The outcome and the output are known: ask for the events, then answer. */
 static void
 command_finish(struct command *cmd)
@@ -439,7 +287,7 @@ command_finish(struct command *cmd)
 	command_evict(s);
 }
 
-static void
+void
 command_output_ended(struct command *cmd)
 {
 	if (cmd->state == CMD_ENDED && cmd->stream[STREAM_STDOUT].fd == -1 &&
@@ -518,12 +366,7 @@ sessiond_on_exec_terminal(struct chan *ch, struct imsg *im)
 	st = &cmd->stream[STREAM_STDOUT];
 	if (cmd->rows == 0 || st->fd != -1 || st->total > 0)
 		return -1;
-	st->fd = imsg_take_fd(im, 0);
-	if (fcntl(st->fd, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
-		return -1;
-	st->ev = event_new(sessiond.base, st->fd, EV_READ | EV_PERSIST,
-	    stream_read_cb, st);
-	if (st->ev == NULL || event_add(st->ev, NULL) == -1)
+	if (stream_watch(st, imsg_take_fd(im, 0)) == -1)
 		return -1;
 	if (cmd->pty != NULL)
 		pty_terminal(cmd->pty);

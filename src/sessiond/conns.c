@@ -16,6 +16,7 @@
 #include <event2/bufferevent.h>
 
 #include "clock.h"
+#include "http.h"
 #include "log.h"
 #include "sessiond.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "event.h"
 #include "fdio.h"
 #include "log.h"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "answer.h"
 #include "event.h"
 #include "log.h"
 #include "path.h"

@@ -17,6 +17,7 @@
 #include <event2/listener.h>
 
 #include "clock.h"
+#include "http.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "http.h"
 #include "sessiond.h"
 #include "sockdiag.h"
 

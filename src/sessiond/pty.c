@@ -13,7 +13,9 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "answer.h"
 #include "clock.h"
+#include "http.h"
 #include "log.h"
 #include "pty.h"
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "http.h"
 #include "log.h"
 #include "pty.h"
 

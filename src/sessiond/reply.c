@@ -9,6 +9,7 @@
 
 #include <event2/buffer.h>
 
+#include "http.h"
 #include "log.h"
 #include "sessiond.h"
 

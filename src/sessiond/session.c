@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
+#include "http.h"
 #include "log.h"
 #include "path.h"
 #include "sessiond.h"

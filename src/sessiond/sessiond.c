@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
+#include "http.h"
 #include "log.h"
 #include "sandbox.h"
 #include "sessiond.h"

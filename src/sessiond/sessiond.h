@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of sessiond share: requests, sessions, commands.
- *
- * A request lives from its dispatch until http_reply*(), or until its client
- * is gone; then its cancel function is called, once, and nothing may touch it
- * again. Sessions and commands never own a request: they point to it until
- * one of both happens.
+ * What the files of sessiond share: sessions and their commands. Requests are
+ * in http.h, answers in answer.h.
  */
 #ifndef SESSIOND_H
 #define SESSIOND_H
@@ -13,7 +9,6 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
-#include <event2/http.h>
 
 #include "agentsh.h"
 #include "builtin.h"
@@ -27,29 +22,11 @@
 /* Streams of full length that are kept of them. */
 #define SESS_MAX_SPOOLS 16
 
-/* A body is in the connection's buffer, in one piece, and decoded. */
-#define BODY_COPIES 3
-
-struct bufferevent;
 struct command;
-struct listener;
+struct event_query;
+struct event_set;
 struct pty;
-struct session;
-
-struct request {
-	struct evhttp_request *ev;
-	struct listener *listener;
-	int fd;	      /* of the connection, not ours */
-	uint32_t uid; /* of the client, as the kernel says */
-	bool tcp;
-	uint8_t family; /* of a TCP client */
-	uint16_t client_port;
-	char id[AGENTSH_SNAME_MAX + 1];		/* {id}: ID or UID:ID */
-	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
-	struct event *gone;			/* the client closed its end */
-	void (*cancel)(struct request *, void *);
-	void *arg;
-};
+struct request;
 
 struct session {
 	TAILQ_ENTRY(session) entry;
@@ -186,47 +163,6 @@ struct command {
 	char message[AGENTSH_TEXT_MAX + 1];
 };
 
-/* What an answer wants to know of one event. */
-struct event_info {
-	char *type;
-	char *path;
-	char *remote;
-	char *domain;
-	char *operation;
-	char *effective;
-	char *decision;
-	char *error;
-	char *to_command; /* of a redirect */
-	char *target;	  /* of a signal */
-	char *trash_token;
-	char *rule;
-	char *message;
-	enum json_bool blocked;
-};
-
-struct event_line {
-	const char *text; /* one JSON object */
-	size_t len;
-	struct event_info info;
-	enum event_bucket bucket;
-	bool blocked;
-};
-
-/* Events as eventd answered. */
-struct event_set {
-	char *text;
-	struct event_line *line;
-	size_t n;
-	bool incomplete; /* eventd could not be asked */
-	bool no_log;	 /* eventd has none of that id */
-	bool refused;	 /* no room in the user's share: there are no lines */
-	uint32_t uid;
-	uint64_t charged; /* to that user */
-};
-
-struct event_query;
-struct msg_event_query;
-
 struct sessiond {
 	struct proc proc;
 	struct event_base *base;
@@ -239,82 +175,6 @@ struct sessiond {
 };
 
 extern struct sessiond sessiond;
-
-/* bind.c: the TCP listener */
-int http_bind(const char *addr, bool may_miss);
-/* For privd's log: where TCP clients can connect. */
-void http_describe(char *dst, size_t size);
-
-/* http.c: listeners and dispatch */
-void http_start(void);
-void http_stop(void);
-/* Waits with the request: cancel is called when the client goes away. */
-void http_wait(struct request *, void (*cancel)(struct request *, void *),
-    void *arg);
-
-/* websock.c: a request that becomes a WebSocket */
-/* The connection is the caller's until http_hangup(), and is watched as by
- * http_wait(). NULL: the request was answered. */
-struct bufferevent *websock_take(struct request *,
-    void (*cancel)(struct request *, void *), void *arg);
-/* Ends connection and request; calls cancel. */
-void http_hangup(struct request *);
-
-/* reply.c: each ends the request */
-void http_reply(struct request *, int status, yajl_gen);
-void http_reply_empty(struct request *, int status);
-void http_reply_plain(struct request *, const char *text);
-void http_error(struct request *, int status, const char *, ...)
-    __attribute__((format(printf, 3, 4)));
-/* With a word for programs, for the routes that have one in agentsh-api(7). */
-void http_error_code(struct request *, int status, const char *code,
-    const char *, ...) __attribute__((format(printf, 4, 5)));
-void http_end(struct request *);
-/* The body, in one piece; NULL when empty. */
-const char *http_body(struct request *, size_t *len);
-
-/* ident.c: who the client is. 0 or -1. */
-int ident_open(void);
-int ident_request(struct request *);
-int ident_fd(int fd, uint32_t *uid);
-
-/* conns.c: how many clients there are, and how slow */
-struct bufferevent *conns_new(struct event_base *, void *);
-void conns_start(size_t max, void (*pause)(bool));
-void conns_stop(void);
-/* false: the request's copies are more than the user's share of memory. */
-bool conns_request(int fd, const struct bufferevent *, size_t body_len);
-void conns_reply(int fd);
-/* No request any more: what is read and drained is the user's share. */
-void conns_stream(int fd);
-
-/* softdel.c: what a command deleted softly */
-/* Lines for its stderr; "" when there is nothing. */
-void softdel_hints(char *dst, size_t size, const struct command *,
-    const struct event_set *);
-bool softdel_any(const struct event_set *);
-/* Members of the array that is open. */
-void softdel_suggest(yajl_gen, const struct event_set *);
-
-/* share.c: what each user takes */
-#define SHARE_TEXT                                                             \
-	"too much is under way for this user: read answers, then try again"
-/* Takes n bytes of memory, unless that is over the user's share. */
-bool share_take(uint32_t uid, uint64_t n);
-/* The same for what is there already and cannot be refused. */
-void share_add(uint32_t uid, uint64_t n);
-void share_give(uint32_t uid, uint64_t n);
-bool share_is_over(uint32_t uid);
-/* Bytes of the spool. */
-uint64_t share_spool_room(uint32_t uid);
-void share_spool_add(uint32_t uid, uint64_t n);
-void share_spool_give(uint32_t uid, uint64_t n);
-
-/* route.def's handlers */
-#define ROUTE(method, pattern, body, handler, help)                            \
-	void handler(struct request *);
-#include "route.def"
-#undef ROUTE
 
 /* session.c: the table */
 struct session *session_new(const char *id, uint32_t uid);
@@ -339,7 +199,10 @@ void session_set_limits(struct session *, const struct msg_sess_limits *);
 /* privd has made it; takes fd. */
 int session_ready(struct session *, const struct msg_sess_created *, int fd);
 
-/* api_session.c: what privd says */
+/* api_session.c */
+/* The answer that shows the session. */
+void session_reply(struct request *, int status, const struct session *);
+/* What privd says. */
 int sessiond_on_sess_created(struct chan *, struct imsg *);
 int sessiond_on_sess_failed(struct chan *, struct imsg *);
 int sessiond_on_sess_ended(struct chan *, struct imsg *);
@@ -360,6 +223,10 @@ void command_kill(struct command *);
 void command_signal(struct command *, int signo);
 /* To whoever waits for it; the set may be NULL. */
 void command_reply(struct command *, struct event_set *);
+/* A stream of it is closed. */
+void command_output_ended(struct command *);
+/* Its client has to read before more of its terminal is read. */
+bool command_is_full(const struct command *);
 /* The terminal is read again, after pty_output() was full. */
 void command_resume(struct command *);
 extern const struct handler execd_handlers[];
@@ -371,6 +238,10 @@ const char *exec_check(const struct exec_body *, enum include_events *,
 /* Starts it, or ends it as refused; 0, or an HTTP status with the reason: then
  * the caller frees it. */
 int exec_start(struct command *, uint64_t timeout_ms, char *err, size_t errlen);
+/* Can the session take a command more? Else it answers, and false. */
+bool exec_has_room(struct request *, const struct session *);
+/* Runs what is in the command; the request is answered when it has ended. */
+void exec_run(struct request *, struct command *, uint64_t timeout_ms);
 
 /* pty.c: a client at a command's terminal */
 /* What the terminal shows; after it pty_is_full() may hold. */
@@ -382,6 +253,19 @@ void pty_terminal(struct pty *);
 void pty_hungup(struct pty *);
 /* The command has ended, or never began; cmd->pty is NULL then. */
 void pty_answer(struct command *, struct event_set *);
+
+/* stream.c: output as it comes */
+void stream_init(struct stream *, struct command *);
+/* Reads it from now on; fd is the stream's, also on failure. 0 or -1. */
+int stream_watch(struct stream *, int fd);
+/* The same of a new pipe. *theirs is the end to write to, the caller's to close,
+ * where it was made. */
+int stream_pipe(struct stream *, int *theirs);
+/* What is there now, and no more than a terminal's rest. */
+void stream_drain(struct stream *);
+void stream_close(struct stream *);
+/* The begin that was kept for the answer. */
+void stream_forget(struct stream *);
 
 /* spool.c: whole output on disk */
 void spool_clean(int dir_fd);
@@ -412,31 +296,19 @@ int builtin_open_result(struct command *);
 /* It has ended well: what it changes is remembered. */
 void builtin_finish(struct command *);
 
-/* api_exec.c */
-/* Can the session take a command more? Else it answers, and false. */
-bool exec_has_room(struct request *, const struct session *);
-/* Runs what is in the command; the request is answered when it has ended. */
-void exec_run(struct request *, struct command *, uint64_t timeout_ms);
-
-/* api_update.c: the answer of a command that only changes the session */
-void update_answer(struct command *);
-/* api_session.c */
-void session_reply(struct request *, int status, const struct session *);
-
-/* evquery.c: asks eventd for a client of this uid; the callback owns the set */
-struct event_query *event_query_start(const struct msg_event_query *,
-    uint32_t uid, void (*done)(struct event_set *, void *), void *arg);
-void event_query_cancel(struct event_query *);
-void event_set_free(struct event_set *);
-int sessiond_on_event_result(struct chan *, struct imsg *);
-
-/* answer.c: the ExecResponse. The set may be NULL. */
-void answer_send(struct command *, struct event_set *);
-/* It as a member's value; and what its result says of the exit. */
-void answer_put(yajl_gen, const struct command *, const struct event_set *);
-int answer_exit_code(const struct command *);
-/* guidance.c: the object's content */
-void guidance_put(yajl_gen, const struct command *, const struct event_set *);
+/* share.c: what each user takes */
+#define SHARE_TEXT                                                             \
+	"too much is under way for this user: read answers, then try again"
+/* Takes n bytes of memory, unless that is over the user's share. */
+bool share_take(uint32_t uid, uint64_t n);
+/* The same for what is there already and cannot be refused. */
+void share_add(uint32_t uid, uint64_t n);
+void share_give(uint32_t uid, uint64_t n);
+bool share_is_over(uint32_t uid);
+/* Bytes of the spool. */
+uint64_t share_spool_room(uint32_t uid);
+void share_spool_add(uint32_t uid, uint64_t n);
+void share_spool_give(uint32_t uid, uint64_t n);
 
 /* util.c */
 void uuid4(char dst[37]);

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "http.h"
 #include "log.h"
 #include "sessiond.h"
 

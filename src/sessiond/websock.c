@@ -15,6 +15,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "http.h"
 #include "log.h"
 #include "sessiond.h"
 #include "ws.h"

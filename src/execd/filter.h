@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seccomp filter that all processes of a session are under.
+ */
+#ifndef FILTER_H
+#define FILTER_H
+
+#include <linux/filter.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+
+#define FRONT_MAX 768 /* instructions in front of libseccomp's */
+
+/* Which calls wait for an answer of execd's. */
+enum filter_gate {
+	FILTER_ALWAYS,
+	FILTER_SOCKETS, /* where there are rules for sockets */
+	FILTER_SENDMSG, /* where some of those restrict sendto */
+	FILTER_SIGNALS, /* where there are rules for signals */
+	FILTER_GUARD,	/* else, of those that end or stop a process of ours,
+			 * where the kernel lets commands send them */
+	FILTER_GATES
+};
+
+struct front {
+	struct sock_filter insn[FRONT_MAX];
+	size_t n;
+	bool full;		   /* it did not fit, or a jump was too long */
+	size_t gate[FILTER_GATES]; /* where its jump is */
+};
+
+/* filter.c */
+/* A memfd with the commands' seccomp program, or -1; the number of its
+ * instructions in *len. Who knows the secret sends signals without a
+ * question. */
+int filter_make(const struct conf *, const uint64_t secret[2], size_t *len);
+/* In the program that was made last: the calls behind that gate are asked
+ * about. 0 or -1. */
+int filter_open_gate(int fd, enum filter_gate);
+/* Is the call refused whatever its arguments? */
+bool filter_denies(const char *call);
+
+/* front.c */
+/* Everything in front of libseccomp's part. 0 or -1. */
+int front_make(struct front *, const struct conf *, const uint64_t secret[2]);
+
+#endif
