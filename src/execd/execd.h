@@ -132,6 +132,10 @@ void record_killed(const struct command *, uint32_t signo);
 
 /* enter.c: takes both descriptors; any failure ends the process. */
 void enter_session(int user_ns, int mount_ns);
+/* drop.c: ends a descriptor that was taken from a command, or -1, without a wait
+ * for what its close may wait for. */
+void drop_init(void);
+void drop_fd(int fd);
 
 /* filter.c: a memfd with the commands' seccomp program, or -1; the number of
  * its instructions in *len. Who knows the secret sends signals without a

@@ -39,8 +39,7 @@ sock_free(struct sock *s)
 	target_close(&s->t);
 	if (s->pidfd != -1)
 		close(s->pidfd);
-	if (s->fd != -1)
-		close(s->fd);
+	drop_fd(s->fd);
 	if (s->asked)
 		chan_forget(execd.p.peer[ROLE_FSD], s);
 	dest_free(&s->to);
