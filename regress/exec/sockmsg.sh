@@ -149,3 +149,10 @@ P
 want "what is said" "$(socket_events '[.operation, .policy.rule, .policy.decision, .policy.effective_decision] | join(" ")' | sort | uniq -c | tr -s ' ')" \
     " 1 connect asks approve deny
  2 sendto no deny deny"
+# a terminal comes to the server by a message of pid 1, which is not asked about
+want "a terminal" "$(as "$ME" env PYTHONPATH="$TEST_SRC/regress/api" PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import sys
+from ws import WS
+w = WS(sys.argv[1], "/api/v1/sessions/s/pty")
+w.start(["stty", "size"], rows=31, cols=91)
+print(w.finish()[0].decode().strip())' "$API_SOCK")" "31 91"
