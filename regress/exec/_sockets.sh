@@ -34,7 +34,7 @@ P
 # py SESSION: a python program on stdin, run in the session; what it prints.
 py()
 {
-	run_in "$1" python3 -c "import array, ctypes, errno, os, select, socket, sys, threading, time
+	run_in "$1" python3 -c "import array, ctypes, errno, os, select, socket, struct, sys, threading, time
 S, D, Q = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 U = socket.AF_UNIX
 

@@ -11,11 +11,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -144,6 +146,24 @@ by_owner(pid_t pid, bool ex)
 	return write(fds[1], "x", 1) == 1 ? 0 : -1;
 }
 
+/* SIGURG, when urgent data come. */
+static int
+by_urgent(pid_t pid)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+	int c = socket(AF_INET, SOCK_STREAM, 0), s;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(l, (struct sockaddr *)&sin, len) == -1 || listen(l, 1) == -1 ||
+	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
+	    connect(c, (struct sockaddr *)&sin, len) == -1 ||
+	    (s = accept(l, NULL, NULL)) == -1 || fcntl(s, F_SETOWN, pid) == -1)
+		return -1;
+	return send(c, "x", 1, MSG_OOB) == 1 ? 0 : -1;
+}
+
 static int
 by_ioctl(pid_t pid)
 {
@@ -196,6 +216,8 @@ send_it(pid_t pid, pid_t tid)
 		return by_procfd(pid);
 	if (strcmp(form, "owner") == 0)
 		return by_owner(pid, false);
+	if (strcmp(form, "owner-urgent") == 0)
+		return by_urgent(pid);
 	if (strcmp(form, "owner-ex") == 0)
 		return by_owner(pid, true);
 	if (strcmp(form, "owner-ioctl") == 0)

@@ -122,7 +122,10 @@ for f in owner owner-ex; do
 done
 sends near owner sibling 12 "EPERM none"
 blocked signal-owner sibling 29
-sends near owner self 12 "ok USR2"
+sends near owner-urgent sibling 23 "EPERM none"
+# to itself it may be set, but not the flag that has a terminal signal others
+sends near owner self 12 "EPERM none"
+sends near owner-urgent self 23 "ok URG"
 sends near owner-ioctl self 12 "EPERM none"
 
 # between commands of a session nothing but a rule lets signals pass

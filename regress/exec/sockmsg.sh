@@ -39,6 +39,19 @@ b.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 assert a.sendmsg([b'me'], [(socket.SOL_SOCKET, C, cred)]) == 2
 data, anc, flags, _ = b.recvmsg(99, socket.CMSG_SPACE(12))
 assert data == b'me' and array.array('i', anc[0][2])[1:] == cred[1:]
+# two, the second of which ends with the memory and not where a third could begin:
+# what arrives is what the sender has by that number
+one = struct.pack("QiiiI", 20, socket.SOL_SOCKET, R, r, 0)
+two = struct.pack("Qiii", 20, socket.SOL_SOCKET, R, w)
+control = ctypes.create_string_buffer(one + two, 44)
+piece = ctypes.create_string_buffer(struct.pack("QQ", id(b'z') + bytes.__basicsize__ - 1, 1), 16)
+head = ctypes.create_string_buffer(struct.pack("QQQQQQQ", 0, 0, ctypes.addressof(piece), 1, ctypes.addressof(control), 44, 0))
+c, d = socket.socketpair()
+assert ctypes.CDLL(None).sendmsg(c.fileno(), head, 0) == 1
+data, anc, flags, _ = d.recvmsg(9, socket.CMSG_SPACE(8))
+fds = array.array('i'); fds.frombytes(b''.join(x[2] for x in anc))
+assert data == b'z' and [os.fstat(f) for f in fds] == [os.fstat(r), os.fstat(w)], (data, anc)
+c.close(); d.close()
 # more than there is room for, to one who reads late
 a, b = socket.socketpair()
 big = os.urandom(3 << 20)
@@ -136,3 +149,10 @@ P
 want "what is said" "$(socket_events '[.operation, .policy.rule, .policy.decision, .policy.effective_decision] | join(" ")' | sort | uniq -c | tr -s ' ')" \
     " 1 connect asks approve deny
  2 sendto no deny deny"
+# a terminal comes to the server by a message of pid 1, which is not asked about
+want "a terminal" "$(as "$ME" env PYTHONPATH="$TEST_SRC/regress/api" PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import sys
+from ws import WS
+w = WS(sys.argv[1], "/api/v1/sessions/s/pty")
+w.start(["stty", "size"], rows=31, cols=91)
+print(w.finish()[0].decode().strip())' "$API_SOCK")" "31 91"

@@ -302,6 +302,7 @@ main(int argc, char **argv)
 		fatalx("event_base_new");
 	enter_session(execd.ns_fd[0], execd.ns_fd[1]);
 	supervise_init();
+	hurry_init();
 	socket_init();
 	sandbox_enter(ROLE_EXECD, NULL, 0);
 	load_image();

@@ -390,6 +390,21 @@ front_signals(struct front *f, const uint64_t secret[2], bool deadly)
 	}
 }
 
+/* A descriptor of a terminal that is made to tell by signals, whichever F_SETSIG
+ * says, tells the foreground of the terminal, where nobody is named. */
+static void
+front_async(struct front *f)
+{
+	size_t begin = front_begin(f, SCMP_SYS(fcntl));
+
+	front_load(f, ARG(1));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 3);
+	front_load(f, ARG(2));
+	front_add(f, BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 0, 1);
+	front_return(f, SECCOMP_RET_ERRNO | EPERM);
+	front_end(f, begin);
+}
+
 int
 front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
@@ -407,6 +422,8 @@ front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 	front_notified(f, FILTER_ALWAYS, secret);
 	for (gate = FILTER_ALWAYS + 1; gate < FILTER_GATES; gate++) {
 		gate_begin(f, gate);
+		if (gate == FILTER_SIGNALS)
+			front_async(f);
 		if (gate == FILTER_SIGNALS || gate == FILTER_GUARD)
 			front_signals(f, secret, gate == FILTER_GUARD);
 		else

@@ -51,8 +51,7 @@ sigcall_free(struct sigcall *k)
 	target_close(&k->t);
 	sigtarget_close(&k->self);
 	sigtarget_close(&k->to);
-	if (k->pidfd != -1)
-		close(k->pidfd);
+	drop_fd(k->pidfd);
 	free(k);
 }
 

@@ -253,8 +253,7 @@ siggroup_add(struct sigcall *k)
 	target_close(&k->t);
 	sigtarget_close(&k->self);
 	sigtarget_close(&k->to);
-	if (k->pidfd != -1)
-		close(k->pidfd);
+	drop_fd(k->pidfd);
 	k->pidfd = -1;
 	if (groups.n == WAITING_MAX) {
 		notify_answer(k->req.id, EAGAIN);

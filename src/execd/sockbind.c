@@ -57,7 +57,7 @@ settle(struct bound *b)
 {
 	if (b->fd == -1)
 		return;
-	close(b->fd);
+	drop_fd(b->fd);
 	close(b->pidfd);
 	b->fd = b->pidfd = -1;
 	binds.pending--;

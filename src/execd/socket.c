@@ -39,8 +39,7 @@ sock_free(struct sock *s)
 	target_close(&s->t);
 	if (s->pidfd != -1)
 		close(s->pidfd);
-	if (s->fd != -1)
-		close(s->fd);
+	drop_fd(s->fd);
 	if (s->asked)
 		chan_forget(execd.p.peer[ROLE_FSD], s);
 	dest_free(&s->to);
@@ -120,7 +119,8 @@ set_limit(struct sock *s)
 }
 
 /* On the socket of the caller, which is as it was afterwards. It has no
- * connection yet, so that nobody else can wait at it. */
+ * connection yet, so that nobody else can wait at it; but anybody who has it can
+ * take the flag away again: then it ends as if that was there. */
 static int
 connect_now(struct sock *s, const struct sockaddr *sa, socklen_t len)
 {
@@ -131,8 +131,12 @@ connect_now(struct sock *s, const struct sockaddr *sa, socklen_t len)
 	if ((flags & O_NONBLOCK) == 0 &&
 	    fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return -EBADF;
+	hurry(true);
 	r = connect(s->fd, sa, len);
 	saved = errno;
+	hurry(false);
+	if (r == -1 && saved == EINTR)
+		saved = s->domain == AF_UNIX ? EAGAIN : EINPROGRESS;
 	if ((flags & O_NONBLOCK) == 0)
 		(void)fcntl(s->fd, F_SETFL, flags);
 	return r == 0 ? 0 : -saved;

@@ -34,7 +34,7 @@ socksend_free(struct outgoing *o)
 	size_t i;
 
 	for (i = 0; i < o->nfds; i++)
-		close(o->fds[i]);
+		drop_fd(o->fds[i]);
 	fds_held -= o->nfds;
 	free(o->fds);
 	free(o->data);
@@ -115,6 +115,20 @@ take_fds(struct sock *s, struct cmsghdr *c)
 	return 0;
 }
 
+/* As the kernel looks for it, not as a libc does: of one that only the kernel saw
+ * the numbers would be those of our own descriptors. */
+static struct cmsghdr *
+next_control(const struct msghdr *m, struct cmsghdr *c)
+{
+	size_t at = (size_t)((uint8_t *)c - (uint8_t *)m->msg_control);
+
+	at += CMSG_ALIGN(c->cmsg_len);
+	if (m->msg_controllen < sizeof(*c) ||
+	    at > m->msg_controllen - sizeof(*c))
+		return NULL;
+	return (void *)((uint8_t *)m->msg_control + at);
+}
+
 /*
  * What a process says of itself is left out: the kernel compares it with who
  * calls, which is execd, and tells the receiver of that anyway.
@@ -161,7 +175,7 @@ load_control(struct sock *s, uint64_t addr, size_t len)
 			next = len - at >= CMSG_LEN(0) ? c : NULL;
 			continue;
 		}
-		next = CMSG_NXTHDR(&m, c);
+		next = next_control(&m, c);
 	}
 	return 0;
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of ours that a command can make wait. Of a descriptor that was taken from
+ * it ours may be the last one by then, and with SO_LINGER the close of a TCP
+ * socket waits for its peer, as long as the command has said: so may that of a
+ * socket in whose queue such a one is. And whether a connect waits is a flag that
+ * the command can set as well. A signal ends either wait.
+ */
+#include <sys/time.h>
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "execd.h"
+#include "log.h"
+
+#define HURRY_US 2000 /* again and again: the first may come before the wait */
+
+static void
+wake(int signo)
+{
+	(void)signo;
+}
+
+void
+hurry_init(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = wake; /* no SA_RESTART */
+	if (sigaction(SIGALRM, &sa, NULL) == -1)
+		fatal("sigaction");
+}
+
+void
+hurry(bool on)
+{
+	suseconds_t us = on ? HURRY_US : 0;
+	struct itimerval it = { { 0, us }, { 0, us } };
+
+	if (setitimer(ITIMER_REAL, &it, NULL) == -1)
+		fatal("setitimer");
+}
+
+void
+drop_fd(int fd)
+{
+	if (fd == -1)
+		return;
+	hurry(true);
+	/* it is gone, whatever this says; the kernel goes on without us */
+	(void)close(fd);
+	hurry(false);
+}
