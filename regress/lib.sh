@@ -118,7 +118,10 @@ need_modes()
 		say "== agentshd of $mode_"
 		TEST_REASON=$why_ TEST_MODE=$mode_ sh "$0"
 		rc_=$?
-		[ $rc_ = 0 ] || [ $rc_ = 77 ] || break
+		[ $rc_ = 0 ] || [ $rc_ = 77 ] || {
+			say "status $rc_"
+			break
+		}
 	done
 	reason_=$(cat "$why_")
 	rm -f "$why_"

@@ -326,6 +326,15 @@ heredocs_skip(struct parser *p)
 	p->nheredocs = 0;
 }
 
+/* After <& or >&: to bash a '-' is the whole of it, and what follows a word of
+ * the command; to others it is one word. */
+static bool
+closes_and_goes_on(const char *s)
+{
+	s += strspn(s, " \t");
+	return s[0] == '\\' || (s[0] == '-' && !is_delimiter(s[1]));
+}
+
 static void
 op_redirect(struct parser *p)
 {
@@ -344,6 +353,10 @@ op_redirect(struct parser *p)
 		n = 2;
 	if (s[n] == '(' || (s[0] == '<' && s[1] == '>' && s[2] == '(')) {
 		parse_stop(p, "a process substitution");
+		return;
+	}
+	if (s[1] == '&' && closes_and_goes_on(s + n)) {
+		parse_stop(p, "a word behind a descriptor's close");
 		return;
 	}
 	p->pos += n;
