@@ -33,8 +33,7 @@ import time
 from ws import WS, Closed
 
 sock, tcp, sessiond, slow = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-# a minute is waited for in one mode: what is timed is the same code
-patient = sys.argv[5] != "user"
+patient = sys.argv[5] == "yes"
 PATH = "/api/v1/sessions/s/pty"
 
 
@@ -230,7 +229,10 @@ if patient:
     assert ends[False][0] == "closed" and 55 < ends[False][1] < 69, ends
     assert ends[True][0] == "end", ends
 P
+# a minute is waited for once a run: what is timed is the same code in each mode
+patient=yes
+[ "$MODE" = service ] || [ "$ME" = self ] || patient=no
 as "$ME" env PYTHONPATH="$TEST_SRC/regress/api" PYTHONDONTWRITEBYTECODE=1 \
-    python3 "$T/drive.py" "$API_SOCK" "$API_TCP" "$sessiond" "${TEST_SLOW:-1}" "$MODE" >"$T/out" 2>&1 ||
+    python3 "$T/drive.py" "$API_SOCK" "$API_TCP" "$sessiond" "${TEST_SLOW:-1}" "$patient" >"$T/out" 2>&1 ||
     fail "$(cat "$T/out")"
 want "the server" "$(as "$ME" curl -sS --unix-socket "$API_SOCK" http://localhost/health)" ok

@@ -143,7 +143,10 @@ while read -r id layer want <&3; do
 	case $in in
 	stopped*) ! is_gap "$id" || { say "$id is in known-gaps, and is stopped"; bad=1; } ;;
 	escaped*) is_gap "$id" || { say "$id is not in known-gaps"; bad=1; } ;;
-	absent*) [ "$want" = ANYHOW ] || { say "$id has nothing to be tried on"; bad=1; } ;;
+	absent*)
+		left_out "$id: ${in#absent }"
+		[ "$want" = ANYHOW ] || { say "$id has nothing to be tried on"; bad=1; }
+		;;
 	esac
 	case $want:$out in
 	ESCAPES:escaped* | KERNEL:stopped* | ANYHOW:*) ;;

@@ -53,6 +53,8 @@ signals_start()
 	if [ "$("$signals" pidfd-thread thread 12)" = "ok USR2" ]; then
 		pidfds="pidfd pidfd-thread"
 		pidfd_thread=pidfd-thread
+	else
+		left_out "no pidfd of a thread (Linux 6.9)"
 	fi
 }
 
