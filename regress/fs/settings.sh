@@ -53,6 +53,7 @@ except OSError as e:
     print(e.strerror)
 PY
 want "a further name of what was compared" "$(run_in links python3 link.py)" "Permission denied"
+want "its event" "$(jq -r '[.events.blocked_operations[] | select(.type == "file_link") | .policy.rule] | unique | join(" ")' "$T/exec.json")" protected-git
 stays "linked"
 api DELETE /api/v1/sessions/links >/dev/null
 

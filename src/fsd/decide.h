@@ -91,5 +91,7 @@ bool gitsettings_may_remove(struct node *parent, const char *text,
  * node is frozen, and there is no end. */
 bool gitsettings_begin_write(struct node *);
 void gitsettings_end_write(struct node *);
+/* What a frozen node is refused by. */
+void gitsettings_refuse(struct ruling *, enum file_op, struct node *);
 
 #endif

@@ -95,6 +95,14 @@ gitsettings_end_write(struct node *n)
 	node_release(n, true);
 }
 
+void
+gitsettings_refuse(struct ruling *r, enum file_op op, struct node *n)
+{
+	ruling_init(r);
+	refuse_node(r, op, n, "protected-git",
+	    "settings of git that were compared stay as they are");
+}
+
 /* A lease makes the kernel say so when somebody opens the file meanwhile, by a
  * signal that would end us. */
 void

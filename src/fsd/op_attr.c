@@ -340,6 +340,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 {
 	struct node *n = node_of(ino);
 	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
+	struct ruling r;
 	int fd, rc, saved;
 
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
@@ -360,6 +361,8 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		return;
 	}
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && !gitsettings_begin_write(n)) {
+		gitsettings_refuse(&r, FILE_OP_WRITE, n);
+		(void)record_denied(req, EV_FILE_TRUNCATE, &r);
 		reply_error(req, EACCES);
 		return;
 	}

@@ -103,12 +103,16 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
     bool *emptied)
 {
 	bool shares, writes = (fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
+	struct ruling r;
 	int fd, flags, path_fd, saved;
 
 	if (n->type != S_IFREG)
 		return EACCES; /* no device or socket of the host */
-	if (writes && !gitsettings_begin_write(n))
+	if (writes && !gitsettings_begin_write(n)) {
+		gitsettings_refuse(&r, FILE_OP_WRITE, n);
+		(void)record_denied(req, EV_FILE_OPEN, &r);
 		return EACCES;
+	}
 	path_fd = node_use(n);
 	if (path_fd == -1) {
 		saved = errno;

@@ -229,7 +229,8 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	    (n->view != parent->view || n->top != parent->top))
 		error = EXDEV;
 	else if (!ruling_denies(&r) && !gitsettings_begin_write(n))
-		error = EACCES; /* by another name it could be written to */
+		/* by another name it could be written to */
+		gitsettings_refuse(&r, FILE_OP_LINK, n);
 	else if (!ruling_denies(&r)) {
 		error = link_entry(req, n, parent, text, &e, &made);
 		gitsettings_end_write(n);
