@@ -79,6 +79,7 @@ int keeper_send(int fd, enum keeper_kind, const uint64_t *words, size_t n);
 /* secret.c: calls that the commands' filter asks execd about unless who calls
  * knows the secret of INIT_SETUP. kill(2): the only way to send a signal here. */
 void secret_set(uint64_t secret1, uint64_t secret2);
+void secret_forget(void);
 int init_kill(pid_t, int signo);
 
 /* tree.c: processes as /proc shows them. */

@@ -178,6 +178,9 @@ leader_run(const struct leader *l)
 	struct spec spec;
 	int error;
 
+	/* not looked into by anybody, also when it is a builtin that never
+	 * executes a program; all the same */
+	secret_forget();
 	if (spec_read(l->spec_fd, &spec) == -1)
 		leader_fail(l, SPAWN_SPEC, errno);
 	if (setsid() == -1 || leader_limits(l) == -1 || leader_stdio(l) == -1)

@@ -5,10 +5,11 @@
  * or dead, and messages to execd, who cannot be asked about what it is to read.
  * The filter lets such a call go on that has the secret in two arguments which it
  * does not use. Only these processes, which nobody in the session can look into,
- * have it: a leader loses it in its exec.
+ * have it: a leader forgets it before it does anything of its command's.
  */
 #include <sys/syscall.h>
 
+#include <string.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -28,6 +29,13 @@ secret_set(uint64_t secret1, uint64_t secret2)
 	secret[0] = secret1;
 	secret[1] = secret2;
 	chan_sendmsg = secret_sendmsg;
+}
+
+void
+secret_forget(void)
+{
+	explicit_bzero(secret, sizeof(secret));
+	chan_sendmsg = sendmsg;
 }
 
 int
