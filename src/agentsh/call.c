@@ -266,3 +266,20 @@ url_escape(const char *s)
 			    (unsigned char)s[i]);
 	return p;
 }
+
+int
+call_show(const struct args *a, const char *method, const char *path,
+    const void *body, size_t len)
+{
+	struct call c;
+	int r = EXIT_SUCCESS;
+
+	if (call(a, &c, method, path, body, len) == -1)
+		return EXIT_FAILURE;
+	if (c.status != 200 || c.json == NULL)
+		r = call_error(&c);
+	else
+		print_body(&c);
+	call_free(&c);
+	return r;
+}

@@ -130,6 +130,9 @@ int call_websocket(const struct args *, struct call *, const char *path,
     int *fd);
 void call_free(struct call *);
 int call_error(const struct call *);
+/* Calls, and prints the answer as it is; for "return". */
+int call_show(const struct args *, const char *method, const char *path,
+    const void *body, size_t len);
 char *url_escape(const char *);
 void print_body(const struct call *);
 

@@ -73,7 +73,6 @@ int
 cmd_session_update(struct args *a)
 {
 	struct jsonout *o;
-	struct call c;
 	const char *text;
 	char *sid, *path;
 	size_t len;
@@ -89,16 +88,9 @@ cmd_session_update(struct args *a)
 	}
 	sid = url_escape(a->argv[0]);
 	path = xasprintf("/api/v1/sessions/%s", sid);
-	r = call(a, &c, "PATCH", path, text, len);
+	r = call_show(a, "PATCH", path, text, len);
 	free(path);
 	free(sid);
 	jo_free(o);
-	if (r == -1)
-		return EXIT_FAILURE;
-	if (c.status != 200 || c.json == NULL)
-		r = call_error(&c);
-	else
-		print_body(&c);
-	call_free(&c);
 	return r;
 }
