@@ -138,6 +138,14 @@ need_modes()
 	exit $rc_
 }
 
+# Where a policy goes that a test of need_modes brings, in $policies.
+own_policies()
+{
+	policies=$T/var/policies
+	[ "$MODE" = service ] || policies=$T/state/policies
+	mkdir -p "$policies"
+}
+
 # start_any [config line...]
 start_any()
 {

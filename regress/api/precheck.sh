@@ -5,9 +5,7 @@
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
 need_modes
-policies=$T/var/policies
-[ "$MODE" = service ] || policies=$T/state/policies
-mkdir -p "$policies"
+own_policies
 cat >"$policies/pre.yaml" <<'EOF'
 version: 1
 name: pre

@@ -4,31 +4,17 @@
 #
 # shellcheck shell=sh disable=SC2154
 
+. "$TEST_SRC/regress/exec/_policy.sh"
 need_tool curl jq python3
 
 # policy NAME, the socket rules on stdin
 policy()
 {
-	case $MODE in
-	service) pdir_=$T/var/policies ;;
-	*) pdir_=$T/state/policies ;;
-	esac
-	mkdir -p "$pdir_"
 	{
-		cat <<P
-version: 1
-name: $1
-file_rules:
-  - name: all
-    paths: ["/**"]
-    operations: ["*"]
-    decision: allow
-command_rules:
-  - {name: all, commands: ["*"], decision: allow}
-P
+		say "command_rules:"
+		say "  - {name: all, commands: [\"*\"], decision: allow}"
 		cat
-	} >"$pdir_/$1.yaml"
-	chmod 0644 "$pdir_/$1.yaml"
+	} | policy_file "$1"
 }
 
 # py SESSION: a python program on stdin, run in the session; what it prints.

@@ -4,6 +4,7 @@
 #
 # shellcheck shell=sh disable=SC2154
 
+. "$TEST_SRC/regress/exec/_policy.sh"
 need_tool curl jq python3
 execs=$TEST_BUILD/regress/exec/execs
 [ -x "$execs" ] || skip "$execs is missing: run make check-programs"
@@ -11,25 +12,10 @@ execs=$TEST_BUILD/regress/exec/execs
 # policy NAME, the command rules on stdin
 policy()
 {
-	case $MODE in
-	service) pdir_=$T/var/policies ;;
-	*) pdir_=$T/state/policies ;;
-	esac
-	mkdir -p "$pdir_"
 	{
-		cat <<P
-version: 1
-name: $1
-file_rules:
-  - name: all
-    paths: ["/**"]
-    operations: ["*"]
-    decision: allow
-command_rules:
-P
+		say "command_rules:"
 		cat
-	} >"$pdir_/$1.yaml"
-	chmod 0644 "$pdir_/$1.yaml"
+	} | policy_file "$1"
 }
 
 supervise_start()

@@ -7,9 +7,7 @@
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/approval/_lib.sh"
-policies=$T/var/policies
-[ "$MODE" = service ] || policies=$T/state/policies
-mkdir -p "$policies"
+own_policies
 cat >"$policies/combo.yaml" <<'P'
 version: 1
 name: combo

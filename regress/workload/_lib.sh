@@ -11,9 +11,7 @@ need_tool curl jq python3
 need_modes
 [ "$(id -u)" != 0 ] || chmod 0755 "$T"
 # the default policy, and the rule that worktrees of git need
-policies=$T/var/policies
-[ "$MODE" = service ] || policies=$T/state/policies
-mkdir -p "$policies"
+own_policies
 sed -e 's/^name: default$/name: work/' -e '/- name: workspace$/i\
   - name: worktrees\
     paths: ["${PROJECT_ROOT}/**/.git", "${PROJECT_ROOT}/**/.git/worktrees/*/commondir", "${PROJECT_ROOT}/**/.git/worktrees/*/gitdir"]\
