@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A descriptor of another session is not had: two sessions on one workspace, and
-# a process outside, have no socket in common by which one could be passed, by
-# path in the workspace or in /tmp, nor by an abstract name, also not by a rule
-# that has the path in it.
+# A25: A descriptor of another session is not had: two sessions on one
+# workspace, and a process outside, have no socket in common by which one could
+# be passed, by path in the workspace or in /tmp, nor by an abstract name, also
+# not by a rule that has the path in it.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/exec/_sockets.sh"

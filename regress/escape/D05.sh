@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Pasting on a console: D04 tries it together with the other requests that type
-# into a terminal; here, what a console would do it with is not there.
+# D05: Pasting on a console: D04 tries it together with the other requests that
+# type into a terminal; here, what a console would do it with is not there.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq
 need_modes

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What a terminal would obey (escape sequences, OSC 52, C1 controls) or show
-# wrongly (bidirectional controls) reaches the user's and the operator's only as
-# \ooo, wherever agentsh itself tells names, words and messages; what a command
-# prints is its own.
+# D24: What a terminal would obey (escape sequences, OSC 52, C1 controls) or
+# show wrongly (bidirectional controls) reaches the user's and the operator's
+# only as \ooo, wherever agentsh itself tells names, words and messages; what a
+# command prints is its own.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/approval/_lib.sh"

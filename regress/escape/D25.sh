@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# D25 to D27: sockets of the host's services (D-Bus, docker, X11, ssh-agent) are
+# D25, D26, D27: sockets of the host's services (D-Bus, docker, X11, ssh-agent) are
 # neither seen nor reached by a session, unless a rule names the very path; then
 # as the session's user, that service and no other.
 # timeout: 200
