@@ -19,7 +19,8 @@
 #include "record.h"
 
 #define ATTR_MAX 4096	  /* commands at one time */
-#define ATTR_CACHE 64	  /* each holds a descriptor */
+#define ATTR_CACHE 128	  /* each holds a descriptor */
+#define ATTR_WAYS 4	  /* places that one of them can have */
 #define ATTR_WAIT_MS 1000 /* for word of a new keeper */
 
 struct command {
@@ -213,6 +214,68 @@ is_gone(int error)
 	return error == ENOENT || error == ESRCH;
 }
 
+static struct cached *
+places_of(uint32_t tid)
+{
+	return &attr.cache[tid % (ATTR_CACHE / ATTR_WAYS) * ATTR_WAYS];
+}
+
+/* What was found out for it before, or NULL. One whose directory is alive is the
+ * same that it was then. */
+static const struct cached *
+cache_find(uint32_t tid)
+{
+	const struct cached *c = places_of(tid);
+	size_t i;
+
+	for (i = 0; i < ATTR_WAYS; i++) {
+		if (c[i].tid == tid && is_alive(c[i].fd))
+			return &c[i];
+	}
+	return NULL;
+}
+
+/* Takes fd. Who is dead makes place, or the one that was there before in its
+ * place: children come and go, and what starts them stays. */
+static void
+cache_add(uint32_t tid, int fd, const struct actor *a)
+{
+	struct cached *c = places_of(tid);
+	size_t i;
+
+	for (i = 0; i < ATTR_WAYS - 1; i++) {
+		if (c[i].tid == 0 || c[i].tid == tid || !is_alive(c[i].fd))
+			break;
+	}
+	if (c[i].tid != 0)
+		close(c[i].fd);
+	c[i].tid = tid;
+	c[i].fd = fd;
+	c[i].actor = *a;
+}
+
+/* Is its command known already, and who keeps that? */
+static bool
+find_cached(uint32_t pid, struct actor *a, uint32_t *keeper)
+{
+	const struct cached *known = cache_find(pid);
+	const struct command *c;
+
+	if (known == NULL || known->actor.command == 0)
+		return false;
+	LIST_FOREACH(c, &attr.commands, entry) {
+		if (c->number == known->actor.command)
+			break;
+	}
+	if (c == NULL)
+		return false;
+	a->command = c->number;
+	memcpy(a->id, c->id, sizeof(a->id));
+	if (keeper != NULL)
+		*keeper = c->keeper;
+	return true;
+}
+
 /*
  * Climbs from a process, whose directory is open, to its keeper, however many
  * generations that is. Says false when a process on the way ended meanwhile:
@@ -250,6 +313,8 @@ climb(int dir_fd, uint32_t tid, struct actor *a, uint32_t *keeper)
 			return true;
 		}
 		pid = parent;
+		if (find_cached(pid, a, keeper))
+			return true;
 		fd = open_process(pid);
 	}
 	return true;
@@ -281,7 +346,7 @@ attr_asker(void)
 static void
 find_actor(uint32_t tid, struct actor *a)
 {
-	struct cached *c = &attr.cache[tid % ATTR_CACHE];
+	const struct cached *c;
 	int fd;
 
 	memset(a, 0, sizeof(*a));
@@ -291,7 +356,8 @@ find_actor(uint32_t tid, struct actor *a)
 	pthread_mutex_lock(&attr.lock);
 	if (attr.proc_fd == -1)
 		goto out;
-	if (c->tid == tid && is_alive(c->fd)) {
+	c = cache_find(tid);
+	if (c != NULL) {
 		*a = c->actor;
 		goto out;
 	}
@@ -302,11 +368,7 @@ find_actor(uint32_t tid, struct actor *a)
 	 * a process gets no other ancestors than those it had, only fewer */
 	while (!climb(fd, tid, a, NULL) && is_alive(fd))
 		;
-	if (c->tid != 0)
-		close(c->fd);
-	c->tid = tid;
-	c->fd = fd;
-	c->actor = *a;
+	cache_add(tid, fd, a);
 out:
 	pthread_mutex_unlock(&attr.lock);
 }
