@@ -85,7 +85,7 @@ wait_for 10 pgrep -f many.py >/dev/null || fail "no program"
 sleep 1
 fsd_pid=$(pgrep -x fsd)
 kill -STOP "$fsd_pid"
-sleep 3
+sleep $((3 * ${TEST_SLOW:-1}))
 kill -CONT "$fsd_pid"
 wait $many_pid
 want "more than the kernel keeps" "$(jq -r '.events.file_operations[] | select(.type == "file_read_summary") | .fields.incomplete' "$T/answer1")" true

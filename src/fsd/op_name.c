@@ -60,19 +60,27 @@ entry_times(struct node *n, struct fuse_entry_param *e)
 	watch_told(n, &e->attr);
 }
 
-/* That a name is not there can be kept where it would be heard of. */
+/* For how long the kernel may believe that a name is not there: where it would
+ * be heard of, and in the host's tree as long as what is there. */
+static double
+absent_time(struct node *parent)
+{
+	if (parent->view == VIEW_HOST && policy_image() != NULL &&
+	    !image_audits_files(policy_image()))
+		return times[VIEW_HOST];
+	return may_keep(parent) ? TIME_WATCHED : 0;
+}
+
 static void
 reply_absent(fuse_req_t req, struct node *parent, const char *text)
 {
-	struct fuse_entry_param e = { 0 };
+	struct fuse_entry_param e = { .entry_timeout = absent_time(parent) };
 
-	if (!may_keep(parent) ||
-	    !absent_add(parent, text, (unsigned)TIME_WATCHED)) {
+	if (e.entry_timeout == 0 ||
+	    !absent_add(parent, text, (unsigned)TIME_WATCHED))
 		reply_error(req, ENOENT);
-		return;
-	}
-	e.entry_timeout = TIME_WATCHED;
-	fuse_reply_entry(req, &e);
+	else
+		fuse_reply_entry(req, &e);
 }
 
 /* Our commands' renames are known; another session, or somebody outside, may
