@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Looks at some files again and again, and says what is new; see hostchange.sh.
 import os
+import sys
 import time
 
 said = open("said", "w")
@@ -45,7 +46,7 @@ for i in range(200):
 print("own: ok")
 
 known = {}
-paths = ["d/absent", "d/f", "d/linked", "d/sub", "d/moved", "d/link", "d/way/in/f", "d/way/g", "top"]
+paths = ["d/absent", "d/f", "d/linked", "d/sub", "d/moved", "d/link", "d/way/in/f", "d/way/g", "top"] + sys.argv[1:]
 first = True
 end = time.time() + 120
 while not os.path.exists("end") and time.time() < end:

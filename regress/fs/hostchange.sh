@@ -6,6 +6,14 @@
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
 need_modes
+# a directory of the host's own tree that this test may change
+host=
+if [ "$ME" = alice ] && [ -d /opt ]; then
+	mount -t tmpfs -o mode=0755 none /opt || fail "mount"
+	host=/opt/absent
+else
+	left_out "the host's tree is not this user's to change"
+fi
 start_any
 ws=$(new_workspace "$ME")
 API_USER=$ME
@@ -16,7 +24,7 @@ new_session s "$ws"
 
 # The command looks at everything all the time and says what is new; the host
 # changes one thing after the other and waits for it to be said.
-run_in s python3 hostchange.py >"$T/out" &
+run_in s python3 hostchange.py $host >"$T/out" &
 cmd=$!
 
 # seen TEXT: it was said within a second of the change (the file system asks
@@ -34,6 +42,12 @@ wait_for 20 grep -qxF ready "$ws/said" || fail "the command does not begin"
 h() { as "$ME" sh -c "cd $ws && $1"; }
 h 'echo new >d/absent'
 seen 'd/absent: 4'
+[ -z "$host" ] || {
+	echo other >"$host"
+	seen "$host: 6"
+	rm "$host"
+	seen "$host: gone"
+}
 h 'rm d/absent'
 seen 'd/absent: gone'
 h 'echo longer >>d/f'
