@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "clock.h"
 #include "node.h"
 #include "redirect.h"
 
@@ -25,6 +26,10 @@
 #define INO_BITS 52
 #define DEV_NONE 4095ULL
 #define DEV_TRIES 64
+/* Times of files go on in such steps; where a time has no parts of a second, the
+ * file system may have no finer ones. */
+#define TICK_NS 10000000
+#define TICK_WHOLE_NS 3000000000LL
 
 static struct {
 	pthread_mutex_t lock;
@@ -178,6 +183,15 @@ backing_is_remote(int fd)
 			return false;
 	}
 	return true;
+}
+
+bool
+backing_is_recent(const struct statx *stx)
+{
+	int64_t age = (int64_t)clock_epoch_ns() -
+	    (stx->stx_ctime.tv_sec * 1000000000LL + stx->stx_ctime.tv_nsec);
+
+	return age < (stx->stx_ctime.tv_nsec == 0 ? TICK_WHOLE_NS : TICK_NS);
 }
 
 static uint64_t

@@ -32,6 +32,8 @@ void backing_name(char dst[16], int fd);
 bool backing_is_at(int dir_fd, int top_fd, const char *below);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
+/* Can another change have the same time as the last one? */
+bool backing_is_recent(const struct statx *);
 void backing_attr(struct stat *, const struct statx *);
 uint64_t backing_ino(uint64_t dev, uint64_t ino);
 

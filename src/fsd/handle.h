@@ -80,9 +80,16 @@ bool watch_dir(struct node *);
 /* The kernel is about to be told these, or has written itself. */
 void watch_told(struct node *, const struct stat *);
 void watch_wrote(struct node *);
+/* A file is opened, and is so: where the kernel may know of something else it
+ * is to ask again. */
+void watch_opened(struct node *, const struct statx *);
 /* Of a node that ends: under the graph's lock, and then without. */
 void watch_unlink(struct node *);
 void watch_end(const struct node *);
+
+/* kept.c: bytes that the kernel has read before */
+/* Of a new handle, whose file is open by these flags: may they stay? */
+bool kept_open(struct handle *, int flags);
 
 /* through.c: files that the kernel reads and writes itself */
 /* Takes the channel to fusereg, before the others are watched. */

@@ -16,6 +16,13 @@ struct handle;
 struct node;
 struct shared;
 
+/* How a file was when it was opened to be read the last time. */
+struct seen {
+	bool any;
+	uint64_t size;
+	struct statx_timestamp ctime;
+};
+
 /* One name of a node. The parent is held by it. */
 struct name {
 	LIST_ENTRY(name) of_node;
@@ -56,6 +63,7 @@ struct node {
 	struct handle *writer;	  /* the only one of these since the first */
 	uint64_t base;		  /* size, as far as it was counted */
 	struct told told;	  /* watch.c, of a file of the workspace */
+	struct seen seen;	  /* kept.c, of the same */
 	/* handle.c: the descriptor that is read by all who open it now */
 	struct shared *shared;
 	_Atomic bool plain;  /* op_file.c: it may have one, as was found out */

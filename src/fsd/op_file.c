@@ -51,9 +51,7 @@ open_handle(fuse_req_t req, struct node *n, int fd, bool shares,
 	h->maps = (fi->flags & O_ACCMODE) == O_RDWR;
 	through_begin(h, fi->flags);
 	fi->direct_io = through_is_direct(h);
-	/* what is read from a cache is not counted: in the workspace every
-	 * handle reads for itself */
-	fi->keep_cache = n->view != VIEW_WORKSPACE;
+	fi->keep_cache = kept_open(h, fi->flags);
 	/* bytes are recorded when the last descriptor goes, or the command */
 	fi->noflush = n->view != VIEW_WORKSPACE || !fsd.close_fails ||
 	    (fi->flags & O_ACCMODE) == O_RDONLY;

@@ -25,8 +25,6 @@
 /* New: what is larger, or is written in more parts, was worth it. */
 #define FRESH_SIZE_MAX (64 * 1024)
 #define FRESH_WRITES_MAX 16
-/* A change so soon after another one may have the same time. */
-#define THROUGH_TICK_NS 10000000
 
 static struct {
 	pthread_mutex_t lock;
@@ -153,15 +151,6 @@ is_wanted(const struct handle *h, const struct statx *stx)
 	return h->writes || stx->stx_size >= THROUGH_MIN;
 }
 
-static bool
-is_recent(const struct statx *stx)
-{
-	int64_t changed = stx->stx_ctime.tv_sec * 1000000000LL +
-	    stx->stx_ctime.tv_nsec;
-
-	return (int64_t)clock_epoch_ns() - changed < THROUGH_TICK_NS;
-}
-
 /* What can be known of what was moved since the last time; h is through. */
 static void
 count(struct handle *h)
@@ -196,7 +185,7 @@ begin(struct handle *h, const struct statx *stx)
 	if (!h->writes)
 		return;
 	h->ctime = stx->stx_ctime;
-	h->doubt = stx->stx_size > 0 && is_recent(stx);
+	h->doubt = stx->stx_size > 0 && backing_is_recent(stx);
 	if (n->writers++ == 0) {
 		n->writer = h;
 		n->base = stx->stx_size;

@@ -233,6 +233,20 @@ watch_wrote(struct node *n)
 	pthread_mutex_unlock(&watch.lock);
 }
 
+void
+watch_opened(struct node *n, const struct statx *stx)
+{
+	struct told t;
+	struct stat st;
+
+	pthread_mutex_lock(&watch.lock);
+	t = n->told;
+	pthread_mutex_unlock(&watch.lock);
+	backing_attr(&st, stx);
+	if (!t.any || !told_holds(&t, clock_ms(), &st))
+		(void)tell(n);
+}
+
 /* Was it our own change, which the kernel knows of? */
 static bool
 knows(struct node *n, uint32_t mask)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes that the kernel has in its memory from an earlier opening: whether they
+ * are still those of the file. They are when its time of change and its size are
+ * what they were at the opening before, after which they were read; what was
+ * changed too shortly before that to tell, or on a file system that is not known
+ * to tell, is read again. A reader of kept bytes asks fsd for none: the event
+ * then says so, as of files that the kernel reads itself. Who opens a file that
+ * has changed sees its size at once, which an mmap(2) goes by.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "backing.h"
+#include "decide.h"
+#include "handle.h"
+#include "node.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* May bytes be kept of it at all? Where each reading is wanted, or exact
+ * numbers are (sandbox.fuse.passthrough: off), none are. */
+static bool
+is_keepable(const struct handle *h, int flags)
+{
+	const struct node *n = h->node;
+
+	return (flags & O_ACCMODE) == O_RDONLY && !fsd.close_fails &&
+	    n->top == NULL && n->id.dev == node_workspace()->id.dev &&
+	    fsd.proc.conf.passthrough != PASSTHROUGH_OFF &&
+	    policy_image() != NULL && !image_audits_files(policy_image());
+}
+
+bool
+kept_open(struct handle *h, int flags)
+{
+	struct seen *s = &h->node->seen;
+	struct statx stx;
+	bool same;
+
+	/* elsewhere nothing is written, and no bytes are counted */
+	if (h->node->view != VIEW_WORKSPACE)
+		return true;
+	if (h->mode == HANDLE_THROUGH || !is_keepable(h, flags) ||
+	    backing_stat(h->fd, &stx) == -1)
+		return false;
+	pthread_mutex_lock(&lock);
+	same = s->any && s->size == stx.stx_size &&
+	    memcmp(&s->ctime, &stx.stx_ctime, sizeof(s->ctime)) == 0;
+	s->any = !backing_is_recent(&stx);
+	s->size = stx.stx_size;
+	s->ctime = stx.stx_ctime;
+	pthread_mutex_unlock(&lock);
+	if (same)
+		h->more_read = true;
+	else
+		watch_opened(h->node, &stx);
+	return same;
+}
