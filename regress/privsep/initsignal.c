@@ -4,7 +4,9 @@
  * outside of its pid namespace, processes of the same user, by every way that
  * INIT_SIGNAL has. It may not, and what is inside it may.
  *
- * usage: initsignal path-of-init directory
+ * usage: initsignal path-of-init directory [unsealed]
+ *
+ * unsealed: it is to refuse a filter for the commands that can be changed.
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,6 +26,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "fdio.h"
 #include "log.h"
 
 #define WAIT_MS 10000
@@ -109,21 +112,19 @@ make_namespace(void)
 }
 
 static void
-start_init(const char *path, const char *dir)
+start_init(const char *path, const char *dir, bool sealed)
 {
 	static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K,
 	    SECCOMP_RET_ALLOW);
 	struct msg_init_setup m = {
 		.table_hash = msg_table_hash(), .uid = getuid(), .gid = getgid()
 	};
-	int fds[2],
-	    fd = memfd_create("filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fds[2], fd;
 
-	if (fd == -1 || write(fd, &allow, sizeof(allow)) != sizeof(allow) ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ==
-		-1 ||
-	    chan_pair(fds) == -1)
+	fd = sealed ? memfd_sealed("filter", &allow, sizeof(allow)) :
+		      memfd_create("filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 || chan_pair(fds) == -1 ||
+	    (!sealed && write(fd, &allow, sizeof(allow)) != sizeof(allow)))
 		die("start");
 	init_pid = fork();
 	if (init_pid == 0) {
@@ -140,8 +141,6 @@ start_init(const char *path, const char *dir)
 	close(fd);
 	while (!ready && chan_step(init_chan, WAIT_MS) == 1)
 		continue;
-	if (!ready)
-		die("init is not ready");
 }
 
 /* What init says; -1: it has ended the channel. */
@@ -250,11 +249,17 @@ int
 main(int argc, char **argv)
 {
 	log_init("initsignal");
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
 	outside = sleeper();
 	make_namespace();
-	start_init(argv[1], argv[2]);
+	start_init(argv[1], argv[2], argc == 3);
+	if (argc == 4) {
+		want("a filter that can be changed", ready, false);
+		return bad;
+	}
+	if (!ready)
+		die("init is not ready");
 	inside = sleeper();
 	signal_outside();
 	signal_inside();

@@ -121,6 +121,8 @@ open_gates(void)
 		    filter_open_gate(execd.filter_fd, gate) == -1)
 			fatal("the seccomp filter of the commands");
 	}
+	if (filter_seal(execd.filter_fd) == -1)
+		fatal("the seccomp filter of the commands");
 }
 
 /* Why the commands' filter, which stays, does not do for this image; or NULL. */
