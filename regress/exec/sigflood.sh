@@ -24,16 +24,23 @@ want_in "a storm of threads" "$out" "hit "
 say "trapped: $out"
 say "not trapped: $(run_in open $w/signals -s 4 5000)"
 
-# what the receiver sees: of itself all, of others that nobody sent it
+# what the receiver sees: of itself all, of others what they say themselves, and
+# else that pid 1 has sent it
 sees()
 {
 	want "$1 to $2" "$(run_in near env VERBOSE=1 $w/signals "$1" "$2" 12)" "ok USR2 $3"
+	want "$1 to $2, not decided" "$(run_in open env VERBOSE=1 $w/signals "$1" "$2" 12)" \
+	    "ok USR2 ${4:-$3}"
 }
 sees kill self "code 0 from me value 0"
+# (sigtimedwait(3) of glibc says 0 for SI_TKILL)
 sees tgkill self "code 0 from me value 0"
 sees queue self "code -1 from me value 4711"
-sees kill child "code 0 from 0 value 0"
-sees queue child "code -1 from 0 value 4711"
+sees kill child "code 0 from init value 0" "code 0 from me value 0"
+sees queue child "code -1 from me value 4711"
+sees tgkill child "code 0 from init value 0" "code 0 from me value 0"
+sees tkill thread "code 0 from init value 0" "code 0 from me value 0"
+sees tgqueue child "code -1 from me value 4711"
 
 # a group dies as a whole, also while it forks
 want "a group that forks" "$(run_in near python3 -c '

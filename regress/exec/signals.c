@@ -47,6 +47,7 @@ static struct shared {
 	volatile bool said;
 	volatile int signo, code, value;
 	volatile pid_t from;
+	volatile uid_t uid; /* the sender's */
 	volatile bool sent;
 	volatile int error;
 } * sh;
@@ -86,6 +87,7 @@ report(void)
 	sh->signo = s > 0 ? s : 0;
 	sh->code = info.si_code;
 	sh->from = info.si_pid;
+	sh->uid = info.si_uid;
 	sh->value = info.si_value.sival_int;
 	sh->said = true;
 }
@@ -461,11 +463,12 @@ main(int argc, char **argv)
 		sigabbrev_np(sh->signo) != NULL ? sigabbrev_np(sh->signo) :
 						  "rt");
 	if (getenv("VERBOSE") != NULL)
-		printf(" code %d from %s value %d", sh->code,
+		printf(" code %d from %s%s value %d", sh->code,
 		    sh->from == 0	     ? "0" :
+			sh->from == 1	     ? "init" :
 			sh->from == getpid() ? "me" :
 					       "other",
-		    sh->value);
+		    sh->uid == getuid() ? "" : ", another user", sh->value);
 	printf("\n");
 	return 0;
 }

@@ -50,4 +50,9 @@ for f in "$tmp"/*; do
 		failed=1
 	fi
 done
+for kind in file command network signal unix_socket; do
+	cat "$tmp"/* | grep -q "^${kind}_rules:" && continue
+	echo "agentsh-policy(5) has no example of ${kind}_rules"
+	failed=1
+done
 exit $failed

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "fdio.h"
 #include "hostile.h"
 #include "ring.h"
 
@@ -340,9 +341,9 @@ prepare_init(struct chan *ch, struct victim *v)
 	struct msg_init_setup m = {
 		.table_hash = msg_table_hash(), .uid = getuid(), .gid = getgid()
 	};
-	int fd = memfd_create("filter", MFD_CLOEXEC);
+	int fd = memfd_sealed("filter", &allow, sizeof(allow));
 
-	if (fd == -1 || write(fd, &allow, sizeof(allow)) != sizeof(allow))
+	if (fd == -1)
 		die("filter");
 	snprintf(v->scratch, sizeof(v->scratch), "%s/home.%d", work_dir,
 	    (int)v->pid);

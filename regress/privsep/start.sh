@@ -81,7 +81,8 @@ stop_server
 
 run_agentshd()
 {
-	env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
+	# what should be refused, and is not, does not run on
+	timeout -s KILL 60 env -i AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" "$@"
 }
 
 run_agentshd -n -T ipc,fs 2>/dev/null
@@ -109,6 +110,12 @@ write_config "$T/etc/broken.yaml" "$T/var" "mount_profiles: {a: {base_policy: de
 refused "mount_profiles.a: policy nosuch: there is no policy of this name" run_agentshd -n -f "$T/etc/broken.yaml"
 write_config "$T/etc/broken.yaml" "$T/var" "mount_profiles: {a: {base_policy: default, mounts: [{path: /srv/a, policy: default}]}}"
 want "-n with a profile" "$(run_agentshd -n -f "$T/etc/broken.yaml" 2>&1)" "configuration OK"
+# the example of a configuration, and in it that of a profile
+sed '1,/^$/d; s/^#\([^#]\)/\1/' "$TEST_SRC/etc/config.yaml" >"$T/etc/example.yaml"
+want "-n of etc/config.yaml" "$(run_agentshd -n -f "$T/etc/example.yaml" 2>&1)" "configuration OK"
+sed -n 's/^##   //p' "$TEST_SRC/etc/config.yaml" >"$T/etc/example.yaml"
+want_in "a profile in etc/config.yaml" "$(cat "$T/etc/example.yaml")" "mount_profiles:"
+want "-n of that" "$(run_agentshd -n -f "$T/etc/example.yaml" 2>&1)" "configuration OK"
 mkdir -p "$T/alice"
 write_config "$T/etc/alice.yaml" "$T/alice" "policies.dir: $T/var/policies" "policies.default: broken"
 chmod 0644 "$T/etc/alice.yaml"
@@ -151,6 +158,13 @@ done
 chmod 0777 "$T/var/log"
 refused "can be written by others" run_agentshd -f "$T/etc/config.yaml"
 chmod 0700 "$T/var/log"
+chmod 0775 "$T/var/policies"
+refused "policies can be written by others" run_agentshd -f "$T/etc/config.yaml"
+refused "policies can be written by others" run_agentshd -n -f "$T/etc/config.yaml"
+chmod 0755 "$T/var/policies"
+chown bob "$T/var/policies"
+refused "policies can be written by others" run_agentshd -f "$T/etc/config.yaml"
+chown root "$T/var/policies"
 chown bob "$T/stage/maker"
 refused "must belong to root" run_agentshd -f "$T/etc/config.yaml"
 chown root "$T/stage/maker"
@@ -168,6 +182,16 @@ API_USER=alice
 new_session p "$(new_workspace alice)" '"policy":"mine"'
 unset API_USER
 stop_server
+# the directory may be the user's and his group's, or root's
+chmod 0775 "$T/home/alice/.config/agentsh/policies"
+want "a group that writes policies" "$(as_alice -n -f "$T/user.yaml" 2>&1)" "configuration OK"
+chmod 0777 "$T/home/alice/.config/agentsh/policies"
+refused "policies can be written by others" as_alice -n -f "$T/user.yaml"
+chmod 0755 "$T/home/alice/.config/agentsh/policies"
+chown bob "$T/home/alice/.config/agentsh/policies"
+refused "policies can be written by others" as_alice -n -f "$T/user.yaml"
+chown root "$T/home/alice/.config/agentsh/policies"
+want "root's policies" "$(as_alice -n -f "$T/user.yaml" 2>&1)" "configuration OK"
 
 chmod 0600 /dev/fuse
 refused "chmod 0666 /dev/fuse" as_alice

@@ -123,6 +123,10 @@ make(const struct conf *c)
 	if (fd == -1)
 		return false;
 	n = pread(fd, program, sizeof(program), 0);
+	CHECK_INT(filter_seal(fd), 0);
+	/* as it is, it stays */
+	CHECK_INT(filter_open_gate(fd, FILTER_SIGNALS), -1);
+	CHECK_INT(ftruncate(fd, 8), -1);
 	close(fd);
 	length = len;
 	return n == (ssize_t)(len * sizeof(program[0]));

@@ -166,6 +166,37 @@ owners(void)
 	}
 }
 
+/* What the operator refuses to commands pid 1 may do all the same, if it is how
+ * it sends what was decided. */
+static void
+blocked(void)
+{
+	struct conf conf = { .calls_on_block = ON_BLOCK_ERRNO,
+		.calls_block = "sync tgkill pidfd_send_signal times" };
+	struct call calls[] = {
+		{ SYS_tgkill, { NOBODY, NOBODY, SIGTERM, 0, 0, 0 } },
+		{ SYS_pidfd_send_signal, { NOBODY, SIGTERM, 0, 0, 0, 0 } },
+	};
+	struct call other = { SYS_times, { 0, 0, 0, 0, secret[0], secret[1] } };
+	size_t i, len;
+	int open_fd = filters[FILTER_SIGNALS];
+
+	filters[FILTER_SIGNALS] = filter_make(&conf, secret, &len);
+	CHECK(filters[FILTER_SIGNALS] != -1);
+	CHECK_INT(filter_open_gate(filters[FILTER_SIGNALS], FILTER_SIGNALS), 0);
+	for (i = 0; i < 2; i++) {
+		CHECK_INT(under(FILTER_SIGNALS, &calls[i]), EPERM);
+		calls[i].arg[4] = secret[0];
+		CHECK_INT(under(FILTER_SIGNALS, &calls[i]), EPERM);
+		calls[i].arg[5] = secret[1];
+		CHECK_INT(under(FILTER_SIGNALS, &calls[i]),
+		    i == 0 ? ESRCH : EBADF);
+	}
+	CHECK_INT(under(FILTER_SIGNALS, &other), EPERM);
+	close(filters[FILTER_SIGNALS]);
+	filters[FILTER_SIGNALS] = open_fd;
+}
+
 int
 main(void)
 {
@@ -184,5 +215,6 @@ main(void)
 	T_RUN(signals);
 	T_RUN(secrets);
 	T_RUN(owners);
+	T_RUN(blocked);
 	return done_testing();
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <unistd.h>
@@ -57,6 +58,136 @@ confined_abort(void)
 	abort();
 }
 
+/* execd, taken over, with a process of its user in its hand. The signals are
+ * none that anybody minds. */
+static void
+execd_held(long signo, const siginfo_t *info)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getppid(), 0);
+
+	sandbox_enter(ROLE_EXECD, NULL, 0);
+	_exit(syscall(SYS_pidfd_send_signal, fd, signo, info, 0) == 0 ? 0 : 1);
+}
+
+static void
+execd_pidfd(void)
+{
+	execd_held(SIGURG, NULL);
+}
+
+static void
+execd_pidfd_info(void)
+{
+	static const siginfo_t info = { .si_signo = SIGURG,
+		.si_code = SI_QUEUE };
+
+	execd_held(SIGURG, &info);
+}
+
+/* Is it a descriptor by which signals are sent? */
+static void
+execd_pidfd_ask(void)
+{
+	execd_held(0, NULL);
+}
+
+/* The kernel looks at 32 bits. */
+static void
+execd_pidfd_wide(void)
+{
+	execd_held(1L << 32 | SIGURG, NULL);
+}
+
+static void
+execd_call(long nr, long a, long b, long c)
+{
+	sandbox_enter(ROLE_EXECD, NULL, 0);
+	_exit(syscall(nr, a, b, c, NULL) == 0 ? 0 : 1);
+}
+
+static void
+execd_kill(void)
+{
+	execd_call(SYS_kill, getppid(), SIGURG, 0);
+}
+
+static void
+execd_tkill(void)
+{
+	execd_call(SYS_tkill, getppid(), SIGURG, 0);
+}
+
+static void
+execd_tgkill(void)
+{
+	execd_call(SYS_tgkill, getppid(), getppid(), SIGURG);
+}
+
+static void
+execd_queue(void)
+{
+	execd_call(SYS_rt_sigqueueinfo, getppid(), SIGURG, 0);
+}
+
+static void
+execd_tgqueue(void)
+{
+	execd_call(SYS_rt_tgsigqueueinfo, getppid(), getppid(), SIGURG);
+}
+
+/* By the kernel, whichever signal, when something comes. */
+static void
+owner(enum role role, int command, long value)
+{
+	int fds[2];
+
+	if (pipe(fds) == -1)
+		_exit(3);
+	sandbox_enter(role, NULL, 0);
+	_exit(syscall(SYS_fcntl, fds[0], command, value) == -1 ? 1 : 0);
+}
+
+static void
+execd_owner(void)
+{
+	owner(ROLE_EXECD, F_SETOWN, getppid());
+}
+
+static void
+execd_sig(void)
+{
+	owner(ROLE_EXECD, 10 /* F_SETSIG */, SIGKILL);
+}
+
+static void
+netd_owner(void)
+{
+	owner(ROLE_NETD, F_SETOWN, getppid());
+}
+
+static void
+netd_owner_ex(void)
+{
+	static const int ex[2] = { 1 /* F_OWNER_PID */, 1 };
+
+	owner(ROLE_NETD, 15 /* F_SETOWN_EX */, (long)(uintptr_t)ex);
+}
+
+static void
+netd_flags(void)
+{
+	owner(ROLE_NETD, F_SETFL, O_NONBLOCK);
+}
+
+static void
+netd_dup(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	sandbox_enter(ROLE_NETD, NULL, 0);
+	_exit(fcntl(fd, F_DUPFD_CLOEXEC, 10) >= 10 ? 0 : 1);
+}
+
 #ifdef AGENTSH_SANITIZED
 /* What the runtime finds it must be able to say. */
 static void
@@ -102,6 +233,30 @@ signals(void)
 	CHECK_INT(end_of(signal_parent_wide), 1000 + SIGSYS);
 }
 
+static void
+execd_signals_nobody(void)
+{
+	static void (*const calls[])(void) = { execd_pidfd, execd_pidfd_info,
+		execd_pidfd_wide, execd_kill, execd_tkill, execd_tgkill,
+		execd_queue, execd_tgqueue };
+	size_t i;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		CHECK_INT(end_of(calls[i]), 1000 + SIGSYS);
+	CHECK_INT(end_of(execd_pidfd_ask), 0);
+}
+
+static void
+owners(void)
+{
+	CHECK_INT(end_of(execd_owner), 1000 + SIGSYS);
+	CHECK_INT(end_of(execd_sig), 1000 + SIGSYS);
+	CHECK_INT(end_of(netd_owner), 1000 + SIGSYS);
+	CHECK_INT(end_of(netd_owner_ex), 1000 + SIGSYS);
+	CHECK_INT(end_of(netd_flags), 0);
+	CHECK_INT(end_of(netd_dup), 0);
+}
+
 int
 main(void)
 {
@@ -109,5 +264,7 @@ main(void)
 	if (landlock_abi() < 1)
 		T_SKIP_ALL("the kernel has no Landlock");
 	T_RUN(signals);
+	T_RUN(execd_signals_nobody);
+	T_RUN(owners);
 	return done_testing();
 }

@@ -12,6 +12,7 @@
 
 #define AGENTSH_MSG_MAX 65536	/* bytes of one message, header included */
 #define AGENTSH_MSG_FDS 4	/* descriptors of one message */
+#define AGENTSH_SIGINFO 48	/* bytes of a siginfo_t that the kernel reads */
 #define AGENTSH_ID_MAX 128	/* session id, bytes */
 #define AGENTSH_SNAME_MAX 139	/* "UID:ID" of a session, bytes */
 #define AGENTSH_CMDID_MAX 48	/* command id, bytes */

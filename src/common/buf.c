@@ -37,7 +37,7 @@ buf_reset(struct buf *b)
 {
 	b->len = 0;
 	b->pos = 0;
-	b->bad = false;
+	b->bad = b->no_memory = false;
 }
 
 static bool
@@ -59,7 +59,7 @@ buf_reserve(struct buf *b, size_t n)
 		cap = b->max;
 	p = realloc(b->data, cap);
 	if (p == NULL) {
-		b->bad = true;
+		b->bad = b->no_memory = true;
 		return false;
 	}
 	b->data = p;

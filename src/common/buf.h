@@ -19,6 +19,7 @@ struct buf {
 	size_t max; /* bytes allowed */
 	size_t pos; /* next byte to get */
 	bool bad;
+	bool no_memory; /* why it is bad */
 };
 
 void buf_init(struct buf *, size_t max);

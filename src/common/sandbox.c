@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <sched.h>

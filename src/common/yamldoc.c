@@ -25,6 +25,18 @@ struct builder {
 	bool ended;	   /* the document's end was seen */
 };
 
+void
+ydoc_class(struct aerr *e, const char *text)
+{
+	static const char lack[] = "out of memory";
+	size_t len = strlen(text), n = sizeof(lack) - 1;
+	bool ours = len >= n && strcmp(text + len - n, lack) == 0;
+
+	e->http = ours ? 500 : 400;
+	snprintf(e->code, sizeof(e->code), "%s",
+	    ours ? "E_INTERNAL" : "E_INVALID_REQUEST");
+}
+
 static int __attribute__((format(printf, 5, 0))) ydoc_verror(const char *name,
     size_t line, size_t column, struct aerr *e, const char *fmt, va_list ap)
 {
@@ -32,8 +44,7 @@ static int __attribute__((format(printf, 5, 0))) ydoc_verror(const char *name,
 	int n;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	e->http = 400;
-	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
+	ydoc_class(e, text);
 	n = snprintf(e->message, sizeof(e->message), "%.512s:%zu:%zu: ", name,
 	    line, column);
 	/* what the text quotes is from the file */

@@ -47,6 +47,9 @@ struct ydoc {
 int ydoc_parse(struct ydoc *, const char *name, const uint8_t *, size_t len,
     struct aerr *e);
 void ydoc_free(struct ydoc *);
+/* The HTTP status and code of an error with this text: a client's mistake, but
+ * where it ends with "out of memory". */
+void ydoc_class(struct aerr *e, const char *text);
 /* Fills e with "name:line:column: text"; always -1. at NULL: line 1. */
 int ydoc_error(const struct ydoc *, const struct ynode *at, struct aerr *e,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -260,7 +260,9 @@ esess_timer(struct esess *s, unsigned ms)
 {
 	struct timeval tv = clock_timeval(ms);
 
-	event_add(s->timer, &tv);
+	/* its events would never be written: a producer would wait for ever */
+	if (event_add(s->timer, &tv) == -1)
+		fatalx("a timer cannot be set");
 }
 
 void
@@ -286,8 +288,9 @@ esess_sleep(struct esess *s)
 		}
 	}
 	for (i = 0; i < s->nrings; i++) {
-		if (s->ring[i].ev_wake != NULL)
-			event_add(s->ring[i].ev_wake, NULL);
+		if (s->ring[i].ev_wake != NULL &&
+		    event_add(s->ring[i].ev_wake, NULL) == -1)
+			fatalx("a ring cannot be waited for");
 	}
 }
 

@@ -195,8 +195,8 @@ past_again(void)
 {
 	struct timeval now = { 0 };
 
-	if (!TAILQ_EMPTY(&pasts))
-		event_add(past_timer, &now);
+	if (!TAILQ_EMPTY(&pasts) && event_add(past_timer, &now) == -1)
+		fatalx("a timer cannot be set");
 }
 
 /* One piece of one question. */

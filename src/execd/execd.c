@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "path.h"
 #include "sandbox.h"
+#include "signal_call.h"
 #include "socket.h"
 #include "supervise.h"
 
@@ -120,6 +121,8 @@ open_gates(void)
 		    filter_open_gate(execd.filter_fd, gate) == -1)
 			fatal("the seccomp filter of the commands");
 	}
+	if (filter_seal(execd.filter_fd) == -1)
+		fatal("the seccomp filter of the commands");
 }
 
 /* Why the commands' filter, which stays, does not do for this image; or NULL. */
@@ -164,6 +167,18 @@ struct old_image {
 	struct image image;
 	uint64_t number;
 };
+
+const struct image *
+execd_image(uint64_t number)
+{
+	const struct old_image *o;
+
+	TAILQ_FOREACH(o, &execd.old_images, entry) {
+		if (o->number == number)
+			return &o->image;
+	}
+	return &execd.image;
+}
 
 void
 execd_forget_images(uint64_t oldest)
@@ -253,6 +268,7 @@ static const struct handler execd_handlers[] = {
 	{ MSG_INIT_FAILED, command_on_init_failed },
 	{ MSG_INIT_EXITED, command_on_init_exited },
 	{ MSG_INIT_GONE, command_on_init_gone },
+	{ MSG_INIT_SIGNALLED, signal_on_init_signalled },
 	{ MSG_EXEC_START, command_on_exec_start },
 	{ MSG_EXEC_SIGNAL, command_on_exec_signal },
 	{ MSG_EXEC_KILL, command_on_exec_kill },

@@ -90,7 +90,11 @@ struct execd {
 
 extern struct execd execd;
 
-/* execd.c: no exec under way was decided by an image older than this one. */
+/* execd.c */
+/* The image with that number, of those that are not forgotten; or the one that
+ * decides now. */
+const struct image *execd_image(uint64_t number);
+/* Nothing under way was decided by an image older than this one. */
 void execd_forget_images(uint64_t oldest);
 
 /* command.c: one command from EXEC_START until nothing of it is left. */

@@ -147,6 +147,13 @@ filter_make(const struct conf *c, const uint64_t secret[2], size_t *len)
 }
 
 int
+filter_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+}
+
+int
 filter_open_gate(int fd, enum filter_gate gate)
 {
 	static const struct sock_filter go_on = { .code = BPF_JMP | BPF_JA };

@@ -41,6 +41,8 @@ int filter_make(const struct conf *, const uint64_t secret[2], size_t *len);
 /* In the program that was made last: the calls behind that gate are asked
  * about. 0 or -1. */
 int filter_open_gate(int fd, enum filter_gate);
+/* It is complete: nobody can change it any more. 0 or -1. */
+int filter_seal(int fd);
 /* Is the call refused whatever its arguments? */
 bool filter_denies(const char *call);
 

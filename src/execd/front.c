@@ -168,16 +168,37 @@ front_known_calls(struct front *f, uint32_t arch, uint32_t unknown)
 	}
 }
 
+/* The next `skip` instructions are left out for who knows the secret: two words,
+ * each looked at in halves. */
+#define SECRET_INSNS 8
+static void
+front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		front_load(f, ARG(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)secret[i], 0,
+		    (uint8_t)(i == 0 ? 6 : 2));
+		front_load(f, ARG_HIGH(4 + i));
+		front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
+		    (uint32_t)(secret[i] >> 32), i == 0 ? 0 : skip,
+		    (uint8_t)(i == 0 ? 4 : 0));
+	}
+}
+
 /* What the operator refuses besides. A call of ours keeps its errno, which libc
  * may go by; on_block: kill is for it too. */
 static int
-front_blocked(struct front *f, const struct conf *c)
+front_blocked(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
 	uint32_t v[CONF_CALLS_MAX];
 	bool kill = c->calls_on_block == ON_BLOCK_KILL;
+	uint32_t action = kill ? SECCOMP_RET_KILL_PROCESS :
+				 SECCOMP_RET_ERRNO | EPERM;
 	const char *at = c->calls_block;
 	char name[CONF_CALL_LEN + 1];
-	size_t n = 0;
+	size_t n = 0, begin;
 	int nr;
 
 	while (conf_next_word(&at, name, sizeof(name))) {
@@ -185,6 +206,15 @@ front_blocked(struct front *f, const struct conf *c)
 		if (nr == __NR_SCMP_ERROR || n == COUNT(v)) {
 			log_warnx("sandbox.seccomp.syscalls.block: %s", name);
 			return -1;
+		}
+		if (nr == SCMP_SYS(tgkill) ||
+		    nr == SCMP_SYS(pidfd_send_signal)) {
+			/* pid 1 sends by these what was decided */
+			begin = front_begin(f, nr);
+			front_unless_secret(f, secret, 1);
+			front_return(f, action);
+			front_end(f, begin);
+			continue;
 		}
 		/* negative: another machine's */
 		if (nr >= 0 && (kill || !filter_denies(name)))
@@ -195,8 +225,7 @@ front_blocked(struct front *f, const struct conf *c)
 	front_load(f, offsetof(struct seccomp_data, nr));
 	front_if_one_of(f, v, n, 1);
 	front_add(f, BPF_JMP | BPF_JA, 1, 0, 0);
-	front_return(f,
-	    kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM);
+	front_return(f, action);
 	return 0;
 }
 
@@ -321,25 +350,6 @@ gate_end(struct front *f, enum filter_gate gate)
 		f->insn[f->gate[gate]].k = (uint32_t)(f->n - f->gate[gate] - 1);
 }
 
-/* The next `skip` instructions are left out for who knows the secret: two words,
- * each looked at in halves. */
-#define SECRET_INSNS 8
-static void
-front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
-{
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		front_load(f, ARG(4 + i));
-		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)secret[i], 0,
-		    (uint8_t)(i == 0 ? 6 : 2));
-		front_load(f, ARG_HIGH(4 + i));
-		front_add(f, BPF_JMP | BPF_JEQ | BPF_K,
-		    (uint32_t)(secret[i] >> 32), i == 0 ? 0 : skip,
-		    (uint8_t)(i == 0 ? 4 : 0));
-	}
-}
-
 /* The calls that wait for an answer of ours, seccomp_unotify(2). */
 static void
 front_notified(struct front *f, enum filter_gate gate, const uint64_t secret[2])
@@ -413,7 +423,7 @@ front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 	front_known_calls(f, seccomp_arch_native(),
 	    c->calls_unknown == ON_BLOCK_KILL ? SECCOMP_RET_KILL_PROCESS :
 						SECCOMP_RET_ERRNO | ENOSYS);
-	if (front_blocked(f, c) == -1)
+	if (front_blocked(f, c, secret) == -1)
 		return -1;
 	front_socket(f, c);
 	front_socketpair(f, c);

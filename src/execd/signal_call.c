@@ -2,16 +2,11 @@
 /*
  * Signals that processes of the session send. A signal of a process to itself
  * goes on as it is when the rules allow it: the kernel then does what it would
- * have done. To others execd sends it, so that it reaches whom was decided, and
- * nobody who got the number, or the descriptor, since.
+ * have done. To others it is sent for it, so that it reaches whom was decided,
+ * and nobody who got the number, or the descriptor, since.
  */
-#include <sys/syscall.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "execd.h"
 #include "log.h"
@@ -31,6 +26,7 @@
 int
 sigcall_open(struct sigcall *k)
 {
+	const struct command *c;
 	bool ok;
 
 	ok = target_open(&k->t, (pid_t)k->req.pid) == 0 &&
@@ -41,17 +37,26 @@ sigcall_open(struct sigcall *k)
 		notify_answer(k->req.id, EPERM);
 		return -1;
 	}
-	k->command = lineage_command(&k->t);
+	c = lineage_command(&k->t);
+	k->command = c != NULL ? c->number : 0;
+	k->image_number = execd.image_number;
 	return 0;
 }
 
 void
-sigcall_free(struct sigcall *k)
+sigcall_close(struct sigcall *k)
 {
 	target_close(&k->t);
 	sigtarget_close(&k->self);
 	sigtarget_close(&k->to);
 	drop_fd(k->pidfd);
+	k->pidfd = -1;
+}
+
+void
+sigcall_free(struct sigcall *k)
+{
+	sigcall_close(k);
 	free(k);
 }
 
@@ -71,11 +76,12 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 		.relations = t->relations,
 		.target_pid = t->pid,
 		.process = t->name };
+	const struct image *image = execd_image(k->image_number);
 	struct signal_action a;
 
 	/* a malformed question leaves the preset, which denies */
-	(void)image_eval_signal(&execd.image, &q, &s->v, &a);
-	if (!image_has_signal_rules(&execd.image)) {
+	(void)image_eval_signal(image, &q, &s->v, &a);
+	if (!image_has_signal_rules(image)) {
 		/* since a reload, or on a kernel that does not protect ours */
 		s->v.decision = DECISION_ALLOW;
 		s->v.rule_name = "";
@@ -98,36 +104,26 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 		    "the session");
 }
 
-/* By its thread that has the number now: only a thread of the same process has
- * it, or none. */
-static int
-send_to_own_thread(const struct sigcall *k)
-{
-	pid_t tid = target_thread(&k->t, k->tid);
-
-	if (tid == 0)
-		return ESRCH;
-	if (!notify_is_valid(k->req.id))
-		return ESRCH;
-	return syscall(SYS_tgkill, k->t.tgid, tid, (int)k->signo) == -1 ?
-	    errno :
-	    0;
-}
-
 int
 sigcall_send(const struct sigcall *k, const struct sigtarget *t,
-    const struct sigsaid *s)
+    const struct sigsaid *s, sigsent *done, void *arg)
 {
-	siginfo_t info = k->info;
-	bool plain = !k->has_info || s->done == DECISION_REDIRECT;
+	struct msg_init_signal m = { .signo = s->signo,
+		.flags = t->flags,
+		.info = (const uint8_t *)&k->info };
+	int fd = t->fd;
 
-	if (k->form == SIGNAL_TO_THREAD && t->pid == k->self.pid &&
-	    s->done != DECISION_REDIRECT)
-		return send_to_own_thread(k);
-	return syscall(SYS_pidfd_send_signal, t->fd, (int)s->signo,
-		   plain ? NULL : &info, t->flags) == -1 ?
-	    errno :
-	    0;
+	if (s->done != DECISION_REDIRECT && k->form == SIGNAL_TO_THREAD &&
+	    t->pid == k->self.pid) {
+		/* while its process is there, a thread of the same process has
+		 * that number, or none */
+		m.pid = t->pid;
+		m.tid = k->tid;
+		fd = k->self.dir_fd;
+	} else if (s->done != DECISION_REDIRECT && k->has_info) {
+		m.info_len = AGENTSH_SIGINFO;
+	}
+	return sigsend(&m, fd, done, arg);
 }
 
 static bool
@@ -137,7 +133,19 @@ is_of_libc(const struct sigcall *k)
 	    k->signo >= LIBC_FIRST && k->signo <= LIBC_LAST;
 }
 
-/* false: it is for the queue. */
+static void
+answer(void *arg, int err)
+{
+	struct sigcall *k = arg;
+
+	if (err != 0)
+		notify_answer(k->req.id, err);
+	else
+		notify_return(k->req.id, 0);
+	sigcall_free(k);
+}
+
+/* false: it is for the queue. Else it is answered, now or later, and freed. */
 static bool
 settle(struct sigcall *k, bool quick)
 {
@@ -161,16 +169,19 @@ settle(struct sigcall *k, bool quick)
 		/* whom the kernel finds by these numbers is nobody else, as
 		 * long as the caller waits */
 		notify_answer(k->req.id, 0);
+		sigcall_free(k);
 		return true;
 	}
-	if (s.done == DECISION_DENY)
+	if (s.done == DECISION_DENY) {
 		err = EPERM;
-	else if (s.done != DECISION_ABSORB)
-		err = sigcall_send(k, &k->to, &s);
-	if (err != 0)
-		notify_answer(k->req.id, err);
-	else
-		notify_return(k->req.id, 0);
+	} else if (s.done != DECISION_ABSORB) {
+		err = sigcall_send(k, &k->to, &s, answer, k);
+		if (err == 0) {
+			sigcall_close(k);
+			return true;
+		}
+	}
+	answer(k, err);
 	return true;
 }
 
@@ -179,6 +190,10 @@ sigcall_run(struct sigcall *k, bool quick)
 {
 	int err;
 
+	if (!sigsend_has_room()) {
+		siggroup_add(k);
+		return;
+	}
 	if (sigcall_open(k) == -1) {
 		sigcall_free(k);
 		return;
@@ -187,20 +202,15 @@ sigcall_run(struct sigcall *k, bool quick)
 	/* what was read may be of another who has its number now */
 	if (!notify_is_valid(k->req.id)) {
 		sigcall_free(k);
-		return;
-	}
-	if (err != 0) {
-		notify_answer(k->req.id, err);
+	} else if (err != 0) {
+		answer(k, err);
 	} else if ((k->flags & TO_PROCESS_GROUP) != 0 && k->to.pid != 0) {
 		k->form = SIGNAL_TO_GROUP;
 		k->pid = k->to.pid;
 		siggroup_add(k);
-		return;
 	} else if (!settle(k, quick)) {
 		siggroup_add(k);
-		return;
 	}
-	sigcall_free(k);
 }
 
 static struct sigcall *

@@ -2,7 +2,7 @@
 /*
  * The supervision of signals: kill(2) and its kin wait in the kernel until they
  * are answered here, in sessions whose policy has signal_rules. Where the
- * target is not the process that asks, execd sends the signal itself, to the
+ * target is not the process that asks, the signal is sent for it, to the
  * process that was decided, whoever has its number by then.
  */
 #ifndef SIGNAL_CALL_H
@@ -48,10 +48,11 @@ enum sigform {
 struct sigcall {
 	TAILQ_ENTRY(sigcall) entry; /* while it waits (signal_group.c) */
 	struct seccomp_notif req;
-	struct target t;	 /* who asks */
-	struct sigtarget self;	 /* the same */
-	struct sigtarget to;	 /* SIGNAL_TO_PROCESS, _THREAD, _PIDFD */
-	struct command *command; /* that it belongs to, or NULL */
+	struct target t;       /* who asks */
+	struct sigtarget self; /* the same */
+	struct sigtarget to;   /* SIGNAL_TO_PROCESS, _THREAD, _PIDFD */
+	uint64_t command;      /* that it belongs to, or 0 */
+	uint64_t image_number; /* of the one that decides it */
 	const char *call;
 	enum sigform form;
 	uint32_t signo;
@@ -62,6 +63,9 @@ struct sigcall {
 	bool has_info;
 	siginfo_t info;
 };
+
+/* error: of the signal, or 0. */
+typedef void sigsent(void *arg, int error);
 
 /* What the rules say of one target, and what is done. */
 struct sigsaid {
@@ -100,9 +104,12 @@ int sigcall_find(struct sigcall *);
 int sigcall_open(struct sigcall *);
 void sigcall_decide(const struct sigcall *, const struct sigtarget *,
     struct sigsaid *);
-/* The signal that was decided: 0 or an errno. */
+/* The signal that was decided: 0, and the last two are for sigsend(), or an
+ * errno. */
 int sigcall_send(const struct sigcall *, const struct sigtarget *,
-    const struct sigsaid *);
+    const struct sigsaid *, sigsent *, void *);
+/* Its descriptors, which are few. */
+void sigcall_close(struct sigcall *);
 void sigcall_free(struct sigcall *);
 /* Looks at it, decides, answers, frees. quick: or leaves it to siggroup_add(). */
 void sigcall_run(struct sigcall *, bool quick);
@@ -112,6 +119,18 @@ void sigcall_run(struct sigcall *, bool quick);
 void siggroup_init(void);
 /* Takes it: answered later. */
 void siggroup_add(struct sigcall *);
+/* A signal has arrived: there may be room for more. */
+void siggroup_resume(void);
+/* The oldest image that is needed here. */
+uint64_t siggroup_image(void);
+
+/* signal_send.c: by pid 1 */
+/* Should one more be sent now? Those of a group that has begun are. */
+bool sigsend_has_room(void);
+/* 0: it is on its way, in the order of the calls, and the function is called
+ * later, when it has arrived; or an errno. The descriptor stays the caller's. */
+int sigsend(const struct msg_init_signal *, int fd, sigsent *, void *);
+int signal_on_init_signalled(struct chan *, struct imsg *);
 
 /* signal_record.c: unless it was just allowed */
 void record_signal(const struct sigcall *, const struct sigtarget *,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signals to groups of processes and to all of them: each member is decided,
- * and execd sends it to those that may get it. All processes of the session are
- * looked at for that, so these questions wait in a queue, and with them those
- * about a process with many ancestors: as long as one has taken, the others of
- * the session, execs above all, have their turn.
+ * and it is sent to those that may get it, some at a time. All processes of the
+ * session are looked at for that, so these questions wait in a queue, and with
+ * them those about a process with many ancestors: as long as one has taken, the
+ * others of the session, execs above all, have their turn.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,17 +23,22 @@
 #define WAITING_MAX 4096 /* one a thread */
 #define PASSES_MAX 8
 #define TOLD_MAX 8 /* rules of which a call makes a record */
-
-static struct {
-	TAILQ_HEAD(, sigcall) waiting;
-	size_t n;
-	struct event *timer;
-} groups = { .waiting = TAILQ_HEAD_INITIALIZER(groups.waiting) };
+#define AHEAD 32   /* signals that are sent before one has arrived */
 
 /* One call, over all members. */
 struct round {
 	struct sigcall *k;
 	uint32_t group;
+	enum {
+		ROUND_LOOKS,  /* through the list, for members */
+		ROUND_LOOKED, /* all of them got it that are to get it */
+		ROUND_ENDS    /* who asks as well */
+	} state;
+	DIR *dir; /* the list, or NULL: it begins */
+	unsigned passes;
+	size_t nnew;	   /* in this pass */
+	size_t on_the_way; /* signals */
+	uint64_t spent_us;
 	uint32_t *seen; /* sorted, but for those of the pass under way */
 	size_t nseen, nsorted, cap;
 	size_t nfound, ndone; /* done: sent or absorbed */
@@ -45,6 +50,16 @@ struct round {
 	} told[TOLD_MAX];
 	size_t ntold;
 };
+
+static struct {
+	TAILQ_HEAD(, sigcall) waiting;
+	size_t n;
+	struct event *timer; /* not while there is a round */
+	bool starved;	     /* it waits for signals to arrive */
+	struct round *round;
+} groups = { .waiting = TAILQ_HEAD_INITIALIZER(groups.waiting) };
+
+static void go_on(struct round *);
 
 static int
 compare(const void *a, const void *b)
@@ -90,6 +105,25 @@ tell(struct round *r, const struct sigtarget *t, const struct sigsaid *s)
 }
 
 static void
+count(struct round *r, int err)
+{
+	if (err == 0)
+		r->ndone++;
+	else
+		r->error = err;
+}
+
+static void
+arrived(void *arg, int err)
+{
+	struct round *r = arg;
+
+	count(r, err);
+	if (--r->on_the_way == 0)
+		go_on(r);
+}
+
+static void
 member(struct round *r, struct sigtarget *t)
 {
 	struct sigsaid s = { .done = DECISION_DENY };
@@ -105,14 +139,16 @@ member(struct round *r, struct sigtarget *t)
 	 * commands: nothing that would have to be told */
 	if (!sigtarget_is_ours(t) || r->k->form == SIGNAL_TO_GROUP)
 		tell(r, t, &s);
-	if (s.done == DECISION_ABSORB)
+	if (s.done == DECISION_ABSORB) {
 		err = 0;
-	else if (s.done != DECISION_DENY)
-		err = sigcall_send(r->k, t, &s);
-	if (err == 0)
-		r->ndone++;
-	else
-		r->error = err;
+	} else if (s.done != DECISION_DENY) {
+		err = sigcall_send(r->k, t, &s, arrived, r);
+		if (err == 0) {
+			r->on_the_way++;
+			return;
+		}
+	}
+	count(r, err);
 }
 
 static bool
@@ -130,86 +166,99 @@ is_member(struct round *r, const struct sigtarget *t)
 	return true;
 }
 
-/* How many were new; -1: there is no list. */
-static ssize_t
-pass(struct round *r)
+static int
+open_list(struct round *r)
+{
+	int fd = openat(execd.root_fd, "proc",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	r->dir = fd == -1 ? NULL : fdopendir(fd);
+	if (r->dir == NULL && fd != -1)
+		close(fd);
+	r->nnew = 0;
+	return r->dir == NULL ? -1 : 0;
+}
+
+static void
+close_list(struct round *r)
+{
+	closedir(r->dir);
+	r->dir = NULL;
+	if (r->nseen > 0)
+		qsort(r->seen, r->nseen, sizeof(r->seen[0]), compare);
+	r->nsorted = r->nseen;
+	r->nfound += r->nnew;
+	r->passes++;
+}
+
+/* As far as may be sent now. */
+static void
+look(struct round *r)
 {
 	struct sigtarget t;
 	struct dirent *de;
-	ssize_t n = 0;
 	char *end;
 	unsigned long pid;
-	DIR *dir;
-	int fd;
 
-	fd = openat(execd.root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd == -1 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	while ((de = readdir(dir)) != NULL) {
+	while (r->on_the_way < AHEAD) {
+		de = readdir(r->dir);
+		if (de == NULL) {
+			close_list(r);
+			r->state = ROUND_LOOKED;
+			return;
+		}
 		pid = strtoul(de->d_name, &end, 10);
 		if (end == de->d_name || *end != '\0')
 			continue;
 		if (sigtarget_open(&t, (uint32_t)pid) == 0 &&
 		    is_member(r, &t) && !mark_seen(r, t.pid)) {
 			member(r, &t);
-			n++;
+			r->nnew++;
 		}
 		sigtarget_close(&t);
 	}
-	closedir(dir);
-	if (r->nseen > 0)
-		qsort(r->seen, r->nseen, sizeof(r->seen[0]), compare);
-	r->nsorted = r->nseen;
-	r->nfound += (size_t)n;
-	return n;
 }
 
-/* The kernel stops the world to signal a group; here a member may fork before
- * its turn. Of what ends and stops processes the children shall get it, too. */
-static void
-answer(struct round *r)
+/* true: the round is over, and answered if somebody waits for it. */
+static bool
+step(struct round *r)
 {
 	struct sigcall *k = r->k;
-	bool again = k->signo == SIGKILL || k->signo == SIGSTOP;
-	ssize_t n;
-	int i = 0;
 
-	do {
-		n = pass(r);
-	} while (n > 0 && again && ++i < PASSES_MAX);
-	if (n == -1) {
-		notify_answer(k->req.id, EPERM);
-		return;
-	}
-	if (r->has_self) {
-		r->nfound++;
-		member(r, &k->self);
+	/* what is known of who asks is of another soon */
+	if (!notify_is_valid(k->req.id))
+		return true;
+	switch (r->state) {
+	case ROUND_LOOKS:
+		if (r->dir == NULL && open_list(r) == -1) {
+			notify_answer(k->req.id, EPERM);
+			return true;
+		}
+		look(r);
+		return false;
+	case ROUND_LOOKED:
+		/* The kernel stops the world to signal a group; here a member
+		 * may fork before its turn. Of what ends and stops processes
+		 * the children shall get it, too. */
+		if ((k->signo == SIGKILL || k->signo == SIGSTOP) &&
+		    r->nnew > 0 && r->passes < PASSES_MAX) {
+			r->state = ROUND_LOOKS;
+			return false;
+		}
+		r->state = ROUND_ENDS;
+		if (r->has_self) {
+			r->nfound++;
+			member(r, &k->self);
+		}
+		return false;
+	case ROUND_ENDS:
+		break;
 	}
 	if (r->ndone > 0)
 		notify_return(k->req.id, 0);
 	else
 		notify_answer(k->req.id, r->nfound == 0 ? ESRCH : r->error);
-}
-
-static void
-settle(struct sigcall *k)
-{
-	struct round r = { .k = k };
-
-	if (k->form != SIGNAL_TO_GROUP && k->form != SIGNAL_TO_ALL) {
-		sigcall_run(k, false);
-		return;
-	}
-	if (notify_is_valid(k->req.id) && sigcall_open(k) == 0) {
-		r.group = k->pid != 0 ? k->pid : k->self.pgid;
-		answer(&r);
-	}
-	free(r.seen);
-	sigcall_free(k);
+	return true;
 }
 
 static void
@@ -222,6 +271,56 @@ arm(uint64_t us)
 		fatalx("a timer cannot be set");
 }
 
+/* The next, after a while. */
+static void
+next(uint64_t us)
+{
+	if (groups.n > 0)
+		arm(us);
+}
+
+static void
+go_on(struct round *r)
+{
+	uint64_t start_us = clock_us();
+	bool over;
+
+	do {
+		over = step(r);
+	} while (!over && r->on_the_way == 0);
+	r->spent_us += clock_us() - start_us;
+	if (!over)
+		return;
+	groups.round = NULL;
+	next(r->spent_us);
+	if (r->dir != NULL)
+		closedir(r->dir);
+	sigcall_free(r->k);
+	free(r->seen);
+	free(r);
+	if (!TAILQ_EMPTY(&execd.old_images))
+		supervise_forget_images();
+}
+
+static void
+begin(struct sigcall *k)
+{
+	struct round *r;
+
+	if (!notify_is_valid(k->req.id) || sigcall_open(k) == -1) {
+		sigcall_free(k);
+		next(0);
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		fatal("a group of processes");
+	r->k = k;
+	r->group = k->pid != 0 ? k->pid : k->self.pgid;
+	groups.round = r;
+	go_on(r);
+}
+
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -231,11 +330,33 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	groups.starved = !sigsend_has_room();
+	if (groups.starved)
+		return;
 	TAILQ_REMOVE(&groups.waiting, k, entry);
 	groups.n--;
-	settle(k);
-	if (groups.n > 0)
-		arm(clock_us() - start_us);
+	if (k->form == SIGNAL_TO_GROUP || k->form == SIGNAL_TO_ALL) {
+		begin(k);
+		return;
+	}
+	sigcall_run(k, false);
+	next(clock_us() - start_us);
+}
+
+void
+siggroup_resume(void)
+{
+	if (groups.starved && sigsend_has_room()) {
+		groups.starved = false;
+		arm(0);
+	}
+}
+
+uint64_t
+siggroup_image(void)
+{
+	return groups.round != NULL ? groups.round->k->image_number :
+				      UINT64_MAX;
 }
 
 void
@@ -250,17 +371,13 @@ void
 siggroup_add(struct sigcall *k)
 {
 	/* descriptors are not kept while it waits: there are few */
-	target_close(&k->t);
-	sigtarget_close(&k->self);
-	sigtarget_close(&k->to);
-	drop_fd(k->pidfd);
-	k->pidfd = -1;
+	sigcall_close(k);
 	if (groups.n == WAITING_MAX) {
 		notify_answer(k->req.id, EAGAIN);
 		sigcall_free(k);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&groups.waiting, k, entry);
-	if (groups.n++ == 0)
+	if (groups.n++ == 0 && groups.round == NULL)
 		arm(0);
 }

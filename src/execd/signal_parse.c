@@ -16,8 +16,6 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
-#define INFO_SIZE 48 /* bytes of a siginfo_t that the kernel reads */
-
 static const struct {
 	int nr;
 	const char *name;
@@ -94,7 +92,8 @@ read_info(struct sigcall *k)
 		    EFAULT :
 		    0;
 	}
-	err = target_read(&k->t, k->req.data.args[arg], &k->info, INFO_SIZE);
+	err = target_read(&k->t, k->req.data.args[arg], &k->info,
+	    AGENTSH_SIGINFO);
 	if (err != 0)
 		return err;
 	if (by_pidfd && (uint32_t)k->info.si_signo != k->signo)

@@ -67,6 +67,7 @@ void
 record_signal(const struct sigcall *k, const struct sigtarget *t,
     const struct sigsaid *s)
 {
+	const struct command *c = command_find(k->command);
 	struct buf *b = &execd.event;
 	const char *values[TEMPLATE_MAX] = { NULL };
 	char message[AGENTSH_TEXT_MAX + 1], name[16];
@@ -78,8 +79,7 @@ record_signal(const struct sigcall *k, const struct sigtarget *t,
 	values[TEMPLATE_SIGNAL] = name;
 	values[TEMPLATE_RULE] = s->v.rule_name;
 	template_expand(message, sizeof(message), s->v.message, values);
-	ev_begin(b, type, k->command != NULL ? k->command->id : "",
-	    k->t.inner_tgid);
+	ev_begin(b, type, c != NULL ? c->id : "", k->t.inner_tgid);
 	ev_str(b, EVF_OPERATION, k->call);
 	ev_policy_done(b, s->v.decision, s->done, s->v.rule_name, message);
 	ev_u64(b, EVF_PARENT_PID, k->t.inner_ppid);

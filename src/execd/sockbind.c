@@ -8,8 +8,6 @@
  * connected to, because listen looks before. (In the session's own files the
  * path was decided by fsd as well, on the object.)
  */
-#include <sys/syscall.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +22,7 @@
 #include "execd.h"
 #include "log.h"
 #include "notify.h"
+#include "signal_call.h"
 #include "socket.h"
 
 #define BOUND_MAX 256  /* names that are remembered */
@@ -146,11 +145,21 @@ look(struct bound *b, int fd)
 }
 
 static void
+punished(void *arg, int err)
+{
+	(void)arg;
+	if (err != 0 && err != ESRCH)
+		fatalx("a process that has changed an address: %s",
+		    strerror(err));
+}
+
+static void
 punish(const struct bound *b)
 {
-	if (syscall(SYS_pidfd_send_signal, b->pidfd, SIGKILL, NULL, 0) == -1 &&
-	    errno != ESRCH)
-		fatal("a process that has changed an address");
+	static const struct msg_init_signal m = { .signo = SIGKILL,
+		.info = (const uint8_t *)"" };
+
+	punished(NULL, sigsend(&m, b->pidfd, punished, NULL));
 }
 
 static bool

@@ -38,8 +38,11 @@ static struct {
 void
 supervise_forget_images(void)
 {
-	uint64_t oldest = execd.image_number;
+	uint64_t oldest = siggroup_image();
 	const struct exec *x;
+
+	if (oldest > execd.image_number)
+		oldest = execd.image_number;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
 		if (x->state == EXEC_RUNNING && x->image_number < oldest)

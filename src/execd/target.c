@@ -7,7 +7,6 @@
  */
 #include <sys/uio.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,35 +141,6 @@ target_close(struct target *t)
 	if (t->dir_fd != -1)
 		close(t->dir_fd);
 	t->dir_fd = -1;
-}
-
-pid_t
-target_thread(const struct target *t, uint32_t inner_tid)
-{
-	char name[300], buf[4096];
-	struct dirent *de;
-	pid_t found = 0;
-	DIR *dir;
-	int fd;
-
-	snprintf(name, sizeof(name), "%d/task", (int)t->tgid);
-	fd = openat(execd.proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd == -1 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		if (fd != -1)
-			close(fd);
-		return 0;
-	}
-	while (found == 0 && (de = readdir(dir)) != NULL) {
-		if (de->d_name[0] < '1' || de->d_name[0] > '9')
-			continue;
-		snprintf(name, sizeof(name), "%s/status", de->d_name);
-		if (read_file(dirfd(dir), name, buf, sizeof(buf)) != -1 &&
-		    last_number(buf, "\nNSpid:") == inner_tid)
-			found = (pid_t)strtol(de->d_name, NULL, 10);
-	}
-	closedir(dir);
-	return found;
 }
 
 /* What is there of size bytes: 0 is not possible, -1 with errno. */

@@ -58,9 +58,6 @@ struct file {
 /* 0, or -1: it is gone, or cannot be looked at. target_close() is due. */
 int target_open(struct target *, pid_t tid);
 void target_close(struct target *);
-/* The thread of it that the session knows by this number, by the host's. 0:
- * there is none. */
-pid_t target_thread(const struct target *, uint32_t inner_tid);
 /* Of the process with this directory in /proc. 0 or -1. */
 int target_imprint(int dir_fd, struct imprint *, pid_t *ppid);
 /* A string of its memory, terminated: 0, or an errno. */

@@ -395,6 +395,7 @@ static const struct handler init_handlers[] = {
 	{ MSG_INIT_SETUP, init_on_setup },
 	{ MSG_INIT_SPAWN, init_on_spawn },
 	{ MSG_INIT_KILL, init_on_kill },
+	{ MSG_INIT_SIGNAL, init_on_signal },
 	{ MSG_NONE, NULL },
 };
 

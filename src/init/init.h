@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "agentsh.h"
@@ -77,10 +78,20 @@ int keeper_receive(int fd, struct keeper_packet *);
 int keeper_send(int fd, enum keeper_kind, const uint64_t *words, size_t n);
 
 /* secret.c: calls that the commands' filter asks execd about unless who calls
- * knows the secret of INIT_SETUP. kill(2): the only way to send a signal here. */
+ * knows the secret of INIT_SETUP. There is no other way to send a signal here. */
 void secret_set(uint64_t secret1, uint64_t secret2);
 void secret_forget(void);
+/* kill(2) */
 int init_kill(pid_t, int signo);
+/* tgkill(2) */
+int init_kill_thread(pid_t pid, pid_t tid, int signo);
+/* pidfd_send_signal(2): to a process of this namespace, or one beneath it. */
+int init_kill_held(int fd, int signo, const siginfo_t *, unsigned flags);
+
+/* signal.c: INIT_SIGNAL of execd. */
+struct chan;
+struct imsg;
+int init_on_signal(struct chan *, struct imsg *);
 
 /* tree.c: processes as /proc shows them. */
 struct tree_node {

@@ -9,6 +9,7 @@
  */
 #include <sys/syscall.h>
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,4 +43,18 @@ int
 init_kill(pid_t pid, int signo)
 {
 	return (int)syscall(SYS_kill, pid, signo, 0, 0, secret[0], secret[1]);
+}
+
+int
+init_kill_thread(pid_t pid, pid_t tid, int signo)
+{
+	return (int)syscall(SYS_tgkill, pid, tid, signo, 0, secret[0],
+	    secret[1]);
+}
+
+int
+init_kill_held(int fd, int signo, const siginfo_t *info, unsigned flags)
+{
+	return (int)syscall(SYS_pidfd_send_signal, fd, signo, info, flags,
+	    secret[0], secret[1]);
 }

@@ -29,6 +29,7 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
+#define FILTER_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define SETUP_CAPS 64 /* the kernel's capabilities are 64 bits */
 
 static int
@@ -183,8 +184,10 @@ setup_filter(int fd)
 	struct sock_fprog prog;
 	struct stat st;
 	size_t size;
-	int listener;
+	int listener, seals = fcntl(fd, F_GET_SEALS);
 
+	if (seals == -1 || (seals & FILTER_SEALS) != FILTER_SEALS)
+		fatalx("the filter is not sealed");
 	if (fstat(fd, &st) == -1)
 		fatal("filter");
 	size = (size_t)st.st_size;

@@ -19,8 +19,7 @@
 static int
 file_error(struct aerr *e, const char *name, const char *what)
 {
-	e->http = 400;
-	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
+	ydoc_class(e, what);
 	snprintf(e->message, sizeof(e->message), "%s: %s", name, what);
 	return -1;
 }

@@ -13,8 +13,7 @@
 int
 policy_error(struct aerr *e, const char *name, const char *what)
 {
-	e->http = 400;
-	snprintf(e->code, sizeof(e->code), "E_INVALID_REQUEST");
+	ydoc_class(e, what);
 	snprintf(e->message, sizeof(e->message), "policy %s: %s", name, what);
 	return -1;
 }
@@ -170,7 +169,7 @@ compile(struct compiler *c, bool scope_all, struct compiled *out)
 	}
 	if (put_parts(c) == -1 || put_automata(c, scope_all, out) == -1)
 		return -1;
-	c->what = "too large when compiled";
+	c->what = b->no_memory ? "out of memory" : "too large when compiled";
 	if (b->bad)
 		return -1;
 	head->size = (uint32_t)b->len;

@@ -188,10 +188,12 @@ trash_open(const char *path, bool service)
 }
 
 /* Policies are only read; there may be none of the operator's own. A user's are
- * often written while the server runs, which must have their place by then. */
+ * often written while the server runs, which must have their place by then; of
+ * users the group is often theirs alone, and theirs to write. */
 static int
 policies_open(const char *path, bool make)
 {
+	mode_t others = privd.mode == MODE_SERVICE ? 022 : 002;
 	struct stat st;
 	int fd;
 
@@ -210,8 +212,8 @@ policies_open(const char *path, bool make)
 	if (fstat(fd, &st) == -1)
 		fatal("%s", path);
 	if ((st.st_uid != 0 && st.st_uid != privd.uid) ||
-	    (st.st_mode & 002) != 0)
-		fatalx("%s can be written by others: chown, chmod o-w", path);
+	    (st.st_mode & others) != 0)
+		fatalx("%s can be written by others: chown, chmod go-w", path);
 	return fd;
 }
 

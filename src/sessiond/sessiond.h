@@ -314,7 +314,7 @@ void share_spool_give(uint32_t uid, uint64_t n);
 void uuid4(char dst[37]);
 void time_text(char *dst, size_t size, uint64_t ns);
 uint64_t least_limit(uint64_t, uint64_t); /* 0 is none */
-int set_timer(struct event *, uint64_t ms);
+void set_timer(struct event *, uint64_t ms);
 
 /* api_profile.c */
 /* Has the configuration a profile of that name? */

@@ -53,10 +53,12 @@ least_limit(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-int
+void
 set_timer(struct event *ev, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
 
-	return event_add(ev, &tv);
+	/* what would never come to its end then is not let begin */
+	if (event_add(ev, &tv) == -1)
+		fatalx("a timer cannot be set");
 }
