@@ -6,8 +6,10 @@
  * before its first instruction, and what is not what was decided dies.
  */
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -97,28 +99,51 @@ are_words_right(const struct exec *x, int dir_fd)
 	return ok;
 }
 
-/* The program is there, and has not run yet. */
-static bool
-check_program(struct exec *x, pid_t pid)
+/* In a thread: the program is there, and has not run yet. */
+static void
+look(struct exec *x)
 {
-	struct imprint im;
 	char name[16];
 	pid_t ppid;
-	bool ok = false;
 	int fd;
 
-	snprintf(name, sizeof(name), "%d", (int)pid);
+	x->verified = false;
+	snprintf(name, sizeof(name), "%d", (int)x->stopped);
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return false;
-	if (target_imprint(fd, &im, &ppid) == 0 && is_file_right(x, fd) &&
-	    are_words_right(x, fd)) {
-		lineage_add(&im, pid, &x->l);
-		exits_watch(x, pid);
-		ok = true;
-	}
+		return;
+	x->verified = target_imprint(fd, &x->imprint, &ppid) == 0 &&
+	    is_file_right(x, fd) && are_words_right(x, fd);
 	close(fd);
-	return ok;
+}
+
+/* Whoever is killed while it is looked at is not what was decided either. */
+static bool
+has_stopped(pid_t pid)
+{
+	uint64_t some[2]; /* as many as there is room for */
+	struct iovec iov = { some, sizeof(some) };
+
+	return ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov) == 0;
+}
+
+static void
+looked(struct exec *x)
+{
+	if (!x->verified && !has_stopped(x->stopped))
+		return; /* waitpid(2) will tell */
+	if (!x->verified) {
+		log_debug("process %u: not the program that was decided",
+		    x->t.inner_tgid);
+		record_exec_changed(x);
+		/* it stays ours until waitpid(2) has told its end */
+		ptrace(PTRACE_KILL, x->stopped, 0, 0);
+		return;
+	}
+	lineage_add(&x->imprint, x->stopped, &x->l);
+	exits_watch(x, x->stopped);
+	ptrace(PTRACE_DETACH, x->stopped, 0, 0);
+	supervise_over(x);
 }
 
 bool
@@ -131,15 +156,8 @@ trace_step(struct exec *x, pid_t pid, int status)
 	if (x->replacement != NULL && event != PTRACE_EVENT_EXEC)
 		return replace_step(x, pid, status);
 	if (event == PTRACE_EVENT_EXEC) {
-		if (check_program(x, pid)) {
-			ptrace(PTRACE_DETACH, pid, 0, 0);
-			return true;
-		}
-		log_debug("process %u: not the program that was decided",
-		    x->t.inner_tgid);
-		record_exec_changed(x);
-		/* it stays ours until waitpid(2) has told its end */
-		ptrace(PTRACE_KILL, pid, 0, 0);
+		x->stopped = pid;
+		supervise_look(x, look, looked);
 		return false;
 	}
 	/*
