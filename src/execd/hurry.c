@@ -9,11 +9,13 @@
 #include <sys/time.h>
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "execd.h"
 #include "log.h"
+#include "look.h"
 
 #define HURRY_US 2000 /* again and again: the first may come before the wait */
 
@@ -44,13 +46,54 @@ hurry(bool on)
 		fatal("setitimer");
 }
 
+/* One that is on a file system can make its last holder wait, whatever signals
+ * that gets. */
+struct closing {
+	struct look look;
+	int fd;
+};
+
+static void
+close_run(struct look *l)
+{
+	(void)close(((struct closing *)(void *)l)->fd);
+}
+
+static void
+close_done(struct look *l)
+{
+	free(l);
+}
+
+static bool
+is_socket(int fd)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
 void
 drop_fd(int fd)
 {
+	struct closing *c;
+
 	if (fd == -1)
 		return;
-	hurry(true);
-	/* it is gone, whatever this says; the kernel goes on without us */
-	(void)close(fd);
-	hurry(false);
+	if (is_socket(fd)) {
+		hurry(true);
+		/* it is gone, whatever this says; the kernel goes on without
+		 * us */
+		(void)close(fd);
+		hurry(false);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		fatal("a descriptor");
+	c->fd = fd;
+	c->look.run = close_run;
+	c->look.done = close_done;
+	look_start(&c->look);
 }
