@@ -8,6 +8,7 @@
  */
 #include <sys/time.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,18 @@ wake(int signo)
 	(void)signo;
 }
 
+/* It is for the thread that waits, and for no other (look.c). */
+static void
+set_signal(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	if (pthread_sigmask(how, &set, NULL) != 0)
+		fatalx("a signal");
+}
+
 void
 hurry_init(void)
 {
@@ -34,6 +47,7 @@ hurry_init(void)
 	sa.sa_handler = wake; /* no SA_RESTART */
 	if (sigaction(SIGALRM, &sa, NULL) == -1)
 		fatal("sigaction");
+	set_signal(SIG_BLOCK);
 }
 
 void
@@ -42,8 +56,12 @@ hurry(bool on)
 	suseconds_t us = on ? HURRY_US : 0;
 	struct itimerval it = { { 0, us }, { 0, us } };
 
+	if (on)
+		set_signal(SIG_UNBLOCK);
 	if (setitimer(ITIMER_REAL, &it, NULL) == -1)
 		fatal("setitimer");
+	if (!on)
+		set_signal(SIG_BLOCK);
 }
 
 /* One that is on a file system can make its last holder wait, whatever signals

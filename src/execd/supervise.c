@@ -33,6 +33,7 @@ static struct {
 	struct event *timer; /* while one is parked, or is replaced */
 	struct execs execs;
 	size_t n;
+	size_t loose; /* seized for nothing, until they stop */
 	bool full;
 } sup = { .signal_fd = -1 };
 
@@ -140,6 +141,17 @@ find_lineage(struct exec *x)
 	return true;
 }
 
+size_t
+supervise_traced(void)
+{
+	const struct exec *x;
+	size_t n = sup.loose;
+
+	TAILQ_FOREACH(x, &sup.execs, entry)
+		n += x->state == EXEC_RUNNING;
+	return n;
+}
+
 static bool
 is_in_exec(const struct exec *x)
 {
@@ -184,6 +196,7 @@ supervise_look(struct exec *x, void (*run)(struct exec *),
 	x->then = then;
 	x->look.run = look_run;
 	x->look.done = look_done;
+	x->look.traces = run == trace_look;
 	x->look.command = x->l.command;
 	/* who is traced and dies is told by waitpid(2) */
 	x->look.id = x->state == EXEC_RUNNING ? 0 : x->req.id;
@@ -217,6 +230,15 @@ is_due(struct exec *x)
 	return false;
 }
 
+/* Who was seized is not who asked: it is let go when it stops, and nobody gets
+ * the answer. */
+static void
+let_loose(const struct exec *x)
+{
+	sup.loose++;
+	notify_answer(x->req.id, EACCES);
+}
+
 /* The rule's program was looked for. */
 static void
 replace(struct exec *x)
@@ -238,6 +260,8 @@ replace(struct exec *x)
 		notify_answer(x->req.id, EACCES);
 		return;
 	}
+	if (x->state == EXEC_RUNNING)
+		let_loose(x);
 	replace_free(x);
 	deny(x);
 	exec_free(x);
@@ -280,8 +304,7 @@ decide(struct exec *x)
 		record_exec(x, DECISION_ALLOW);
 		notify_answer(x->req.id, 0);
 	} else if (x->state == EXEC_RUNNING)
-		notify_answer(x->req.id,
-		    EACCES); /* to nobody: who was seized is let go */
+		let_loose(x);
 	else
 		refuse(x, "exec-untraceable", strerror(err));
 }
@@ -454,6 +477,8 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 		x = find_traced(pid);
 		if (x == NULL) {
 			log_warnx("process %d is traced by nobody", (int)pid);
+			if (sup.loose > 0)
+				sup.loose--;
 			(void)trace_release(pid);
 			continue;
 		}

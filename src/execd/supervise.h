@@ -73,6 +73,7 @@ struct exec {
 	int file_error; /* that it fails with; -1: a file cannot be read */
 	pid_t stopped;	/* with the new program in it */
 	struct imprint imprint;
+	bool ended;    /* it was killed meanwhile */
 	bool verified; /* it is what was decided */
 	struct judge j;
 	struct approval *approval;	 /* asked for, or answered; or NULL */
@@ -99,6 +100,8 @@ void supervise_drop(struct exec *);
  * dropped. */
 void supervise_look(struct exec *, void (*run)(struct exec *),
     void (*then)(struct exec *));
+/* How many are traced: by the main thread, which must not wait then. */
+size_t supervise_traced(void);
 /* One that was watched is done; others of its process get their turn. */
 void supervise_over(struct exec *);
 
@@ -132,6 +135,8 @@ void decide_look_replaced(struct exec *);
 /* trace.c: an exec that was allowed, until it is done */
 /* 0, or an errno: it cannot be watched, and must not go on. */
 int trace_begin(struct exec *);
+/* In a thread: the program is there, and has not run yet. */
+void trace_look(struct exec *);
 /* One that is watched already stops once more, as for trace_begin(): 0, or an
  * errno. */
 int trace_interrupt(const struct exec *);

@@ -6,10 +6,9 @@
  * before its first instruction, and what is not what was decided dies.
  */
 #include <sys/ptrace.h>
-#include <sys/uio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -99,50 +98,54 @@ are_words_right(const struct exec *x, int dir_fd)
 	return ok;
 }
 
-/* In a thread: the program is there, and has not run yet. */
-static void
-look(struct exec *x)
+void
+trace_look(struct exec *x)
 {
 	char name[16];
 	pid_t ppid;
 	int fd;
 
 	x->verified = false;
+	x->ended = true;
 	snprintf(name, sizeof(name), "%d", (int)x->stopped);
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	x->verified = target_imprint(fd, &x->imprint, &ppid) == 0 &&
-	    is_file_right(x, fd) && are_words_right(x, fd);
+	/* a program has an imprint, who has ended none */
+	x->ended = target_imprint(fd, &x->imprint, &ppid) == -1;
+	x->verified = !x->ended && is_file_right(x, fd) &&
+	    are_words_right(x, fd);
 	close(fd);
 }
 
-/* Whoever is killed while it is looked at is not what was decided either. */
-static bool
-has_stopped(pid_t pid)
+/* By its number, which is its own until waitpid(2) has told its end; ptrace(2)
+ * is for the thread that has seized it. */
+static void
+end_process(pid_t pid)
 {
-	uint64_t some[2]; /* as many as there is room for */
-	struct iovec iov = { some, sizeof(some) };
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	return ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov) == 0;
+	if (fd == -1 ||
+	    (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == -1 &&
+		errno != ESRCH))
+		fatal("a program that was not decided");
+	close(fd);
 }
 
 static void
 looked(struct exec *x)
 {
-	if (!x->verified && !has_stopped(x->stopped))
-		return; /* waitpid(2) will tell */
 	if (!x->verified) {
 		log_debug("process %u: not the program that was decided",
 		    x->t.inner_tgid);
-		record_exec_changed(x);
-		/* it stays ours until waitpid(2) has told its end */
-		ptrace(PTRACE_KILL, x->stopped, 0, 0);
+		if (!x->ended)
+			record_exec_changed(x);
+		end_process(x->stopped);
 		return;
 	}
 	lineage_add(&x->imprint, x->stopped, &x->l);
 	exits_watch(x, x->stopped);
-	ptrace(PTRACE_DETACH, x->stopped, 0, 0);
+	look_detach(&x->look, x->stopped);
 	supervise_over(x);
 }
 
@@ -157,7 +160,7 @@ trace_step(struct exec *x, pid_t pid, int status)
 		return replace_step(x, pid, status);
 	if (event == PTRACE_EVENT_EXEC) {
 		x->stopped = pid;
-		supervise_look(x, look, looked);
+		supervise_look(x, trace_look, looked);
 		return false;
 	}
 	/*
