@@ -49,7 +49,7 @@ static struct {
 	struct {
 		struct look *look;
 		uint64_t command;
-	} running[LOOK_THREADS_MAX + 1]; /* one that was begun by the main */
+	} running[LOOK_THREADS_MAX];
 	unsigned nrunning;
 	struct thread *untold; /* of the look that is concluded */
 	struct event *ev;
@@ -312,15 +312,10 @@ left_cb(evutil_socket_t fd, short what, void *arg)
 		arm();
 }
 
-void
-look_start(struct look *l)
+/* Another thread takes it, or will. */
+static void
+pass_on(struct look *l)
 {
-	l->left = false;
-	l->by = NULL;
-	if (TAILQ_EMPTY(&looks.here) && may_begin(l) && may_start(l)) {
-		TAILQ_INSERT_TAIL(&looks.here, l, entry);
-		return;
-	}
 	if (may_start(l)) {
 		start(l);
 		return;
@@ -330,6 +325,17 @@ look_start(struct look *l)
 	TAILQ_INSERT_TAIL(&looks.waiting, l, entry);
 }
 
+void
+look_start(struct look *l)
+{
+	l->left = false;
+	l->by = NULL;
+	if (TAILQ_EMPTY(&looks.here) && may_begin(l))
+		TAILQ_INSERT_TAIL(&looks.here, l, entry);
+	else
+		pass_on(l);
+}
+
 static void
 start_waiting(void)
 {
@@ -337,7 +343,7 @@ start_waiting(void)
 
 	for (l = TAILQ_FIRST(&looks.waiting); l != NULL; l = next) {
 		next = TAILQ_NEXT(l, entry);
-		if (looks.nrunning >= LOOK_THREADS_MAX)
+		if (looks.nrunning == LOOK_THREADS_MAX)
 			return;
 		if (!may_start(l))
 			continue;
@@ -460,8 +466,8 @@ look_loop(void)
 	while (event_base_loop(execd.base, EVLOOP_ONCE) == 0) {
 		while ((l = TAILQ_FIRST(&looks.here)) != NULL) {
 			TAILQ_REMOVE(&looks.here, l, entry);
-			if (!may_begin(l)) {
-				start(l);
+			if (!may_begin(l) || !may_start(l)) {
+				pass_on(l);
 				continue;
 			}
 			if (!begin(l)) {
