@@ -480,11 +480,21 @@ command_on_init_spawned(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+static void
+command_send_started(struct command *c)
+{
+	struct msg_exec_started m = { .command = c->number,
+		.builtin = c->spec.builtin };
+
+	spec_free(&c->spec);
+	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &m,
+	    NULL);
+}
+
 int
 command_on_init_running(struct chan *ch, struct imsg *im)
 {
 	struct msg_init_running m;
-	struct msg_exec_started started = { 0 };
 	struct command *c = im->arg;
 
 	(void)ch;
@@ -496,12 +506,18 @@ command_on_init_running(struct chan *ch, struct imsg *im)
 	/* else its leader has ended while it waited for the operator */
 	if (!c->approve.wanted || c->approve.granted)
 		record_started(c);
-	started.command = c->number;
-	started.builtin = c->spec.builtin;
-	spec_free(&c->spec);
-	msg_send_exec_started(execd.p.peer[ROLE_SESSIOND], c->request, &started,
-	    NULL);
+	command_send_started(c);
 	return 0;
+}
+
+/* Before its first program it waited in the kernel, so that only its keeper could
+ * be killed: it has started, and ended like any other that is killed. */
+static void
+command_was_killed(struct command *c)
+{
+	c->result.term_signal = SIGKILL;
+	c->result.exit_code = 128 + SIGKILL;
+	command_send_started(c);
 }
 
 int
@@ -515,8 +531,13 @@ command_on_init_failed(struct chan *ch, struct imsg *im)
 	    m.command != c->number || c->ended || c->pid != 0 ||
 	    m.stage >= SPAWN_MAX)
 		return -1;
-	c->error = m.error != 0 ? m.error : EIO;
-	c->stage = m.stage;
+	if (m.stage == SPAWN_FORK && m.error == ECHILD &&
+	    (c->timed_out || c->killed)) {
+		command_was_killed(c);
+	} else {
+		c->error = m.error != 0 ? m.error : EIO;
+		c->stage = m.stage;
+	}
 	return command_ended(c);
 }
 

@@ -120,12 +120,50 @@ read_question(struct exec *x)
 	return err;
 }
 
+/* The file that was named and its interpreters: x->file_error. */
+static void
+find_files(struct exec *x)
+{
+	struct link *l = &x->link[0];
+
+	x->file_error = file_resolve(&x->t, x->dirfd, x->path, x->flags,
+	    &l->file);
+	if (x->file_error != 0)
+		return;
+	if (x->path[0] == '\0')
+		snprintf(l->command, sizeof(l->command), "%s", l->file.name);
+	else
+		file_spell(&x->t, x->dirfd, x->path, l->command,
+		    sizeof(l->command));
+	x->file_error = follow_scripts(x);
+}
+
+void
+decide_look(struct exec *x)
+{
+	x->file_error = 0;
+	x->read_error = read_question(x);
+	if (x->read_error != 0 && x->read_error != E2BIG)
+		return;
+	if ((x->flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
+		x->file_error = EINVAL;
+	else
+		find_files(x);
+}
+
+void
+decide_look_replaced(struct exec *x)
+{
+	find_files(x);
+	if (x->file_error == -1)
+		x->file_error = EACCES;
+}
+
 int
 decide_replaced(struct exec *x, const char *path, const struct words *argv)
 {
 	struct link *l = &x->link[0];
 	size_t i;
-	int err;
 
 	for (i = 0; i < x->nlinks; i++) {
 		file_close(&x->link[i].file);
@@ -137,16 +175,10 @@ decide_replaced(struct exec *x, const char *path, const struct words *argv)
 	x->j.inner = false;
 	x->nlinks = 1;
 	x->dirfd = AT_FDCWD;
+	x->flags = 0;
 	x->truncated = false;
 	snprintf(x->path, sizeof(x->path), "%s", path);
-	if (words_copy(&l->argv, argv->v, argv->n) == -1)
-		return ENOMEM;
-	err = file_resolve(&x->t, AT_FDCWD, path, 0, &l->file);
-	if (err != 0)
-		return err;
-	file_spell(&x->t, AT_FDCWD, path, l->command, sizeof(l->command));
-	err = follow_scripts(x);
-	return err == -1 ? EACCES : err;
+	return words_copy(&l->argv, argv->v, argv->n) == -1 ? ENOMEM : 0;
 }
 
 static void
@@ -210,11 +242,10 @@ int
 decide_exec(struct exec *x, int *natural)
 {
 	struct link *l = &x->link[0];
-	int err;
+	int err = x->read_error;
 
 	*natural = 0;
 	judge_begin(&x->j, &execd.image);
-	err = read_question(x);
 	/* nothing is asked of the words where no rule restricts anything, and
 	 * none allows by them */
 	x->truncated = err == E2BIG && x->link[0].argv.n > 0 &&
@@ -229,24 +260,10 @@ decide_exec(struct exec *x, int *natural)
 	if (err != 0)
 		return deny(x, RULE_UNREADABLE,
 		    "the path or the arguments cannot be read");
-	if ((x->flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
-		err = EINVAL;
-	if (err == 0)
-		err = file_resolve(&x->t, x->dirfd, x->path, x->flags,
-		    &l->file);
-	if (err == 0) {
-		if (x->path[0] == '\0')
-			snprintf(l->command, sizeof(l->command), "%s",
-			    l->file.name);
-		else
-			file_spell(&x->t, x->dirfd, x->path, l->command,
-			    sizeof(l->command));
-		err = follow_scripts(x);
-	}
-	if (err == -1)
+	if (x->file_error == -1)
 		return deny(x, RULE_UNREADABLE, "the file cannot be read");
-	if (err != 0) {
-		*natural = err;
+	if (x->file_error != 0) {
+		*natural = x->file_error;
 		return -1;
 	}
 	if (is_replacement(x)) {

@@ -19,6 +19,7 @@
 #include "execd.h"
 #include "landlock.h"
 #include "log.h"
+#include "look.h"
 #include "notify.h"
 #include "path.h"
 #include "sandbox.h"
@@ -325,8 +326,9 @@ main(int argc, char **argv)
 	open_gates();
 	proc_watch(&execd.p, execd.base);
 	execd_setup_init();
-	event_base_dispatch(execd.base);
+	look_ready();
 	/* the channel to agentshd closes first: not reached in good order */
+	look_loop();
 	while (!TAILQ_EMPTY(&execd.commands))
 		command_free(TAILQ_FIRST(&execd.commands));
 	buf_free(&execd.event);

@@ -129,7 +129,7 @@ void record_killed(const struct command *, uint32_t signo);
 /* enter.c: takes both descriptors; any failure ends the process. */
 void enter_session(int user_ns, int mount_ns);
 /* hurry.c: between hurry(true) and hurry(false) a call that waits is interrupted,
- * as a command may have made it wait. */
+ * as a command may have made it wait. Not in a thread. */
 void hurry_init(void);
 void hurry(bool on);
 /* Ends a descriptor that was taken from a command, or -1. */

@@ -8,12 +8,15 @@
  */
 #include <sys/time.h>
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "execd.h"
 #include "log.h"
+#include "look.h"
 
 #define HURRY_US 2000 /* again and again: the first may come before the wait */
 
@@ -21,6 +24,18 @@ static void
 wake(int signo)
 {
 	(void)signo;
+}
+
+/* It is for the thread that waits, and for no other (look.c). */
+static void
+set_signal(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	if (pthread_sigmask(how, &set, NULL) != 0)
+		fatalx("a signal");
 }
 
 void
@@ -32,6 +47,7 @@ hurry_init(void)
 	sa.sa_handler = wake; /* no SA_RESTART */
 	if (sigaction(SIGALRM, &sa, NULL) == -1)
 		fatal("sigaction");
+	set_signal(SIG_BLOCK);
 }
 
 void
@@ -40,17 +56,62 @@ hurry(bool on)
 	suseconds_t us = on ? HURRY_US : 0;
 	struct itimerval it = { { 0, us }, { 0, us } };
 
+	if (on)
+		set_signal(SIG_UNBLOCK);
 	if (setitimer(ITIMER_REAL, &it, NULL) == -1)
 		fatal("setitimer");
+	if (!on)
+		set_signal(SIG_BLOCK);
+}
+
+/* One that is on a file system can make its last holder wait, whatever signals
+ * that gets. */
+struct closing {
+	struct look look;
+	int fd;
+};
+
+static void
+close_run(struct look *l)
+{
+	(void)close(((struct closing *)(void *)l)->fd);
+}
+
+static void
+close_done(struct look *l)
+{
+	free(l);
+}
+
+static bool
+is_socket(int fd)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 }
 
 void
 drop_fd(int fd)
 {
+	struct closing *c;
+
 	if (fd == -1)
 		return;
-	hurry(true);
-	/* it is gone, whatever this says; the kernel goes on without us */
-	(void)close(fd);
-	hurry(false);
+	if (is_socket(fd)) {
+		hurry(true);
+		/* it is gone, whatever this says; the kernel goes on without
+		 * us */
+		(void)close(fd);
+		hurry(false);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		fatal("a descriptor");
+	c->fd = fd;
+	c->look.run = close_run;
+	c->look.done = close_done;
+	look_start(&c->look);
 }

@@ -150,7 +150,8 @@ record_exec_words(const struct exec *x, bool blocked)
 	struct buf *b = &execd.event;
 
 	ev_str(b, EVF_OPERATION, "execve");
-	if (l->file.name[0] != '\0')
+	/* a thread that looks has it */
+	if (!x->looking && l->file.name[0] != '\0')
 		ev_str(b, EVF_FILENAME, l->file.name);
 	ev_str(b, EVF_RAW_FILENAME, x->path);
 	ev_u64(b, EVF_DEPTH, x->l.depth);

@@ -52,10 +52,16 @@ enum step {
 
 struct replacement {
 	enum step step;
+	bool found; /* path is that of the program */
+	bool right; /* its code, or the writing of its words, was */
 	struct user_regs_struct saved;
 	uint64_t env; /* the caller's */
 	char path[AGENTSH_PATH_MAX + 1];
 	struct words argv;
+	/* what is written into its memory */
+	uint64_t base;
+	uint8_t *place;
+	size_t len;
 };
 
 static void
@@ -96,27 +102,27 @@ put_regs(pid_t tid, struct user_regs_struct *r)
 }
 
 /* A name is looked for where leaders look without a PATH. */
-static int
-find_path(const struct exec *x, const char *command, char *dst, size_t size)
+void
+replace_look(struct exec *x)
 {
 	static const char *const dirs[] = { "/usr/local/bin", "/usr/bin",
 		"/bin" };
+	struct replacement *r = x->replacement;
+	char name[sizeof(r->path)];
 	struct file f = { .fd = -1 };
 	size_t i;
-	int err;
 
-	if (strchr(command, '/') != NULL) {
-		snprintf(dst, size, "%s", command);
-		return 0;
-	}
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		snprintf(dst, size, "%s/%s", dirs[i], command);
-		err = file_resolve(&x->t, AT_FDCWD, dst, 0, &f);
+	r->found = strchr(r->path, '/') != NULL;
+	if (r->found)
+		return;
+	memcpy(name, r->path, sizeof(name));
+	for (i = 0; !r->found && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if ((size_t)snprintf(r->path, sizeof(r->path), "%s/%s", dirs[i],
+			name) >= sizeof(r->path))
+			continue;
+		r->found = file_resolve(&x->t, AT_FDCWD, r->path, 0, &f) == 0;
 		file_close(&f);
-		if (err == 0)
-			return 0;
 	}
-	return -1;
 }
 
 static int
@@ -143,6 +149,7 @@ replace_free(struct exec *x)
 	if (x->replacement == NULL)
 		return;
 	words_free(&x->replacement->argv);
+	free(x->replacement->place);
 	free(x->replacement);
 	x->replacement = NULL;
 }
@@ -163,15 +170,26 @@ replace_prepare(struct exec *x)
 		return -1;
 	x->replacement = r;
 	r->env = x->req.data.args[at ? 3 : 2];
-	if (find_path(x, act.command, r->path, sizeof(r->path)) == -1 ||
-	    make_words(x, &act, &r->argv) == -1 ||
-	    (r->argv.n + 1) * sizeof(uint64_t) + r->argv.len + strlen(r->path) +
-		    1 >
-		PLACE_MAX) {
+	snprintf(r->path, sizeof(r->path), "%s", act.command);
+	if (make_words(x, &act, &r->argv) == -1) {
 		replace_free(x);
 		return -1;
 	}
 	return 0;
+}
+
+/* Bytes of pointers, words and path. */
+static size_t
+place_len(const struct replacement *r)
+{
+	return (r->argv.n + 1) * sizeof(uint64_t) + r->argv.len +
+	    strlen(r->path) + 1;
+}
+
+bool
+replace_is_ready(const struct exec *x)
+{
+	return x->replacement->found && place_len(x->replacement) <= PLACE_MAX;
 }
 
 const char *
@@ -181,69 +199,8 @@ replace_path(const struct exec *x, const struct words **argv)
 	return x->replacement->path;
 }
 
-/* The first stop: it asks for memory. */
-static int
-ask_memory(struct exec *x, pid_t tid)
-{
-	const uint64_t arg[6] = { 0, PLACE_MAX, 3 /* read, write */,
-		0x22 /* private, anonymous */, (uint64_t)-1, 0 };
-	struct replacement *r = x->replacement;
-	struct user_regs_struct regs;
-	uint8_t code[INSN_LEN];
-	struct iovec to = { code, sizeof(code) }, from = to;
-
-	if (get_regs(tid, &r->saved) == -1)
-		return -1;
-	from.iov_base = (void *)(uintptr_t)(REG_PC(&r->saved) - INSN_LEN);
-	if (process_vm_readv(tid, &to, 1, &from, 1, 0) != INSN_LEN ||
-	    memcmp(code, insn, INSN_LEN) != 0)
-		return -1;
-	regs = r->saved;
-	set_call(&regs, SYS_mmap, arg);
-	return put_regs(tid, &regs);
-}
-
-/* The memory is there: path and words go into it, and it executes them. */
-static int
-write_words(struct exec *x, pid_t tid)
-{
-	struct replacement *r = x->replacement;
-	size_t pointers = (r->argv.n + 1) * sizeof(uint64_t);
-	size_t len = pointers + r->argv.len + strlen(r->path) + 1, i;
-	struct user_regs_struct regs;
-	uint64_t base, arg[6] = { 0 };
-	uint64_t *place;
-
-	if (get_regs(tid, &regs) == -1)
-		return -1;
-	base = REG_RESULT(&regs);
-	if (base == 0 || base > (uint64_t)-4096)
-		return -1;
-	place = calloc(1, len + 8);
-	if (place == NULL)
-		return -1;
-	for (i = 0; i < r->argv.n; i++)
-		place[i] = base + pointers +
-		    (uint64_t)(r->argv.v[i] - r->argv.bytes);
-	memcpy((char *)place + pointers, r->argv.bytes, r->argv.len);
-	memcpy((char *)place + pointers + r->argv.len, r->path,
-	    strlen(r->path) + 1);
-	for (i = 0; i < (len + 7) / 8; i++) {
-		if (ptrace(PTRACE_POKEDATA, tid, base + i * 8, place[i]) == -1)
-			break;
-	}
-	free(place);
-	if (i < (len + 7) / 8)
-		return -1;
-	arg[0] = base + pointers + r->argv.len;
-	arg[1] = base;
-	arg[2] = r->env;
-	set_call(&regs, SYS_execve, arg);
-	return put_regs(tid, &regs);
-}
-
 /* As if there had been nothing but the refusal. */
-static bool
+static void
 give_up(struct exec *x, pid_t tid, int signo)
 {
 	if (x->replacement->step != STEP_RETURN)
@@ -252,7 +209,103 @@ give_up(struct exec *x, pid_t tid, int signo)
 	    x->t.inner_tgid, (int)x->replacement->step, signo);
 	record_exec_unreplaced(x);
 	ptrace(PTRACE_DETACH, tid, 0, (long)signo);
-	return true;
+}
+
+/* In a thread: is it at a call? */
+static void
+look_at_code(struct exec *x)
+{
+	struct replacement *r = x->replacement;
+	uint8_t code[INSN_LEN];
+
+	r->right = target_read(&x->t, REG_PC(&r->saved) - INSN_LEN, code,
+		       sizeof(code)) == 0 &&
+	    memcmp(code, insn, INSN_LEN) == 0;
+}
+
+/* The first stop: it asks for memory. */
+static void
+ask_memory(struct exec *x)
+{
+	const uint64_t arg[6] = { 0, PLACE_MAX, 3 /* read, write */,
+		0x22 /* private, anonymous */, (uint64_t)-1, 0 };
+	struct replacement *r = x->replacement;
+	struct user_regs_struct regs = r->saved;
+
+	set_call(&regs, SYS_mmap, arg);
+	if (!r->right || put_regs(x->t.tid, &regs) == -1) {
+		give_up(x, x->t.tid, 0);
+		supervise_over(x);
+		return;
+	}
+	r->step = STEP_ENTRY;
+	ptrace(PTRACE_SYSCALL, x->t.tid, 0, 0);
+}
+
+/* Path and words as they come to lie in the memory that it got. 0 or -1. */
+static int
+make_place(struct replacement *r)
+{
+	size_t pointers = (r->argv.n + 1) * sizeof(uint64_t), i;
+	uint64_t *place;
+
+	r->len = place_len(r);
+	place = calloc(1, r->len + sizeof(*place));
+	if (place == NULL)
+		return -1;
+	for (i = 0; i < r->argv.n; i++)
+		place[i] = r->base + pointers +
+		    (uint64_t)(r->argv.v[i] - r->argv.bytes);
+	memcpy((char *)place + pointers, r->argv.bytes, r->argv.len);
+	memcpy((char *)place + pointers + r->argv.len, r->path,
+	    strlen(r->path) + 1);
+	r->place = (uint8_t *)place;
+	return 0;
+}
+
+/* In a thread. */
+static void
+write_place(struct exec *x)
+{
+	struct replacement *r = x->replacement;
+
+	r->right = target_write(&x->t, r->base, r->place, r->len) == 0;
+}
+
+/* They are there, and it executes them. */
+static void
+call_again(struct exec *x)
+{
+	struct replacement *r = x->replacement;
+	struct user_regs_struct regs;
+	uint64_t arg[6] = { 0 };
+
+	if (r->right && get_regs(x->t.tid, &regs) == 0) {
+		arg[0] = r->base + (r->argv.n + 1) * sizeof(uint64_t) +
+		    r->argv.len;
+		arg[1] = r->base;
+		arg[2] = r->env;
+		set_call(&regs, SYS_execve, arg);
+		if (put_regs(x->t.tid, &regs) == 0) {
+			r->step = STEP_AGAIN;
+			ptrace(PTRACE_CONT, x->t.tid, 0, 0);
+			return;
+		}
+	}
+	give_up(x, x->t.tid, 0);
+	supervise_over(x);
+}
+
+/* Is the memory there, and what it is to have? */
+static bool
+has_memory(struct replacement *r, pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	if (get_regs(tid, &regs) == -1)
+		return false;
+	r->base = REG_RESULT(&regs);
+	return r->base != 0 && r->base <= (uint64_t)-4096 && make_place(r) == 0;
 }
 
 bool
@@ -261,18 +314,19 @@ replace_step(struct exec *x, pid_t tid, int status)
 	struct replacement *r = x->replacement;
 	bool call = WSTOPSIG(status) == (SIGTRAP | 0x80);
 	int signo = status >> 16 == 0 && !call ? WSTOPSIG(status) : 0;
-	enum step was = r->step;
 
-	if (was == STEP_RETURN && status >> 16 == PTRACE_EVENT_STOP &&
-	    ask_memory(x, tid) == 0)
-		r->step = STEP_ENTRY;
-	else if (was == STEP_ENTRY && call)
+	if (r->step == STEP_RETURN && status >> 16 == PTRACE_EVENT_STOP &&
+	    get_regs(tid, &r->saved) == 0)
+		supervise_look(x, look_at_code, ask_memory);
+	else if (r->step == STEP_ENTRY && call) {
 		r->step = STEP_EXIT;
-	else if (was == STEP_EXIT && call && write_words(x, tid) == 0)
-		r->step = STEP_AGAIN;
-	else
-		return give_up(x, tid, signo);
-	ptrace(r->step == STEP_AGAIN ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, 0);
+		ptrace(PTRACE_SYSCALL, tid, 0, 0);
+	} else if (r->step == STEP_EXIT && call && has_memory(r, tid))
+		supervise_look(x, write_place, call_again);
+	else {
+		give_up(x, tid, signo);
+		return true;
+	}
 	return false;
 }
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -373,6 +374,7 @@ file_resolve(const struct target *t, int dirfd, const char *path, int flags,
 static bool
 is_known(const struct file *f, bool remember)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct seen {
 		dev_t dev;
 		ino_t ino;
@@ -380,14 +382,18 @@ is_known(const struct file *f, bool remember)
 		struct timespec changed;
 	} known[KNOWN_MAX];
 	struct seen *k = &known[f->st.st_ino % KNOWN_MAX];
+	bool is;
 
+	pthread_mutex_lock(&lock);
 	if (remember)
 		*k = (struct seen){ f->st.st_dev, f->st.st_ino, f->st.st_size,
 			f->st.st_ctim };
-	return f->st.st_ino != 0 && k->dev == f->st.st_dev &&
+	is = f->st.st_ino != 0 && k->dev == f->st.st_dev &&
 	    k->ino == f->st.st_ino && k->size == f->st.st_size &&
 	    k->changed.tv_sec == f->st.st_ctim.tv_sec &&
 	    k->changed.tv_nsec == f->st.st_ctim.tv_nsec;
+	pthread_mutex_unlock(&lock);
+	return is;
 }
 
 ssize_t

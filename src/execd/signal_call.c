@@ -6,6 +6,7 @@
  * and nobody who got the number, or the descriptor, since.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "execd.h"
@@ -226,6 +227,52 @@ sigcall_new(const struct seccomp_notif *req)
 	return k;
 }
 
+static void
+run(struct sigcall *k)
+{
+	if (k->form == SIGNAL_TO_GROUP || k->form == SIGNAL_TO_ALL)
+		siggroup_add(k);
+	else
+		sigcall_run(k, true);
+}
+
+static struct sigcall *
+of_look(struct look *l)
+{
+	return (void *)((char *)l - offsetof(struct sigcall, look));
+}
+
+static void
+look(struct look *l)
+{
+	sigcall_look(of_look(l));
+}
+
+static void
+looked(struct look *l)
+{
+	struct sigcall *k = of_look(l);
+
+	/* what was read may be of another who has its number now */
+	if (l->left || !notify_is_valid(k->req.id))
+		sigcall_free(k);
+	else
+		run(k);
+}
+
+/* Whose signal it is, as far as that can be said. */
+static uint64_t
+command_number(const struct sigcall *k)
+{
+	const struct command *c = NULL;
+	struct target t;
+
+	if (target_open(&t, (pid_t)k->req.pid) == 0)
+		c = lineage_command(&t);
+	target_close(&t);
+	return c != NULL ? c->number : 0;
+}
+
 void
 signal_asked(const struct seccomp_notif *req)
 {
@@ -235,10 +282,14 @@ signal_asked(const struct seccomp_notif *req)
 	if (err != 0) {
 		notify_answer(req->id, err);
 		sigcall_free(k);
-	} else if (k->form == SIGNAL_TO_GROUP || k->form == SIGNAL_TO_ALL)
-		siggroup_add(k);
-	else
-		sigcall_run(k, true);
+	} else if (k->has_info) {
+		k->look.run = look;
+		k->look.done = looked;
+		k->look.command = command_number(k);
+		k->look.id = req->id;
+		look_start(&k->look);
+	} else
+		run(k);
 }
 
 void

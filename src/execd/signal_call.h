@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "image.h"
+#include "look.h"
 #include "supervise.h"
 #include "target.h"
 
@@ -61,7 +62,9 @@ struct sigcall {
 	int pidfd; /* a copy of the caller's, or -1 */
 	unsigned flags;
 	bool has_info;
+	struct look look; /* reads it, in a thread */
 	siginfo_t info;
+	int info_error; /* it cannot be read */
 };
 
 /* error: of the signal, or 0. */
@@ -92,6 +95,8 @@ bool sigtarget_is_ours(const struct sigtarget *);
 /* signal_parse.c */
 /* The call: 0, or the errno that it fails with. */
 int sigcall_parse(struct sigcall *);
+/* In a thread: what goes with it, out of the caller's memory. */
+void sigcall_look(struct sigcall *);
 /* Who signals itself is looked at once. The kernel finds out by itself whether
  * the thread is one of the process, where that is named too. */
 bool sigcall_is_to_self(const struct sigcall *);

@@ -78,24 +78,40 @@ sigcall_parse(struct sigcall *k)
 	return err;
 }
 
+static int
+info_arg(const struct sigcall *k)
+{
+	return k->req.data.nr == SYS_rt_tgsigqueueinfo ? 3 : 2;
+}
+
+void
+sigcall_look(struct sigcall *k)
+{
+	struct target t;
+
+	k->info_error = ESRCH;
+	if (target_open(&t, (pid_t)k->req.pid) == 0)
+		k->info_error = target_read(&t, k->req.data.args[info_arg(k)],
+		    &k->info, AGENTSH_SIGINFO);
+	target_close(&t);
+}
+
 /* What a process sends with its signal. It says nothing that only the kernel
  * does, to others: rt_sigqueueinfo(2). */
 static int
-read_info(struct sigcall *k)
+check_info(struct sigcall *k)
 {
 	bool by_pidfd = k->req.data.nr == SYS_pidfd_send_signal;
-	int arg = k->req.data.nr == SYS_rt_tgsigqueueinfo ? 3 : 2, err;
 
 	if (!k->has_info) {
 		/* of these it is required */
-		return k->req.data.nr == SYS_rt_sigqueueinfo || arg == 3 ?
+		return k->req.data.nr == SYS_rt_sigqueueinfo ||
+			info_arg(k) == 3 ?
 		    EFAULT :
 		    0;
 	}
-	err = target_read(&k->t, k->req.data.args[arg], &k->info,
-	    AGENTSH_SIGINFO);
-	if (err != 0)
-		return err;
+	if (k->info_error != 0)
+		return k->info_error;
 	if (by_pidfd && (uint32_t)k->info.si_signo != k->signo)
 		return EINVAL;
 	k->info.si_signo = (int)k->signo;
@@ -161,5 +177,5 @@ sigcall_find(struct sigcall *k)
 	case SIGNAL_TO_OWNER:
 		break;
 	}
-	return err != 0 ? err : read_info(k);
+	return err != 0 ? err : check_info(k);
 }

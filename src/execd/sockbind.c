@@ -8,6 +8,8 @@
  * connected to, because listen looks before. (In the session's own files the
  * path was decided by fsd as well, on the object.)
  */
+#include <sys/syscall.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -284,18 +286,29 @@ may_be_bound(const struct sock *s)
 	return get_name(s->fd, &is) == 0;
 }
 
+/* The address of bind, the name of listen. */
+void
+sockbind_look(struct sock *s)
+{
+	struct dest *d = &s->to;
+
+	if (s->req.data.nr == SYS_listen)
+		s->look_error = get_name(s->fd, d) == -1 ? EACCES : 0;
+	else
+		s->look_error = dest_read(d, &s->t, s->req.data.args[1],
+		    (uint32_t)s->req.data.args[2]);
+	if (s->look_error == 0 && s->domain == AF_UNIX && dest_is_path(d))
+		d->error = set_path(s, d);
+}
+
 bool
 sockbind_bind(struct sock *s, long *result)
 {
 	struct dest *d = &s->to;
-	int err;
+	int err = s->look_error;
 
-	err = dest_read(d, &s->t, s->req.data.args[1],
-	    (uint32_t)s->req.data.args[2]);
-	if (err == 0 && !notify_is_valid(s->req.id))
-		err = ESRCH;
 	if (err == 0 && s->domain == AF_UNIX && dest_is_path(d)) {
-		err = may_be_bound(s) ? set_path(s, d) : EINVAL;
+		err = may_be_bound(s) ? d->error : EINVAL;
 		if (err == 0)
 			err = dest_ask(s, d, UNIX_OP_BIND);
 		if (err == 0)
@@ -318,17 +331,26 @@ sockbind_bind(struct sock *s, long *result)
 	return false;
 }
 
-/* By the name that it has, whoever gave it that. 0 or an errno. */
-static int
+/* Is the name still what it was when it was looked at? It changes once. */
+static bool
+is_same_name(const struct dest *a, const struct dest *b)
+{
+	return a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
+}
+
+/* By the name that it has, whoever gave it that. 0, an errno, or SOCKET_LOOK. */
+static long
 ask_listen(struct sock *s)
 {
 	char path[sizeof(struct sockaddr_un)];
-	struct dest *d = &s->to;
+	struct dest *d = &s->to, is;
 	struct bound *b = NULL;
-	int err = 0, r = get_name(s->fd, d);
+	int err = 0, r = get_name(s->fd, &is);
 
 	if (r != 1)
 		return r == 0 ? 0 : EACCES; /* the kernel refuses it itself */
+	if (!s->looked || !is_same_name(&is, d))
+		return SOCKET_LOOK;
 	if (dest_is_path(d)) {
 		dest_path(d, path);
 		b = bound_find(s->ino, path);
@@ -348,7 +370,7 @@ ask_listen(struct sock *s)
 		d->name_len = b->to.name_len;
 		settle(b);
 	} else {
-		err = set_path(s, d);
+		err = d->error;
 	}
 	/* in a bind that went on the descriptor may have been another */
 	if (err == 0 && b == NULL)
@@ -359,13 +381,15 @@ ask_listen(struct sock *s)
 long
 sockbind_listen(struct sock *s)
 {
-	int err = 0;
+	long err = 0;
 
 	if (s->domain == AF_UNIX)
 		err = ask_listen(s);
+	if (err == SOCKET_LOOK)
+		return err;
 	if (err == 0 && listen(s->fd, (int)s->req.data.args[1]) == -1)
 		err = errno;
-	return -(long)err;
+	return -err;
 }
 
 void

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,17 @@
 #include "log.h"
 #include "notify.h"
 #include "socket.h"
+#include "supervise.h"
 
 #define SOCKETS_MAX 48 /* calls that wait; others would get EAGAIN */
+#define LOOKING_MAX 64 /* that are looked at; others wait in the kernel */
 #define RETRY_MS 10
 
 static struct {
 	TAILQ_HEAD(, sock) waiting;
 	size_t n;
+	size_t nlooking; /* of these */
+	bool full;
 	struct event *timer;
 } socks = { .waiting = TAILQ_HEAD_INITIALIZER(socks.waiting) };
 
@@ -156,11 +161,10 @@ connect_step(struct sock *s)
 	socklen_t len;
 	int r;
 
+	if (!s->looked)
+		return SOCKET_LOOK;
 	if (!d->found) {
-		r = dest_read(d, &s->t, s->req.data.args[1],
-		    (uint32_t)s->req.data.args[2]);
-		if (r == 0 && !notify_is_valid(s->req.id))
-			r = ESRCH;
+		r = s->look_error;
 		if (r == 0)
 			r = dest_find(s, d, UNIX_OP_CONNECT);
 		if (r != 0)
@@ -182,6 +186,29 @@ connect_step(struct sock *s)
 	if (s->until_us != 0 && clock_us() >= s->until_us)
 		return s->domain == AF_UNIX ? -EAGAIN : -EINPROGRESS;
 	return SOCKET_WAIT;
+}
+
+/* In a thread. */
+static void
+look(struct look *l)
+{
+	struct sock *s = (void *)((char *)l - offsetof(struct sock, look));
+
+	switch (s->req.data.nr) {
+	case SYS_connect:
+		s->look_error = dest_read(&s->to, &s->t, s->req.data.args[1],
+		    (uint32_t)s->req.data.args[2]);
+		if (s->look_error == 0)
+			dest_look(s, &s->to);
+		break;
+	case SYS_bind:
+	case SYS_listen:
+		sockbind_look(s);
+		break;
+	default:
+		socksend_look(s);
+		break;
+	}
 }
 
 static long
@@ -227,15 +254,70 @@ leave(struct sock *s)
 	sock_free(s);
 }
 
+static void looked(struct look *);
+
+static void
+look_begin(struct sock *s)
+{
+	const struct command *c = lineage_command(&s->t);
+
+	s->looking = true;
+	s->look.run = look;
+	s->look.done = looked;
+	s->look.command = c != NULL ? c->number : 0;
+	s->look.id = s->req.id;
+	if (++socks.nlooking >= LOOKING_MAX && !socks.full) {
+		socks.full = true;
+		notify_pause();
+	}
+	look_start(&s->look);
+}
+
+/* One that is in the list. */
 static void
 go_on(struct sock *s)
 {
-	long result = step(s);
+	long result = 0;
 
-	if (result == SOCKET_WAIT)
+	if (s->req.data.nr == SYS_bind && s->looked) {
+		/* it may be answered already */
+		if (!sockbind_bind(s, &result))
+			answer(s, result);
+		leave(s);
 		return;
+	}
+	result = s->req.data.nr == SYS_bind ? SOCKET_LOOK : step(s);
+	if (result == SOCKET_LOOK) {
+		look_begin(s);
+		return;
+	}
+	if (result == SOCKET_WAIT && socks.n - socks.nlooking > SOCKETS_MAX)
+		result = -EAGAIN;
+	if (result == SOCKET_WAIT) {
+		if (!evtimer_pending(socks.timer, NULL))
+			arm();
+		return;
+	}
 	answer(s, result);
 	leave(s);
+}
+
+static void
+looked(struct look *l)
+{
+	struct sock *s = (void *)((char *)l - offsetof(struct sock, look));
+
+	s->looking = false;
+	s->looked = true;
+	if (--socks.nlooking < LOOKING_MAX / 2 && socks.full) {
+		socks.full = false;
+		notify_resume();
+	}
+	/* what was read may be of another who has its number now */
+	if (l->left || !notify_is_valid(s->req.id))
+		leave(s);
+	else
+		go_on(s);
 }
 
 /* The kernel says neither when a queue has room nor when who waits has died. */
@@ -249,12 +331,14 @@ retry_cb(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	for (s = TAILQ_FIRST(&socks.waiting); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, entry);
+		if (s->looking)
+			continue;
 		if (!notify_is_valid(s->req.id))
 			leave(s);
 		else if (!s->asked)
 			go_on(s);
 	}
-	if (!TAILQ_EMPTY(&socks.waiting))
+	if (socks.n > socks.nlooking)
 		arm();
 }
 
@@ -339,7 +423,6 @@ void
 socket_asked(const struct seccomp_notif *req)
 {
 	struct sock *s = calloc(1, sizeof(*s));
-	long result;
 	int err;
 
 	if (s == NULL)
@@ -355,23 +438,9 @@ socket_asked(const struct seccomp_notif *req)
 		return;
 	}
 	set_limit(s);
-	if (req->data.nr == SYS_bind) {
-		if (!sockbind_bind(s, &result))
-			answer(s, result);
-		sock_free(s);
-		return;
-	}
-	result = step(s);
-	if (result == SOCKET_WAIT && socks.n >= SOCKETS_MAX)
-		result = -EAGAIN;
-	if (result != SOCKET_WAIT) {
-		answer(s, result);
-		sock_free(s);
-		return;
-	}
 	TAILQ_INSERT_TAIL(&socks.waiting, s, entry);
 	socks.n++;
-	arm();
+	go_on(s);
 }
 
 const char *

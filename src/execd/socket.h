@@ -18,9 +18,11 @@
 
 #include "chan.h"
 #include "image.h"
+#include "look.h"
 #include "target.h"
 
-#define SOCKET_WAIT LONG_MIN /* of a step: it is to be taken again */
+#define SOCKET_WAIT LONG_MIN	   /* of a step: it is to be taken again */
+#define SOCKET_LOOK (LONG_MIN + 1) /* when a thread has looked once more */
 
 /* An address, and what it leads to. */
 struct dest {
@@ -31,6 +33,7 @@ struct dest {
 	int missing;
 	bool named; /* the rule that allows it has that very path */
 	bool host;  /* fd is of the host */
+	int error;  /* the path cannot be found out */
 	bool found; /* all this is known, and it is allowed */
 	enum decision decision;
 	char rule[AGENTSH_NAME_MAX + 1];
@@ -65,11 +68,21 @@ struct sock {
 	bool asked;	   /* fsd */
 	bool begun;	   /* a connect that goes on in the kernel */
 	uint64_t until_us; /* the socket's own time limit; 0: none */
+	/*
+	 * While a thread looks, what follows is its own, and this is not freed:
+	 * what the call says is read out of memory, paths are looked up.
+	 */
+	struct look look;
+	bool looking;
+	bool looked;
+	int look_error; /* the call fails with it; or 0 */
 	struct dest to;
 	/* sendto, sendmsg, sendmmsg */
 	struct outgoing out;
-	bool loaded; /* out is */
-	unsigned at; /* of the vector */
+	bool loaded;	/* out is */
+	bool tells;	/* the bytes of the last message are to be told */
+	unsigned bytes; /* of that */
+	unsigned at;	/* of the vector */
 	unsigned n;
 };
 
@@ -85,13 +98,16 @@ int socket_take(const struct sock *, int fd);
  * answer instead. */
 long socket_ask_host(struct sock *, enum unix_op);
 
-/* A step ends with what the call returns, -errno, or SOCKET_WAIT. */
+/* A step ends with what the call returns, -errno, SOCKET_WAIT or SOCKET_LOOK. What
+ * is called _look is called in a thread. */
 /* sockname.c: addresses, their names, what the rules say of them */
 /* An address out of the target's memory: 0 or an errno. */
 int dest_read(struct dest *, const struct target *, uint64_t addr, size_t len);
 void dest_free(struct dest *);
-/* Finds what it is, and asks the rules: 0: go on; else the errno of the call,
- * which is recorded where it is a denial. */
+/* Where a path leads, or would; d->error. */
+void dest_look(const struct sock *, struct dest *);
+/* Knows then what it is, and asks the rules: 0: go on; else the errno of the
+ * call, which is recorded where it is a denial. */
 int dest_find(struct sock *, struct dest *, enum unix_op);
 /* The address for a call of ours. */
 socklen_t dest_address(const struct dest *, struct sockaddr_storage *);
@@ -114,11 +130,13 @@ void dest_refuse(const struct sock *, struct dest *, enum unix_op,
 
 /* sockbind.c */
 void sockbind_init(void);
+void sockbind_look(struct sock *);
 /* true: it is answered already. */
 bool sockbind_bind(struct sock *, long *result);
 long sockbind_listen(struct sock *);
 
 /* socksend.c */
+void socksend_look(struct sock *);
 long socksend_step(struct sock *);
 void socksend_free(struct outgoing *);
 

@@ -193,9 +193,9 @@ dest_ask(const struct sock *s, struct dest *d, enum unix_op op)
 	return conclude(s, d, op);
 }
 
-/* Where a path leads, or where it would: d->name, and d->missing. */
+/* d->name, and d->missing. */
 static int
-find_path(struct sock *s, struct dest *d)
+find_path(const struct sock *s, struct dest *d)
 {
 	char path[sizeof(struct sockaddr_un)];
 	struct file f;
@@ -222,11 +222,17 @@ find_path(struct sock *s, struct dest *d)
 	return 0;
 }
 
+void
+dest_look(const struct sock *s, struct dest *d)
+{
+	d->error = s->domain == AF_UNIX && dest_is_path(d) ? find_path(s, d) :
+							     0;
+}
+
 int
 dest_find(struct sock *s, struct dest *d, enum unix_op op)
 {
 	bool matched, allowed;
-	int err;
 
 	d->found = true;
 	if (s->domain != AF_UNIX || !is_named(d))
@@ -235,16 +241,15 @@ dest_find(struct sock *s, struct dest *d, enum unix_op op)
 		dest_set_abstract(d);
 		return dest_ask(s, d, op);
 	}
-	err = find_path(s, d);
-	if (err == EACCES && d->name[0] == '\0') {
+	if (d->error == EACCES && d->name[0] == '\0') {
 		dest_path(d, d->name);
 		d->name_len = strlen(d->name);
 		dest_refuse(s, d, op, "unix-socket-nameless",
 		    "a socket without a path in the file system has no rule");
 		return EACCES;
 	}
-	if (err != 0)
-		return err;
+	if (d->error != 0)
+		return d->error;
 	evaluate(d, op, &matched);
 	allowed = d->decision == DECISION_ALLOW ||
 	    d->decision == DECISION_AUDIT;

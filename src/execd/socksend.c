@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@
 #define VECTOR_MAX 1024	      /* UIO_MAXIOV */
 #define FDS_MAX 253 /* in all messages that wait; in one: SCM_MAX_FD */
 
-static size_t fds_held;
+static _Atomic size_t fds_held;
 
 void
 socksend_free(struct outgoing *o)
@@ -35,7 +36,7 @@ socksend_free(struct outgoing *o)
 
 	for (i = 0; i < o->nfds; i++)
 		drop_fd(o->fds[i]);
-	fds_held -= o->nfds;
+	atomic_fetch_sub(&fds_held, o->nfds);
 	free(o->fds);
 	free(o->data);
 	free(o->control);
@@ -97,7 +98,7 @@ take_fds(struct sock *s, struct cmsghdr *c)
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
 	int *more, fd;
 
-	if (n > FDS_MAX - fds_held)
+	if (n > FDS_MAX)
 		return ETOOMANYREFS;
 	more = reallocarray(o->fds, o->nfds + n + 1, sizeof(*more));
 	if (more == NULL)
@@ -105,11 +106,16 @@ take_fds(struct sock *s, struct cmsghdr *c)
 	o->fds = more;
 	for (i = 0; i < n; i++) {
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (atomic_fetch_add(&fds_held, 1) >= FDS_MAX) {
+			atomic_fetch_sub(&fds_held, 1);
+			return ETOOMANYREFS;
+		}
 		fd = fd < 0 ? -1 : socket_take(s, fd);
-		if (fd == -1)
+		if (fd == -1) {
+			atomic_fetch_sub(&fds_held, 1);
 			return EBADF;
+		}
 		o->fds[o->nfds++] = fd;
-		fds_held++;
 		memcpy(CMSG_DATA(c) + i * sizeof(fd), &fd, sizeof(fd));
 	}
 	return 0;
@@ -231,7 +237,7 @@ vector_at(const struct sock *s)
 	return s->req.data.args[1] + s->at * sizeof(struct mmsghdr);
 }
 
-/* What is to be sent next, copied, and decided. 0 or an errno. */
+/* What is to be sent next, copied. 0 or an errno. */
 static int
 load(struct sock *s)
 {
@@ -260,13 +266,7 @@ load(struct sock *s)
 		s->out.flags = (int)arg[3];
 		break;
 	}
-	if (err == 0 && !notify_is_valid(s->req.id))
-		err = ESRCH;
-	if (err != 0)
-		return err;
-	s->loaded = true;
-	/* others take no address, or only the one they have */
-	return s->type == SOCK_DGRAM ? dest_find(s, &s->to, UNIX_OP_SENDTO) : 0;
+	return err;
 }
 
 static long
@@ -314,15 +314,35 @@ send_one(struct sock *s)
 	return r < 0 && o->sent == 0 ? r : (long)o->sent;
 }
 
-/* How many bytes of a message of the vector went. */
+/* How many bytes of the last message of the vector went. */
 static int
-tell_length(struct sock *s, long bytes)
+tell_bytes(const struct sock *s)
 {
-	unsigned len = (unsigned)bytes;
-
 	return target_write(&s->t,
-	    vector_at(s) + offsetof(struct mmsghdr, msg_len), &len,
-	    sizeof(len));
+	    s->req.data.args[1] + (s->at - 1) * sizeof(struct mmsghdr) +
+		offsetof(struct mmsghdr, msg_len),
+	    &s->bytes, sizeof(s->bytes));
+}
+
+void
+socksend_look(struct sock *s)
+{
+	bool vector = s->req.data.nr == SYS_sendmmsg;
+
+	s->look_error = 0;
+	if (s->tells)
+		s->look_error = tell_bytes(s);
+	if (s->look_error != 0)
+		return; /* and tells, so that it is known which */
+	s->tells = false;
+	if (vector && s->at > 0 && s->at >= s->n)
+		return;
+	socksend_free(&s->out);
+	s->look_error = load(s);
+	s->loaded = s->look_error == 0;
+	/* others take no address, or only the one they have */
+	if (s->loaded && s->type == SOCK_DGRAM)
+		dest_look(s, &s->to);
 }
 
 long
@@ -330,25 +350,26 @@ socksend_step(struct sock *s)
 {
 	bool vector = s->req.data.nr == SYS_sendmmsg;
 	long r;
-	int err;
+	int err = s->look_error;
 
 	if (vector && (unsigned)s->req.data.args[2] == 0)
 		return 0;
-	for (;;) {
-		err = s->loaded ? 0 : load(s);
-		r = err != 0 ? -(long)err : send_one(s);
-		if (r == SOCKET_WAIT)
-			return r;
-		if (!vector)
-			return r;
-		err = r >= 0 ? tell_length(s, r) : 0;
-		if (err != 0)
-			r = -(long)err;
-		if (r < 0)
-			return s->at > 0 ? (long)s->at : r;
-		socksend_free(&s->out);
-		s->loaded = false;
-		if (++s->at >= s->n)
-			return (long)s->at;
-	}
+	if (!s->looked)
+		return SOCKET_LOOK;
+	if (s->tells)
+		s->at--; /* its bytes could not be told: it does not count */
+	else if (err == 0 && s->at > 0 && s->at >= s->n)
+		return (long)s->at;
+	if (err == 0 && s->type == SOCK_DGRAM && !s->to.found)
+		err = dest_find(s, &s->to, UNIX_OP_SENDTO);
+	r = err != 0 ? -(long)err : send_one(s);
+	if (r == SOCKET_WAIT || !vector)
+		return r;
+	if (r < 0)
+		return s->at > 0 ? (long)s->at : r;
+	s->bytes = (unsigned)r;
+	s->tells = true;
+	s->at++;
+	s->loaded = false;
+	return SOCKET_LOOK;
 }

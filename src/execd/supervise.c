@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ static struct {
 	struct event *timer; /* while one is parked, or is replaced */
 	struct execs execs;
 	size_t n;
+	size_t loose; /* seized for nothing, until they stop */
 	bool full;
 } sup = { .signal_fd = -1 };
 
@@ -45,7 +47,8 @@ supervise_forget_images(void)
 		oldest = execd.image_number;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
-		if (x->state == EXEC_RUNNING && x->image_number < oldest)
+		if ((x->state == EXEC_RUNNING || x->replacement != NULL) &&
+		    x->image_number < oldest)
 			oldest = x->image_number;
 	}
 	execd_forget_images(oldest);
@@ -69,6 +72,13 @@ exec_reset(struct exec *x)
 static void
 exec_free(struct exec *x)
 {
+	if (x->looking) {
+		/* a thread has it, which may be stuck */
+		x->state = EXEC_DONE;
+		x->dropped = true;
+		x->look.id = x->req.id;
+		return;
+	}
 	TAILQ_REMOVE(&sup.execs, x, entry);
 	sup.n--;
 	exec_reset(x);
@@ -134,6 +144,17 @@ find_lineage(struct exec *x)
 	return true;
 }
 
+size_t
+supervise_traced(void)
+{
+	const struct exec *x;
+	size_t n = sup.loose;
+
+	TAILQ_FOREACH(x, &sup.execs, entry)
+		n += x->state == EXEC_RUNNING;
+	return n;
+}
+
 static bool
 is_in_exec(const struct exec *x)
 {
@@ -147,20 +168,106 @@ is_in_exec(const struct exec *x)
 	return false;
 }
 
-/* The rule's program instead. false: it cannot be done, and is denied. */
+static void step(struct exec *);
+
+static void
+look_run(struct look *l)
+{
+	struct exec *x = (void *)((char *)l - offsetof(struct exec, look));
+
+	x->run(x);
+}
+
+static void
+look_done(struct look *l)
+{
+	struct exec *x = (void *)((char *)l - offsetof(struct exec, look));
+
+	x->looking = false;
+	if (x->dropped || l->left)
+		exec_free(x);
+	else
+		x->then(x);
+}
+
+void
+supervise_look(struct exec *x, void (*run)(struct exec *),
+    void (*then)(struct exec *))
+{
+	x->looking = true;
+	x->run = run;
+	x->then = then;
+	x->look.run = look_run;
+	x->look.done = look_done;
+	x->look.traces = run == trace_look;
+	x->look.command = x->l.command;
+	/* who is traced and dies is told by waitpid(2) */
+	x->look.id = x->state == EXEC_RUNNING ? 0 : x->req.id;
+	look_start(&x->look);
+}
+
+/* Its command may be known by a keeper's word that is to come. */
+static void
+park(struct exec *x)
+{
+	x->state = EXEC_PARKED;
+	if (clock_us() - x->since_us > PARKED_US) {
+		refuse(x, "exec-unattributed", "the process is of no command");
+		x->state = EXEC_DONE;
+	} else
+		look_again();
+}
+
+/* May it be decided now? Else its state says what it waits for. */
 static bool
+is_due(struct exec *x)
+{
+	if (!notify_is_valid(x->req.id))
+		x->state = EXEC_DONE;
+	else if (!find_lineage(x))
+		park(x);
+	else if (is_in_exec(x))
+		x->state = EXEC_QUEUED;
+	else
+		return true;
+	return false;
+}
+
+/* Who was seized is not who asked: it is let go when it stops, and nobody gets
+ * the answer. */
+static void
+let_loose(const struct exec *x)
+{
+	sup.loose++;
+	notify_answer(x->req.id, EACCES);
+}
+
+/* The rule's program was looked for. */
+static void
 replace(struct exec *x)
 {
-	if (replace_prepare(x) == -1)
-		return false;
-	if (trace_begin(x) == 0) {
+	if (!is_due(x) || x->image_number != execd.image_number) {
+		/* all of it once more, when its turn comes */
+		replace_free(x);
+		if (x->state == EXEC_LOOKING)
+			step(x);
+		else if (x->state == EXEC_DONE)
+			exec_free(x);
+		else
+			exec_reset(x);
+		return;
+	}
+	if (replace_is_ready(x) && trace_begin(x) == 0) {
 		look_again();
 		record_exec_replaced(x);
 		notify_answer(x->req.id, EACCES);
-		return true;
+		return;
 	}
+	if (x->state == EXEC_RUNNING)
+		let_loose(x);
 	replace_free(x);
-	return false;
+	deny(x);
+	exec_free(x);
 }
 
 static void
@@ -172,9 +279,6 @@ decide(struct exec *x)
 	x->state = EXEC_DONE;
 	x->image_number = execd.image_number;
 	err = decide_exec(x, &natural);
-	/* what was read may be of another who has its number now */
-	if (!notify_is_valid(x->req.id))
-		return;
 	if (err == -1) {
 		notify_answer(x->req.id, natural);
 		return;
@@ -188,9 +292,13 @@ decide(struct exec *x)
 		}
 		err = say == APPROVE_YES ? 0 : EACCES;
 	}
+	if (err != 0 && x->j.v.decision == DECISION_REDIRECT &&
+	    replace_prepare(x) == 0) {
+		x->state = EXEC_LOOKING;
+		supervise_look(x, replace_look, replace);
+		return;
+	}
 	if (err != 0) {
-		if (x->j.v.decision == DECISION_REDIRECT && replace(x))
-			return;
 		deny(x);
 		return;
 	}
@@ -199,36 +307,37 @@ decide(struct exec *x)
 		record_exec(x, DECISION_ALLOW);
 		notify_answer(x->req.id, 0);
 	} else if (x->state == EXEC_RUNNING)
-		notify_answer(x->req.id,
-		    EACCES); /* to nobody: who was seized is let go */
+		let_loose(x);
 	else
 		refuse(x, "exec-untraceable", strerror(err));
 }
 
-/* One step as far as it goes. */
+/* What it asks for is known. */
+static void
+looked(struct exec *x)
+{
+	if (is_due(x))
+		decide(x);
+	if (x->state == EXEC_DONE)
+		exec_free(x);
+	else if (x->state == EXEC_QUEUED || x->state == EXEC_PARKED)
+		exec_reset(x);
+}
+
+/* From its beginning, as far as it goes. */
 static void
 step(struct exec *x)
 {
-	target_close(&x->t);
+	exec_reset(x);
 	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
 		/* unless it is gone */
 		if (notify_is_valid(x->req.id))
 			refuse(x, "exec-unreadable",
 			    "the process cannot be looked at");
 		x->state = EXEC_DONE;
-	} else if (!notify_is_valid(x->req.id)) {
-		x->state = EXEC_DONE;
-	} else if (!find_lineage(x)) {
-		x->state = EXEC_PARKED;
-		if (clock_us() - x->since_us > PARKED_US)
-			refuse(x, "exec-unattributed",
-			    "the process is of no command");
-		else
-			look_again();
-	} else if (is_in_exec(x)) {
-		x->state = EXEC_QUEUED;
-	} else {
-		decide(x);
+	} else if (is_due(x)) {
+		x->state = EXEC_LOOKING;
+		supervise_look(x, decide_look, looked);
 	}
 	if (x->state == EXEC_DONE)
 		exec_free(x);
@@ -273,6 +382,16 @@ supervise_forget(uint64_t command)
 	exits_forget(command);
 }
 
+static void
+replaced_looked(struct exec *x)
+{
+	int err = x->file_error;
+
+	if (trace_interrupt(x) != 0)
+		err = EACCES;
+	notify_answer(x->req.id, err);
+}
+
 /* The second call of a process whose program is replaced: it goes on. */
 static bool
 is_replacing(const struct seccomp_notif *req)
@@ -280,21 +399,21 @@ is_replacing(const struct seccomp_notif *req)
 	const struct words *argv;
 	const char *path;
 	struct exec *x;
-	int err;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
 		if (x->state == EXEC_RUNNING && x->t.tid == (pid_t)req->pid &&
-		    replace_is_again(x))
+		    !x->looking && replace_is_again(x))
 			break;
 	}
 	if (x == NULL)
 		return false;
 	x->req = *req;
 	path = replace_path(x, &argv);
-	err = decide_replaced(x, path, argv);
-	if (trace_interrupt(x) != 0)
-		err = EACCES;
-	notify_answer(x->req.id, err);
+	x->file_error = decide_replaced(x, path, argv);
+	if (x->file_error != 0)
+		replaced_looked(x);
+	else
+		supervise_look(x, decide_look_replaced, replaced_looked);
 	return true;
 }
 
@@ -322,6 +441,15 @@ supervise_asked(const struct seccomp_notif *req)
 	step(x);
 }
 
+void
+supervise_over(struct exec *x)
+{
+	pid_t tgid = x->t.tgid;
+
+	exec_free(x);
+	step_all(EXEC_QUEUED, tgid);
+}
+
 static struct exec *
 find_traced(pid_t pid)
 {
@@ -341,7 +469,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct signalfd_siginfo info[16];
 	struct exec *x;
-	pid_t pid, tgid;
+	pid_t pid;
 	int status;
 
 	(void)what;
@@ -352,14 +480,13 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 		x = find_traced(pid);
 		if (x == NULL) {
 			log_warnx("process %d is traced by nobody", (int)pid);
+			if (sup.loose > 0)
+				sup.loose--;
 			(void)trace_release(pid);
 			continue;
 		}
-		if (!trace_step(x, pid, status))
-			continue;
-		tgid = x->t.tgid;
-		exec_free(x);
-		step_all(EXEC_QUEUED, tgid);
+		if (trace_step(x, pid, status))
+			supervise_over(x);
 	}
 }
 
@@ -405,6 +532,7 @@ supervise_init(void)
 	sup.child = event_new(execd.base, sup.signal_fd, EV_READ | EV_PERSIST,
 	    child_cb, NULL);
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
+	look_init();
 	approve_init();
 	siggroup_init();
 	exits_init();

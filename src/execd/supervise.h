@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 
 #include "judge.h"
+#include "look.h"
 #include "msg.h"
 #include "target.h"
 
@@ -31,6 +32,7 @@ TAILQ_HEAD(execs, exec);
 
 enum exec_state {
 	EXEC_PARKED,  /* its keeper is not known yet */
+	EXEC_LOOKING, /* a thread looks at what it asks for */
 	EXEC_ASKED,   /* an operator is asked (approve.c) */
 	EXEC_QUEUED,  /* another thread of its process is in an exec */
 	EXEC_RUNNING, /* allowed and traced, until it has executed or failed */
@@ -50,6 +52,15 @@ struct exec {
 	struct seccomp_notif req;
 	enum exec_state state;
 	uint64_t since_us;
+	/*
+	 * While a thread looks, the target, and what is from dirfd to verified,
+	 * is read and written by it alone, and this is not freed.
+	 */
+	struct look look;
+	bool looking;
+	bool dropped; /* meanwhile */
+	void (*run)(struct exec *);
+	void (*then)(struct exec *);
 	struct target t;
 	struct lineage l; /* of the program to be */
 	int dirfd;
@@ -58,6 +69,12 @@ struct exec {
 	char path[AGENTSH_PATH_MAX + 16];
 	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;
+	int read_error; /* errno: path and words could not be read */
+	int file_error; /* that it fails with; -1: a file cannot be read */
+	pid_t stopped;	/* with the new program in it */
+	struct imprint imprint;
+	bool ended;    /* it was killed meanwhile */
+	bool verified; /* it is what was decided */
 	struct judge j;
 	struct approval *approval;	 /* asked for, or answered; or NULL */
 	struct msg_approval_answer said; /* what came of that, for the record */
@@ -79,6 +96,14 @@ void supervise_forget_images(void);
 void supervise_answered(struct exec *);
 /* Who waits is gone. */
 void supervise_drop(struct exec *);
+/* run() is called in a thread (look.c), then() here, unless the exec was
+ * dropped. */
+void supervise_look(struct exec *, void (*run)(struct exec *),
+    void (*then)(struct exec *));
+/* How many are traced: by the main thread, which must not wait then. */
+size_t supervise_traced(void);
+/* One that was watched is done; others of its process get their turn. */
+void supervise_over(struct exec *);
 
 /* approve.c: what an operator has to approve */
 enum approve_say {
@@ -96,28 +121,38 @@ void approve_free(struct exec *);
 int approve_on_pending(struct chan *, struct imsg *);
 int approve_on_answer(struct chan *, struct imsg *);
 
-/* decide.c: 0: allowed; an errno: x->j says why it is denied; -1: fails by
+/* decide.c */
+/* In a thread: reads what is asked for, and finds its files. */
+void decide_look(struct exec *);
+/* After that. 0: allowed; an errno: x->j says why it is denied; -1: fails by
  * itself with *natural, without a decision. */
 int decide_exec(struct exec *, int *natural);
-
-/* In x->path and x->link: what takes the place. 0, or the errno that its exec
- * fails with. */
+/* Into x->path and x->link: what takes the place. 0 or an errno. */
 int decide_replaced(struct exec *, const char *path, const struct words *);
+/* In a thread: finds its files; x->file_error. */
+void decide_look_replaced(struct exec *);
 
 /* trace.c: an exec that was allowed, until it is done */
 /* 0, or an errno: it cannot be watched, and must not go on. */
 int trace_begin(struct exec *);
+/* In a thread: the program is there, and has not run yet. */
+void trace_look(struct exec *);
 /* One that is watched already stops once more, as for trace_begin(): 0, or an
  * errno. */
 int trace_interrupt(const struct exec *);
 /* A process that has stopped goes on without us. */
 int trace_release(pid_t);
-/* What waitpid(2) told of it. true: the watch is over. */
+/* What waitpid(2) told of it. true: the watch is over; else supervise_over() may
+ * come of it later. */
 bool trace_step(struct exec *, pid_t pid, int status);
 
 /* replace.c: another program in the place of the one that was asked for */
 /* The rule's, for an exec that is denied: 0, or -1: it cannot be done. */
 int replace_prepare(struct exec *);
+/* In a thread: finds it. */
+void replace_look(struct exec *);
+/* Was it found, and is it not too long? */
+bool replace_is_ready(const struct exec *);
 const char *replace_path(const struct exec *, const struct words **argv);
 /* As trace_step(), until the process makes its call again. */
 bool replace_step(struct exec *, pid_t tid, int status);

@@ -209,31 +209,34 @@ target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 	return ENAMETOOLONG;
 }
 
-/* The pointers up to the NULL, their number in *n. */
+#define POINTERS_FIRST 32 /* as much as most have */
+
+/* The pointers up to the NULL, their number in *n; *p is to be freed. 0, E2BIG
+ * or another errno. */
 static int
-read_pointers(const struct target *t, uint64_t addr, uint64_t *p, size_t *n)
+read_pointers(const struct target *t, uint64_t addr, uint64_t **p, size_t *n)
 {
-	size_t have = 0, want;
+	size_t have = 0, want = POINTERS_FIRST;
+	uint64_t *more;
 	ssize_t got;
 
 	for (*n = 0; have <= TARGET_ARGC_MAX;) {
-		want = TARGET_ARGC_MAX + 1 - have;
-		/* at first as much as most have */
-		if (have == 0)
-			want = 32;
-		if (want == 0)
-			break;
-		got = read_memory(t, addr + have * sizeof(*p), p + have,
-		    want * sizeof(*p));
+		more = reallocarray(*p, have + want, sizeof(**p));
+		if (more == NULL)
+			return ENOMEM;
+		*p = more;
+		got = read_memory(t, addr + have * sizeof(**p), *p + have,
+		    want * sizeof(**p));
 		if (got == -1)
 			return errno;
-		if ((size_t)got < sizeof(*p))
+		if ((size_t)got < sizeof(**p))
 			return EFAULT;
-		have += (size_t)got / sizeof(*p);
+		have += (size_t)got / sizeof(**p);
 		for (; *n < have; (*n)++) {
-			if (p[*n] == 0)
+			if ((*p)[*n] == 0)
 				return 0;
 		}
+		want = TARGET_ARGC_MAX + 1 - have;
 	}
 	return E2BIG;
 }
@@ -260,24 +263,29 @@ int
 target_argv(const struct target *t, uint64_t addr, size_t max_words,
     size_t max_bytes, struct words *w)
 {
-	static uint64_t p[TARGET_ARGC_MAX + 1];
+	uint64_t *p = NULL;
 	size_t n = 0;
 	int err = 0, err_words;
 
 	memset(w, 0, sizeof(*w));
 	if (addr != 0)
-		err = read_pointers(t, addr, p, &n);
-	if (err != 0 && err != E2BIG)
+		err = read_pointers(t, addr, &p, &n);
+	if (err != 0 && err != E2BIG) {
+		free(p);
 		return err;
+	}
 	if (n > max_words) {
 		n = max_words;
 		err = E2BIG;
 	}
 	w->v = calloc(n + 2, sizeof(*w->v));
 	w->bytes = calloc(1, max_bytes);
-	if (w->v == NULL || w->bytes == NULL)
+	if (w->v == NULL || w->bytes == NULL) {
+		free(p);
 		return ENOMEM;
+	}
 	err_words = read_words(t, p, n, max_bytes, w);
+	free(p);
 	if (w->n == 0 && err_words == 0) {
 		w->v[w->n++] = w->bytes; /* one empty word */
 		w->len = 1;

@@ -6,6 +6,7 @@
  * before its first instruction, and what is not what was decided dies.
  */
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include "execd.h"
 #include "log.h"
 #include "notify.h"
+#include "signal_call.h"
 #include "supervise.h"
 
 int
@@ -97,28 +99,64 @@ are_words_right(const struct exec *x, int dir_fd)
 	return ok;
 }
 
-/* The program is there, and has not run yet. */
-static bool
-check_program(struct exec *x, pid_t pid)
+void
+trace_look(struct exec *x)
 {
-	struct imprint im;
 	char name[16];
 	pid_t ppid;
-	bool ok = false;
 	int fd;
 
-	snprintf(name, sizeof(name), "%d", (int)pid);
+	x->verified = false;
+	x->ended = true;
+	snprintf(name, sizeof(name), "%d", (int)x->stopped);
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return false;
-	if (target_imprint(fd, &im, &ppid) == 0 && is_file_right(x, fd) &&
-	    are_words_right(x, fd)) {
-		lineage_add(&im, pid, &x->l);
-		exits_watch(x, pid);
-		ok = true;
-	}
+		return;
+	/* a program has an imprint, who has ended none */
+	x->ended = target_imprint(fd, &x->imprint, &ppid) == -1;
+	x->verified = !x->ended && is_file_right(x, fd) &&
+	    are_words_right(x, fd);
 	close(fd);
-	return ok;
+}
+
+static void
+ended(void *arg, int err)
+{
+	(void)arg;
+	if (err != 0 && err != ESRCH)
+		fatalx("a program that was not decided: %s", strerror(err));
+}
+
+/* By its number, which is its own until waitpid(2) has told its end. It does
+ * nothing until it has ended: it stays stopped, by us. */
+static void
+end_process(pid_t pid)
+{
+	static const struct msg_init_signal m = { .signo = SIGKILL,
+		.info = (const uint8_t *)"" };
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1)
+		fatal("a program that was not decided");
+	ended(NULL, sigsend(&m, fd, ended, NULL));
+	close(fd);
+}
+
+static void
+looked(struct exec *x)
+{
+	if (!x->verified) {
+		log_debug("process %u: not the program that was decided",
+		    x->t.inner_tgid);
+		if (!x->ended)
+			record_exec_changed(x);
+		end_process(x->stopped);
+		return;
+	}
+	lineage_add(&x->imprint, x->stopped, &x->l);
+	exits_watch(x, x->stopped);
+	look_detach(&x->look, x->stopped);
+	supervise_over(x);
 }
 
 bool
@@ -131,15 +169,8 @@ trace_step(struct exec *x, pid_t pid, int status)
 	if (x->replacement != NULL && event != PTRACE_EVENT_EXEC)
 		return replace_step(x, pid, status);
 	if (event == PTRACE_EVENT_EXEC) {
-		if (check_program(x, pid)) {
-			ptrace(PTRACE_DETACH, pid, 0, 0);
-			return true;
-		}
-		log_debug("process %u: not the program that was decided",
-		    x->t.inner_tgid);
-		record_exec_changed(x);
-		/* it stays ours until waitpid(2) has told its end */
-		ptrace(PTRACE_KILL, pid, 0, 0);
+		x->stopped = pid;
+		supervise_look(x, trace_look, looked);
 		return false;
 	}
 	/*

@@ -190,6 +190,35 @@ init_keeper_gone(struct command *c, int status)
 }
 
 /*
+ * Who waits in the kernel for something that a signal does not end, such as the
+ * lock of a directory in which somebody else waits for an operator, ends when
+ * that is over, and runs nothing before. Is that all that is left without a
+ * keeper?
+ */
+static bool
+init_are_doomed(void)
+{
+	const struct tree_node *node;
+	struct tree t = { 0 };
+	bool all = tree_scan(&t, init.proc_fd) == 0;
+	size_t i;
+	pid_t top;
+
+	for (i = 0; i < t.n; i++) {
+		node = &t.node[i];
+		if (node->pid == 1 || node->state == 'Z' || node->doomed)
+			continue;
+		top = tree_top(&t, node);
+		if (top != 0 && init_find_keeper(top) != NULL)
+			continue;
+		init_kill(node->pid, SIGKILL);
+		all = false;
+	}
+	tree_free(&t);
+	return all;
+}
+
+/*
  * Kills what fell to us because its keeper is dead. Every child that is not a
  * keeper is such a one; its own children fall to us in turn. A race that we do
  * not win in time ends the session.
@@ -222,6 +251,8 @@ init_sweep(void)
 	}
 	tree_free(&t);
 	if (left == 0)
+		init.sweep_end = 0;
+	else if (clock_ms() >= init.sweep_end && init_are_doomed())
 		init.sweep_end = 0;
 	else if (clock_ms() >= init.sweep_end)
 		init_end("processes without a keeper cannot be killed");

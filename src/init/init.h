@@ -98,7 +98,8 @@ struct tree_node {
 	pid_t pid;
 	pid_t ppid;
 	pid_t pgid;
-	char state; /* as proc_pid_stat(5) has it */
+	char state;  /* as proc_pid_stat(5) has it */
+	bool doomed; /* SIGKILL is on its way: nothing of it runs any more */
 };
 
 struct tree {
@@ -109,6 +110,8 @@ struct tree {
 
 /* All processes of the namespace. 0 or -1. */
 int tree_scan(struct tree *, int proc_fd);
+/* The ancestor of a process whose parent is ours, or 0. */
+pid_t tree_top(const struct tree *, const struct tree_node *);
 /* SIGSTOP or SIGKILL to the living descendants of root, and to their process
  * groups; to how many, those left out that are stopped already. */
 size_t tree_signal(const struct tree *, pid_t root, int signo);

@@ -18,6 +18,8 @@
 
 #include "init.h"
 
+#define TREE_PENDING                                                           \
+	28 /* the field of pending signals, counted from the state */
 #define TREE_PROCS_MAX 4194304 /* PID_MAX_LIMIT of the kernel */
 
 /* A decimal number that is a pid: 0 when it is not. */
@@ -36,6 +38,23 @@ tree_pid(const char *text, char **end)
 	return (pid_t)n;
 }
 
+/* Is SIGKILL among the signals that wait for it? Then it is on the way out of a
+ * wait in the kernel that nothing ends but what is waited for. */
+static bool
+tree_is_doomed(const char *state)
+{
+	const char *p = state;
+	int i;
+
+	for (i = 0; i < TREE_PENDING && p != NULL; i++) {
+		p = strchr(p, ' ');
+		if (p != NULL)
+			p++;
+	}
+	return p != NULL &&
+	    (strtoull(p, NULL, 10) & (1U << (SIGKILL - 1))) != 0;
+}
+
 /* " S ppid pgrp ..." of proc_pid_stat(5). */
 static int
 tree_parse(char *text, struct tree_node *node)
@@ -46,6 +65,7 @@ tree_parse(char *text, struct tree_node *node)
 	if (p == NULL || p[1] != ' ' || p[2] == '\0' || p[3] != ' ')
 		return -1;
 	node->state = p[2];
+	node->doomed = tree_is_doomed(p + 2);
 	node->ppid = tree_pid(p + 4, &end);
 	if (end == p + 4 || *end != ' ')
 		return -1;
@@ -57,7 +77,7 @@ tree_parse(char *text, struct tree_node *node)
 static int
 tree_read(int proc_fd, const char *name, struct tree_node *node)
 {
-	char path[32], text[512];
+	char path[32], text[1024];
 	ssize_t n;
 	char *end;
 	int fd;
@@ -150,6 +170,22 @@ tree_is_beneath(const struct tree *t, const struct tree_node *node, pid_t root)
 		node = bsearch(&key, t->node, t->n, sizeof(key), tree_compare);
 	}
 	return false;
+}
+
+pid_t
+tree_top(const struct tree *t, const struct tree_node *node)
+{
+	struct tree_node key;
+	size_t depth;
+
+	for (depth = 0; node != NULL && depth < t->n; depth++) {
+		if (node->ppid == getpid())
+			return node->pid;
+		memset(&key, 0, sizeof(key));
+		key.pid = node->ppid;
+		node = bsearch(&key, t->node, t->n, sizeof(key), tree_compare);
+	}
+	return 0;
 }
 
 size_t
