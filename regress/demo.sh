@@ -170,7 +170,8 @@ check("neither secret in it", "READ" not in r["stdout"])
 
 def moved(path, kind):
     # where the kernel moves them, those that are known of
-    return [e["fields"].get("bytes", e["fields"].get("bytes_at_least"))
+    # or has kept since it was read before
+    return [e["fields"].get("bytes", e["fields"].get("size", e["fields"].get("bytes_at_least")))
             for e in ev["file_operations"]
             if e.get("path") == path and e.get("type") == kind]
 

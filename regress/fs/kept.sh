@@ -28,16 +28,16 @@ reads()
 {
 	run_in "$1" cat small >/dev/null || fail "cat"
 	jq -r '.events.file_operations[] | select(.type == "file_read" and .path == "/workspace/small")
-	    | "\(.fields.bytes // "-") \(.fields.bytes_at_least // "-")"' "$T/exec.json"
+	    | "\(.fields.bytes // "-") \(.fields.bytes_at_least // "-") \(.fields.size // "-")"' "$T/exec.json"
 }
-want "read for the first time" "$(reads s)" "6 -"
-want "kept" "$(reads s)" "- 0"
-want "kept still" "$(reads s)" "- 0"
+want "read for the first time" "$(reads s)" "6 - -"
+want "kept" "$(reads s)" "- 0 6"
+want "kept still" "$(reads s)" "- 0 6"
 as "$ME" sh -c "echo other >$ws/small"
-want "changed" "$(reads s)" "6 -"
+want "changed" "$(reads s)" "6 - -"
 stop_server
 
 start_any "sandbox.fuse.passthrough: off"
 new_session t "$ws"
-want "exact numbers, first" "$(reads t)" "6 -"
-want "exact numbers, again" "$(reads t)" "6 -"
+want "exact numbers, first" "$(reads t)" "6 - -"
+want "exact numbers, again" "$(reads t)" "6 - -"

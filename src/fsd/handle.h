@@ -35,6 +35,8 @@ struct handle {
 	_Atomic bool more_written;
 	/* through.c */
 	_Atomic enum handle_mode mode;
+	bool kept;	    /* kept.c: it has its bytes already; */
+	uint64_t kept_size; /* so many */
 	bool reads;
 	bool writes;
 	bool

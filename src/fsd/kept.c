@@ -51,9 +51,12 @@ kept_open(struct handle *h, int flags)
 	s->size = stx.stx_size;
 	s->ctime = stx.stx_ctime;
 	pthread_mutex_unlock(&lock);
-	if (same)
-		h->more_read = true;
-	else
+	if (!same) {
 		watch_opened(h->node, &stx);
-	return same;
+		return false;
+	}
+	h->kept = true;
+	h->kept_size = stx.stx_size;
+	h->more_read = true;
+	return true;
 }
