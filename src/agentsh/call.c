@@ -49,6 +49,8 @@ struct request {
 	size_t len;
 	uint64_t ms;
 	int *fd; /* not NULL: it is to become a WebSocket */
+	int (*take)(void *, const void *, size_t); /* or NULL: events */
+	void *arg;
 };
 
 static enum client_result
@@ -60,6 +62,9 @@ ask(const struct server *s, const struct request *q, struct hr *h,
 		return client_websocket(s,
 		    clock_ms() + (q->ms == 0 ? CALL_TIMEOUT_MS : q->ms),
 		    q->path, q->fd, h, e);
+	if (q->take != NULL)
+		return client_events(s, q->ms == 0 ? 0 : clock_ms() + q->ms,
+		    q->path, q->body, q->len, q->take, q->arg, h, e);
 	return client_request(s, q->ms == 0 ? 0 : clock_ms() + q->ms, q->method,
 	    q->path, q->body, q->len, h, e);
 }
@@ -146,6 +151,21 @@ call(const struct args *a, struct call *c, const char *method, const char *path,
 	struct request q = {
 		.method = method, .path = path, .body = body, .len = len
 	};
+
+	return call_request(a, c, &q);
+}
+
+int
+call_events(const struct args *a, struct call *c, const char *path,
+    const void *body, size_t len, int (*take)(void *, const void *, size_t),
+    void *arg)
+{
+	struct request q = { .method = "POST",
+		.path = path,
+		.body = body,
+		.len = len,
+		.take = take,
+		.arg = arg };
 
 	return call_request(a, c, &q);
 }
