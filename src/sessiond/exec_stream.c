@@ -23,8 +23,9 @@
 #include "utf8.h"
 
 #define FEED_OUT_MAX 131072 /* not read by the client */
-#define FEED_BEAT_MS 15000  /* silence, until a line says that we are there */
-#define FEED_PIECE 65536    /* bytes of a read(2) of a stream */
+#define FEED_BEAT_MS                                                           \
+	10000 /* after one of silence a line says that we are there */
+#define FEED_PIECE 65536 /* bytes of a read(2) of a stream */
 
 struct feed {
 	struct request *rq;
