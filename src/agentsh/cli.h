@@ -174,7 +174,9 @@ void exec_stream_free(struct stream *);
 /* Of call_events(). */
 int exec_stream_take(void *, const void *, size_t);
 /* The exit status, after what is to be said. */
-int exec_stream_end(const struct stream *);
+int exec_stream_end(struct stream *);
+/* Where call_events() failed because of it, which says nothing then. */
+void exec_stream_say_bad(const struct stream *);
 
 /* output.c: bytes of commands as replies carry them */
 int output_put(int fd, const struct jval *, const char *name, uint64_t *len);

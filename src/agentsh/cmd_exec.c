@@ -52,7 +52,8 @@ run_stream(const struct args *a, const struct exec_plan *p, const char *body,
 		r = c.reply.is_events ? exec_stream_end(s) :
 					exec_show(a, p, &c);
 		call_free(&c);
-	}
+	} else
+		exec_stream_say_bad(s);
 	exec_stream_free(s);
 	return r;
 }

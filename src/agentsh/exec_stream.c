@@ -110,17 +110,23 @@ exec_stream_take(void *arg, const void *data, size_t len)
 	return s->bad || s->stopped ? -1 : 0;
 }
 
+void
+exec_stream_say_bad(const struct stream *s)
+{
+	if (s->bad)
+		say("the server's answer is no stream of output with an end");
+}
+
 int
-exec_stream_end(const struct stream *s)
+exec_stream_end(struct stream *s)
 {
 	const struct jval *end = s->end == NULL ? NULL : s->end->root;
 	const char *message = jv_str(end, "error.message");
 	uint64_t code;
 
-	if (s->stopped)
-		return EXIT_FAILURE;
-	if (s->bad || jv_u64(end, "exit_code", &code) == -1 || code > 255) {
-		say("the server's answer is no stream of output with an end");
+	if (jv_u64(end, "exit_code", &code) == -1 || code > 255) {
+		s->bad = true;
+		exec_stream_say_bad(s);
 		return EXIT_FAILURE;
 	}
 	if (message != NULL)

@@ -128,7 +128,8 @@ on_header(struct hr *h, const char *p, size_t len)
 			return hr_bad(h, "unknown Transfer-Encoding");
 		h->chunked = true;
 	} else if (nlen == 12 && strncasecmp(p, "content-type", nlen) == 0)
-		h->is_events = h->events != NULL && vlen == 17 &&
+		h->is_events = h->events != NULL && h->status == 200 &&
+		    vlen == 17 &&
 		    strncasecmp(val, "text/event-stream", vlen) == 0;
 	return 0;
 }
