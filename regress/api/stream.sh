@@ -95,16 +95,15 @@ silence.start()
 
 # as it comes: nothing waits for the end
 start = time.time()
-s = stream("sh", "-c", "echo one; read x <fifo; echo two >&2; read x <fifo; exit 7")
-os.mkfifo("fifo")
+s = stream("sh", "-c", "echo one; until [ -e go1 ]; do sleep 0.05; done; echo two >&2;"
+           "until [ -e go2 ]; do sleep 0.05; done; exit 7")
 name, data = s.event()
 want("the first", (name, data["stream"], data["data"]), ("stdout", "stdout", "one\n"))
 want("head", (s.status, s.head["cache-control"], s.head["x-content-type-options"]),
      (200, "no-store", "nosniff"))
-go = 'until [ -p fifo ]; do sleep 0.1; done; echo x >fifo'
-run("sh", "-c", go)
+run("mkdir", "go1")
 want("the second", s.event()[1]["data"], "two\n")
-run("sh", "-c", go)
+run("mkdir", "go2")
 name, done = s.event()
 want("the last", (name, done["exit_code"], done["command_id"], "error" in done),
      ("done", 7, data["command_id"], False))
@@ -200,8 +199,8 @@ time.sleep(0.5)
 out, err, done = s.finish()
 want("all of it", (len(out), done["exit_code"], done["stdout_total_bytes"]), (1000000, 0, 1000000))
 
-# 200 MB, read slowly: the command waits, and memory is little; one MiB is kept
-LARGE = 200000000
+# much, read slowly: the command waits, and memory is little; one MiB is kept
+LARGE = 60000000
 before = rss()
 s = stream("sh", "-c", f"yes | head -c {LARGE}; echo end >wrote; echo end >&2", at=sock)
 n, most, done = len(s.event()[1]["data"]), 0, None

@@ -41,8 +41,8 @@ stream -- pwd
 want "a builtin" "$(cat "$T/out")" /workspace
 
 # as it comes
-mkfifo "$ws/go" && chmod 0666 "$ws/go" || fail mkfifo
-[ "$ME" = self ] || chown "$ME" "$ws/go"
+mkfifo "$ws/go" || fail mkfifo
+[ "$ME" = self ] || chown "$ME" "$ws/go" || fail chown
 as "$ME" agentsh exec --root "$ws" --stream -- sh -c 'echo one; read x <go; echo two' </dev/null \
     >"$T/out" 2>"$T/err" &
 pid=$!
@@ -89,7 +89,7 @@ want "bytes" "$(as "$ME" agentsh exec --root "$ws" --stream -- head -c 200000000
 	cat
 } | wc -c)" 200000000
 as "$ME" agentsh exec --root "$ws" --stream -- sh -c 'yes 4712; echo end >ended' </dev/null 2>"$T/err" |
-    sleep 2
+    { sleep 2; }
 want "errors of who reads no more" "$(cat "$T/err")" ""
 wait_for 20 sh -c '! pgrep -fx "yes 4712"' || fail "the command is left"
 

@@ -77,7 +77,7 @@ int
 main(int argc, char **argv)
 {
 	FILE *f = fopen("/workspace/cases", "r");
-	char line[4096], *v[64];
+	char line[4096], *rest, *v[64];
 	pid_t pid;
 	int i, status;
 
@@ -86,9 +86,11 @@ main(int argc, char **argv)
 		return 2;
 	while (fgets(line, sizeof(line), f) != NULL) {
 		i = 0;
-		v[i] = strtok(line, " \n");
-		while (v[i] != NULL && i < 62)
-			v[++i] = strtok(NULL, " \n");
+		rest = line;
+		rest[strcspn(rest, "\n")] = '\0';
+		while (i < 62 && (v[i] = strsep(&rest, " ")) != NULL)
+			i++;
+		v[i] = NULL;
 		printf("CASE %s\n", v[i - 1] + 1);
 		status = 0;
 		pid = start(argv[1], v);
@@ -98,7 +100,8 @@ main(int argc, char **argv)
 			printf("END %s %s\n", v[i - 1] + 1,
 			    failure == EACCES ? "EACCES" : strerror(failure));
 		else
-			printf("END %s %d\n", v[i - 1] + 1, WEXITSTATUS(status));
+			printf("END %s %d\n", v[i - 1] + 1,
+			    WEXITSTATUS(status));
 	}
 	if (strcmp(argv[1], "clone3") == 0 && clone3_errno != ENOSYS)
 		printf("clone3: %s\n", strerror(clone3_errno));
