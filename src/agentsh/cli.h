@@ -108,6 +108,9 @@ int usage_error(const struct args *, const char *, ...)
 /* text.c: lines to stderr, numbers, memory */
 void say(const char *, ...) __attribute__((format(printf, 1, 2)));
 char *vis_dup(const char *);
+/* To standard output, with what a terminal would obey as \\uXXXX; and a newline
+ * where it ends with none. */
+void json_print(const void *, size_t len);
 int parse_num(const char *, uint64_t max, uint64_t *);
 void *xcalloc(size_t, size_t);
 char *xstrdup(const char *);
