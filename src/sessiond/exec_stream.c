@@ -178,20 +178,13 @@ feed_bytes(struct feed *f, const struct stream *st, const char *data,
 	feed_event(f, name, g);
 }
 
-void
-feed_output(struct feed *f, const struct stream *st, const void *data,
+static void
+feed_piece(struct feed *f, const struct stream *st, const char *data,
     size_t len)
 {
 	static char whole[FEED_PIECE + sizeof(f->rest[0].data)];
 	size_t i = (size_t)(st - f->cmd->stream), n = f->rest[i].len, cut;
 
-	feed_begin(f);
-	if (len > FEED_PIECE) {
-		feed_output(f, st, data, FEED_PIECE);
-		feed_output(f, st, (const char *)data + FEED_PIECE,
-		    len - FEED_PIECE);
-		return;
-	}
 	memcpy(whole, f->rest[i].data, n);
 	memcpy(whole + n, data, len);
 	n += len;
@@ -202,6 +195,20 @@ feed_output(struct feed *f, const struct stream *st, const void *data,
 	memcpy(f->rest[i].data, whole + cut, n - cut);
 	if (cut > 0)
 		feed_bytes(f, st, whole, cut);
+}
+
+void
+feed_output(struct feed *f, const struct stream *st, const void *data,
+    size_t len)
+{
+	const char *p = data;
+	size_t n;
+
+	feed_begin(f);
+	for (; len > 0; p += n, len -= n) {
+		n = len < FEED_PIECE ? len : FEED_PIECE;
+		feed_piece(f, st, p, n);
+	}
 }
 
 static void
