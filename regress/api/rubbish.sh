@@ -45,10 +45,31 @@ for i in range(60):
     except OSError:
         pass
     c.close()
-for c in held:
+
+# and streams that nobody reads get little of what they would show
+def rss():
+    with open(f"/proc/{sys.argv[2]}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+body = (b'{"command":"python3","args":["-c","import os\\n'
+        b'while True: os.write(1, bytes([1]) * 65536)"]}')
+before = rss()
+streams = []
+for i in range(24):
+    c = connect()
+    c.sendall(b"POST /api/v1/sessions/s/exec/stream HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    streams.append(c)
+time.sleep(4)
+took = rss() - before
+print("streams took", took)
+assert took < 24 * 100, f"sessiond took {took} KiB for 24 streams"
+for c in streams + held:
     c.close()
 P
-as "$ME" python3 "$T/drive.py" "$API_SOCK" || fail "the client"
+as "$ME" python3 "$T/drive.py" "$API_SOCK" "$server" >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+cat "$T/out"
 wait_for 10 server_answers || fail "the server does not answer"
 [ "$(pgrep -x sessiond | head -n 1)" = "$server" ] || [ "$ME" = self ] || fail "another sessiond"
 want "the session" "$(run_in s echo there)" there

@@ -26,6 +26,7 @@
 #define FEED_BEAT_MS                                                           \
 	10000 /* after one of silence a line says that we are there */
 #define FEED_PIECE 65536 /* bytes of a read(2) of a stream */
+#define FEED_LEAST 4096	 /* the same, of a user whose share is used up */
 
 struct feed {
 	struct request *rq;
@@ -60,6 +61,12 @@ feed_is_full(const struct feed *f)
 	/* also the user's other clients count; with nothing on its way nobody
 	 * would tell when it is less */
 	return n >= FEED_OUT_MAX || (n > 0 && share_is_over(f->rq->uid));
+}
+
+size_t
+feed_room(const struct feed *f)
+{
+	return share_is_over(f->rq->uid) ? FEED_LEAST : FEED_PIECE;
 }
 
 /* The client has read all there was. */

@@ -265,6 +265,8 @@ void feed_begin(struct feed *);
 /* At most so much of a stream at a time as one read(2) gives; after it
  * feed_is_full() may hold. */
 void feed_output(struct feed *, const struct stream *, const void *, size_t);
+/* Bytes of a stream that one read may give it. */
+size_t feed_room(const struct feed *);
 /* The client has to read first. */
 bool feed_is_full(const struct feed *);
 /* The command has ended, or never began: the last event, or an ExecResponse. */

@@ -90,10 +90,14 @@ static int
 stream_read(struct stream *st)
 {
 	static char data[STREAM_READ];
+	const struct feed *feed = st->cmd->feed;
+	size_t max = sizeof(data);
 	ssize_t n;
 
+	if (feed != NULL && feed_room(feed) < max)
+		max = feed_room(feed);
 	do {
-		n = read(st->fd, data, sizeof(data));
+		n = read(st->fd, data, max);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
@@ -107,7 +111,7 @@ stream_read(struct stream *st)
 	if (st->cmd->feed != NULL)
 		feed_output(st->cmd->feed, st, data, (size_t)n);
 	if (st->cmd->rows == 0)
-		return n == (ssize_t)sizeof(data) && !command_is_full(st->cmd);
+		return n == (ssize_t)max && !command_is_full(st->cmd);
 	/* a terminal gives little at a time, whatever it has */
 	if (st->cmd->pty != NULL)
 		pty_output(st->cmd->pty, data, (size_t)n);
