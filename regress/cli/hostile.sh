@@ -35,6 +35,29 @@ CASES = {
     "denied-lie": (403, '{"error":"forbidden"}'),
     "interim": b"HTTP/1.1 100 X\r\n\r\n" * 100,
 }
+def ev(*lines):
+    text = "".join(line + "\n" for line in lines).encode()
+    return (OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        b"%x\r\n" % len(text) + text + b"\r\n0\r\n\r\n")
+DONE = ("event: done", 'data: {"exit_code":0}', "")
+CASES.update({
+    "ev-nothing": ev(":", ""),
+    "ev-no-end": ev("event: stdout", 'data: {"data":""}', ""),
+    "ev-no-event": ev("", 'data: {"exit_code":0}', ""),
+    "ev-no-data": ev("event: done", ""),
+    "ev-two-ends": ev(*DONE, *DONE),
+    "ev-after-end": ev(*DONE, "event: stderr", 'data: {"data":""}', ""),
+    "ev-two-data": ev("event: done", 'data: {"exit_code":0}', 'data: {"exit_code":0}', ""),
+    "ev-other": ev("event: \x1b[2J", "data: {}", "", *DONE),
+    "ev-field": ev("id: 1", *DONE),
+    "ev-no-json": ev("event: done", "data: {", ""),
+    "ev-no-code": ev("event: done", "data: {}", ""),
+    "ev-code-big": ev("event: done", 'data: {"exit_code":256}', ""),
+    "ev-bad-base64": ev("event: stdout", 'data: {"data_base64":"a"}', "", *DONE),
+    "ev-line": ev("event: stdout", 'data: {"data":"' + "a" * 5000000 + '"}', "", *DONE),
+    "ev-error": ev(*DONE).replace(b"200", b"500"),
+    "ev-cut": ev(*DONE)[:-5],
+})
 def reply(n, method, path, body):
     sid = path.split("/")[4]
     if sid == "interim-ok":
@@ -57,6 +80,20 @@ for c in silent garbage cut-head cut-body cut-chunk no-length two-lengths huge \
 done
 run exec interim-ok -- true
 check "interim and chunked" rc_is 3
+for c in silent garbage cut-head cut-body cut-chunk no-length huge no-json deep no-result \
+    no-code code-big error error-text denied-lie ev-nothing ev-no-end ev-no-event ev-no-data \
+    ev-two-ends ev-after-end ev-two-data ev-other ev-field ev-no-json ev-no-code ev-code-big \
+    ev-bad-base64 ev-line ev-error ev-cut; do
+	run exec "$c" --stream -- true
+	check "$c fails in a stream" rc_is 1
+	check "$c says so in a stream" err_has '^agentsh: .'
+	tr -d '\n' <"$tmp/err" >"$tmp/line"
+	check "$c is safe to print in a stream" clean "$tmp/line"
+	check "$c is no success in a stream" out_is ''
+done
+# a server that has no streams, or does not give one
+run exec ev-no-end -- true
+check "events that nobody asked for" rc_is 1
 run exec denied-zero -- true
 check "a denial is never 0" rc_is 126
 finish

@@ -136,6 +136,8 @@ run policy test "$P" exec sh -c 'for i in a; do $i; done'
 check "where they are allowed" out_has '^rule: tools$'
 run policy test "$P" exec old a b
 check "a redirect" out_has '^instead: new a b -n$'
+run policy test "$P" exec timeout 3 old a b
+check "of a command inside" out_has '^instead: new a b -n$'
 run policy test "$P" exec environed
 check "one with an environment" [ "$(grep -c '^effective:' "$tmp/out")" = 0 ]
 check "where it leads" out_has '^instead: new$'

@@ -7,7 +7,7 @@
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/approval/_lib.sh"
-start_approvals
+start_approvals "sandbox.fuse.audit.mode: soft_delete"
 # OSC 52, a C1 CSI, red, and what turns text around
 evil=$(printf 'a\033]52;c;ZXZpbA==\007\302\2332J\033[31m\342\200\256z')
 export AGENTSH_SERVER="unix://$API_SOCK"
@@ -48,6 +48,30 @@ as "$ME" agentsh events s --limit 100 >"$T/o"
 tr -d '\n\t' <"$T/o" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' &&
     fail "the events: $(cat -v "$T/o")"
 want "what they say" "$(jq -r '[.[] | select(.type == "execve") | .argv[1]] | unique | join("|")' "$T/o")" "$evil"
+# what agentsh tells as JSON of files: JSON has these as they are
+soft=$(printf 'b\302\2332J\342\200\256y')
+mine()
+{
+	what=$*
+	as "$ME" agentsh "$@" >"$T/o" 2>"$T/e" || fail "$what: $(cat -v "$T/e")"
+	tr -d '\n\t' <"$T/o" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' &&
+	    fail "$what: $(cat -v "$T/o")"
+	jq -r '.. | strings' "$T/o" | grep -qF "$soft" || fail "$what does not tell it: $(cat -v "$T/o")"
+}
+work=$(new_workspace "$ME")
+as "$ME" sh -c 'echo 1 >"$1"' sh "$work/$soft" || fail write
+mine checkpoint create --workspace "$work" --storage-dir "$T/home/$ME/cp" --reason "$soft" --json
+mine checkpoint list --workspace "$work" --storage-dir "$T/home/$ME/cp" --json
+id=$(jq -r '[.. | objects | .id // empty][0]' "$T/o")
+mine checkpoint show "$id" --workspace "$work" --storage-dir "$T/home/$ME/cp" --json
+as "$ME" sh -c 'echo 22 >"$1"' sh "$work/$soft" || fail write
+mine checkpoint show "$id" --diff --workspace "$work" --storage-dir "$T/home/$ME/cp" --json
+mine checkpoint rollback "$id" --workspace "$work" --storage-dir "$T/home/$ME/cp" --json
+trash=$T/var/trash
+[ "$MODE" = service ] || trash=$T/state/trash
+run_in s sh -c 'echo 1 >"$0" && rm "$0"' "$soft" || fail "delete: $(cat -v "$T/exec.json")"
+mine trash list --json --trash-path "$trash"
+mine trash restore --json --trash-path "$trash" "$(jq -r '.[0].token' "$T/o")"
 # a whole answer, also of what a command prints
 as "$ME" agentsh exec --output json s -- echo "$evil" >"$T/o"
 tr -d '\n\t' <"$T/o" | LC_ALL=C grep -aqP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' &&

@@ -67,6 +67,9 @@ want "not written" "$(ev sh -c ': >>fresh')" ""
 want "opened to be written, not written" "$(ev python3 -c 'open("large", "ab").close()')" ""
 want_in "a large file" "$(ev cat large)" "file_read /workspace/large - 0"
 want_in "one that may not be written" "$(ev cat ro)" "file_read /workspace/ro 2000000 -"
+# the kernel opens a program, too
+run_in s sh -c 'cp /bin/true true && head -c 2000000 /dev/zero >>true' || fail "a large program"
+run_in s ./true || fail "a large program is not executed: $(jq -c .result "$T/exec.json")"
 want_in "root's" "$(ev cat roots)" "file_read /workspace/roots 2000000 -"
 # one name goes to the trash, and the file is opened by the other
 sed 's/^name: .*/name: softly/; s/^file_rules:/&\n  - {name: soft, paths: ["${PROJECT_ROOT}\/soft*"], operations: [delete], decision: soft_delete}/' \

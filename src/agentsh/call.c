@@ -12,8 +12,6 @@
 #include "cli.h"
 #include "clock.h"
 #include "units.h"
-#include "utf8.h"
-#include "vis.h"
 
 #define CALL_TIMEOUT_MS 30000
 
@@ -49,6 +47,8 @@ struct request {
 	size_t len;
 	uint64_t ms;
 	int *fd; /* not NULL: it is to become a WebSocket */
+	int (*take)(void *, const void *, size_t); /* or NULL: events */
+	void *arg;
 };
 
 static enum client_result
@@ -60,6 +60,9 @@ ask(const struct server *s, const struct request *q, struct hr *h,
 		return client_websocket(s,
 		    clock_ms() + (q->ms == 0 ? CALL_TIMEOUT_MS : q->ms),
 		    q->path, q->fd, h, e);
+	if (q->take != NULL)
+		return client_events(s, q->ms == 0 ? 0 : clock_ms() + q->ms,
+		    q->path, q->body, q->len, q->take, q->arg, h, e);
 	return client_request(s, q->ms == 0 ? 0 : clock_ms() + q->ms, q->method,
 	    q->path, q->body, q->len, h, e);
 }
@@ -151,6 +154,21 @@ call(const struct args *a, struct call *c, const char *method, const char *path,
 }
 
 int
+call_events(const struct args *a, struct call *c, const char *path,
+    const void *body, size_t len, int (*take)(void *, const void *, size_t),
+    void *arg)
+{
+	struct request q = { .method = "POST",
+		.path = path,
+		.body = body,
+		.len = len,
+		.take = take,
+		.arg = arg };
+
+	return call_request(a, c, &q);
+}
+
+int
 call_running(const struct args *a, struct call *c, const char *path)
 {
 	struct request q = { .method = "GET", .path = path };
@@ -207,43 +225,10 @@ call_error(const struct call *c)
 	return EXIT_FAILURE;
 }
 
-/* A character of a string of JSON, the same to every reader, in digits. */
-static void
-print_escaped(uint32_t cp)
-{
-	if (cp > 0xffff)
-		printf("\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
-		    0xdc00 + (cp & 0x3ff));
-	else
-		printf("\\u%04x", cp);
-}
-
-/* JSON may hold as they are what a terminal would obey: DEL, C1 controls, and
- * what turns text around. */
 void
 print_body(const struct call *c)
 {
-	const struct buf *b = &c->reply.body;
-	size_t i, n, done = 0;
-	bool partial;
-	uint32_t cp;
-
-	for (i = 0; i < b->len; i += n) {
-		n = utf8_char(b->data + i, b->len - i, &cp, &partial);
-		if (n == 0) {
-			/* json_parse() has seen to it that this is not so */
-			n = 1;
-			continue;
-		}
-		if (cp < 0x7f || !vis_is_confusing(cp))
-			continue;
-		fwrite(b->data + done, 1, i - done, stdout);
-		print_escaped(cp);
-		done = i + n;
-	}
-	fwrite(b->data + done, 1, b->len - done, stdout);
-	if (b->len > 0 && b->data[b->len - 1] != '\n')
-		putchar('\n');
+	json_print(c->reply.body.data, c->reply.body.len);
 }
 
 /* For one segment of a path, or a value of a query. */

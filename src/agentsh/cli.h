@@ -108,6 +108,9 @@ int usage_error(const struct args *, const char *, ...)
 /* text.c: lines to stderr, numbers, memory */
 void say(const char *, ...) __attribute__((format(printf, 1, 2)));
 char *vis_dup(const char *);
+/* To standard output, with what a terminal would obey as \\uXXXX; and a newline
+ * where it ends with none. */
+void json_print(const void *, size_t len);
 int parse_num(const char *, uint64_t max, uint64_t *);
 void *xcalloc(size_t, size_t);
 char *xstrdup(const char *);
@@ -124,6 +127,11 @@ int call(const struct args *, struct call *, const char *method,
 /* A GET of a server that runs; none is started. 1; 0: there is none, and
  * --server names none; -1 after a message. */
 int call_running(const struct args *, struct call *, const char *path);
+/* A POST whose answer may be server-sent events, which take gets: then there
+ * is no JSON. It ends them by -1, and that is said by nobody. */
+int call_events(const struct args *, struct call *, const char *path,
+    const void *body, size_t len, int (*take)(void *, const void *, size_t),
+    void *arg);
 /* The same, to become a WebSocket: *fd is the connection, or -1 where the
  * server answered otherwise. */
 int call_websocket(const struct args *, struct call *, const char *path,
@@ -152,14 +160,26 @@ struct exec_plan {
 	const char *events;
 	bool json;
 	bool pty;
+	bool stream;
 };
 int exec_args(struct args *, struct exec_plan *);
-struct jsonout *exec_request(const struct args *, const struct exec_plan *);
+struct jsonout *exec_request(const struct args *, struct exec_plan *);
 int exec_show(const struct args *, const struct exec_plan *,
     const struct call *);
 /* Of an ExecResponse; lines of the server's. */
 void exec_say_denied(const struct jval *);
 void exec_say_hints(const char *);
+
+/* exec_stream.c: exec --stream */
+struct stream;
+struct stream *exec_stream_new(void);
+void exec_stream_free(struct stream *);
+/* Of call_events(). */
+int exec_stream_take(void *, const void *, size_t);
+/* The exit status, after what is to be said. */
+int exec_stream_end(struct stream *);
+/* Where call_events() failed because of it, which says nothing then. */
+void exec_stream_say_bad(const struct stream *);
 
 /* output.c: bytes of commands as replies carry them */
 int output_put(int fd, const struct jval *, const char *name, uint64_t *len);

@@ -257,8 +257,8 @@ exchange(int fd, uint64_t deadline, struct buf *req, struct hr *h,
 	}
 }
 
-enum client_result
-client_request(const struct server *s, uint64_t deadline, const char *method,
+static enum client_result
+request(const struct server *s, uint64_t deadline, const char *method,
     const char *path, const void *body, size_t len, struct hr *h,
     struct client_error *e)
 {
@@ -267,20 +267,41 @@ client_request(const struct server *s, uint64_t deadline, const char *method,
 	const char *why = "out of memory";
 	int fd;
 
-	hr_init(h, CLIENT_MAX_BODY);
 	r = client_connect(s, deadline, &fd, e);
 	if (r != CLIENT_OK)
 		return r;
 	buf_init(&req, len + 65536);
 	if (put_request(&req, s, method, path, body, len) == -1 ||
 	    exchange(fd, deadline, &req, h, &why) == -1) {
-		snprintf(e->text, sizeof(e->text), "no good answer from %s: %s",
-		    s->name, why);
+		e->text[0] = '\0';
+		if (why != NULL)
+			snprintf(e->text, sizeof(e->text),
+			    "no good answer from %s: %s", s->name, why);
 		r = CLIENT_FAILED;
 	}
 	buf_free(&req);
 	close(fd);
 	return r;
+}
+
+enum client_result
+client_request(const struct server *s, uint64_t deadline, const char *method,
+    const char *path, const void *body, size_t len, struct hr *h,
+    struct client_error *e)
+{
+	hr_init(h, CLIENT_MAX_BODY);
+	return request(s, deadline, method, path, body, len, h, e);
+}
+
+enum client_result
+client_events(const struct server *s, uint64_t deadline, const char *path,
+    const void *body, size_t len, int (*take)(void *arg, const void *, size_t),
+    void *arg, struct hr *h, struct client_error *e)
+{
+	hr_init(h, CLIENT_MAX_BODY);
+	h->events = take;
+	h->arg = arg;
+	return request(s, deadline, "POST", path, body, len, h, e);
 }
 
 /* The head of the reply, and nothing behind it. 0, or -1: *why is set. */

@@ -49,6 +49,13 @@ enum client_result client_request(const struct server *, uint64_t deadline,
     const char *method, const char *path, const void *body, size_t len,
     struct hr *, struct client_error *);
 
+/* A POST whose reply may be server-sent events: take gets these, and the error
+ * has no text where it wanted no more of them. */
+enum client_result client_events(const struct server *, uint64_t deadline,
+    const char *path, const void *body, size_t len,
+    int (*take)(void *arg, const void *, size_t), void *arg, struct hr *,
+    struct client_error *);
+
 /* GET of path as a WebSocket: *fd is the connection after a 101; else -1, and
  * hr as above. */
 enum client_result client_websocket(const struct server *, uint64_t deadline,

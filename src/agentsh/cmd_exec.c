@@ -9,21 +9,52 @@
 
 /* 0 with the answer in c; or -1 after a message. */
 static int
-ask(const struct args *a, const struct exec_plan *p, const char *body,
-    size_t len, struct call *c)
+ask_once(const struct args *a, const struct exec_plan *p, const char *body,
+    size_t len, struct stream *s, struct call *c)
 {
 	char *path;
 	int r;
 
-	path = xasprintf("/api/v1/sessions/%s/exec", p->id);
-	r = call(a, c, "POST", path, body, len);
-	if (r == 0 && c->status == 404) {
-		call_free(c);
-		r = session_ensure(a, p->id, p->root);
-		if (r == 0)
-			r = call(a, c, "POST", path, body, len);
-	}
+	path = xasprintf("/api/v1/sessions/%s/exec%s", p->id,
+	    s != NULL ? "/stream" : "");
+	if (s != NULL)
+		r = call_events(a, c, path, body, len, exec_stream_take, s);
+	else
+		r = call(a, c, "POST", path, body, len);
 	free(path);
+	return r;
+}
+
+static int
+ask(const struct args *a, const struct exec_plan *p, const char *body,
+    size_t len, struct stream *s, struct call *c)
+{
+	int r = ask_once(a, p, body, len, s, c);
+
+	if (r != 0 || c->status != 404)
+		return r;
+	call_free(c);
+	if (session_ensure(a, p->id, p->root) == -1)
+		return -1;
+	return ask_once(a, p, body, len, s, c);
+}
+
+/* What never ran, or was refused, is answered as without --stream. */
+static int
+run_stream(const struct args *a, const struct exec_plan *p, const char *body,
+    size_t len)
+{
+	struct stream *s = exec_stream_new();
+	struct call c;
+	int r = EXIT_FAILURE;
+
+	if (ask(a, p, body, len, s, &c) == 0) {
+		r = c.reply.is_events ? exec_stream_end(s) :
+					exec_show(a, p, &c);
+		call_free(&c);
+	} else
+		exec_stream_say_bad(s);
+	exec_stream_free(s);
 	return r;
 }
 
@@ -49,7 +80,9 @@ cmd_exec(struct args *a)
 		goto out;
 	if (p.pty)
 		r = exec_pty(a, &p, body, len);
-	else if (ask(a, &p, body, len, &c) == 0) {
+	else if (p.stream)
+		r = run_stream(a, &p, body, len);
+	else if (ask(a, &p, body, len, NULL, &c) == 0) {
 		r = exec_show(a, &p, &c);
 		call_free(&c);
 	}

@@ -37,18 +37,15 @@ static void
 list_json(struct jsonout *o, const struct trash_entry *e, const struct tnote *n,
     int64_t age)
 {
-	char *safe = vis_dup(n->path);
-
 	jo_open(o, NULL);
 	jo_str(o, "token", e->token);
-	jo_str(o, "path", safe);
+	policy_ask_text(o, "path", n->path);
 	jo_str(o, "type", n->type);
 	jo_num(o, "size", n->size);
 	jo_num(o, "age_seconds", age < 0 ? 0 : (size_t)age);
 	jo_str(o, "session", n->session);
 	jo_str(o, "command", n->command);
 	jo_close(o);
-	free(safe);
 }
 
 /* Says how many were shown; -1. */

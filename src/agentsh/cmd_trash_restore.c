@@ -263,20 +263,21 @@ static int
 say_restored(const struct args *a, const struct restore *r)
 {
 	struct jsonout *o;
-	char *safe = vis_dup(r->path);
+	char *safe;
 	int rc = 0;
 
 	if (a->opt[OPT_JSON] == NULL) {
+		safe = vis_dup(r->path);
 		printf("restored %s\n", safe);
+		free(safe);
 	} else {
 		o = jo_new();
 		jo_open(o, NULL);
 		jo_str(o, "token", r->token);
-		jo_str(o, "path", safe);
+		policy_ask_text(o, "path", r->path);
 		jo_close(o);
 		rc = policy_ask_end(o);
 	}
-	free(safe);
 	return rc;
 }
 

@@ -103,6 +103,19 @@ check_pty(struct args *a, const struct exec_plan *p)
 	return 0;
 }
 
+/* Output as it comes has no answer around it, and no events. */
+static int
+check_stream(struct args *a, struct exec_plan *p)
+{
+	if (!p->stream)
+		return 0;
+	if (p->json || a->opt[OPT_EVENTS] != NULL || p->pty)
+		return usage_error(a,
+		    "--stream excludes --output json, --events and --pty");
+	p->events = "none";
+	return 0;
+}
+
 /* 0, or the exit status after a message. */
 int
 exec_args(struct args *a, struct exec_plan *p)
@@ -117,7 +130,8 @@ exec_args(struct args *a, struct exec_plan *p)
 	    choose_output(a, p) == -1)
 		return EXIT_USAGE;
 	p->pty = a->opt[OPT_PTY] != NULL;
-	if (check_pty(a, p) != 0)
+	p->stream = a->opt[OPT_SHOW] != NULL;
+	if (check_pty(a, p) != 0 || check_stream(a, p) != 0)
 		return EXIT_USAGE;
 	if (a->opt[OPT_REQUEST] != NULL && a->argc > 0)
 		return usage_error(a,

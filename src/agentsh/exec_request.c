@@ -229,10 +229,6 @@ check_keys(const struct jval *base)
 			return -1;
 		}
 	}
-	if (jv_true(base, "stream_output")) {
-		say("--json: stream_output is not supported");
-		return -1;
-	}
 	if (jv_str(base, "command") == NULL) {
 		say("--json: command is missing, or not a string");
 		return -1;
@@ -270,9 +266,25 @@ put_all(struct jsonout *o, const struct args *a, const struct exec_plan *p,
 	return 0;
 }
 
+/* stream_output is --stream. */
+static int
+take_stream(const struct args *a, struct exec_plan *p, const struct jval *base)
+{
+	if (!jv_true(base, "stream_output"))
+		return 0;
+	if (p->json || a->opt[OPT_EVENTS] != NULL) {
+		say("--json: stream_output excludes --output json and "
+		    "--events");
+		return -1;
+	}
+	p->stream = true;
+	p->events = "none";
+	return 0;
+}
+
 /* The body, to be freed; NULL after a message. */
 struct jsonout *
-exec_request(const struct args *a, const struct exec_plan *p)
+exec_request(const struct args *a, struct exec_plan *p)
 {
 	const char *text = a->opt[OPT_REQUEST], *why;
 	struct json *base = NULL;
@@ -286,7 +298,9 @@ exec_request(const struct args *a, const struct exec_plan *p)
 		}
 	}
 	o = jo_new();
-	if ((base != NULL && check_keys(base->root) == -1) ||
+	if ((base != NULL &&
+		(check_keys(base->root) == -1 ||
+		    take_stream(a, p, base->root) == -1)) ||
 	    put_all(o, a, p, base == NULL ? NULL : base->root) == -1) {
 		jo_free(o);
 		o = NULL;

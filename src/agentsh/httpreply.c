@@ -86,6 +86,7 @@ on_status(struct hr *h, const char *p, size_t len)
 	h->status = (int)v;
 	h->has_length = false;
 	h->chunked = false;
+	h->is_events = false;
 	h->left = 0;
 	h->state = HR_HEADER;
 	return 0;
@@ -126,7 +127,10 @@ on_header(struct hr *h, const char *p, size_t len)
 		if (vlen != 7 || strncasecmp(val, "chunked", vlen) != 0)
 			return hr_bad(h, "unknown Transfer-Encoding");
 		h->chunked = true;
-	}
+	} else if (nlen == 12 && strncasecmp(p, "content-type", nlen) == 0)
+		h->is_events = h->events != NULL && h->status == 200 &&
+		    vlen == 17 &&
+		    strncasecmp(val, "text/event-stream", vlen) == 0;
 	return 0;
 }
 
@@ -229,7 +233,11 @@ hr_feed(struct hr *h, const void *data, size_t len)
 			continue;
 		}
 		n = len < h->left ? len : (size_t)h->left;
-		buf_put(&h->body, p, n);
+		if (h->is_events) {
+			if (h->events(h->arg, p, n) == -1)
+				return hr_bad(h, NULL);
+		} else
+			buf_put(&h->body, p, n);
 		if (h->body.bad)
 			return hr_bad(h, "out of memory");
 		h->left -= n;

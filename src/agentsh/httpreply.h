@@ -33,10 +33,14 @@ struct hr {
 	enum hr_state state;
 	int status;
 	struct buf body;
-	const char *err; /* why HR_BAD */
+	/* takes the body of server-sent events in its place: 0, or -1 to end */
+	int (*events)(void *arg, const void *, size_t);
+	void *arg;
+	const char *err; /* why HR_BAD; NULL: events() did not want more */
 	uint64_t left;	 /* bytes of the body, or of the chunk, to come */
 	bool has_length;
 	bool chunked;
+	bool is_events; /* the reply is */
 	unsigned int interim;
 	size_t head; /* bytes of the head so far */
 	size_t line_len;

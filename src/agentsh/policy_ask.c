@@ -238,7 +238,6 @@ policy_ask_end(struct jsonout *o)
 	text = jo_text(o, &len);
 	if (text == NULL)
 		return EXIT_USAGE;
-	fwrite(text, 1, len, stdout);
-	putchar('\n');
+	json_print(text, len);
 	return 0;
 }

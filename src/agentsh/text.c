@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "utf8.h"
 #include "vis.h"
 
 void *
@@ -98,4 +99,43 @@ parse_num(const char *s, uint64_t max, uint64_t *v)
 	errno = 0;
 	*v = strtoull(s, &end, 10);
 	return errno != 0 || *end != '\0' || *v > max ? -1 : 0;
+}
+
+/* A character of a string of JSON, the same to every reader, in digits. */
+static void
+print_escaped(uint32_t cp)
+{
+	if (cp > 0xffff)
+		printf("\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
+		    0xdc00 + (cp & 0x3ff));
+	else
+		printf("\\u%04x", cp);
+}
+
+/* JSON may hold as they are what a terminal would obey: DEL, C1 controls, and
+ * what turns text around. */
+void
+json_print(const void *json, size_t len)
+{
+	const char *text = json;
+	size_t i, n, done = 0;
+	bool partial;
+	uint32_t cp;
+
+	for (i = 0; i < len; i += n) {
+		n = utf8_char(text + i, len - i, &cp, &partial);
+		if (n == 0) {
+			/* json_parse(), or yajl, has seen to it that this is not so */
+			n = 1;
+			continue;
+		}
+		if (cp < 0x7f || !vis_is_confusing(cp))
+			continue;
+		fwrite(text + done, 1, i - done, stdout);
+		print_escaped(cp);
+		done = i + n;
+	}
+	fwrite(text + done, 1, len - done, stdout);
+	if (len > 0 && text[len - 1] != '\n')
+		putchar('\n');
 }

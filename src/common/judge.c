@@ -147,6 +147,10 @@ ask_inner(struct judge *j, const struct program *p, bool unknown)
 {
 	struct verdict v;
 
+	/* its rules are asked when its words are there: a guess is no denial of
+	 * what is around it */
+	if (unknown && !p->asked_for)
+		return true;
 	if (!judge_ask(j, p, p->argv[0], unknown, &v))
 		return false;
 	/* what else a rule wants with it is done when it is executed */

@@ -139,8 +139,13 @@ precheck_command(const struct image *im, const struct spec *spec,
 		pc->decision = DECISION_REDIRECT;
 	tell_words(&j, pc);
 	/* without memory for them it is asked for again as it is executed */
-	if (j.inner && pc->decision == DECISION_APPROVE)
+	if (j.inner &&
+	    (pc->decision == DECISION_APPROVE ||
+		pc->decision == DECISION_REDIRECT))
 		keep_words(&j, pc);
+	/* the words of the whole are not those of that command */
+	if (j.inner && pc->decision == DECISION_REDIRECT && pc->words == NULL)
+		pc->decision = DECISION_DENY;
 	judge_end(&j);
 	free(argv);
 }

@@ -35,7 +35,8 @@ struct precheck {
 	/* the command in them that the rule is about; "": the whole */
 	char about[AGENTSH_TEXT_MAX + 1];
 	uint32_t timeout_ms; /* of an approval; 0: the rule says nothing */
-	/* that command, each word with its NUL; NULL: the whole */
+	/* that command, where it is approved or replaced: each word with its NUL;
+	 * NULL: the whole */
 	char *words;
 	size_t words_len;
 	struct command_action action;

@@ -115,23 +115,52 @@ env_over_limits(const struct image *im, const struct list *env,
 	return true;
 }
 
-static void
+/* The words of the command that the rule is about: of the whole, or of the one
+ * inside of it. */
+static int
+list_asked(struct list *l, const struct spec *from, const struct precheck *pc)
+{
+	size_t i;
+
+	if (list_make(l,
+		pc->words_len > from->argc ? pc->words_len : from->argc) == -1)
+		return -1;
+	if (pc->words == NULL) {
+		for (i = 0; i < from->argc; i++)
+			list_add(l, from->argv[i]);
+		return 0;
+	}
+	for (i = 0; i < pc->words_len; i += strlen(pc->words + i) + 1)
+		list_add(l, pc->words + i);
+	return 0;
+}
+
+static int
 make_argv(const struct spec *from, const struct precheck *pc, struct list *argv,
     struct spec *to)
 {
 	const struct command_action *act = &pc->action;
+	struct list asked = { 0 };
 	size_t i;
 
-	if (pc->decision == DECISION_REDIRECT) {
-		to->file = (char *)(uintptr_t)act->command;
-		to->builtin = BUILTIN_NONE;
-		argv->n = image_action_words(act,
-		    (const char *const *)from->argv + 1, from->argc - 1,
-		    (const char **)argv->v);
-		return;
+	if (pc->decision != DECISION_REDIRECT) {
+		if (list_make(argv, from->argc) == -1)
+			return -1;
+		for (i = 0; i < from->argc; i++)
+			list_add(argv, from->argv[i]);
+		return 0;
 	}
-	for (i = 0; i < from->argc; i++)
-		list_add(argv, from->argv[i]);
+	if (list_asked(&asked, from, pc) == -1 ||
+	    list_make(argv, image_action_room(act, asked.n)) == -1) {
+		free(asked.v);
+		return -1;
+	}
+	to->file = (char *)(uintptr_t)act->command;
+	to->builtin = BUILTIN_NONE;
+	argv->n = image_action_words(act, (const char *const *)asked.v + 1,
+	    asked.n - 1, (const char **)argv->v);
+	free(asked.v);
+	return 0;
 }
 
 int
@@ -144,10 +173,9 @@ precheck_spec(const struct image *im, const struct spec *spec,
 	struct spec out = *spec;
 	int fd = -1;
 
-	if (list_make(&argv, image_action_room(act, spec->argc)) == -1 ||
+	if (make_argv(spec, pc, &argv, &out) == -1 ||
 	    list_make(&env, spec->nenv + inject.n + act->env.n) == -1)
 		goto out;
-	make_argv(spec, pc, &argv, &out);
 	if (env_filter(im, spec, pc, &env) == -1)
 		goto out;
 	env_put_words(&env, &inject);

@@ -305,28 +305,48 @@ asked_cb(void *arg, const struct command_query *cq, const struct verdict *v)
 }
 
 static void
+add_word(struct try_answer *a, const char *word)
+{
+	size_t n = strlen(a->instead);
+
+	snprintf(a->instead + n, sizeof(a->instead) - n, " %s", word);
+}
+
+/* The arguments that were asked for: of the whole, or of the command inside. */
+static void
+add_asked(struct try_answer *a, const struct precheck *pc,
+    const struct try_query *q)
+{
+	size_t i;
+	int w;
+
+	if (pc->words == NULL) {
+		for (w = 1; w < q->argc; w++)
+			add_word(a, q->argv[w]);
+		return;
+	}
+	for (i = strlen(pc->words) + 1; i < pc->words_len;
+	     i += strlen(pc->words + i) + 1)
+		add_word(a, pc->words + i);
+}
+
+static void
 say_instead(struct try_answer *a, const struct precheck *pc,
     const struct try_query *q)
 {
 	const struct command_action *act = &pc->action;
 	const struct image_words *lists[] = { &act->args, &act->append };
 	const char *s;
-	size_t n, i;
+	size_t i;
 	uint32_t k;
-	int w;
 
-	n = (size_t)snprintf(a->instead, sizeof(a->instead), "%s",
-	    act->command);
-	for (w = 1; !act->replaces_args && w < q->argc; w++) {
-		if (n < sizeof(a->instead))
-			n += (size_t)snprintf(a->instead + n,
-			    sizeof(a->instead) - n, " %s", q->argv[w]);
-	}
+	snprintf(a->instead, sizeof(a->instead), "%s", act->command);
+	if (!act->replaces_args)
+		add_asked(a, pc, q);
 	for (i = act->replaces_args ? 0 : 1; i < 2; i++) {
 		s = lists[i]->first;
-		for (k = 0; k < lists[i]->n && n < sizeof(a->instead); k++) {
-			n += (size_t)snprintf(a->instead + n,
-			    sizeof(a->instead) - n, " %s", s);
+		for (k = 0; k < lists[i]->n; k++) {
+			add_word(a, s);
 			s = image_words_next(s);
 		}
 	}

@@ -140,8 +140,8 @@ put_denied(yajl_gen g, const struct command *cmd)
 	}
 }
 
-static void
-put_outcome(yajl_gen g, const struct command *cmd)
+void
+answer_put_error(yajl_gen g, const struct command *cmd)
 {
 	switch (cmd->outcome) {
 	case OUT_EXITED:
@@ -224,7 +224,7 @@ put_result(yajl_gen g, const struct command *cmd, const struct event_set *set)
 	put_stream(g, &cmd->stream[STREAM_STDOUT], "");
 	put_stream(g, err, extra);
 	json_put_u64(g, "duration_ms", cmd->duration_ms);
-	put_outcome(g, cmd);
+	answer_put_error(g, cmd);
 	put_pagination(g, cmd);
 	yajl_gen_map_close(g);
 }

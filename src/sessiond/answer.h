@@ -68,6 +68,8 @@ void answer_send(struct command *, struct event_set *);
 /* It as a member's value; and what its result says of the exit. */
 void answer_put(yajl_gen, const struct command *, const struct event_set *);
 int answer_exit_code(const struct command *);
+/* The member error, where there is one to tell. */
+void answer_put_error(yajl_gen, const struct command *);
 /* guidance.c: the object's content */
 void guidance_put(yajl_gen, const struct command *, const struct event_set *);
 

@@ -67,7 +67,7 @@ exec_check(const struct exec_body *body, enum include_events *include,
 	if (body->command[0] == '\0')
 		return "command is required";
 	if (body->stream_output == JSON_TRUE)
-		return "field \"stream_output\" is not supported by this build";
+		return "field \"stream_output\": the route exec/stream does that";
 	if (exec_include(body->include_events, include) == -1)
 		return "field \"include_events\" must be all, summary, blocked or none";
 	if (body->timeout != NULL &&
@@ -156,6 +156,7 @@ exec_client_gone(struct request *rq, void *arg)
 
 	(void)rq;
 	cmd->rq = NULL;
+	feed_end(cmd);
 	/* also one that waits for an operator */
 	if (cmd->state == CMD_RUNNING || cmd->state == CMD_ASKED) {
 		log_debug("%s: its client is gone", cmd->id);
@@ -236,20 +237,41 @@ exec_resolve(struct command *cmd, char *err, size_t errlen)
 	return builtin_prepare(cmd, err, errlen);
 }
 
+/* A stream has no place for events, and is what stream_output asks for. */
+static const char *
+exec_check_stream(struct exec_body *body)
+{
+	if (body->include_events != NULL &&
+	    strcmp(body->include_events, include_names[INCLUDE_NONE]) != 0)
+		return "field \"include_events\" must be none: a stream has no events";
+	body->stream_output = JSON_ABSENT;
+	return NULL;
+}
+
 static void
-exec_body_run(struct request *rq, struct session *s, struct exec_body *body)
+exec_body_run(struct request *rq, struct session *s, struct exec_body *body,
+    bool streams)
 {
 	enum include_events include;
 	struct command *cmd;
 	char err[AGENTSH_TEXT_MAX];
-	const char *why;
+	const char *why = NULL;
 	uint64_t timeout_ms;
 
-	if ((why = exec_check(body, &include, &timeout_ms)) != NULL) {
+	if (streams)
+		why = exec_check_stream(body);
+	if (why == NULL)
+		why = exec_check(body, &include, &timeout_ms);
+	if (why != NULL) {
 		http_error(rq, 400, "%s", why);
 		return;
 	}
 	if ((cmd = command_new(s)) == NULL) {
+		http_error(rq, 500, "out of memory");
+		return;
+	}
+	if (streams && feed_new(rq, cmd) == -1) {
+		command_free(cmd);
 		http_error(rq, 500, "out of memory");
 		return;
 	}
@@ -278,8 +300,8 @@ exec_has_room(struct request *rq, const struct session *s)
 	return false;
 }
 
-void
-api_exec(struct request *rq)
+static void
+exec_route(struct request *rq, bool streams)
 {
 	struct session *s = session_of(rq);
 	struct exec_body body;
@@ -299,8 +321,20 @@ api_exec(struct request *rq)
 		     sizeof(err)) == -1)
 		http_error(rq, 400, "%s", err);
 	else
-		exec_body_run(rq, s, &body);
+		exec_body_run(rq, s, &body, streams);
 	json_release(exec_fields, exec_nfields, &body);
+}
+
+void
+api_exec(struct request *rq)
+{
+	exec_route(rq, false);
+}
+
+void
+api_exec_stream(struct request *rq)
+{
+	exec_route(rq, true);
 }
 
 static bool

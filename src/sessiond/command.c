@@ -3,6 +3,7 @@
  * A command from its start at execd to the moment its answer can be written:
  * its exit, the end of its output (stream.c), the events that belong to it.
  */
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -64,6 +65,8 @@ command_free(struct command *cmd)
 		stream_close(&cmd->stream[i]);
 		stream_forget(&cmd->stream[i]);
 	}
+	if (cmd->feed != NULL)
+		feed_end(cmd);
 	if (cmd->grace != NULL)
 		event_free(cmd->grace);
 	if (cmd->builtin_fd != -1)
@@ -94,16 +97,21 @@ command_find(struct session *s, const char *id)
 bool
 command_is_full(const struct command *cmd)
 {
+	if (cmd->feed != NULL)
+		return feed_is_full(cmd->feed);
 	return cmd->pty != NULL && pty_is_full(cmd->pty);
 }
 
 void
 command_resume(struct command *cmd)
 {
-	struct stream *st = &cmd->stream[STREAM_STDOUT];
+	struct stream *st;
 
-	if (st->ev != NULL && event_add(st->ev, NULL) == -1)
-		log_warnx("%s: its output is not read any more", cmd->id);
+	for (st = cmd->stream; st < cmd->stream + STREAM_MAX; st++) {
+		if (st->ev != NULL && event_add(st->ev, NULL) == -1)
+			log_warnx("%s: its output is not read any more",
+			    cmd->id);
+	}
 }
 
 static void
@@ -113,9 +121,10 @@ command_grace_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* what its terminal holds waits for a slow client, but not what others
-	 * go on to write there */
-	if (command_is_full(cmd) && cmd->tail < CMD_TAIL_MAX)
+	/* what was written before the exit waits for a slow client, but not
+	 * what others go on to write there */
+	if ((cmd->feed != NULL || command_is_full(cmd)) &&
+	    cmd->tail < cmd->tail_max)
 		set_timer(cmd->grace, CMD_GRACE_MS);
 	else
 		command_finish(cmd);
@@ -181,6 +190,8 @@ command_reply(struct command *cmd, struct event_set *set)
 {
 	if (cmd->pty != NULL)
 		pty_answer(cmd, set);
+	else if (cmd->feed != NULL)
+		feed_answer(cmd, set);
 	else
 		answer_send(cmd, set);
 }
@@ -295,6 +306,23 @@ command_output_ended(struct command *cmd)
 		command_finish(cmd);
 }
 
+/* What a client who reads slowly is to get yet, of what is written by now. */
+static uint64_t
+command_tail(const struct command *cmd)
+{
+	const struct stream *st;
+	uint64_t sum = 0;
+	int n;
+
+	if (cmd->rows != 0)
+		return CMD_TAIL_MAX;
+	for (st = cmd->stream; st < cmd->stream + STREAM_MAX; st++) {
+		if (st->fd != -1 && ioctl(st->fd, FIONREAD, &n) == 0 && n > 0)
+			sum += (uint64_t)n;
+	}
+	return sum;
+}
+
 /* Nothing more will be heard of it but output. */
 void
 command_end(struct command *cmd, enum cmd_outcome outcome)
@@ -303,6 +331,7 @@ command_end(struct command *cmd, enum cmd_outcome outcome)
 		return;
 	cmd->state = CMD_ENDED;
 	cmd->outcome = outcome;
+	cmd->tail_max = command_tail(cmd);
 	if (outcome != OUT_EXITED) {
 		command_finish(cmd);
 		return;
@@ -342,6 +371,8 @@ sessiond_on_exec_started(struct chan *ch, struct imsg *im)
 	    m.builtin == (uint32_t)cmd->builtin;
 	if (cmd->state == CMD_ASKED)
 		cmd->state = CMD_RUNNING;
+	if (cmd->feed != NULL)
+		feed_begin(cmd->feed);
 	/* its client went away meanwhile */
 	if (cmd->rq == NULL && cmd->state == CMD_RUNNING)
 		command_kill(cmd);

@@ -23,6 +23,8 @@
 #define CONNS_LOOK_MS 500
 #define CONNS_PAUSED_MS 50   /* the same, while nobody gets in */
 #define CONNS_LINGER_MS 2000 /* for a refused client to read why */
+#define CONNS_AHEAD                                                            \
+	65536 /* bytes behind a request, before its answer is read */
 
 /* All clients that the kernel cannot name share one share. */
 #define CONNS_NOBODY ((uint32_t)-1)
@@ -275,6 +277,11 @@ conns_input_cb(struct evbuffer *in, const struct evbuffer_cb_info *info,
 	}
 	if (info->n_added == 0 || c->refused_ms != 0)
 		return;
+	/* nobody is there to take it, or to be told of an end */
+	if (conns_is_freed(c)) {
+		bufferevent_disable(c->bev, EV_READ);
+		return;
+	}
 	conns_know(c);
 	if (c->working || c->out > 0)
 		share_add(c->uid, info->n_added); /* little: see http_wait() */
@@ -304,6 +311,8 @@ conns_output_cb(struct evbuffer *out, const struct evbuffer_cb_info *info,
 	if (c->out == 0 && !c->working) {
 		share_give(c->uid, c->in);
 		c->in = 0;
+		if (!c->stream)
+			bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
 	}
 }
 
@@ -318,6 +327,8 @@ conns_request(int fd, const struct bufferevent *bev, size_t body_len)
 		return true;
 	c->since_ms = 0;
 	c->working = true;
+	/* evhttp reads while it writes an answer, whatever comes */
+	bufferevent_setwatermark(c->bev, EV_READ, 0, CONNS_AHEAD);
 	if (share_is_over(c->uid) || !share_take(c->uid, copies))
 		return false;
 	c->in += copies;

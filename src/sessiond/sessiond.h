@@ -25,6 +25,7 @@
 struct command;
 struct event_query;
 struct event_set;
+struct feed;
 struct pty;
 struct request;
 
@@ -135,8 +136,10 @@ struct command {
 	enum cmd_outcome outcome;
 	struct request *rq; /* NULL: nobody waits for the answer */
 	struct pty *pty;    /* whose terminal it shows to the client, or NULL */
+	struct feed *feed;  /* the client is shown its output as it comes */
 	uint16_t rows, cols; /* of its terminal, 0: it has pipes */
-	uint64_t tail;	     /* bytes of the terminal after the exit */
+	uint64_t tail;	     /* bytes for a client at it, after the exit */
+	uint64_t tail_max;   /* that it is to get of them */
 	uint32_t client_uid;
 	struct event_query *query; /* runs */
 	struct exec_body body;
@@ -225,9 +228,9 @@ void command_signal(struct command *, int signo);
 void command_reply(struct command *, struct event_set *);
 /* A stream of it is closed. */
 void command_output_ended(struct command *);
-/* Its client has to read before more of its terminal is read. */
+/* Its client has to read before more of its output is read. */
 bool command_is_full(const struct command *);
-/* The terminal is read again, after pty_output() was full. */
+/* Its output is read again, after the client had to read first. */
 void command_resume(struct command *);
 extern const struct handler execd_handlers[];
 
@@ -253,6 +256,23 @@ void pty_terminal(struct pty *);
 void pty_hungup(struct pty *);
 /* The command has ended, or never began; cmd->pty is NULL then. */
 void pty_answer(struct command *, struct event_set *);
+
+/* exec_stream.c: a client that is shown the output as it comes */
+/* Makes it the command's: 0 or -1. */
+int feed_new(struct request *, struct command *);
+/* The command runs: the answer is events from now on. */
+void feed_begin(struct feed *);
+/* At most so much of a stream at a time as one read(2) gives; after it
+ * feed_is_full() may hold. */
+void feed_output(struct feed *, const struct stream *, const void *, size_t);
+/* Bytes of a stream that one read may give it. */
+size_t feed_room(const struct feed *);
+/* The client has to read first. */
+bool feed_is_full(const struct feed *);
+/* The command has ended, or never began: the last event, or an ExecResponse. */
+void feed_answer(struct command *, struct event_set *);
+/* Nobody is there any more; without one nothing happens. */
+void feed_end(struct command *);
 
 /* stream.c: output as it comes */
 void stream_init(struct stream *, struct command *);

@@ -58,6 +58,9 @@ stream_keep(struct stream *st, const char *data, size_t len)
 	size_t want, cap;
 	char *p;
 
+	/* nobody is shown it twice */
+	if (st->cmd->feed != NULL)
+		st->keep_full = true;
 	if (st->cmd->state == CMD_FINISHED || st->keep_full ||
 	    st->len == AGENTSH_INLINE_OUTPUT)
 		return;
@@ -87,10 +90,14 @@ static int
 stream_read(struct stream *st)
 {
 	static char data[STREAM_READ];
+	const struct feed *feed = st->cmd->feed;
+	size_t max = sizeof(data);
 	ssize_t n;
 
+	if (feed != NULL && feed_room(feed) < max)
+		max = feed_room(feed);
 	do {
-		n = read(st->fd, data, sizeof(data));
+		n = read(st->fd, data, max);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
@@ -99,11 +106,13 @@ stream_read(struct stream *st)
 	spool_put(st, data, (size_t)n);
 	stream_keep(st, data, (size_t)n);
 	st->total += (uint64_t)n;
-	if (st->cmd->rows == 0)
-		return n == (ssize_t)sizeof(data);
-	/* a terminal gives little at a time, whatever it has */
 	if (st->cmd->state == CMD_ENDED)
 		st->cmd->tail += (uint64_t)n;
+	if (st->cmd->feed != NULL)
+		feed_output(st->cmd->feed, st, data, (size_t)n);
+	if (st->cmd->rows == 0)
+		return n == (ssize_t)max && !command_is_full(st->cmd);
+	/* a terminal gives little at a time, whatever it has */
 	if (st->cmd->pty != NULL)
 		pty_output(st->cmd->pty, data, (size_t)n);
 	return !command_is_full(st->cmd);
