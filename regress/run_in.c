@@ -182,7 +182,7 @@ main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, too_late);
-	alarm((unsigned)atoi(argv[2]));
+	alarm((unsigned)strtoul(argv[2], NULL, 10));
 	body = body_of(argv + 4, &len);
 	fd = dial(argv[1]);
 	ask(fd, argv[3], body, len);
