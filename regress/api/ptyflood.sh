@@ -3,6 +3,7 @@
 # Hostile clients of terminals: those that do not read, do not stop, do not
 # answer, break the protocol, or come from a page in a browser. The server keeps
 # little for each, and serves the others meanwhile.
+# waits
 # timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A command on a terminal that puts a process, which the rules do not let it
 # signal, into the foreground, and has the terminal signal that.
+# waits
 # timeout: 100
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes

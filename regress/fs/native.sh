@@ -65,9 +65,10 @@ short=$(opened sh -c 'i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i + 1)); done
 
 # more than the kernel keeps for fsd, which is stopped meanwhile
 cat >"$ws/many.py" <<'P'
-import os, sys, time
-print("ready", flush=True)
-time.sleep(2)
+import os, signal, sys
+# USR2 is what one sees from outside: the other is not blocked while it is waited for
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
+signal.sigwait({signal.SIGUSR1})
 for i in range(int(sys.argv[1])):
     pid = os.fork()
     if pid == 0:
@@ -81,11 +82,16 @@ jq -cn '{command: "python3", args: $ARGS.positional}' --args -- many.py $((bound
 as alice curl -sf --max-time 60 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
     --data-binary "@$T/body1" http://localhost/api/v1/sessions/s/exec >"$T/answer1" &
 many_pid=$!
-wait_for 10 pgrep -f many.py >/dev/null || fail "no program"
-sleep 1
+# it waits to be told, and is told while fsd does not look
+many_waits()
+{
+	pid_=$(pgrep -f 'python3 many[.]py') && grep -q '^SigBlk:.*[1-9a-f]' "/proc/$pid_/status"
+}
+wait_for 20 many_waits || fail "no program"
 fsd_pid=$(pgrep -x fsd)
 kill -STOP "$fsd_pid"
-sleep $((3 * ${TEST_SLOW:-1}))
+kill -USR1 "$pid_"
+wait_for 60 test ! -d "/proc/$pid_" || fail "the program does not end"
 kill -CONT "$fsd_pid"
 wait $many_pid
 want "more than the kernel keeps" "$(jq -r '.events.file_operations[] | select(.type == "file_read_summary") | .fields.incomplete' "$T/answer1")" true

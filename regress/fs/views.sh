@@ -51,6 +51,6 @@ want "the workspace's own numbers" "$(awk '$1 == "file" {print $2}' "$T/out")" "
 	touch "$w/appeared" && chown $ALICE_UID "$w/appeared"
 	touch "$w/changed"
 } &
-session "python3 views.py $o"
+session "python3 views.py $o ${TEST_SLOW:-1}"
 want "seen in time" "$(grep -v ' ok$' "$T/out")" ""
 want "what was looked at" "$(wc -l <"$T/out")" 8

@@ -12,4 +12,4 @@ cd "${TEST_SRC:?}" || exit 1
 	for f in bootstrap .ci/run bench/run regress/vm/run; do
 		! head -n 1 "$f" 2>/dev/null | grep -q 'sh$' || echo "$f"
 	done
-} | LC_ALL=C sort | xargs shellcheck -S warning -e SC1091,SC2034,SC2154
+} | LC_ALL=C sort | xargs -P "$(nproc)" -n 16 shellcheck -S warning -e SC1091,SC2034,SC2154

@@ -4,7 +4,6 @@
 # and only that; a helper of the service the whole; a command's keeper the
 # command. All within a second, and no process, mount, namespace or control
 # group is left.
-# alone
 # timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3 pgrep
@@ -13,6 +12,7 @@ need_modes
 ws=
 mkdir "$T/fusectl"
 mount -t fusectl fusectl "$T/fusectl" 2>/dev/null || skip "no fusectl"
+find /sys/fs/cgroup -type d -name '*agentsh*' >"$T/cgroups" 2>/dev/null
 
 # in_time command...: succeeds within a second of $killed, on this machine
 in_time()
@@ -35,8 +35,10 @@ session_gone()
 	[ "$(status)" = 404 ]
 }
 
-# Every process, namespace, FUSE connection and control group of agentsh, a line
-# each: what must not be left. "sessions": only those of sessions.
+# Every process, namespace and FUSE connection of this test's agentsh, a line
+# each, and control groups that are new: what must not be left. "sessions": only
+# those of sessions. Others on this machine make connections too, and a number is
+# given again: one of ours is known by its directory's inode.
 cat >"$T/left.py" <<'PY'
 import os
 import sys
@@ -47,6 +49,16 @@ names = SESSION if sys.argv[1] == "sessions" else SESSION + SERVICE
 remembered = set(open(sys.argv[2]).read().split()) if len(sys.argv) > 2 else set()
 own = {os.readlink(f"/proc/{os.getppid()}/ns/{n}") for n in os.listdir("/proc/self/ns")}
 left = set()
+
+
+def connection(number):
+    try:
+        inode = os.stat(os.path.join(os.environ["T"], "fusectl", number)).st_ino
+    except FileNotFoundError:
+        inode = 0
+    return f"fuse:{number}:{inode}"
+
+
 for p in (p for p in os.listdir("/proc") if p.isdigit()):
     try:
         comm = open(f"/proc/{p}/comm").read().strip()
@@ -65,14 +77,16 @@ for p in (p for p in os.listdir("/proc") if p.isdigit()):
     for m in mounts:
         dev, kind = m.split()[2], m.split(" - ")[1].split()[0]
         if kind.startswith("fuse") and "agentsh" in m.split(" - ")[1]:
-            left.add("fuse:" + dev.split(":")[1])
+            left.add(connection(dev.split(":")[1]))
         if kind == "nsfs":
             left.add("pinned:" + m.split()[3])
 for c in os.listdir(os.path.join(os.environ["T"], "fusectl")):
-    if "fuse:" + c in remembered:
-        left.add("fuse:" + c)
+    if connection(c) in remembered:
+        left.add(connection(c))
+groups = open(os.environ["T"] + "/cgroups").read().splitlines()
 for top, dirs, _ in os.walk("/sys/fs/cgroup"):
-    left |= {"cgroup:" + os.path.join(top, d) for d in dirs if "agentsh" in d}
+    left |= {"cgroup:" + os.path.join(top, d) for d in dirs
+             if "agentsh" in d and os.path.join(top, d) not in groups}
 print("\n".join(sorted(left)))
 sys.exit(bool(left))
 PY

@@ -6,7 +6,8 @@
  * What is no row of msg.def must end the channel, and the victim by itself;
  * what is a row, filled with rubbish, must not make it crash. Each trial is a
  * new process; what that leaves no time for, unit/t_gate_all tries of the same
- * code within one. HOSTILE_ALL in the environment: more of what is no row.
+ * code within one. HOSTILE_ALL in the environment: more of what is no row,
+ * and with sanitizers as much as without.
  *
  *	hostile victim directory-of-helpers work-directory [peer]
  *

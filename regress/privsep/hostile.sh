@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every real helper against a peer that breaks every rule (hostile.c), on every
 # channel of chan.def, in both directions. In a build with sanitizers this is the
-# test under ASan and UBSan.
+# test under ASan and UBSan, of everything that passes the gate and a quarter of
+# what it refuses (unit/t_gate_all has all of that).
 # alone
 # timeout: 1200
 . "${TEST_SRC:?}/regress/lib.sh"

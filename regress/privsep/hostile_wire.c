@@ -263,6 +263,27 @@ each_of_other(struct trial *t, bool thin, void (*fn)(const struct trial *))
 	}
 }
 
+static void (*chosen_fn)(const struct trial *);
+
+/*
+ * With sanitizers, where a process takes some ten times as long to start: all
+ * that reaches a handler, and of what the gate refuses, which t_gate_all tries
+ * in full under them, a quarter. Without them, all of it.
+ */
+static void
+choose(const struct trial *t)
+{
+#ifdef __SANITIZE_ADDRESS__
+	size_t number = 7 * (size_t)t->type + 3 * t->body + (size_t)t->nfds +
+	    (size_t)(t->wrong + 1) + t->fill;
+
+	if (number % 4 != 0 && !trial_is_legal(t) &&
+	    getenv("HOSTILE_ALL") == NULL)
+		return;
+#endif
+	chosen_fn(t);
+}
+
 void
 trial_each(const struct trial *first, bool thin, bool sizes,
     void (*fn)(const struct trial *))
@@ -270,6 +291,8 @@ trial_each(const struct trial *first, bool thin, bool sizes,
 	struct trial t = *first;
 	const struct msg_row *row;
 
+	chosen_fn = fn;
+	fn = choose;
 	t.wrong = -1;
 	for (t.type = 0; t.type < MSG_MAX + 2; t.type++) {
 		row = t.type != 0 && t.type < MSG_MAX ? &msg_rows[t.type] :

@@ -23,16 +23,27 @@ out=$(new_workspace "$ME")
 API_USER=$ME
 new_session s "$in"
 
-# have TOOL...: else it is left out, and the test skipped in the end by done_all
+# have TOOL...: else it is left out, and the test skipped in the end by done_all,
+# which names each that is missing
 left=
 have()
 {
+	had_=$left
 	for tool_ in "$@"; do
-		PATH=/usr/local/bin:/usr/bin:/bin command -v "$tool_" >/dev/null 2>&1 || {
-			left="$left $tool_"
-			return 1
-		}
+		PATH=/usr/local/bin:/usr/bin:/bin command -v "$tool_" >/dev/null 2>&1 ||
+		    left="$left $tool_"
 	done
+	[ "$left" = "$had_" ]
+}
+
+# have_modules MODULE...: the same of the python3 that a session has
+have_modules()
+{
+	had_=$left
+	for module_ in "$@"; do
+		as "$ME" python3 -c "import $module_" 2>/dev/null || left="$left python3-$module_"
+	done
+	[ "$left" = "$had_" ]
 }
 
 # the last line of each script

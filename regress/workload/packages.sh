@@ -21,8 +21,7 @@ npm install --silent --offline --no-audit --no-fund ../lib/l-1.0.0.tgz
 npm run --silent t && node_modules/.bin/l && ls -A node_modules
 E
 
-if as "$ME" python3 -c 'import pip, setuptools, wheel' 2>/dev/null; then
-	work pip <<'E'
+have_modules pip setuptools wheel && work pip <<'E'
 mkdir -p src/q
 echo 'X = 5' >src/q/__init__.py
 echo 'from setuptools import setup
@@ -31,7 +30,4 @@ PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install -q --no-index --no-build-
 PYTHONPATH=t python3 -c 'import q; print(q.X)'
 rm -rf src/build src/*.egg-info
 E
-else
-	left="$left pip, setuptools or wheel"
-fi
 done_all
