@@ -18,6 +18,7 @@
 #include "decide.h"
 #include "log.h"
 #include "node.h"
+#include "ops.h"
 #include "path.h"
 #include "record.h"
 #include "serve.h"
@@ -528,6 +529,18 @@ is_still(const struct trashing *k, int fd, const char *text)
 	return backing_same(&id, &stx);
 }
 
+/* To where it was, which is to be there still, before and after. */
+static bool
+put_back(const struct trashing *k, int pfd, const char *text)
+{
+	return stand_holds(k->parent, pfd, k->path) &&
+	    renameat2(trash.t.payload, k->token, pfd, text, RENAME_NOREPLACE) ==
+	    0 &&
+	    (stand_holds(k->parent, pfd, k->path) ||
+		renameat2(pfd, text, trash.t.payload, k->token,
+		    RENAME_NOREPLACE) == -1);
+}
+
 static int
 take(struct trashing *k, int pfd, const char *text)
 {
@@ -540,8 +553,7 @@ take(struct trashing *k, int pfd, const char *text)
 		if (is_still(k, trash.t.payload, k->token))
 			return 0;
 		/* the host put something else there meanwhile */
-		if (renameat2(trash.t.payload, k->token, pfd, text,
-			RENAME_NOREPLACE) == -1)
+		if (!put_back(k, pfd, text))
 			return 0; /* kept, if under another's name */
 		errno = ESTALE;
 		return -1;

@@ -20,6 +20,9 @@ struct trashing {
 	int copy_fd; /* of a copy of a file, or -1 */
 	uint64_t bytes;
 	struct statx stx;
+	/* of what is taken: its directory, and the path that was decided */
+	const struct node *parent;
+	const char *path;
 };
 
 int trash_on_fs_trash(struct chan *, struct imsg *);
