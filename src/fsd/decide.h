@@ -29,6 +29,8 @@ struct ruling {
 /* policy.c: the compiled policy, which can change between two operations. An
  * operation has one from its beginning to its end, and what a ruling points to
  * stays as long. */
+/* Before there are threads. */
+void policy_init(void);
 void policy_enter(void);
 void policy_leave(void);
 /* The one of this thread's operation; NULL outside of any. */

@@ -209,6 +209,7 @@ main(int argc, char **argv)
 	    fsd.proc.peer[ROLE_POLICYD] == NULL)
 		fatalx("agentshd has sent no policy, no root or no policyd");
 	umask(0);
+	policy_init();
 	record_init();
 	nfds = raise_fds();
 	fsd.base = event_base_new();
