@@ -318,6 +318,13 @@ fail(struct ruling *r, int error)
 		    "it is not deleted, as the trash is full: agentsh trash"
 		    " purge, outside of the session");
 		break;
+	case EMLINK:
+		refuse(r, "trash-full",
+		    "it is not deleted, as too many files in the trash have"
+		    " another name or are open to be written, and this one"
+		    " has or is as well: close them, or delete their other"
+		    " names first");
+		break;
 	case ENOSPC:
 		refuse(r, "trash-full",
 		    "it is not deleted, as the trash's file system is full");
@@ -417,6 +424,10 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	k->copy_fd = -1;
 	if (open_object(k, pfd, text) == -1)
 		goto fail;
+	if (trash_loose_full(&trash.t, k, trash.files)) {
+		errno = EMLINK;
+		goto fail;
+	}
 	k->bytes = trash_bytes(&k->stx);
 	if (reserve(k->bytes, 1) == -1)
 		goto fail;
