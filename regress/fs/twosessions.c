@@ -3,7 +3,9 @@
  * Two sessions on one workspace that work together: one renames a directory to
  * where names in it are denied or protected, and the other makes such a name in
  * it at that moment, by the old path. They agree by a page of shared memory.
- * The mover says how often there was such a name afterwards; twosessions.sh
+ * The same with settings of git, which the mover may rename when they are harmless
+ * and the maker changes as they get their name.
+ * The mover says how often there was such a name, or setting, afterwards; twosessions.sh
  * looks for them from outside.
  *
  * usage: twosessions maker|mover shared-file seconds [seed]
@@ -31,6 +33,7 @@
 
 #define FILL 24 /* entries that make the look at the directory longer */
 #define PATH 128
+#define EVIL "[core]\n\tfsmonitor = ./evil\n"
 
 enum kind {
 	KIND_CREATE,
@@ -42,11 +45,17 @@ enum kind {
 	KIND_TREE,   /* a directory with such a name in it */
 	KIND_SWAP,   /* for something else that is there */
 	KIND_HIDE,   /* about within it, so that a look misses it */
+	KIND_MOVES,  /* those before have to do with moved directories */
+	/* settings of git, which are compared and then get their name */
+	KIND_OPEN = KIND_MOVES, /* opened to be written */
+	KIND_NAME,		/* with another name, by which they are */
+	KIND_HELD,		/* the same by a descriptor held before */
 	KIND_MAX
 };
 
 static const char *const kind_names[KIND_MAX] = { "create", "mkdir", "symlink",
-	"link", "mknod", "rename", "tree", "swap", "hide" };
+	"link", "mknod", "rename", "tree", "swap", "hide", "open", "name",
+	"held" };
 
 struct shared {
 	_Atomic unsigned long turn;  /* prepared by the mover */
@@ -145,6 +154,45 @@ act(enum kind kind, int a, int b, int out)
 	}
 }
 
+static void
+write_evil(int at, const char *name)
+{
+	int fd = openat(at, name, O_WRONLY);
+
+	if (fd == -1)
+		return;
+	usleep(rnd(2) * 200);
+	if (pwrite(fd, EVIL, sizeof(EVIL) - 1, 0) == -1)
+		die("what is open");
+	close(fd);
+}
+
+/* In the directory of a repository, with x on its way to .git/config. */
+static void
+act_settings(enum kind kind, int dir, int held)
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", held);
+	switch (kind) {
+	case KIND_OPEN:
+		write_evil(dir, "x");
+		break;
+	case KIND_NAME:
+		if (linkat(dir, "x", dir, "y", 0) == 0)
+			write_evil(dir, "y");
+		break;
+	case KIND_HELD:
+		(void)fstatat(dir, "x", &st, 0);
+		if (linkat(AT_FDCWD, name, dir, "y", AT_SYMLINK_FOLLOW) == 0)
+			write_evil(dir, "y");
+		break;
+	default:
+		break;
+	}
+}
+
 static int
 open_dir(int at, const char *path)
 {
@@ -166,11 +214,39 @@ prepare(int out)
 }
 
 static void
+await_go(unsigned long turn)
+{
+	uint64_t until;
+
+	atomic_store(&sh->ready, turn);
+	while (atomic_load(&sh->go) != turn && !atomic_load(&sh->stop))
+		sched_yield();
+	until = now_ns() + rnd((uint32_t)(atomic_load(&sh->took_ns) + 1));
+	while (now_ns() < until)
+		;
+}
+
+static void
+make_settings(unsigned long turn)
+{
+	int dir = open_dir(AT_FDCWD, "repo"), held;
+
+	if (dir == -1)
+		die("repo");
+	held = openat(dir, "x", O_PATH | O_NOFOLLOW);
+	await_go(turn);
+	act_settings((enum kind)atomic_load(&sh->kind), dir, held);
+	if (held != -1)
+		close(held);
+	close(dir);
+	atomic_store(&sh->done, turn);
+}
+
+static void
 maker(void)
 {
 	unsigned long turn, last = 0;
 	char path[PATH + 32];
-	uint64_t until;
 	int a, b, out;
 
 	(void)mkdir("maker", 0755);
@@ -184,6 +260,10 @@ maker(void)
 			continue;
 		}
 		last = turn;
+		if (atomic_load(&sh->kind) >= KIND_MOVES) {
+			make_settings(turn);
+			continue;
+		}
 		prepare(out);
 		snprintf(path, sizeof(path), "%s/d/hooks", sh->dir);
 		a = open_dir(AT_FDCWD, path);
@@ -191,13 +271,7 @@ maker(void)
 		b = open_dir(AT_FDCWD, path);
 		if (a == -1 || b == -1)
 			die(path);
-		atomic_store(&sh->ready, turn);
-		while (atomic_load(&sh->go) != turn && !atomic_load(&sh->stop))
-			sched_yield();
-		until = now_ns() +
-		    rnd((uint32_t)(atomic_load(&sh->took_ns) + 1));
-		while (now_ns() < until)
-			;
+		await_go(turn);
 		if (sh->kind == KIND_HIDE) {
 			int fd = openat(a, "no1", O_WRONLY | O_CREAT | O_EXCL,
 			    0755);
@@ -210,6 +284,40 @@ maker(void)
 		close(b);
 		atomic_store(&sh->done, turn);
 	}
+}
+
+/* One try with settings of git. 1: they are what the maker has written, -1: they
+ * were not renamed. */
+static int
+move_settings(unsigned long turn)
+{
+	char have[256] = "", text[128];
+	uint64_t begun;
+	int fd, len, rc;
+
+	len = snprintf(text, sizeof(text), "[user]\n\tname = n%lu\n", turn);
+	fd = open("repo/x", O_WRONLY | O_CREAT | O_EXCL, 0644);
+	if (fd == -1 || write(fd, text, (size_t)len) != len)
+		die("repo/x");
+	close(fd);
+	atomic_store(&sh->turn, turn);
+	while (atomic_load(&sh->ready) != turn && !atomic_load(&sh->stop))
+		sched_yield();
+	atomic_store(&sh->go, turn);
+	begun = now_ns();
+	rc = rename("repo/x", "repo/.git/config");
+	atomic_store(&sh->took_ns, now_ns() - begun);
+	while (atomic_load(&sh->done) != turn && !atomic_load(&sh->stop))
+		sched_yield();
+	(void)unlink("repo/x");
+	(void)unlink("repo/y");
+	fd = open("repo/.git/config", O_RDONLY);
+	if (fd == -1 || read(fd, have, sizeof(have) - 1) == -1)
+		die("repo/.git/config");
+	close(fd);
+	if (strstr(have, "evil") != NULL)
+		return 1;
+	return rc == -1 ? -1 : 0;
 }
 
 static unsigned trees;
@@ -301,7 +409,8 @@ clean(void)
 static void
 mover(unsigned seconds)
 {
-	unsigned long turn = 0, moved = 0, won[KIND_MAX] = { 0 }, all = 0;
+	unsigned long turn = 0, moved = 0, named = 0, won[KIND_MAX] = { 0 },
+		      all = 0;
 	uint64_t begun, until = now_ns() + seconds * 1000000000ULL;
 	char from[PATH + 32], to[PATH + 32];
 	const char *name;
@@ -313,6 +422,17 @@ mover(unsigned seconds)
 	tree_new();
 	while (now_ns() < until && !atomic_load(&sh->stop)) {
 		kind = rnd(KIND_MAX);
+		if (kind >= KIND_MOVES) {
+			atomic_store(&sh->kind, kind);
+			rc = move_settings(++turn);
+			named += rc != -1;
+			if (rc == 1) {
+				won[kind]++;
+				all++;
+				break;
+			}
+			continue;
+		}
 		/* what has become .git is not renamed again */
 		name = rnd(16) == 0 ? ".git" : "shut";
 		if (name[0] == '.' && kind >= KIND_SWAP)
@@ -362,7 +482,8 @@ mover(unsigned seconds)
 		clean();
 	}
 	atomic_store(&sh->stop, true);
-	printf("%lu tries, %lu moved, %lu won\n", turn, moved, all);
+	printf("%lu tries, %lu moved, %lu settings, %lu won\n", turn, moved,
+	    named, all);
 	for (kind = 0; kind < KIND_MAX; kind++) {
 		if (won[kind] > 0)
 			printf("won by %s: %lu\n", kind_names[kind], won[kind]);

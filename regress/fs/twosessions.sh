@@ -14,7 +14,8 @@ file_rules:
   - {name: all, paths: ["/**"], decision: allow}
 P
 seconds=${TWO_SECONDS:-10}
-mkdir "$T/ws"
+mkdir -p "$T/ws/repo/.git"
+printf '[user]\n\tname = x\n' >"$T/ws/repo/.git/config"
 cp "$TEST_BUILD/regress/fs/twosessions" "$T/ws/twosessions"
 chown -R $ALICE_UID:$ALICE_UID "$T/ws"
 # both sessions see the host's /dev

@@ -165,7 +165,8 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 struct replaced {
 	struct ruling r; /* decision SOFT_DELETE: it goes to the trash */
 	struct trashing k;
-	bool gone; /* there, also when the rename was taken back */
+	bool gone;    /* there, also when the rename was taken back */
+	bool swapped; /* it is where the new one was */
 };
 
 static void
@@ -202,7 +203,14 @@ rename_now(fuse_req_t req, struct ruling *r, const struct end *from,
 	}
 	if (error != 0)
 		return error;
-	rc = renameat2(from->pfd, from->text, to->pfd, to->text, flags);
+	/* settings that are replaced come back when this is taken back */
+	rc = -1;
+	if (!soft && flags == 0 && r->settings != NULL && to->type != 0)
+		rc = renameat2(from->pfd, from->text, to->pfd, to->text,
+		    RENAME_EXCHANGE);
+	old->swapped = rc == 0;
+	if (rc == -1)
+		rc = renameat2(from->pfd, from->text, to->pfd, to->text, flags);
 	error = rc == -1 ? errno : 0;
 	if (soft)
 		trash_finish(&old->k, rc == 0);
@@ -296,7 +304,7 @@ take_back(const struct end *from, const struct end *to, bool exchange)
  * sees it? 0, or an error number, and it is not renamed. */
 static int
 look_again(struct ruling *r, const struct end *from, const struct end *to,
-    bool exchange, const struct settings *s)
+    bool exchange, bool swapped, const struct settings *s)
 {
 	struct ruling again;
 	int error = EACCES;
@@ -315,9 +323,21 @@ look_again(struct ruling *r, const struct end *from, const struct end *to,
 		ask_again(&again, to, from);
 	if (!is_denied(&again))
 		return 0;
-	take_back(from, to, exchange);
+	take_back(from, to, exchange || swapped);
 	*r = again;
 	return error;
+}
+
+/* What was replaced goes, as rename(2) would have it. */
+static void
+end_swapped(const struct end *from, const struct end *to)
+{
+	struct statx stx;
+
+	if (backing_stat_at(from->pfd, from->text, &stx) == 0 &&
+	    backing_same(&to->id, &stx))
+		(void)unlinkat(from->pfd, from->text, 0);
+	name_gone(from->parent, from->text);
 }
 
 static int
@@ -353,9 +373,13 @@ rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
 		return error;
 	old->gone = old->r.decision == DECISION_SOFT_DELETE;
 	/* who looks something up beneath it finds it where it is */
-	name_moved(from->parent, from->text, to->parent, to->text, exchange);
-	return look_again(r, from, to, exchange,
+	name_moved(from->parent, from->text, to->parent, to->text,
+	    exchange || old->swapped);
+	error = look_again(r, from, to, exchange, old->swapped,
 	    r->settings != NULL ? s : NULL);
+	if (error == 0 && old->swapped)
+		end_swapped(from, to);
+	return error;
 }
 
 void
@@ -387,7 +411,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	}
 	ruling_init(&r);
 	ruling_init(&gone.r);
-	gone.gone = false;
+	gone.gone = gone.swapped = false;
 	end_init(&from, here.parent, here.text);
 	end_init(&to, there.parent, there.text);
 	claim_ends(&c, &from, &to);
