@@ -312,7 +312,8 @@ look_again(struct ruling *r, const struct end *from, const struct end *to,
 	ruling_init(&again);
 	again.settings = r->settings;
 	if (!stand_holds(from->parent, from->pfd, from->path) ||
-	    !stand_holds(to->parent, to->pfd, to->path) ||
+	    (to->parent != from->parent &&
+		!stand_holds(to->parent, to->pfd, to->path)) ||
 	    (s != NULL && !gitsettings_hold(s))) {
 		undo_refuse(&again);
 		error = ESTALE;
