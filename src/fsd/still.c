@@ -20,6 +20,8 @@
 #include "node.h"
 #include "ops.h"
 
+#define LOOK_TRIES 3
+
 struct at {
 	struct node *parent; /* held */
 	char *text;
@@ -55,18 +57,24 @@ stand_use(struct node *parent, const char *path)
 	return -1;
 }
 
+/* Who only looks does not keep it from being renamed here meanwhile. */
 int
 node_use_at(struct node *n)
 {
 	char path[AGENTSH_PATH_MAX + 1];
+	int fd, i;
 
-	if (n->view != VIEW_WORKSPACE || n->fixed != NULL)
-		return node_use(n);
-	if (node_child_path(n, "", path) == -1) {
-		errno = ESTALE;
-		return -1;
+	fd = node_use(n);
+	if (fd == -1 || n->view != VIEW_WORKSPACE || n->fixed != NULL)
+		return fd;
+	for (i = 0; i < LOOK_TRIES; i++) {
+		if (node_child_path(n, "", path) != -1 &&
+		    stand_holds(n, fd, path))
+			return fd;
 	}
-	return stand_use(n, path);
+	node_done(n);
+	errno = ESTALE;
+	return -1;
 }
 
 /* The names that it has; the parents are held. false: not all, for lack of
