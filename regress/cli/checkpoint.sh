@@ -173,4 +173,16 @@ for bad in '.files[0].path = "../x"' '.files[0].path = "/x"' '.files[0].path = "
 	run checkpoint rollback "$id2"
 	check "$bad" err_has 'not what a checkpoint says'
 done
+
+# one of the very moment, as far as the clock says
+mkdir "$tmp/w2" && cd "$tmp/w2" && echo 1 >f
+run checkpoint create --session moments
+first=$(cat "$tmp/out")
+D3=$(echo "$S"/*/"$first" | xargs dirname)
+mv "$D3/$first" "$D3/cp-20990101T000000.999Z-ffffffff"
+run checkpoint create --session moments
+check "an id after the last one" test "$(sed 's/-[0-9a-f]*$//' "$tmp/out")" = cp-20990101T000001.000Z
+run checkpoint create --session moments
+check "and one after that" test "$(sed 's/-[0-9a-f]*$//' "$tmp/out")" = cp-20990101T000001.001Z
+check "when it was made" test "$(jq -r .created_at "$D3/$(cat "$tmp/out")/metadata.json" | cut -c 1-4)" = "$(date -u +%Y)"
 finish

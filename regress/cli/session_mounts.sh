@@ -10,7 +10,7 @@ need_modes
 
 if [ "$ME" = self ]; then
 	M=$(mktemp -d /var/tmp/agentsh-test.XXXXXX) || fail mktemp
-	trap 'rm -rf "$M"; cleanup' EXIT
+	trap 'keep_=$?; rm -rf "$M"; (exit $keep_); cleanup' EXIT
 else
 	mount -t tmpfs -o mode=0755,nosuid test /mnt || fail "tmpfs on /mnt"
 	M=/mnt

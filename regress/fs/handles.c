@@ -7,12 +7,15 @@
  * the error; then a line of its own tells when they wait, if there is a word
  * for it, until standard input ends.
  *
- * usage: handles [-d] [-w word] children files directory
+ * usage: handles [-dl] [-w word] children files directory
  *	-d: one child's files are not those of another
+ *	-l: directories instead, of which each child lists a part, and the rest
+ *	    when all have them open; what is opened has as many names as before
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +29,7 @@
 
 #define HEAD 64
 #define ERRORS 134
+#define DIRS_MAX 64
 
 struct file {
 	char *path;
@@ -38,13 +42,51 @@ struct counts {
 	_Atomic unsigned opened;
 	_Atomic unsigned wrong;
 	_Atomic unsigned failed[ERRORS];
+	_Atomic unsigned begun;
 	_Atomic unsigned done;
 };
 
 static struct {
 	struct file *files;
 	size_t n, max;
+	bool dirs;
 } found;
+
+/* The names that are listed from where it stands, to the end or the first part;
+ * -1: an error. */
+static ssize_t
+count_names(int fd, bool part)
+{
+	/* less than is asked for at once, so that there is a rest */
+	char buf[512];
+	const struct dirent64 *de;
+	ssize_t at, len, n = 0;
+
+	while ((len = getdents64(fd, buf, sizeof(buf))) > 0) {
+		for (at = 0; at < len; at += de->d_reclen) {
+			de = (const struct dirent64 *)(void *)(buf + at);
+			n++;
+		}
+		if (part)
+			return n;
+	}
+	return len == -1 ? -1 : n;
+}
+
+static int
+found_dir(struct file *f, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return 0;
+	f->len = count_names(fd, false);
+	close(fd);
+	f->path = strdup(path);
+	if (f->path == NULL)
+		err(1, "strdup");
+	return ++found.n == found.max;
+}
 
 static int
 found_one(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -53,6 +95,8 @@ found_one(const char *path, const struct stat *st, int type, struct FTW *at)
 	int fd;
 
 	(void)at;
+	if (found.dirs)
+		return type == FTW_D ? found_dir(f, path) : 0;
 	if (type != FTW_F || !S_ISREG(st->st_mode) || st->st_size == 0)
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -78,13 +122,44 @@ is_right(int fd, const struct file *f)
 }
 
 static void
-child(struct counts *c, const struct file *files, size_t n, int end)
+child_lists(struct counts *c, const struct file *files, size_t n,
+    size_t children)
+{
+	ssize_t first[DIRS_MAX];
+	int fd[DIRS_MAX];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		fd[i] = open(files[i].path, O_RDONLY | O_DIRECTORY);
+		if (fd[i] == -1)
+			atomic_fetch_add(&c->failed[errno % ERRORS], 1);
+		else
+			first[i] = count_names(fd[i], true);
+	}
+	atomic_fetch_add(&c->begun, 1);
+	while (c->begun < children)
+		usleep(10000);
+	for (i = 0; i < n; i++) {
+		if (fd[i] == -1)
+			continue;
+		if (first[i] + count_names(fd[i], false) == files[i].len)
+			atomic_fetch_add(&c->opened, 1);
+		else
+			atomic_fetch_add(&c->wrong, 1);
+	}
+}
+
+static void
+child(struct counts *c, const struct file *files, size_t n, int end,
+    size_t children)
 {
 	size_t i;
 	char byte;
 	int fd;
 
-	for (i = 0; i < n; i++) {
+	if (found.dirs)
+		child_lists(c, files, n, children);
+	for (i = 0; !found.dirs && i < n; i++) {
 		fd = open(files[i].path, O_RDONLY);
 		if (fd == -1)
 			atomic_fetch_add(&c->failed[errno % ERRORS], 1);
@@ -125,9 +200,11 @@ main(int argc, char **argv)
 	bool differ = false;
 	int opt, end[2];
 
-	while ((opt = getopt(argc, argv, "dw:")) != -1) {
+	while ((opt = getopt(argc, argv, "dlw:")) != -1) {
 		if (opt == 'd')
 			differ = true;
+		else if (opt == 'l')
+			found.dirs = true;
 		else if (opt == 'w')
 			word = optarg;
 		else
@@ -135,10 +212,12 @@ main(int argc, char **argv)
 	}
 	if (argc - optind != 3)
 		errx(2,
-		    "usage: handles [-d] [-w word] children files "
+		    "usage: handles [-dl] [-w word] children files "
 		    "directory");
 	children = strtoul(argv[optind], NULL, 10);
 	files = strtoul(argv[optind + 1], NULL, 10);
+	if (found.dirs && files > DIRS_MAX)
+		errx(2, "at most %d directories", DIRS_MAX);
 	found.max = differ ? children * files : files;
 	found.files = calloc(found.max, sizeof(*found.files));
 	c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE,
@@ -157,7 +236,7 @@ main(int argc, char **argv)
 		case 0:
 			close(end[1]);
 			child(c, found.files + (differ ? i * files : 0), files,
-			    end[0]);
+			    end[0], children);
 		}
 	}
 	while (c->done < children)

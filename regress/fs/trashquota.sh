@@ -190,3 +190,21 @@ wait $waited || :
 wait_for 20 sh -c "! grep -l '\"session\":\"q\"' '$trash/manifest'/*.json" || fail "what q deleted is still there"
 [ -e "$trash/payload/$k" ] || fail "more than its own went"
 want "event" "$(api GET '/api/v1/sessions/q/history?type=trash_purge' | jq -r '[.[]|"\(.fields.reason) \(.fields.purged)"]|join(" ")')" "session_end 501"
+
+# what can be written to in the trash is at most half of what fits: more is not
+# deleted, and is once the other names are gone
+stop_server
+trash purge --ttl 0s >/dev/null || fail "purge: $(cat "$T/err")"
+start_any "sandbox.fuse.audit.mode: soft_delete" "sandbox.fuse.audit.max_entries: 40"
+new_session l "$ws"
+run_in l sh -c 'for i in $(seq 20); do : >l$i; ln l$i k$i; rm l$i || exit 1; done; : >l; ln l k; : >plain' ||
+    fail "20 of 40: $(cat "$T/exec.json")"
+run_in l rm l && fail "more than half of the trash can be written to"
+want "which rule" "$(jq -r '[.events.blocked_operations[]?.policy.rule] | unique | join(" ")' <"$T/exec.json")" trash-full
+want_in "the reason" "$(jq -r '[.events.blocked_operations[]?.policy.message] | join(" ")' <"$T/exec.json")" "another name"
+[ -e "$ws/l" ] || fail "it is gone all the same"
+run_in l rm plain || fail "what nobody can write to: $(cat "$T/exec.json")"
+as "$ME" sh -c "rm $ws/k1 $ws/k2 $ws/k3" || fail "rm"
+sleep 2.1
+run_in l rm l || fail "with fewer: $(cat "$T/exec.json")"
+true

@@ -16,4 +16,10 @@ if [ -n "$hits" ]; then
 	echo "$hits"
 	bad=1
 fi
+# who sets the clock must not change how long something waits
+for file in $(grep -rl 'pthread_cond_timedwait' src --include='*.c'); do
+	grep -q 'pthread_condattr_setclock(.*CLOCK_MONOTONIC' "$file" && ! grep -q CLOCK_REALTIME "$file" && continue
+	echo "$file: waits by CLOCK_REALTIME"
+	bad=1
+done
 exit $bad

@@ -87,13 +87,35 @@ print_safe(const char *s)
 	free(safe);
 }
 
+/* The moment in an id, in ms; -1: there is none. */
+static int64_t
+id_moment(const char *id)
+{
+	struct tm tm = { 0 };
+	int ms, n = 0;
+
+	if (sscanf(id, "cp-%4d%2d%2dT%2d%2d%2d.%3dZ-%n", &tm.tm_year,
+		&tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+		&ms, &n) != 7 ||
+	    n == 0)
+		return -1;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return (int64_t)timegm(&tm) * 1000 + ms;
+}
+
+/* An id of now, or of the next moment that no id before has: they sort as the
+ * checkpoints were made, also where two are made in one moment, or the clock was
+ * set back. last: the last one before, or NULL. */
 static int
-make_id(struct cp_meta *m)
+make_id(struct cp_meta *m, const char *last)
 {
 	struct timespec now;
 	struct tm tm;
 	char day[32];
 	unsigned rnd;
+	int64_t ms, before = last != NULL ? id_moment(last) : -1;
+	time_t sec;
 
 	if (clock_gettime(CLOCK_REALTIME, &now) == -1 ||
 	    gmtime_r(&now.tv_sec, &tm) == NULL ||
@@ -102,18 +124,28 @@ make_id(struct cp_meta *m)
 		return -1;
 	}
 	m->created_sec = now.tv_sec;
-	strftime(day, sizeof(day), "%Y%m%dT%H%M%S", &tm);
-	snprintf(m->id, sizeof(m->id), "cp-%s.%03ldZ-%08x", day,
-	    now.tv_nsec / 1000000, rnd);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(m->created, sizeof(m->created), "%s.%03ldZ", day,
 	    now.tv_nsec / 1000000);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (ms <= before)
+		ms = before + 1;
+	sec = (time_t)(ms / 1000);
+	if (gmtime_r(&sec, &tm) == NULL ||
+	    strftime(day, sizeof(day), "%Y%m%dT%H%M%S", &tm) == 0) {
+		say("%s: no id can come after it", last);
+		return -1;
+	}
+	snprintf(m->id, sizeof(m->id), "cp-%s.%03dZ-%08x", day,
+	    (int)(ms % 1000), rnd);
 	return 0;
 }
 
-/* The last one before, whose files can be shared; *files -1: there is none. */
+/* The last one before, whose files can be shared; *files -1: there is none. m
+ * gets an id that comes after it. */
 static int
-last_one(const struct place *p, struct cp_meta *prev, int *files)
+last_one(const struct place *p, struct cp_meta *m, struct cp_meta *prev,
+    int *files)
 {
 	struct cp_ids ids;
 	int fd, ret = 0;
@@ -126,6 +158,8 @@ last_one(const struct place *p, struct cp_meta *prev, int *files)
 		say("there are %zu checkpoints of session %s: "
 		    "agentsh checkpoint purge --keep N leaves fewer",
 		    ids.n, p->session);
+		ret = -1;
+	} else if (make_id(m, ids.n > 0 ? ids.v[ids.n - 1] : NULL) == -1) {
 		ret = -1;
 	} else if (ids.n > 0) {
 		fd = cp_open(p->dir, ids.v[ids.n - 1], files);
@@ -148,7 +182,7 @@ create(const struct place *p, struct cp_meta *m, uint64_t max)
 	struct cp_meta prev;
 	int dir, files, other, ret = -1;
 
-	if (make_id(m) == -1 || last_one(p, &prev, &other) == -1)
+	if (last_one(p, m, &prev, &other) == -1)
 		return -1;
 	dir = cp_begin(p->dir, m->id, &files);
 	if (dir != -1) {

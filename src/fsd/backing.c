@@ -138,10 +138,10 @@ place_of(int fd, char place[PATH_MAX])
 
 static bool
 is_below(const char *dir, size_t n, const char *top, size_t m,
-    const char *below)
+    const char *below, size_t len)
 {
-	return n == m + strlen(below) && memcmp(dir, top, m) == 0 &&
-	    memcmp(dir + m, below, n - m) == 0;
+	return n == m + len && memcmp(dir, top, m) == 0 &&
+	    memcmp(dir + m, below, len) == 0;
 }
 
 void
@@ -151,7 +151,7 @@ backing_init(void)
 }
 
 bool
-backing_is_at(int dir_fd, int top_fd, const char *below)
+backing_is_at(int dir_fd, int top_fd, const char *below, size_t len)
 {
 	char dir[PATH_MAX], top[PATH_MAX];
 	ssize_t m, n;
@@ -160,11 +160,27 @@ backing_is_at(int dir_fd, int top_fd, const char *below)
 	if (n == -1)
 		return false;
 	if (top_fd == fsd.work_fd && work_len != -1 &&
-	    is_below(dir, (size_t)n, work, (size_t)work_len, below))
+	    is_below(dir, (size_t)n, work, (size_t)work_len, below, len))
 		return true;
 	/* it may have moved itself */
 	m = place_of(top_fd, top);
-	return m != -1 && is_below(dir, (size_t)n, top, (size_t)m, below);
+	return m != -1 && is_below(dir, (size_t)n, top, (size_t)m, below, len);
+}
+
+bool
+backing_below(int dir_fd, int top_fd, char below[PATH_MAX])
+{
+	char dir[PATH_MAX], top[PATH_MAX];
+	ssize_t m, n;
+
+	n = place_of(dir_fd, dir);
+	m = place_of(top_fd, top);
+	if (n == -1 || m == -1 || n < m || memcmp(dir, top, (size_t)m) != 0 ||
+	    (n > m && dir[m] != '/'))
+		return false;
+	memcpy(below, dir + m, (size_t)(n - m));
+	below[n - m] = '\0';
+	return true;
 }
 
 bool

@@ -5,6 +5,8 @@
 #ifndef FSD_BACKING_H
 #define FSD_BACKING_H
 
+#include <limits.h>
+
 #include "fsd.h"
 
 /* Bits of a mode that a command may set: never one by which a program would run
@@ -28,8 +30,10 @@ void backing_ident(struct ident *, const struct statx *);
 int backing_reopen(int path_fd, int flags);
 /* The name of a descriptor beneath fsd.self_fd. */
 void backing_name(char dst[16], int fd);
-/* Is that directory, below the one of top_fd, still there? */
-bool backing_is_at(int dir_fd, int top_fd, const char *below);
+/* Is that directory, len bytes of below the one of top_fd, still there? */
+bool backing_is_at(int dir_fd, int top_fd, const char *below, size_t len);
+/* Where it is below the other, "" or with a slash first; false: nowhere. */
+bool backing_below(int dir_fd, int top_fd, char below[PATH_MAX]);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
 /* Can another change have the same time as the last one? */

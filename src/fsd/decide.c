@@ -273,6 +273,14 @@ ask_child(struct ruling *r, enum file_op op, struct node *parent,
     const char *text)
 {
 	char path[AGENTSH_PATH_MAX + 1];
+
+	ask_at(r, op, parent, text, path);
+}
+
+void
+ask_at(struct ruling *r, enum file_op op, struct node *parent, const char *text,
+    char path[AGENTSH_PATH_MAX + 1])
+{
 	int len;
 
 	len = node_child_path(parent, text, path);

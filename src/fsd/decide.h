@@ -29,6 +29,8 @@ struct ruling {
 /* policy.c: the compiled policy, which can change between two operations. An
  * operation has one from its beginning to its end, and what a ruling points to
  * stays as long. */
+/* Before there are threads. */
+void policy_init(void);
 void policy_enter(void);
 void policy_leave(void);
 /* The one of this thread's operation; NULL outside of any. */
@@ -53,6 +55,9 @@ void ask_path(struct ruling *, enum file_op, enum view, const char *, size_t);
 void ask_node(struct ruling *, enum file_op, struct node *);
 void ask_child(struct ruling *, enum file_op, struct node *parent,
     const char *text);
+/* The same; path is what was asked for, and "" when it is too long. */
+void ask_at(struct ruling *, enum file_op, struct node *parent,
+    const char *text, char path[AGENTSH_PATH_MAX + 1]);
 void ask_open(struct ruling *, struct node *, int flags);
 /* Would an object of this type be readable and writable at that path? */
 void ask_use(struct ruling *, mode_t type, enum view, const char *, size_t);
@@ -68,7 +73,7 @@ void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
 
 /* socket.c */
 /* May a unix socket be there? The rules for sockets, after those for files. */
-void ask_socket(struct ruling *, struct node *parent, const char *text);
+void ask_socket(struct ruling *, const char *path);
 int socket_on_fs_socket(struct chan *, struct imsg *);
 
 /* symlink.c */
@@ -81,9 +86,24 @@ void ask_symlink(struct ruling *, struct node *, const char *target);
 /* gitsettings.c: changes of settings of git that may happen although they are
  * protected, and do not deny by themselves. n: what is at from; the names are
  * claimed. */
+struct settings {
+	struct node *node; /* NULL: nothing was compared */
+	int fd; /* keeps others from opening it to be written, or -1 */
+	bool leased;
+	uint64_t since_ms;
+	bool was; /* frozen before */
+	struct statx stx;
+};
+
 void gitsettings_init(void);
-bool gitsettings_may_rename(struct node *n, int from_fd, const char *from,
-    int to_fd, const char *to, bool to_exists, const char *to_path);
+/* gitsettings_done() ends what this begins, whatever it says. */
+bool gitsettings_may_rename(struct settings *, struct node *n, int from_fd,
+    const char *from, int to_fd, const char *to, bool to_exists,
+    const char *to_path);
+/* Renamed: is it what was compared, still? */
+bool gitsettings_hold(const struct settings *);
+/* stays: it has its new name. */
+void gitsettings_done(struct settings *, bool stays);
 bool gitsettings_may_remove(struct node *parent, const char *text,
     const char *path);
 

@@ -35,6 +35,7 @@
  * of open files: some are left for operations, whatever commands hold */
 #define NODE_FDS_PART 2
 #define HANDLE_FDS_PART 4
+#define DIR_FDS_PART 16 /* of directories being listed */
 /* open files that share a descriptor are memory alone: of 65536 descriptors
  * this is about 70 MB */
 #define HANDLES_PER_FD 4
@@ -209,6 +210,7 @@ main(int argc, char **argv)
 	    fsd.proc.peer[ROLE_POLICYD] == NULL)
 		fatalx("agentshd has sent no policy, no root or no policyd");
 	umask(0);
+	policy_init();
 	record_init();
 	nfds = raise_fds();
 	fsd.base = event_base_new();
@@ -221,6 +223,7 @@ main(int argc, char **argv)
 	backing_init();
 	node_init(nfds / NODE_FDS_PART);
 	handle_init(nfds / HANDLE_FDS_PART, nfds * HANDLES_PER_FD);
+	dirs_init(nfds / DIR_FDS_PART);
 	through_init();
 	approve_init();
 	proc_watch(&fsd.proc, fsd.base);

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backing.h"
+#include "clock.h"
 #include "decide.h"
 #include "gitconf.h"
 #include "handle.h"
@@ -21,6 +23,8 @@
 #include "ops.h"
 
 #define WAIT_STEPS 200 /* of 5 ms, for who has it open to let it go */
+/* no lease is taken away sooner, proc_sys_fs(5): lease-break-time */
+#define LEASE_MS 1000
 
 /* Would the protected set alone keep it from happening, for what it says of
  * settings of git? */
@@ -115,33 +119,62 @@ gitsettings_init(void)
  * Can something still be stored by those whom await_writers() does not know: another
  * session, somebody outside, and a mapping, which outlives the handle it came of
  * where the kernel moves the bytes itself? Who writes keeps a file from being
- * leased for reading, fcntl(2). Where a file cannot be leased at all that only
- * matters with such mappings.
+ * leased for reading, fcntl(2), and who comes to write waits for the end of the
+ * lease, which is when the file has its new name. Where a file cannot be leased
+ * at all that only matters with such mappings.
  */
 static bool
-is_written(int dir_fd, const char *text)
+is_written(struct settings *s, int dir_fd, const char *text)
 {
 	static const struct timespec step = { 0, 5000000 };
-	bool written = true;
 	unsigned i;
-	int fd;
 
-	fd = openat(dir_fd, text,
+	s->fd = openat(dir_fd, text,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd == -1)
+	if (s->fd == -1)
 		return true;
-	for (i = 0; written && i < WAIT_STEPS; i++) {
-		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
-			written = false;
-		else if (errno != EAGAIN) {
-			written = through_is_on();
-			break;
-		} else
-			nanosleep(&step, NULL);
+	for (i = 0; i < WAIT_STEPS; i++) {
+		s->since_ms = clock_ms();
+		s->leased = fcntl(s->fd, F_SETLEASE, F_RDLCK) == 0;
+		if (s->leased)
+			return backing_stat(s->fd, &s->stx) == -1;
+		if (errno != EAGAIN)
+			return through_is_on() ||
+			    backing_stat(s->fd, &s->stx) == -1;
+		nanosleep(&step, NULL);
 	}
-	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
-	close(fd);
-	return written;
+	return true;
+}
+
+bool
+gitsettings_hold(const struct settings *s)
+{
+	struct statx stx;
+
+	bool leased = s->leased && clock_ms() - s->since_ms < LEASE_MS;
+
+	/* one that somebody waits for may have ended later */
+	if (s->leased && !leased)
+		leased = fcntl(s->fd, F_GETLEASE) == F_RDLCK;
+	return leased == s->leased && backing_stat(s->fd, &stx) == 0 &&
+	    stx.stx_nlink == 1 && backing_same(&s->node->id, &stx) &&
+	    stx.stx_size == s->stx.stx_size &&
+	    memcmp(&stx.stx_mtime, &s->stx.stx_mtime, sizeof(stx.stx_mtime)) ==
+	    0;
+}
+
+void
+gitsettings_done(struct settings *s, bool stays)
+{
+	if (s->node == NULL)
+		return;
+	if (!stays && !s->was)
+		atomic_store(&s->node->frozen, false);
+	if (s->leased)
+		(void)fcntl(s->fd, F_SETLEASE, F_UNLCK);
+	if (s->fd != -1)
+		close(s->fd);
+	s->node = NULL;
 }
 
 /* old NULL: there are none; new NULL: they go. */
@@ -165,20 +198,17 @@ compare(int old_fd, const char *old, int new_fd, const char *new)
 }
 
 bool
-gitsettings_may_rename(struct node *n, int from_fd, const char *from, int to_fd,
-    const char *to, bool to_exists, const char *to_path)
+gitsettings_may_rename(struct settings *s, struct node *n, int from_fd,
+    const char *from, int to_fd, const char *to, bool to_exists,
+    const char *to_path)
 {
-	bool ok, was;
-
 	if (n == NULL || n->type != S_IFREG || node_has_aliases(n) ||
 	    !is_protected(FILE_OP_RENAME, to_path))
 		return false;
-	was = atomic_exchange(&n->frozen, true);
-	ok = await_writers(n) && !is_written(from_fd, from) &&
+	s->node = n;
+	s->was = atomic_exchange(&n->frozen, true);
+	return await_writers(n) && !is_written(s, from_fd, from) &&
 	    compare(to_fd, to_exists ? to : NULL, from_fd, from);
-	if (!ok && !was)
-		atomic_store(&n->frozen, false);
-	return ok;
 }
 
 bool

@@ -62,7 +62,7 @@ take_fd(struct handle *h, int fd, bool shares, int *spare)
 	if (s != NULL) {
 		*spare = fd;
 		h->fd = s->fd;
-	} else {
+	} else if (fd != -1) {
 		if (handles.nfds >= handles.max_fds)
 			return EMFILE;
 		if (shares) {
@@ -155,7 +155,7 @@ static bool
 leave(struct handle *h)
 {
 	struct shared *s = h->shared;
-	bool last = true;
+	bool last = h->fd != -1;
 
 	pthread_mutex_lock(&handles.lock);
 	if (s == NULL)
@@ -177,7 +177,7 @@ handle_free(struct handle *h)
 
 	last = leave(h);
 	through_end(h);
-	if (last && h->fd != -1)
+	if (last)
 		close(h->fd);
 	pthread_mutex_lock(&handles.lock);
 	handles.n--;

@@ -45,9 +45,10 @@ struct handle {
 	bool doubt;		      /* a change may not show in ctime */
 	struct statx_timestamp ctime; /* when it was counted last */
 	pthread_mutex_t lock;	      /* of the listing */
-	DIR *dir;		      /* of a host directory */
-	off_t dir_off;		      /* where dir stands */
-	struct dirent *dir_next;      /* read, but did not fit */
+	DIR *dir; /* of a host directory; NULL while it is closed */
+	TAILQ_ENTRY(handle) by_read;
+	off_t dir_off;		 /* where dir stands */
+	struct dirent *dir_next; /* read, but did not fit */
 	struct listing *listing; /* of a directory with entries of our own */
 };
 
@@ -70,6 +71,19 @@ handle_of(const struct fuse_file_info *fi)
 {
 	return (struct handle *)(uintptr_t)fi->fh;
 }
+
+/* dirs.c: directories being listed; but for dir_close() under the handle's lock,
+ * or before anybody else knows the handle */
+/* So many are open at one time. */
+void dirs_init(size_t max);
+/* NULL with errno. */
+DIR *dir_open(struct node *);
+/* Takes dir. */
+void dir_has(struct handle *, DIR *dir);
+/* Opens it again where it was closed: h->dir, unless it is one of ours. -1 with
+ * errno. */
+int dir_use(struct handle *);
+void dir_close(struct handle *);
 
 /* watch.c: what others change in the workspace */
 /* Before the sandbox; where it is not possible, nothing is watched. */

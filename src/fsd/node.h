@@ -135,11 +135,6 @@ uint64_t fixed_number(const char *path);
 /* The one at that place, or NULL. */
 struct node *node_virtual(const char *path);
 
-/* still.c */
-/* Has a file of the workspace one of the names that it is known by, or none at
- * all any more? The caller has claimed nothing. */
-bool node_is_there(struct node *);
-
 /* absent.c */
 /* The kernel is about to be told that the name is not there, to believe it for
  * so long. false: there are too many already, and it must not. */

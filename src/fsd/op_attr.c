@@ -107,17 +107,25 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_attr(req, n, h, denied);
 }
 
+/* As op_file.c opens it to be written: a path decides. */
 static int
-set_size(int fd, const struct handle *h, off_t size)
+set_size(struct node *n, int fd, const struct handle *h, off_t size)
 {
-	int rc, saved, wfd;
+	struct ruling r;
+	int rc = -1, saved, wfd;
 
 	if (h != NULL)
 		return ftruncate(h->fd, size);
 	wfd = backing_reopen(fd, O_WRONLY);
 	if (wfd == -1)
 		return -1;
-	rc = ftruncate(wfd, size);
+	ruling_init(&r);
+	if (n->view == VIEW_WORKSPACE &&
+	    (!node_is_there(n, &r, FILE_OP_WRITE, false) ||
+		(r.decision != DECISION_MAX && ruling_denies(&r))))
+		errno = ESTALE;
+	else
+		rc = ftruncate(wfd, size);
 	saved = errno;
 	close(wfd);
 	errno = saved;
@@ -141,7 +149,8 @@ set_times(int fd, const struct stat *st, int what)
 }
 
 static int
-set_all(int fd, const struct handle *h, const struct stat *st, int what)
+set_all(struct node *n, int fd, const struct handle *h, const struct stat *st,
+    int what)
 {
 	char name[16];
 	uid_t uid = (uid_t)-1;
@@ -159,7 +168,7 @@ set_all(int fd, const struct handle *h, const struct stat *st, int what)
 	    fchmodat(fsd.self_fd, name, st->st_mode & MODE_DIR, 0) == -1)
 		return -1;
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 &&
-	    set_size(fd, h, st->st_size) == -1)
+	    set_size(n, fd, h, st->st_size) == -1)
 		return -1;
 	if ((what & SET_TIMES) != 0 && set_times(fd, st, what) == -1)
 		return -1;
@@ -355,11 +364,6 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 		reply_error(req, EACCES);
 		return;
 	}
-	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
-	    n->view == VIEW_WORKSPACE && !node_is_there(n)) {
-		reply_error(req, ESTALE);
-		return;
-	}
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && !gitsettings_begin_write(n)) {
 		gitsettings_refuse(&r, FILE_OP_WRITE, n);
 		(void)record_denied(req, EV_FILE_TRUNCATE, &r);
@@ -369,7 +373,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	fd = node_use(n);
 	if (fd != -1 && (what & FUSE_SET_ATTR_SIZE) != 0)
 		through_settle(n);
-	rc = fd == -1 ? -1 : set_all(fd, h, st, what);
+	rc = fd == -1 ? -1 : set_all(n, fd, h, st, what);
 	saved = errno;
 	if (fd != -1)
 		node_done(n);

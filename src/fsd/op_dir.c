@@ -137,32 +137,10 @@ fail:
 	return NULL;
 }
 
-static DIR *
-open_dir(struct node *n)
-{
-	DIR *dir;
-	int fd, path_fd, saved;
-
-	path_fd = node_use(n);
-	if (path_fd == -1)
-		return NULL;
-	fd = backing_reopen(path_fd, O_RDONLY | O_DIRECTORY);
-	saved = errno;
-	node_done(n);
-	errno = saved;
-	if (fd == -1)
-		return NULL;
-	dir = fdopendir(fd);
-	if (dir == NULL)
-		close(fd);
-	return dir;
-}
-
 static void
 handle_dir_free(struct handle *h)
 {
-	if (h->dir != NULL)
-		closedir(h->dir);
+	dir_close(h);
 	listing_free(h->listing);
 	handle_free(h);
 }
@@ -176,7 +154,7 @@ open_listing(fuse_req_t req, struct node *n, struct handle **out)
 	int error;
 
 	if (n->view != VIEW_VIRTUAL) {
-		dir = open_dir(n);
+		dir = dir_open(n);
 		if (dir == NULL)
 			return errno;
 	}
@@ -187,14 +165,17 @@ open_listing(fuse_req_t req, struct node *n, struct handle **out)
 			closedir(dir);
 		return error;
 	}
-	h->dir = dir;
 	if (n->view == VIEW_VIRTUAL || n == node_of(FUSE_ROOT_ID)) {
 		h->listing = listing_new(dir);
 		if (h->listing == NULL) {
-			handle_dir_free(h);
+			if (dir != NULL)
+				closedir(dir);
+			handle_free(h);
 			return ENOMEM;
 		}
 	}
+	if (dir != NULL)
+		dir_has(h, dir);
 	*out = h;
 	return 0;
 }
@@ -333,7 +314,8 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 	/* where it is not is found out once, and not for each entry */
 	pfd = plus ? node_use_at(h->node) : -1;
 	pthread_mutex_lock(&h->lock);
-	while ((rc = item_at(h, off, &it)) == 1) {
+	rc = dir_use(h);
+	while (rc == 0 && (rc = item_at(h, off, &it)) == 1) {
 		n = put_item(req, h, pfd, &it, buf + used, size - used, plus);
 		if (n > size - used)
 			break;
@@ -341,6 +323,7 @@ list(fuse_req_t req, size_t size, off_t off, struct handle *h, bool plus)
 		off = it.next;
 		h->dir_next = NULL;
 		h->dir_off = off;
+		rc = 0;
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (pfd != -1)
@@ -381,11 +364,15 @@ op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
     struct fuse_file_info *fi)
 {
 	struct handle *h = handle_of(fi);
-	int rc = 0;
+	int rc, saved;
 
 	(void)ino;
-	if (h->dir != NULL)
+	pthread_mutex_lock(&h->lock);
+	rc = dir_use(h);
+	if (rc == 0 && h->dir != NULL)
 		rc = datasync != 0 ? fdatasync(dirfd(h->dir)) :
 				     fsync(dirfd(h->dir));
-	reply_error(req, rc == -1 ? errno : 0);
+	saved = errno;
+	pthread_mutex_unlock(&h->lock);
+	reply_error(req, rc == -1 ? saved : 0);
 }

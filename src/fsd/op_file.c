@@ -12,6 +12,7 @@
 #include "backing.h"
 #include "decide.h"
 #include "handle.h"
+#include "log.h"
 #include "node.h"
 #include "ops.h"
 #include "record.h"
@@ -95,10 +96,47 @@ record_open(fuse_req_t req, const struct ruling *r, bool emptied)
 		record_done(req, EV_FILE_TRUNCATE, r, &x);
 }
 
+/*
+ * Opens it with the caller's flags. Who writes gets it only when it is where its
+ * path says once it is open: who compares settings of git keeps others from
+ * opening them until they have their new name. Only then it is emptied. -1 with
+ * errno; r denies, or was not asked. claimed: the caller has its name.
+ */
+static int
+open_there(struct node *n, int path_fd, int flags, struct ruling *r,
+    bool claimed)
+{
+	bool checks = n->view == VIEW_WORKSPACE &&
+	    (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
+	int fd, mode = flags & O_ACCMODE, open_flags = flags, saved = 0;
+	/* nothing is written to it by this, and neither is it emptied */
+	bool other = mode == O_RDONLY || mode == O_ACCMODE;
+
+	/* the host asks for both then */
+	if (checks && other)
+		open_flags = (flags & ~O_ACCMODE) | O_RDWR;
+	if (checks)
+		open_flags &= ~O_TRUNC;
+	fd = backing_reopen(path_fd, open_flags);
+	if (fd == -1 || !checks)
+		return fd;
+	if (!node_is_there(n, r, FILE_OP_WRITE, claimed))
+		saved = ESTALE;
+	else if (r->decision != DECISION_MAX && ruling_denies(r))
+		saved = EACCES;
+	else if ((flags & O_TRUNC) != 0 && ftruncate(fd, 0) == -1)
+		saved = errno;
+	if (saved == 0 && !other)
+		return fd;
+	close(fd);
+	errno = saved;
+	return saved == 0 ? backing_reopen(path_fd, flags & ~O_TRUNC) : -1;
+}
+
 /* 0 or an error number. */
 static int
 open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
-    bool *emptied)
+    bool *emptied, bool claimed)
 {
 	bool shares, writes = (fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
 	struct ruling r;
@@ -122,12 +160,15 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 	shares = is_shareable(n, path_fd, fi->flags);
 	flags = fi->flags & ~(OPEN_STRIP | OPEN_FMODE_EXEC);
 	/* whoever shares opens it as well: its mode may be another by now */
-	fd = backing_reopen(path_fd, flags);
+	ruling_init(&r);
+	fd = open_there(n, path_fd, flags, &r, claimed);
 	/* of a file that may only grow, chattr(1) */
 	if (fd == -1 && errno == EPERM && (fi->flags & O_APPEND) != 0)
-		fd = backing_reopen(path_fd, flags | O_APPEND);
+		fd = open_there(n, path_fd, flags | O_APPEND, &r, claimed);
 	saved = errno;
 	node_done(n);
+	if (fd == -1 && saved == EACCES && r.decision != DECISION_MAX)
+		(void)record_denied(req, EV_FILE_OPEN, &r);
 	if (fd != -1)
 		saved = open_handle(req, n, fd, shares, fi);
 	if (writes)
@@ -155,12 +196,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_error(req, EACCES);
 		return;
 	}
-	if ((fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY &&
-	    n->view == VIEW_WORKSPACE && !node_is_there(n)) {
-		reply_error(req, ESTALE);
-		return;
-	}
-	error = open_node(req, n, fi, &emptied);
+	error = open_node(req, n, fi, &emptied, false);
 	if (error != 0) {
 		reply_error(req, error);
 		return;
@@ -174,12 +210,15 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* Makes a new file and opens it. 0 or an error number; *made whatever comes
  * after the making. */
 static int
-create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
-    struct fuse_file_info *fi, struct fuse_entry_param *e, bool *made)
+create_file(fuse_req_t req, struct node *parent, const char *text,
+    const char *path, mode_t mode, struct fuse_file_info *fi,
+    struct fuse_entry_param *e, struct ruling *r, bool *made)
 {
+	struct statx stx;
+	struct ident id;
 	int fd, pfd, error, saved;
 
-	pfd = node_use_at(parent);
+	pfd = stand_use(parent, path);
 	if (pfd == -1)
 		return errno;
 	fd = openat(pfd, text,
@@ -192,7 +231,16 @@ create_file(fuse_req_t req, struct node *parent, const char *text, mode_t mode,
 		return saved;
 	}
 	*made = true;
-	error = lookup_at(req, parent, pfd, text, e, false);
+	if (stand_holds(parent, pfd, path)) {
+		error = lookup_at(req, parent, pfd, text, e, false);
+	} else {
+		if (backing_stat(fd, &stx) == -1)
+			fatal("a new file");
+		backing_ident(&id, &stx);
+		undo_made(pfd, text, path, S_IFREG, &id);
+		undo_refuse(r);
+		error = ESTALE;
+	}
 	node_done(parent);
 	if (error != 0) {
 		close(fd);
@@ -220,21 +268,25 @@ create_existing(fuse_req_t req, struct node *parent, const char *text,
 	if (ruling_denies(r))
 		error = EACCES;
 	else
-		error = open_node(req, node_of(e->ino), fi, emptied);
+		error = open_node(req, node_of(e->ino), fi, emptied, true);
 	if (error != 0)
 		node_forget(node_of(e->ino), 1);
 	return error;
 }
 
 static void
-ask_create(struct ruling *r, struct node *parent, const char *text, int flags)
+ask_create(struct ruling *r, struct node *parent, const char *text, int flags,
+    char path[AGENTSH_PATH_MAX + 1])
 {
-	ask_child(r, FILE_OP_CREATE, parent, text);
+	size_t len;
+
+	ask_at(r, FILE_OP_CREATE, parent, text, path);
+	len = strlen(path);
 	if ((flags & O_ACCMODE) != O_RDONLY)
-		ask_child(r, FILE_OP_WRITE, parent, text);
+		ask_path(r, FILE_OP_WRITE, parent->view, path, len);
 	if ((flags & O_ACCMODE) != O_WRONLY)
-		ask_child(r, FILE_OP_READ, parent, text);
-	ask_child(r, FILE_OP_OPEN, parent, text);
+		ask_path(r, FILE_OP_READ, parent->view, path, len);
+	ask_path(r, FILE_OP_OPEN, parent->view, path, len);
 }
 
 /* Makes a file without a name and opens it. 0 or an error number. */
@@ -284,6 +336,7 @@ static void
 op_tmpfile(fuse_req_t req, struct node *parent, mode_t mode,
     struct fuse_file_info *fi)
 {
+	char path[AGENTSH_PATH_MAX + 1];
 	struct fuse_entry_param e;
 	struct claim c;
 	struct ruling r;
@@ -291,7 +344,7 @@ op_tmpfile(fuse_req_t req, struct node *parent, mode_t mode,
 
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, parent, UNNAMED);
-	ask_create(&r, parent, UNNAMED, fi->flags);
+	ask_create(&r, parent, UNNAMED, fi->flags, path);
 	if (!ruling_denies(&r))
 		error = create_unnamed(req, parent, mode, fi, &e);
 	claim_end(&c);
@@ -314,6 +367,7 @@ void
 op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
     struct fuse_file_info *fi)
 {
+	char path[AGENTSH_PATH_MAX + 1];
 	struct place p;
 	struct fuse_entry_param e;
 	struct claim c;
@@ -334,9 +388,10 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 	error = EACCES;
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, p.parent, p.text);
-	ask_create(&r, p.parent, p.text, fi->flags);
+	ask_create(&r, p.parent, p.text, fi->flags, path);
 	if (!ruling_denies(&r))
-		error = create_file(req, p.parent, p.text, mode, fi, &e, &made);
+		error = create_file(req, p.parent, p.text, path, mode, fi, &e,
+		    &r, &made);
 	if (error == EEXIST && !made && (fi->flags & O_EXCL) == 0) {
 		event = EV_FILE_OPEN;
 		error = create_existing(req, p.parent, p.text, &r, fi, &e,
@@ -347,7 +402,7 @@ op_create(fuse_req_t req, fuse_ino_t ino, const char *text, mode_t mode,
 		e.entry_timeout = 0;
 	place_done(&p);
 	if (record_denied(req, event, &r)) {
-		reply_error(req, EACCES);
+		reply_error(req, error);
 		return;
 	}
 	if (event == EV_FILE_OPEN && error == 0)

@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "backing.h"
 #include "decide.h"
+#include "log.h"
 #include "node.h"
 #include "ops.h"
 #include "record.h"
@@ -44,17 +46,23 @@ make_one(fuse_req_t req, int pfd, const char *text, const struct making *k)
  * looking up says. */
 static int
 make_entry(fuse_req_t req, struct node *parent, const char *text,
-    const struct making *k, struct fuse_entry_param *e, bool *made)
+    const char *path, const struct making *k, struct fuse_entry_param *e,
+    struct ruling *r, bool *made)
 {
 	int error, pfd;
 
-	pfd = node_use_at(parent);
+	pfd = stand_use(parent, path);
 	if (pfd == -1)
 		return errno;
 	error = make_one(req, pfd, text, k) == -1 ? errno : 0;
 	*made = error == 0;
-	if (error == 0)
+	if (*made && !stand_holds(parent, pfd, path)) {
+		undo_made(pfd, text, path, k->mode, NULL);
+		undo_refuse(r);
+		error = ESTALE;
+	} else if (*made) {
 		error = lookup_at(req, parent, pfd, text, e, false);
+	}
 	node_done(parent);
 	return error;
 }
@@ -66,22 +74,23 @@ make(fuse_req_t req, fuse_ino_t ino, const char *text, const struct making *k)
 	struct fuse_entry_param e;
 	struct claim c;
 	struct extra x = { EVF_TARGET, k->target, 0, NULL };
+	char path[AGENTSH_PATH_MAX + 1];
 	struct ruling r;
 	bool made = false;
 	int error;
 
 	ruling_init(&r);
 	claim_one(&c, CLAIM_CHANGE, parent, text);
-	ask_child(&r, k->op, parent, text);
+	ask_at(&r, k->op, parent, text, path);
 	if (S_ISSOCK(k->mode) && !ruling_denies(&r))
-		ask_socket(&r, parent, text);
+		ask_socket(&r, path);
 	if (ruling_denies(&r))
 		error = EACCES;
 	else
-		error = make_entry(req, parent, text, k, &e, &made);
+		error = make_entry(req, parent, text, path, k, &e, &r, &made);
 	claim_end(&c);
 	if (record_denied(req, k->event, &r)) {
-		reply_error(req, EACCES);
+		reply_error(req, error);
 		return;
 	}
 	if (error == 0 || made)
@@ -181,33 +190,103 @@ may_get_name(int fd)
 	    faccessat(fd, "", R_OK | W_OK, AT_EMPTY_PATH) == 0;
 }
 
+/* A second name of what is elsewhere by now would be one of what is there. */
+static bool
+source_is_there(struct node *n, struct ruling *r)
+{
+	return n->view != VIEW_WORKSPACE ||
+	    node_is_there(n, r, FILE_OP_LINK, true);
+}
+
+/* The name, by descriptors. 0 or an error number. */
+static int
+link_one(struct node *n, int fd, struct node *parent, int pfd, const char *text,
+    const char *path, struct ruling *r)
+{
+	struct statx stx;
+	char name[16];
+	bool unnamed;
+
+	if (backing_stat(fd, &stx) == -1)
+		return errno;
+	unnamed = stx.stx_nlink == 0;
+	if (!source_is_there(n, r))
+		return ESTALE;
+	if (ruling_denies(r))
+		return EACCES;
+	if (!may_get_name(fd))
+		return EPERM;
+	backing_name(name, fd);
+	if (linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW) == -1)
+		return errno;
+	if (stand_holds(parent, pfd, path) &&
+	    (unnamed || source_is_there(n, r)) && !ruling_denies(r))
+		return 0;
+	undo_made(pfd, text, path, n->type, &n->id);
+	undo_refuse(r);
+	return ESTALE;
+}
+
 static int
 link_entry(fuse_req_t req, struct node *n, struct node *parent,
-    const char *text, struct fuse_entry_param *e, bool *made)
+    const char *text, const char *path, struct fuse_entry_param *e,
+    struct ruling *r, bool *made)
 {
-	char name[16];
-	int fd, pfd, rc = -1, saved;
+	int error, fd, pfd;
 
 	fd = node_use(n);
 	if (fd == -1)
 		return errno;
-	pfd = node_use_at(parent);
-	saved = errno;
-	if (pfd != -1 && !may_get_name(fd)) {
-		saved = EPERM;
-		node_done(parent);
-	} else if (pfd != -1) {
-		backing_name(name, fd);
-		rc = linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW);
-		saved = errno;
+	pfd = stand_use(parent, path);
+	error = errno;
+	if (pfd != -1) {
+		error = link_one(n, fd, parent, pfd, text, path, r);
 		node_done(parent);
 	}
 	node_done(n);
-	if (rc == -1)
-		return saved;
+	if (error != 0)
+		return error;
 	*made = true;
 	name_add(n, parent, text);
 	return lookup_child(req, parent, text, e, false);
+}
+
+static void
+unclaim_link(struct claim *c, char *old)
+{
+	claim_end(c);
+	if (c->name[1].parent != NULL)
+		node_release(c->name[1].parent, false);
+	free(old);
+}
+
+/* The new name, and one that it has: nobody here takes it away meanwhile. */
+static void
+claim_link(struct claim *c, struct node *n, struct node *parent,
+    const char *text, char **old)
+{
+	struct node *old_parent, *now;
+
+	for (;;) {
+		if (!node_some_name(n, &old_parent, old))
+			fatal("no memory for a name");
+		memset(c, 0, sizeof(*c));
+		c->kind = CLAIM_CHANGE;
+		c->name[0].parent = parent;
+		c->name[0].text = text;
+		c->name[1].parent = old_parent;
+		c->name[1].text = *old;
+		claim_begin(c);
+		if (old_parent == NULL)
+			return;
+		now = node_by_name(old_parent, *old);
+		if (now != NULL)
+			node_release(now, false);
+		if (now == n)
+			return;
+		/* it was renamed before it was claimed */
+		unclaim_link(c, *old);
+	}
 }
 
 void
@@ -215,6 +294,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 {
 	struct node *n = node_of(ino), *parent = node_of(newparent);
 	char old[AGENTSH_PATH_MAX + 1], path[AGENTSH_PATH_MAX + 1];
+	char *some;
 	struct fuse_entry_param e;
 	struct claim c;
 	struct extra x = { EVF_TO_PATH, path, 0, NULL };
@@ -223,7 +303,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	int error = 0;
 
 	ruling_init(&r);
-	claim_one(&c, CLAIM_CHANGE, parent, text);
+	claim_link(&c, n, parent, text, &some);
 	ask_link(&r, n, parent, text, path);
 	if (!ruling_denies(&r) &&
 	    (n->view != parent->view || n->top != parent->top))
@@ -232,15 +312,15 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 		/* by another name it could be written to */
 		gitsettings_refuse(&r, FILE_OP_LINK, n);
 	else if (!ruling_denies(&r)) {
-		error = link_entry(req, n, parent, text, &e, &made);
+		error = link_entry(req, n, parent, text, path, &e, &r, &made);
 		gitsettings_end_write(n);
 	}
-	claim_end(&c);
+	unclaim_link(&c, some);
 	if (node_path(n, old) == -1)
 		old[0] = '\0';
 	if (record_denied_pair(req, EV_FILE_LINK, &r, FILE_OP_LINK, old,
 		path)) {
-		reply_error(req, EACCES);
+		reply_error(req, error != 0 ? error : EACCES);
 		return;
 	}
 	if (error == 0 || made)
@@ -255,22 +335,24 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 
 /* To the trash instead. 0, or an error number. */
 static int
-remove_softly(fuse_req_t req, int pfd, const char *text, struct ruling *r,
-    struct trashing *k)
+remove_softly(fuse_req_t req, struct node *parent, int pfd, const char *text,
+    const char *path, struct ruling *r, struct trashing *k)
 {
 	int error;
 
 	error = trash_begin(req, k, pfd, text, r);
 	if (error != 0)
 		return error;
+	k->parent = parent;
+	k->path = path;
 	error = trash_take(k, pfd, text, r);
 	trash_finish(k, error == 0);
 	return error;
 }
 
 static int
-remove_entry(fuse_req_t req, struct node *parent, const char *text, int flags,
-    struct ruling *r, struct trashing *k)
+remove_entry(fuse_req_t req, struct node *parent, const char *text,
+    const char *path, int flags, struct ruling *r, struct trashing *k)
 {
 	struct node *n;
 	int pfd, fd = -1, rc = -1, saved;
@@ -279,10 +361,10 @@ remove_entry(fuse_req_t req, struct node *parent, const char *text, int flags,
 	n = node_by_name(parent, text);
 	if (n != NULL)
 		fd = node_use(n);
-	pfd = node_use_at(parent);
+	pfd = stand_use(parent, path);
 	saved = errno;
 	if (pfd != -1 && r->decision == DECISION_SOFT_DELETE) {
-		saved = remove_softly(req, pfd, text, r, k);
+		saved = remove_softly(req, parent, pfd, text, path, r, k);
 		rc = saved == 0 ? 0 : -1;
 		node_done(parent);
 	} else if (pfd != -1) {
@@ -321,9 +403,10 @@ op_remove(fuse_req_t req, fuse_ino_t ino, const char *text, enum file_op op,
 	    node_child_path(p.parent, p.text, path) != -1 &&
 	    gitsettings_may_remove(p.parent, p.text, path))
 		r.settings = path;
-	ask_child(&r, op, p.parent, p.text);
+	ask_at(&r, op, p.parent, p.text, path);
 	if (!ruling_denies(&r))
-		error = remove_entry(req, p.parent, p.text, flags, &r, &k);
+		error = remove_entry(req, p.parent, p.text, path, flags, &r,
+		    &k);
 	claim_end(&c);
 	place_done(&p);
 	if (record_denied(req, event, &r)) {

@@ -83,28 +83,6 @@ reply_absent(fuse_req_t req, struct node *parent, const char *text)
 		fuse_reply_entry(req, &e);
 }
 
-/* Our commands' renames are known; another session, or somebody outside, may
- * have moved the directory, and a process can still be in it. */
-int
-node_use_at(struct node *n)
-{
-	char path[AGENTSH_PATH_MAX + 1];
-	const char *top;
-	int fd, top_fd;
-
-	fd = node_use(n);
-	if (fd == -1 || n->view != VIEW_WORKSPACE || n->fixed != NULL)
-		return fd;
-	if (node_path(n, path) != -1) {
-		top = mounts_top(path, &top_fd);
-		if (backing_is_at(fd, top_fd, path + strlen(top)))
-			return fd;
-	}
-	node_done(n);
-	errno = ESTALE;
-	return -1;
-}
-
 /* A host object that may not be entered, whatever the policy says. */
 static bool
 is_barred(struct node *parent, int fd, const struct statx *stx,

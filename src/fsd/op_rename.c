@@ -3,7 +3,9 @@
  * Renames. A new name must not give more, or take more away, than the policy
  * does: what is denied at either end is not moved, and neither is a directory
  * with such a thing beneath it. The names, and what is made beneath them, are
- * claimed from the first look to the last, so that nothing slips in between.
+ * claimed from the first look to the last, so that nothing slips in between. Of
+ * other sessions that is not so: what was renamed is looked at once more, and
+ * goes back where something has slipped in.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +21,6 @@
 #include "redirect.h"
 #include "serve.h"
 #include "trashing.h"
-
-#define WALK_MAX 65536 /* objects beneath a directory that is renamed */
-#define WALK_DEPTH 128
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1 << 0)
@@ -42,19 +41,6 @@ struct end {
 	size_t len;
 };
 
-/* A walk of what lies beneath: its path at both ends. */
-struct walk {
-	struct ruling *r;
-	enum view view;
-	size_t count;
-	int depth;
-	DIR *dir[WALK_DEPTH];
-	size_t old_len[WALK_DEPTH];
-	size_t new_len[WALK_DEPTH];
-	char old[AGENTSH_PATH_MAX + 1];
-	char new[AGENTSH_PATH_MAX + 1];
-};
-
 static int
 end_open(struct end *e)
 {
@@ -65,7 +51,7 @@ end_open(struct end *e)
 	if (len == -1)
 		return -1;
 	e->len = (size_t)len;
-	e->pfd = node_use_at(e->parent);
+	e->pfd = stand_use(e->parent, e->path);
 	if (e->pfd == -1)
 		return -1;
 	if (e->node != NULL)
@@ -148,117 +134,6 @@ end_done(struct end *e)
 		node_done(e->parent);
 }
 
-static void
-walk_refuse(struct walk *w, const char *rule, const char *message)
-{
-	refuse(w->r, rule, message);
-	w->r->op = FILE_OP_RENAME;
-	memcpy(w->r->path, w->old, sizeof(w->r->path));
-}
-
-/* What cannot be looked at is not moved. */
-static void
-walk_refuse_dir(struct walk *w)
-{
-	walk_refuse(w, "rename-unreadable",
-	    "a directory beneath it cannot be read");
-}
-
-/* Opens the directory text beneath at, and goes into it. */
-static void
-walk_enter(struct walk *w, int at, const char *text)
-{
-	int fd;
-
-	if (w->depth == WALK_DEPTH) {
-		walk_refuse(w, "rename-too-deep",
-		    "the directory is nested too deeply to be renamed");
-		return;
-	}
-	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
-	if (w->dir[w->depth] == NULL) {
-		if (fd != -1)
-			close(fd);
-		walk_refuse_dir(w);
-		return;
-	}
-	w->old_len[w->depth] = strlen(w->old);
-	w->new_len[w->depth] = strlen(w->new);
-	w->depth++;
-}
-
-static int
-put_part(char *path, size_t at, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (at + 1 + len > AGENTSH_PATH_MAX)
-		return -1;
-	path[at] = '/';
-	memcpy(path + at + 1, text, len + 1);
-	return 0;
-}
-
-static void
-walk_entry(struct walk *w, const struct dirent *de)
-{
-	struct stat st;
-	int d = w->depth - 1, fd = dirfd(w->dir[d]);
-
-	if (put_part(w->old, w->old_len[d], de->d_name) == -1 ||
-	    put_part(w->new, w->new_len[d], de->d_name) == -1 ||
-	    fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
-		walk_refuse(w, "rename-unreadable",
-		    "a name beneath it cannot be looked at");
-		return;
-	}
-	if (++w->count > WALK_MAX) {
-		walk_refuse(w, "rename-too-large",
-		    "too much lies beneath the directory to be renamed");
-		return;
-	}
-	ask_use(w->r, st.st_mode, w->view, w->old, strlen(w->old));
-	ask_use(w->r, st.st_mode, w->view, w->new, strlen(w->new));
-	ask_made(w->r, st.st_mode, w->view, w->new, strlen(w->new));
-	ask_other_name(w->r, st.st_mode, w->view, w->old, w->new);
-	if (S_ISDIR(st.st_mode) && !ruling_denies(w->r))
-		walk_enter(w, fd, de->d_name);
-}
-
-/* Asks for everything beneath a directory, at both its names. */
-static void
-ask_beneath(struct ruling *r, const struct end *from, const struct end *to)
-{
-	struct walk *w;
-	struct dirent *de;
-
-	w = calloc(1, sizeof(*w));
-	if (w == NULL) {
-		refuse(r, "out-of-memory", "");
-		return;
-	}
-	w->r = r;
-	w->view = from->parent->view;
-	memcpy(w->old, from->path, from->len + 1);
-	memcpy(w->new, to->path, to->len + 1);
-	walk_enter(w, from->pfd, from->text);
-	while (w->depth > 0 && !ruling_denies(r)) {
-		errno = 0;
-		de = readdir(w->dir[w->depth - 1]);
-		if (de == NULL && errno != 0)
-			walk_refuse_dir(w);
-		else if (de == NULL)
-			closedir(w->dir[--w->depth]);
-		else if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
-			walk_entry(w, de);
-	}
-	while (w->depth > 0)
-		closedir(w->dir[--w->depth]);
-	free(w);
-}
-
 /* May what is at from be at to? */
 static void
 ask_move(struct ruling *r, const struct end *from, const struct end *to)
@@ -283,13 +158,15 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 		ask_node(r, FILE_OP_WRITE, from->node);
 	}
 	if (from->type == S_IFDIR && !ruling_denies(r))
-		ask_beneath(r, from, to);
+		ask_beneath(r, fv, from->pfd, from->text, from->path, to->path);
 }
 
 /* What the name means until now, and what becomes of it. */
 struct replaced {
 	struct ruling r; /* decision SOFT_DELETE: it goes to the trash */
 	struct trashing k;
+	bool gone;    /* there, also when the rename was taken back */
+	bool swapped; /* it is where the new one was */
 };
 
 static void
@@ -326,16 +203,148 @@ rename_now(fuse_req_t req, struct ruling *r, const struct end *from,
 	}
 	if (error != 0)
 		return error;
-	rc = renameat2(from->pfd, from->text, to->pfd, to->text, flags);
+	/* settings that are replaced come back when this is taken back */
+	rc = -1;
+	if (!soft && flags == 0 && r->settings != NULL && to->type != 0)
+		rc = renameat2(from->pfd, from->text, to->pfd, to->text,
+		    RENAME_EXCHANGE);
+	old->swapped = rc == 0;
+	if (rc == -1)
+		rc = renameat2(from->pfd, from->text, to->pfd, to->text, flags);
 	error = rc == -1 ? errno : 0;
 	if (soft)
 		trash_finish(&old->k, rc == 0);
 	return error;
 }
 
+/* Nothing was asked: nothing is denied. */
+static bool
+is_denied(const struct ruling *r)
+{
+	return r->decision != DECISION_MAX && ruling_denies(r);
+}
+
+/* What now has to's name is asked for again: in a directory there may be more
+ * than when it was looked at, and another object may have come by the name. One
+ * that has left it is another's business. */
+static void
+ask_again(struct ruling *r, const struct end *from, const struct end *to)
+{
+	struct statx stx;
+	struct end moved = *from;
+
+	if (backing_stat_at(to->pfd, to->text, &stx) == -1) {
+		if (errno != ENOENT)
+			refuse(r, "rename-unreadable",
+			    "it cannot be looked at");
+		return;
+	}
+	moved.type = stx.stx_mode & S_IFMT;
+	if (!backing_same(&from->id, &stx)) {
+		moved.node = NULL;
+		moved.pinned = trash_is_beneath(&stx);
+	} else if (moved.type != S_IFDIR) {
+		return;
+	}
+	moved.pfd = to->pfd;
+	moved.text = to->text;
+	ask_move(r, &moved, to);
+}
+
+/* May it be where it was put back? What was there before is, but for what came
+ * to be in it meanwhile. */
+static bool
+may_stay(const struct end *e)
+{
+	char now[AGENTSH_PATH_MAX + 1];
+	struct statx stx;
+	struct ruling r;
+
+	if (backing_stat_at(e->pfd, e->text, &stx) == -1)
+		return true;
+	if (!S_ISDIR(stx.stx_mode) && stand_holds(e->parent, e->pfd, e->path))
+		return true;
+	if (undo_place(e->parent, e->pfd, e->path, e->text, now) == -1)
+		return true;
+	ruling_init(&r);
+	ask_made(&r, stx.stx_mode, e->parent->view, now, strlen(now));
+	ask_use(&r, stx.stx_mode, e->parent->view, now, strlen(now));
+	if (S_ISDIR(stx.stx_mode) && !ruling_denies(&r))
+		ask_beneath(&r, e->parent->view, e->pfd, e->text, e->path, now);
+	/* nobody is asked for what was there before */
+	return r.decision == DECISION_APPROVE || !ruling_denies(&r);
+}
+
+static void
+put_aside(const struct end *e)
+{
+	undo_aside(e->path, e->pfd, e->text);
+	name_gone(e->parent, e->text);
+}
+
+/* Back to where it was; aside where that is no place for it either. */
+static void
+take_back(const struct end *from, const struct end *to, bool exchange)
+{
+	if (renameat2(to->pfd, to->text, from->pfd, from->text,
+		exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE) == -1) {
+		put_aside(to);
+		if (exchange)
+			put_aside(from);
+		return;
+	}
+	name_moved(to->parent, to->text, from->parent, from->text, exchange);
+	if (!may_stay(from))
+		put_aside(from);
+	if (exchange && !may_stay(to))
+		put_aside(to);
+}
+
+/* It is renamed. Is that as it was decided, now that who acts at the same moment
+ * sees it? 0, or an error number, and it is not renamed. */
+static int
+look_again(struct ruling *r, const struct end *from, const struct end *to,
+    bool exchange, bool swapped, const struct settings *s)
+{
+	struct ruling again;
+	int error = EACCES;
+
+	ruling_init(&again);
+	again.settings = r->settings;
+	if (!stand_holds(from->parent, from->pfd, from->path) ||
+	    (to->parent != from->parent &&
+		!stand_holds(to->parent, to->pfd, to->path)) ||
+	    (s != NULL && !gitsettings_hold(s))) {
+		undo_refuse(&again);
+		error = ESTALE;
+	}
+	if (!is_denied(&again))
+		ask_again(&again, from, to);
+	if (exchange && !is_denied(&again))
+		ask_again(&again, to, from);
+	if (!is_denied(&again))
+		return 0;
+	take_back(from, to, exchange || swapped);
+	*r = again;
+	return error;
+}
+
+/* What was replaced goes, as rename(2) would have it. */
+static void
+end_swapped(const struct end *from, const struct end *to)
+{
+	struct statx stx;
+
+	if (backing_stat_at(from->pfd, from->text, &stx) == 0 &&
+	    backing_same(&to->id, &stx))
+		(void)unlinkat(from->pfd, from->text, 0);
+	name_gone(from->parent, from->text);
+}
+
 static int
 rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
-    const struct end *to, unsigned flags, struct replaced *old)
+    const struct end *to, unsigned flags, struct replaced *old,
+    struct settings *s)
 {
 	bool exchange = (flags & RENAME_EXCHANGE) != 0;
 	int error;
@@ -345,8 +354,8 @@ rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
 		return ENOENT;
 	if (!ruling_denies(r) && !exchange && from->type == S_IFREG &&
 	    (to->type == 0 || to->type == S_IFREG) &&
-	    gitsettings_may_rename(from->node, from->pfd, from->text, to->pfd,
-		to->text, to->type != 0, to->path))
+	    gitsettings_may_rename(s, from->node, from->pfd, from->text,
+		to->pfd, to->text, to->type != 0, to->path))
 		r->settings = to->path;
 	ask_move(r, from, to);
 	if (exchange && to->type == 0 && !ruling_denies(r))
@@ -363,8 +372,15 @@ rename_ends(fuse_req_t req, struct ruling *r, const struct end *from,
 	error = rename_now(req, r, from, to, flags, old);
 	if (error != 0)
 		return error;
-	name_moved(from->parent, from->text, to->parent, to->text, exchange);
-	return 0;
+	old->gone = old->r.decision == DECISION_SOFT_DELETE;
+	/* who looks something up beneath it finds it where it is */
+	name_moved(from->parent, from->text, to->parent, to->text,
+	    exchange || old->swapped);
+	error = look_again(r, from, to, exchange, old->swapped,
+	    r->settings != NULL ? s : NULL);
+	if (error == 0 && old->swapped)
+		end_swapped(from, to);
+	return error;
 }
 
 void
@@ -374,6 +390,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	struct end from, to;
 	struct claim c;
 	struct extra x = { EVF_TO_PATH, to.path, 0, NULL };
+	struct settings s = { .fd = -1 };
 	struct replaced gone;
 	struct ruling r;
 	struct place here, there;
@@ -395,6 +412,7 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	}
 	ruling_init(&r);
 	ruling_init(&gone.r);
+	gone.gone = gone.swapped = false;
 	end_init(&from, here.parent, here.text);
 	end_init(&to, there.parent, there.text);
 	claim_ends(&c, &from, &to);
@@ -402,7 +420,8 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	if (end_open(&to) == -1 && error == 0)
 		error = errno;
 	if (error == 0)
-		error = rename_ends(req, &r, &from, &to, flags, &gone);
+		error = rename_ends(req, &r, &from, &to, flags, &gone, &s);
+	gitsettings_done(&s, error == 0);
 	end_done(&to);
 	end_done(&from);
 	claim_end(&c);
@@ -411,13 +430,15 @@ op_rename(fuse_req_t req, fuse_ino_t ino, const char *old, fuse_ino_t newino,
 	if (r.decision != DECISION_MAX &&
 	    record_denied_pair(req, EV_FILE_RENAME, &r, FILE_OP_RENAME,
 		from.path, to.path)) {
-		reply_error(req, EACCES);
+		if (gone.gone)
+			trash_record(req, &gone.k, &gone.r);
+		reply_error(req, error);
 		return;
 	}
 	if (error == 0) {
 		memcpy(r.path, from.path, from.len + 1);
 		record_done(req, EV_FILE_RENAME, &r, &x);
-		if (gone.r.decision == DECISION_SOFT_DELETE)
+		if (gone.gone)
 			trash_record(req, &gone.k, &gone.r);
 	}
 	reply_error(req, error);

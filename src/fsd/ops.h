@@ -5,6 +5,7 @@
 #ifndef FSD_OPS_H
 #define FSD_OPS_H
 
+#include "decide.h"
 #include "handle.h"
 
 /* op_name.c */
@@ -13,8 +14,8 @@ int lookup_child(fuse_req_t, struct node *parent, const char *text,
 /* The same, by what node_use_at said of the parent. */
 int lookup_at(fuse_req_t, struct node *parent, int pfd, const char *text,
     struct fuse_entry_param *, bool quiet);
-/* As node_use, of a directory whose names are worked on: -1 with ESTALE when it
- * is not where its path says, by which it is decided. */
+/* As node_use, of a directory that is where the graph's path of it says: -1 with
+ * ESTALE when it is not. */
 int node_use_at(struct node *);
 /* May the kernel keep for long what it is told of the node, or of what is in it?
  * It hears of changes, and none has to be asked for each time. */
@@ -25,6 +26,35 @@ void op_lookup(fuse_req_t, fuse_ino_t, const char *);
 void op_forget(fuse_req_t, fuse_ino_t, uint64_t);
 void op_forget_multi(fuse_req_t, size_t, struct fuse_forget_data *);
 void op_readlink(fuse_req_t, fuse_ino_t);
+
+/* still.c */
+/* As node_use, of the directory of something at path, which was decided: -1 with
+ * ESTALE when it is not there. */
+int stand_use(struct node *parent, const char *path);
+/* Is it still there, by that descriptor? Asked once something was made, and
+ * before anybody hears of it. */
+bool stand_holds(const struct node *parent, int fd, const char *path);
+/* Has a file of the workspace one of the names that it is known by, or none at
+ * all any more? r gets what the policy says of the operation by that name.
+ * claimed: the caller has claims; else it has none. */
+bool node_is_there(struct node *, struct ruling *, enum file_op, bool claimed);
+/* One of its names, the parent held, or NULL; the caller frees text. false: no
+ * memory. */
+bool node_some_name(struct node *, struct node **parent, char **text);
+
+/* undo.c: fd is of the directory, path what was decided */
+/* What r says of what is taken back; the caller gets ESTALE, and the kernel
+ * looks for the path again. */
+void undo_refuse(struct ruling *);
+/* Removes what was made, if it is that still; id NULL: not known. The session
+ * ends where it stays. */
+void undo_made(int fd, const char *text, const char *path, mode_t type,
+    const struct ident *);
+/* What may stay neither here nor there. */
+void undo_aside(const char *path, int fd, const char *text);
+/* The path of text where its directory is now. -1: no policy speaks of it. */
+int undo_place(const struct node *parent, int fd, const char *path,
+    const char *text, char now[AGENTSH_PATH_MAX + 1]);
 
 /* op_make.c */
 void op_mkdir(fuse_req_t, fuse_ino_t, const char *, mode_t);
@@ -37,6 +67,12 @@ void op_rmdir(fuse_req_t, fuse_ino_t, const char *);
 /* op_rename.c */
 void op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t, const char *,
     unsigned);
+
+/* beneath.c */
+/* Asks for everything in the directory text beneath that one, as what is moved
+ * from one path to another. */
+void ask_beneath(struct ruling *, enum view, int dir_fd, const char *text,
+    const char *old, const char *new);
 
 /* op_file.c */
 void op_create(fuse_req_t, fuse_ino_t, const char *, mode_t,

@@ -44,10 +44,22 @@ static struct {
 	bool wanted;
 } forget = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.ended = PTHREAD_COND_INITIALIZER,
 };
 
 static __thread struct held *mine;
+
+/* Whoever sets the clock neither cuts the wait short nor makes it long. */
+void
+policy_init(void)
+{
+	pthread_condattr_t attr;
+
+	if (pthread_condattr_init(&attr) != 0 ||
+	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
+	    pthread_cond_init(&forget.ended, &attr) != 0)
+		fatalx("no monotonic clock to wait by");
+	pthread_condattr_destroy(&attr);
+}
 
 /* A directory stays where it is, as processes are in it. Where this cannot be
  * said, its name is not kept (op_name.c). */
@@ -129,7 +141,7 @@ policy_forget(void)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += FORGET_WAIT_S;
 	forget_start();
 	pthread_mutex_lock(&forget.lock);

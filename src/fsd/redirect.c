@@ -115,19 +115,27 @@ redirect_is(struct node *parent, const char *text)
 static int
 make_part(fuse_req_t req, struct node *parent, const char *text)
 {
+	char path[AGENTSH_PATH_MAX + 1];
 	struct ruling r;
 	int pfd, rc, saved;
 
 	ruling_init(&r);
-	ask_child(&r, FILE_OP_MKDIR, parent, text);
+	ask_at(&r, FILE_OP_MKDIR, parent, text, path);
 	if (record_denied(req, EV_DIR_CREATE, &r))
 		return EACCES;
-	pfd = node_use_at(parent);
+	pfd = stand_use(parent, path);
 	if (pfd == -1)
 		return errno;
 	rc = mkdirat(pfd, text,
 	    masked_mode(req, pfd, S_IFDIR | 0777) & MODE_DIR);
 	saved = errno;
+	if (rc == 0 && !stand_holds(parent, pfd, path)) {
+		undo_made(pfd, text, path, S_IFDIR, NULL);
+		undo_refuse(&r);
+		(void)record_denied(req, EV_DIR_CREATE, &r);
+		saved = ESTALE;
+		rc = -1;
+	}
 	node_done(parent);
 	if (rc == -1)
 		return saved == EEXIST ? 0 : saved;
@@ -361,20 +369,21 @@ redirect_new(fuse_req_t req, struct node *parent, const char *text,
 static int
 copy_there(fuse_req_t req, struct node *n, struct place *p, bool empty)
 {
+	char path[AGENTSH_PATH_MAX + 1];
 	struct ruling r;
 	struct statx stx;
 	int fd, data, pfd, copy = -1, rc = -1, saved;
 
 	ruling_init(&r);
-	ask_child(&r, FILE_OP_CREATE, p->parent, p->text);
-	ask_child(&r, FILE_OP_WRITE, p->parent, p->text);
+	ask_at(&r, FILE_OP_CREATE, p->parent, p->text, path);
+	ask_path(&r, FILE_OP_WRITE, p->parent->view, path, strlen(path));
 	if (record_denied(req, EV_FILE_CREATE, &r))
 		return EACCES;
 	fd = node_use(n);
 	if (fd == -1)
 		return errno;
 	data = backing_reopen(fd, O_RDONLY | O_NONBLOCK);
-	pfd = data == -1 ? -1 : node_use_at(p->parent);
+	pfd = data == -1 ? -1 : stand_use(p->parent, path);
 	if (pfd != -1 && backing_stat(data, &stx) == 0) {
 		stx.stx_size = empty ? 0 : stx.stx_size;
 		/* the caller's own now, as of cp(1) */
@@ -383,6 +392,13 @@ copy_there(fuse_req_t req, struct node *n, struct place *p, bool empty)
 		    &copy);
 	}
 	saved = errno;
+	if (rc == 0 && !stand_holds(p->parent, pfd, path)) {
+		undo_made(pfd, p->text, path, S_IFREG, NULL);
+		undo_refuse(&r);
+		(void)record_denied(req, EV_FILE_CREATE, &r);
+		saved = ESTALE;
+		rc = -1;
+	}
 	if (copy != -1)
 		close(copy);
 	if (pfd != -1)

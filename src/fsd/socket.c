@@ -18,23 +18,21 @@
 #include "path.h"
 
 void
-ask_socket(struct ruling *r, struct node *parent, const char *text)
+ask_socket(struct ruling *r, const char *path)
 {
 	const struct image *im = policy_image();
 	struct verdict v;
 
 	if (im == NULL || !image_has_unix_rules(im))
 		return; /* a file like others */
-	if (node_child_path(parent, text, r->path) == -1 ||
-	    image_eval_unix(im, UNIX_OP_BIND, r->path, strlen(r->path), &v) ==
-		-1) {
+	snprintf(r->path, sizeof(r->path), "%s", path);
+	if (image_eval_unix(im, UNIX_OP_BIND, path, strlen(path), &v) == -1) {
 		refuse(r, "policy-evaluation-failed", "");
 		return;
 	}
 	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)
 		return;
 	r->op = FILE_OP_MKNOD;
-	r->view = parent->view;
 	refuse(r, v.rule_name, v.message);
 }
 

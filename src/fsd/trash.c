@@ -18,6 +18,7 @@
 #include "decide.h"
 #include "log.h"
 #include "node.h"
+#include "ops.h"
 #include "path.h"
 #include "record.h"
 #include "serve.h"
@@ -317,6 +318,13 @@ fail(struct ruling *r, int error)
 		    "it is not deleted, as the trash is full: agentsh trash"
 		    " purge, outside of the session");
 		break;
+	case EMLINK:
+		refuse(r, "trash-full",
+		    "it is not deleted, as too many files in the trash have"
+		    " another name or are open to be written, and this one"
+		    " has or is as well: close them, or delete their other"
+		    " names first");
+		break;
 	case ENOSPC:
 		refuse(r, "trash-full",
 		    "it is not deleted, as the trash's file system is full");
@@ -416,6 +424,10 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	k->copy_fd = -1;
 	if (open_object(k, pfd, text) == -1)
 		goto fail;
+	if (trash_loose_full(&trash.t, k, trash.files)) {
+		errno = EMLINK;
+		goto fail;
+	}
 	k->bytes = trash_bytes(&k->stx);
 	if (reserve(k->bytes, 1) == -1)
 		goto fail;
@@ -528,6 +540,18 @@ is_still(const struct trashing *k, int fd, const char *text)
 	return backing_same(&id, &stx);
 }
 
+/* To where it was, which is to be there still, before and after. */
+static bool
+put_back(const struct trashing *k, int pfd, const char *text)
+{
+	return stand_holds(k->parent, pfd, k->path) &&
+	    renameat2(trash.t.payload, k->token, pfd, text, RENAME_NOREPLACE) ==
+	    0 &&
+	    (stand_holds(k->parent, pfd, k->path) ||
+		renameat2(pfd, text, trash.t.payload, k->token,
+		    RENAME_NOREPLACE) == -1);
+}
+
 static int
 take(struct trashing *k, int pfd, const char *text)
 {
@@ -540,8 +564,7 @@ take(struct trashing *k, int pfd, const char *text)
 		if (is_still(k, trash.t.payload, k->token))
 			return 0;
 		/* the host put something else there meanwhile */
-		if (renameat2(trash.t.payload, k->token, pfd, text,
-			RENAME_NOREPLACE) == -1)
+		if (!put_back(k, pfd, text))
 			return 0; /* kept, if under another's name */
 		errno = ESTALE;
 		return -1;

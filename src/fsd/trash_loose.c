@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "clock.h"
 #include "handle.h"
 #include "log.h"
 #include "record.h"
@@ -20,8 +21,12 @@
 #include "trashing.h"
 
 #define LOOSE_ROWS 1024
-/* What is beyond is found when a session of the user starts: trash_fit(). */
+/* Of the objects that a trash may hold, so many can be such, and of a session no
+ * more than that: further ones are not deleted. */
+#define LOOSE_PART 2
 #define LOOSE_MAX 65536
+/* between two looks for those that are none any more */
+#define LOOSE_PAUSE_MS 2000
 
 struct loose {
 	LIST_ENTRY(loose) entry;
@@ -34,6 +39,7 @@ struct loose {
 static struct {
 	pthread_mutex_t lock;
 	_Atomic size_t n;
+	uint64_t next_ms; /* when it may be looked through again */
 	LIST_HEAD(, loose) row[LOOSE_ROWS];
 } loose = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -61,12 +67,11 @@ trash_loose_add(const struct trashing *k)
 
 	if (k->copied || !S_ISREG(k->stx.stx_mode) ||
 	    backing_stat(k->fd, &stx) == -1 ||
-	    (stx.stx_nlink < 2 && !has_writers(k->data_fd)) ||
-	    atomic_load(&loose.n) >= LOOSE_MAX)
+	    (stx.stx_nlink < 2 && !has_writers(k->data_fd)))
 		return;
 	l = calloc(1, sizeof(*l));
 	if (l == NULL)
-		return;
+		fatal("what can be written to in the trash");
 	backing_ident(&l->id, &stx);
 	memcpy(l->token, k->token, sizeof(l->token));
 	l->size = k->stx.stx_size;
@@ -75,6 +80,62 @@ trash_loose_add(const struct trashing *k)
 	LIST_INSERT_HEAD(&loose.row[row_of(&l->id)], l, entry);
 	atomic_fetch_add(&loose.n, 1);
 	pthread_mutex_unlock(&loose.lock);
+}
+
+/* Is it not there any more, or as it was counted, for good? */
+static bool
+is_settled(const struct trash *t, const struct loose *l)
+{
+	struct statx stx;
+	bool settled;
+	int fd;
+
+	fd = openat(t->payload, l->token,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT;
+	settled = !has_writers(fd) && backing_stat(fd, &stx) == 0 &&
+	    stx.stx_nlink < 2 && trash_bytes(&stx) <= l->bytes;
+	close(fd);
+	return settled;
+}
+
+static void
+look_through(const struct trash *t)
+{
+	struct loose *l, *next;
+	uint64_t now = clock_ms();
+	size_t i;
+
+	pthread_mutex_lock(&loose.lock);
+	for (i = 0; now >= loose.next_ms && i < LOOSE_ROWS; i++) {
+		for (l = LIST_FIRST(&loose.row[i]); l != NULL; l = next) {
+			next = LIST_NEXT(l, entry);
+			if (!is_settled(t, l))
+				continue;
+			LIST_REMOVE(l, entry);
+			atomic_fetch_sub(&loose.n, 1);
+			free(l);
+		}
+	}
+	if (now >= loose.next_ms)
+		loose.next_ms = clock_ms() + LOOSE_PAUSE_MS;
+	pthread_mutex_unlock(&loose.lock);
+}
+
+bool
+trash_loose_full(const struct trash *t, const struct trashing *k,
+    uint64_t entries)
+{
+	uint64_t most = entries / LOOSE_PART;
+
+	if (most > LOOSE_MAX)
+		most = LOOSE_MAX;
+	if (!S_ISREG(k->stx.stx_mode) || atomic_load(&loose.n) < most ||
+	    (k->stx.stx_nlink < 2 && !has_writers(k->data_fd)))
+		return false;
+	look_through(t);
+	return atomic_load(&loose.n) >= most;
 }
 
 /* Cuts what came after the deletion, which is nobody else's. Says what it takes

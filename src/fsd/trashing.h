@@ -20,6 +20,9 @@ struct trashing {
 	int copy_fd; /* of a copy of a file, or -1 */
 	uint64_t bytes;
 	struct statx stx;
+	/* of what is taken: its directory, and the path that was decided */
+	const struct node *parent;
+	const char *path;
 };
 
 int trash_on_fs_trash(struct chan *, struct imsg *);
@@ -54,6 +57,10 @@ void trash_unclaim(void);
 
 /* trash_loose.c: what can be written to in the trash */
 void trash_loose_add(const struct trashing *);
+/* Is it one more such file, and are there as many already as there may be in a
+ * trash of so many entries? */
+bool trash_loose_full(const struct trash *, const struct trashing *,
+    uint64_t entries);
 /* After a handle was written by: what its file has grown by counts. */
 void trash_settle(const struct handle *);
 
