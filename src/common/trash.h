@@ -108,6 +108,8 @@ const char *trash_type(mode_t mode);
  */
 int trash_copy(int path_fd, int data_fd, const struct statx *, uint64_t most,
     int to_dir, const char *name, int *copy_fd);
+/* The same of a file, into one that is new and empty. 0, or -1 with errno. */
+int trash_copy_into(int fd, int data_fd, const struct statx *, uint64_t most);
 /* Copies the data once more into a copy that has some. 0 or -1. */
 int trash_copy_data(int from, int to, uint64_t size, uint64_t most);
 /* SHA-256 of all that the descriptor reads, which is not more than max: else -1

@@ -1,17 +1,24 @@
 # What a session does while its user puts a checkpoint back: argv[1] says what,
-# the rest is for that. It ends with the process whose number is last.
+# the rest is for that. The process whose number is last waits for it to begin, and
+# it ends with that one.
 import os
+import signal
 import sys
+import time
 
 what, *rest, pid = sys.argv[1:]
 
 
-def runs():
+def state():
     try:
         with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return f.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return "Z"
+
+
+def runs():
+    return state() != "Z"
 
 
 def has_open(path):
@@ -77,6 +84,9 @@ def shuffle(top, n, stop):
             return
 
 
+while state() not in "TZ":
+    time.sleep(0.001)
+os.kill(int(pid), signal.SIGCONT)
 if what == "names":
     names(rest[0], set(rest[1:]))
 elif what == "move":
