@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a session does while its user puts a checkpoint back: argv[1] says what,
 # the rest is for that. The process whose number is last waits for it to begin, and
 # it ends with that one.

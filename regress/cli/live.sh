@@ -105,7 +105,7 @@ rm -rf "${W:?}"/*
 tok=0123456789abcdef0123456789abcdef
 # deleted TRASH PATH: 40 MiB of s
 deleted() {
-	mkdir -p -m 700 "$1" "$1/payload" "$1/manifest"
+	mkdir -p "$1/payload" "$1/manifest" && chmod 700 "$1"
 	large >"$1/payload/$tok"
 	printf '{"token":"%s","original_path":"%s","workspace":"%s","type":"file","size":1}' $tok "$2" "$W" >"$1/manifest/$tok.json"
 }
