@@ -35,7 +35,8 @@ struct restore {
 	struct statx stx;
 	int to; /* the directory */
 	char name[NAME_MAX + 1];
-	char *path; /* to say */
+	char *path;	/* to say */
+	uint64_t bytes; /* that the trash has of it */
 };
 
 static int
@@ -279,7 +280,7 @@ log_restored(const struct restore *r)
 {
 	struct trash_act act = { .what = "restore",
 		.files = 1,
-		.bytes = trash_bytes(&r->stx),
+		.bytes = r->bytes,
 		.session = r->note.session,
 		.token = r->token,
 		.path = r->path };
@@ -328,8 +329,7 @@ put_back(struct restore *r)
 		say("%s: restored, but still in the trash: %s", r->path,
 		    strerror(errno));
 	else if (trash_sum_get(r->t, &sum) == 0) {
-		rc = (int)(sum.bytes < trash_bytes(&r->stx));
-		sum.bytes -= rc ? sum.bytes : trash_bytes(&r->stx);
+		sum.bytes -= r->bytes < sum.bytes ? r->bytes : sum.bytes;
 		sum.files -= sum.files > 0;
 		(void)trash_sum_put(r->t, &sum);
 	}
@@ -364,6 +364,7 @@ restore(const struct args *a, struct restore *r)
 
 	if (open_payload(r) == -1 || check_hash(r) == -1)
 		return -1;
+	r->bytes = trash_bytes(r->t, r->token, &r->stx);
 	if ((dest != NULL ? aim_at(r, dest) : aim_back(r)) == -1)
 		return -1;
 	return put_back(r);

@@ -18,7 +18,7 @@
 #define TRASH_TOKEN 32 /* hexadecimal digits: 128 random bits */
 #define TRASH_NAME (TRASH_TOKEN + sizeof(".json"))
 #define TRASH_HASH 64	    /* hexadecimal digits of SHA-256 */
-#define TRASH_ENTRY 4096    /* bytes that an entry costs besides its payload */
+#define TRASH_ENTRY 4096    /* bytes that a manifest costs, or a part of it */
 #define TRASH_XATTR_MAX 256 /* attributes of an object that are kept */
 
 struct trash {
@@ -92,8 +92,10 @@ int trash_log_add(const struct trash *, const struct trash_act *);
 /* The log, or the one before it, to be read. -1: there is none. */
 int trash_log_open(const struct trash *, bool old);
 
-/* What an object takes on disk, for the quota. */
-uint64_t trash_bytes(const struct statx *);
+/* What an object takes on disk, for the quota, with its manifest where that is
+ * there. */
+uint64_t trash_bytes(const struct trash *, const char *token,
+    const struct statx *);
 /* What a manifest calls a kind of file, by its mode. */
 const char *trash_type(mode_t mode);
 

@@ -376,6 +376,20 @@ open_object(struct trashing *k, int pfd, const char *text)
 	return 0;
 }
 
+/* What an entry takes may be more by now than what was reserved for it. */
+static int
+reserve_all(struct trashing *k, const struct statx *stx)
+{
+	uint64_t bytes = trash_bytes(&trash.t, k->token, stx);
+
+	if (bytes <= k->bytes)
+		return 0;
+	if (reserve(bytes - k->bytes, 0) == -1)
+		return -1;
+	k->bytes = bytes;
+	return 0;
+}
+
 /* The manifest, on disk, under a token that nobody has. */
 static int
 write_manifest(fuse_req_t req, struct trashing *k, const struct ruling *r)
@@ -416,12 +430,15 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	k->copy_fd = -1;
 	if (open_object(k, pfd, text) == -1)
 		goto fail;
-	k->bytes = trash_bytes(&k->stx);
+	k->bytes = trash_bytes(&trash.t, "", &k->stx);
 	if (reserve(k->bytes, 1) == -1)
 		goto fail;
 	k->begun = true;
-	if (write_manifest(req, k, r) == 0)
-		return 0;
+	if (write_manifest(req, k, r) == 0) {
+		if (reserve_all(k, &k->stx) == 0)
+			return 0;
+		goto fail;
+	}
 	/* the object is there: it is the trash that is not */
 	if (errno == ENOENT)
 		errno = EIO;
@@ -451,17 +468,10 @@ static int
 reserve_rest(struct trashing *k)
 {
 	struct statx stx;
-	uint64_t bytes;
 
 	if (k->copy_fd == -1 || backing_stat(k->copy_fd, &stx) == -1)
 		return 0;
-	bytes = trash_bytes(&stx);
-	if (bytes <= k->bytes)
-		return 0;
-	if (reserve(bytes - k->bytes, 0) == -1)
-		return -1;
-	k->bytes = bytes;
-	return 0;
+	return reserve_all(k, &stx);
 }
 
 /* What was written since the last copy; at most as much as a trash can hold. */
@@ -476,13 +486,8 @@ copy_again(struct trashing *k)
 static void
 copy_late(struct trashing *k)
 {
-	uint64_t bytes = trash_bytes(&k->stx);
-
-	if (bytes > k->bytes) {
-		if (reserve(bytes - k->bytes, 0) == -1)
-			return;
-		k->bytes = bytes;
-	}
+	if (reserve_all(k, &k->stx) == -1)
+		return;
 	if (copy_again(k) == 0)
 		(void)reserve_rest(k);
 }
