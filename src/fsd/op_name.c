@@ -120,6 +120,11 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		refuse(r, "trash", "the trash is no session's");
 		return true;
 	}
+	if (store_is_it(stx)) {
+		refuse(r, "checkpoints",
+		    "what agentsh checkpoint keeps is no session's");
+		return true;
+	}
 	backing_ident(&id, stx);
 	if (id.dev != parent->id.dev && fs_is_pseudo(fd)) {
 		/* in another proc "self" would be us */

@@ -186,6 +186,7 @@ trash_dir(void)
 void
 trash_start(void)
 {
+	store_start(trash.usual, trash.workspace);
 	if (trash.dir_fd == -1)
 		return;
 	find_above();
