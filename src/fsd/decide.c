@@ -11,6 +11,7 @@
 #include "approve.h"
 #include "decide.h"
 #include "node.h"
+#include "own.h"
 #include "redirect.h"
 #include "trashing.h"
 
@@ -24,8 +25,6 @@
 	"what goes to the trash when it is deleted is not renamed to where it would not"
 #define RULE_TRASH "trash"
 #define RULE_TRASH_TEXT "agentsh looks there for the trash"
-#define RULE_STORE "checkpoints"
-#define RULE_STORE_TEXT "what agentsh checkpoint keeps is no session's"
 #define RULE_PATH "path-too-long"
 #define RULE_MOVED "approval-object-moved"
 #define RULE_MOVED_TEXT "the object was approved by another path"
@@ -209,10 +208,11 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		v.rule_name = RULE_TRASH;
 		v.message = RULE_TRASH_TEXT;
 	}
-	if (v.decision != DECISION_DENY && store_guards(path)) {
+	if (v.decision != DECISION_DENY &&
+	    own_guards(op, op_changes[op], path)) {
 		v.decision = DECISION_DENY;
-		v.rule_name = RULE_STORE;
-		v.message = RULE_STORE_TEXT;
+		v.rule_name = OWN_RULE;
+		v.message = OWN_TEXT;
 	}
 	if (v.decision == DECISION_APPROVE) {
 		approved = approve_has(r, op, view, path, len, v.rule_name);

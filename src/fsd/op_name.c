@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "node.h"
 #include "ops.h"
+#include "own.h"
 #include "pseudofs.h"
 #include "record.h"
 #include "redirect.h"
@@ -120,9 +121,8 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 		refuse(r, "trash", "the trash is no session's");
 		return true;
 	}
-	if (store_is_it(stx)) {
-		refuse(r, "checkpoints",
-		    "what agentsh checkpoint keeps is no session's");
+	if (own_is_hidden(stx)) {
+		refuse(r, OWN_RULE, OWN_TEXT);
 		return true;
 	}
 	backing_ident(&id, stx);

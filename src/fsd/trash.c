@@ -18,6 +18,7 @@
 #include "decide.h"
 #include "log.h"
 #include "node.h"
+#include "own.h"
 #include "path.h"
 #include "record.h"
 #include "serve.h"
@@ -43,6 +44,7 @@ static struct {
 	char workspace[AGENTSH_PATH_MAX + 1];
 	/* as the session sees it, where it would see it; else "" */
 	char usual[AGENTSH_PATH_MAX + 1];
+	char config[AGENTSH_PATH_MAX + 1];
 	struct trash t;
 	pthread_mutex_t lock; /* with trash_lock() */
 	struct ident above[ABOVE_MAX];
@@ -65,6 +67,7 @@ trash_on_fs_trash(struct chan *ch, struct imsg *im)
 	trash.all = m.all != 0;
 	memcpy(trash.workspace, m.workspace, sizeof(trash.workspace));
 	memcpy(trash.usual, m.usual, sizeof(trash.usual));
+	memcpy(trash.config, m.config, sizeof(trash.config));
 	return 0;
 }
 
@@ -186,7 +189,7 @@ trash_dir(void)
 void
 trash_start(void)
 {
-	store_start(trash.usual, trash.workspace);
+	own_start(trash.usual, trash.config, trash.workspace);
 	if (trash.dir_fd == -1)
 		return;
 	find_above();

@@ -52,13 +52,6 @@ void trash_finish(struct trashing *, bool done);
 int trash_claim(const struct trash **, uint64_t *quota);
 void trash_unclaim(void);
 
-/* store.c: what agentsh checkpoint keeps */
-/* usual: where the trash usually is, on the host; its neighbour. */
-void store_start(const char *usual, const char *workspace);
-/* Is that path there? */
-bool store_guards(const char *path);
-bool store_is_it(const struct statx *);
-
 /* trash_loose.c: what can be written to in the trash */
 void trash_loose_add(const struct trashing *);
 /* After a handle was written by: what its file has grown by counts. */
