@@ -22,7 +22,7 @@ chown -R alice:alice "$T/state"
 # what it is called leads to where it is
 mv "$T/state" "$T/real" && ln -s real "$T/state"
 start_user_server alice
-API_USER=$ME
+API_USER=alice
 look()
 {
 	find "$T/real/policies" "$T/user.yaml" -type f -exec stat -c '%n %i' {} + | sort
