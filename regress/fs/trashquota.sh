@@ -28,7 +28,9 @@ taken()
 	python3 - "$trash" <<'PY'
 import os, sys
 t = sys.argv[1]
-print(sum(4096 + os.lstat(t + "/payload/" + n).st_blocks * 512 for n in os.listdir(t + "/payload")))
+def note(n):
+    return max(4096, (os.lstat(t + "/manifest/" + n + ".json").st_size + 4095) // 4096 * 4096)
+print(sum(note(n) + os.lstat(t + "/payload/" + n).st_blocks * 512 for n in os.listdir(t + "/payload")))
 PY
 }
 summed()
@@ -55,6 +57,58 @@ begin()
 	    --data-binary "$body_" "http://localhost/api/v1/sessions/$id_/exec" >/dev/null 2>&1 &
 	waited=$!
 }
+
+# what is long to tell takes as much: 80 of these do not fit, though they are empty
+run_in s python3 -c '
+import os
+for i in range(15):
+    os.mkdir("\x01" * 250)
+    os.chdir("\x01" * 250)
+for i in range(80):
+    open(str(i), "w").close()
+    try:
+        os.unlink(str(i))
+    except PermissionError:
+        pass
+' || fail "long names: $(cat "$T/exec.json")"
+fits "long names"
+[ "$(find "$trash/payload" -type f | wc -l)" -lt 80 ] || fail "80 long names are in the trash"
+trash restore "$(token)" >/dev/null || fail "a long name: $(cat "$T/err")"
+fits "one of them restored"
+trash purge --ttl 0s >/dev/null || fail "purge: $(cat "$T/err")"
+fits "none of them"
+rm -rf "${ws:?}"/* "$trash/log"
+
+# what was deleted gets no name in the workspace by who still holds it, to grow by
+run_in s python3 -c '
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+def link(fd, to):
+    if libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, to, 0x400) == -1:
+        raise OSError(ctypes.get_errno(), to)
+for what in "fgh":
+    open(what, "w").close()
+    fd = os.open(what, os.O_PATH if what != "g" else os.O_RDONLY)
+    os.unlink(what)
+    os.stat(fd)
+    try:
+        link(fd, b"back")
+        with open("back", "wb") as f:
+            f.write(b"x" * 6000000)
+        print(what, "is back")
+        os.rename("back", what + "2")
+    except OSError as e:
+        assert e.errno in (errno.ENOENT, errno.ESTALE), e
+    os.close(fd)
+# one that never had one does
+fd = os.open(".", os.O_TMPFILE | os.O_RDWR)
+link(fd, b"new")
+os.link("new", "newer")
+' >"$T/out" || fail "back: $(cat "$T/out"; jq -r .result.stderr "$T/exec.json")"
+want "back from the trash" "$(cat "$T/out")" ""
+fits "what was held"
+trash purge --ttl 0s >/dev/null || fail "purge: $(cat "$T/err")"
+rm -rf "${ws:?}"/* "$trash/log"
 
 # 40 at once, of which 14 fit: each is in one place, whole
 run_in s python3 -c '

@@ -132,6 +132,17 @@ struct args;
 int cp_dirs_find(const struct args *, struct cp_dirs *);
 void cp_dirs_free(struct cp_dirs *);
 
+/* checkpoint_place.c: -1 with errno, and no message. files: where bytes are
+ * kept. What has that name in the directory goes, unless it is a directory. */
+/* A new file as the entry says, which has no name yet, on the file system of
+ * that directory: its descriptor. EOPNOTSUPP and other words where the file
+ * system has no such files. */
+int cp_make_file(int files, const struct cp_entry *, int dir);
+int cp_name_file(int fd, int files, int dir, const char *name);
+/* Both in one, for such a file system: it can be seen before it is whole. */
+int cp_put_file(int files, const struct cp_entry *, int dir, const char *name);
+int cp_put_link(int files, const struct cp_entry *, int dir, const char *name);
+
 /* checkpoint_restore.c */
 struct cp_done {
 	size_t restored;

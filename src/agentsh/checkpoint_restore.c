@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A workspace made what it was. Every path is gone through anew beneath the
- * workspace, without links, openat2(2); a file is made beside its place and
- * renamed, so that nothing is ever written through what is there, be it a link
- * or another name of something else, and who reads sees the old or the new.
+ * workspace, without links, openat2(2); a file is made anew and then named
+ * (checkpoint_place.c), so that nothing is ever written through what is there, be
+ * it a link or another name of something else.
  */
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +26,7 @@ struct restore {
 	const struct cp_meta *meta;
 	const struct cp_tree *now;
 	struct cp_done *done;
+	bool *differs; /* of each entry of the checkpoint */
 };
 
 /* The directory that a path is in, and its last part. -1 with errno. */
@@ -88,57 +89,83 @@ times_of(const struct cp_entry *e, struct timespec ts[2])
 	ts[1] = (struct timespec){ e->mtime_sec, e->mtime_nsec };
 }
 
-/* As a new file, with everything it has but its name. */
-static int
-make_file(struct restore *r, const struct cp_entry *e, int dir, const char *tmp)
+/* Is a directory still where it was opened? Who works in the workspace may have
+ * given it the name of one in which such a file may not be. */
+static bool
+is_at(const struct restore *r, const char *path, int dir)
 {
-	struct timespec ts[2];
-	int fd, ret;
+	struct stat was, st;
+	const char *name;
+	bool same;
+	int now = parent_of(r, path, &name);
 
-	fd = openat(dir, tmp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (now == -1)
+		return false;
+	same = fstat(dir, &was) == 0 && fstat(now, &st) == 0 &&
+	    was.st_dev == st.st_dev && was.st_ino == st.st_ino;
+	close(now);
+	return same;
+}
+
+/* Does the file system not know files without a name? */
+static bool
+must_be_named(int error)
+{
+	return error == EOPNOTSUPP || error == EISDIR || error == ENOENT ||
+	    error == EINVAL;
+}
+
+static int
+put_back_file(struct restore *r, const struct cp_entry *e, int dir,
+    const char *name)
+{
+	int fd, ret, saved;
+
+	fd = cp_make_file(r->files, e, dir);
 	if (fd == -1)
-		return -1;
-	times_of(e, ts);
-	ret = cp_fetch(r->files, e, fd);
-	if (ret == 0)
-		ret = cp_xattrs_set(fd, e->xattrs);
-	/* no program comes back that runs as its owner for others */
-	if (ret == 0 &&
-	    (fchmod(fd, e->mode & 01777) == -1 || futimens(fd, ts) == -1))
+		return must_be_named(errno) ?
+		    cp_put_file(r->files, e, dir, name) :
+		    -1;
+	/* it may have taken a while */
+	if (is_at(r, e->path, dir)) {
+		ret = cp_name_file(fd, r->files, dir, name);
+		saved = errno;
+	} else {
 		ret = -1;
+		saved = ESTALE;
+	}
 	close(fd);
+	errno = saved;
 	return ret;
 }
 
 static int
 put_back(struct restore *r, const struct cp_entry *e, int dir, const char *name)
 {
-	char tmp[64];
-	unsigned rnd[2] = { 0, 0 };
-	struct timespec ts[2];
-	int ret, saved;
+	int ret;
 
-	if (getentropy(rnd, sizeof(rnd)) == -1)
-		return -1;
-	snprintf(tmp, sizeof(tmp), ".agentsh-%08x%08x", rnd[0], rnd[1]);
 	make_writable(dir);
 	if (e->type == CP_DIR)
-		return mkdirat(dir, name, 0700);
-	if (e->type == CP_LINK) {
-		times_of(e, ts);
-		ret = symlinkat(e->target, dir, tmp);
-		if (ret == 0)
-			ret = utimensat(dir, tmp, ts, AT_SYMLINK_NOFOLLOW);
-	} else {
-		ret = make_file(r, e, dir, tmp);
-	}
-	if (ret == 0 && renameat(dir, tmp, dir, name) == 0)
-		return 0;
-	saved = errno;
-	(void)unlinkat(dir, tmp, 0);
-	errno = saved;
+		ret = mkdirat(dir, name, 0700);
+	else if (e->type == CP_LINK)
+		ret = cp_put_link(r->files, e, dir, name);
+	else
+		ret = put_back_file(r, e, dir, name);
+	if (ret == -1 || is_at(r, e->path, dir))
+		return ret;
+	(void)unlinkat(dir, name, e->type == CP_DIR ? AT_REMOVEDIR : 0);
+	errno = ESTALE;
 	return -1;
+}
+
+static const char *
+why(int error)
+{
+	if (error == EBADMSG)
+		return "the checkpoint's copy is damaged";
+	if (error == ESTALE)
+		return "the directory was moved meanwhile";
+	return strerror(error);
 }
 
 static void
@@ -155,9 +182,7 @@ restore_entry(struct restore *r, const struct cp_entry *e)
 	dir = parent_of(r, e->path, &name);
 	ret = dir == -1 ? -1 : put_back(r, e, dir, name);
 	if (ret == -1)
-		complain(r, e->path,
-		    errno == EBADMSG ? "the checkpoint's copy is damaged" :
-				       strerror(errno));
+		complain(r, e->path, why(errno));
 	else
 		r->done->restored++;
 	if (dir != -1)
@@ -189,8 +214,29 @@ restore_cb(void *arg, const struct cp_change *c)
 	if (c->old != NULL &&
 	    (c->old->type != CP_DIR || c->new == NULL ||
 		c->new->type != CP_DIR))
-		restore_entry(r, c->old);
+		r->differs[c->old - r->meta->tree.v] = true;
 	return 0;
+}
+
+/* It was there, but what moves while it is looked at is seen at two places, and
+ * has been taken away at the one where it was. */
+static bool
+is_gone(const struct restore *r, const struct cp_entry *e)
+{
+	struct stat st;
+	const char *name;
+	bool gone;
+	int dir;
+
+	if (e->type == CP_SPECIAL)
+		return false;
+	dir = parent_of(r, e->path, &name);
+	gone = dir == -1 ||
+	    (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+		errno == ENOENT);
+	if (dir != -1)
+		close(dir);
+	return gone;
 }
 
 /* What the loss of its neighbours has changed, and modes that were in the way:
@@ -246,7 +292,7 @@ int
 cp_rollback(int root, int files, const struct cp_meta *meta,
     const struct cp_tree *now, struct cp_done *done)
 {
-	struct restore r = { root, files, meta, now, done };
+	struct restore r = { root, files, meta, now, done, NULL };
 	struct cp_ids gone = { 0 };
 	size_t i;
 
@@ -260,7 +306,13 @@ cp_rollback(int root, int files, const struct cp_meta *meta,
 		remove_entry(&r,
 		    (const struct cp_entry *)(const void *)gone.v[i - 1]);
 	free(gone.v);
+	r.differs = xcalloc(meta->tree.n + 1, sizeof(*r.differs));
 	cp_diff(&meta->tree, now, restore_cb, &r);
+	for (i = 0; i < meta->tree.n; i++) {
+		if (r.differs[i] || is_gone(&r, &meta->tree.v[i]))
+			restore_entry(&r, &meta->tree.v[i]);
+	}
+	free(r.differs);
 	for (i = meta->tree.n; i > 0; i--) {
 		if (meta->tree.v[i - 1].type != CP_SPECIAL)
 			finish_entry(&r, &meta->tree.v[i - 1]);

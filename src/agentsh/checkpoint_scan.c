@@ -156,6 +156,37 @@ scan_name(struct scan *s, const char *name)
 	return S_ISDIR(st.st_mode) ? scan_enter(s, dirfd(d), name) : 0;
 }
 
+/* A name that is taken away and made again while its directory is read can come
+ * up twice. 0, or -1 where it was not the same both times. */
+static int
+drop_twice(struct cp_tree *t)
+{
+	struct cp_entry *e, *last = NULL;
+	size_t i, n = 0;
+
+	for (i = 1; i < t->n; i++) {
+		e = &t->v[i];
+		if (strcmp(e[-1].path, e->path) == 0 && !cp_same(&e[-1], e)) {
+			say("%s: changed meanwhile", e->path);
+			return -1;
+		}
+	}
+	for (i = 0; i < t->n; i++) {
+		e = &t->v[i];
+		if (last == NULL || strcmp(last->path, e->path) != 0) {
+			last = &t->v[n++];
+			*last = *e;
+			continue;
+		}
+		t->bytes -= e->size;
+		free(e->path);
+		free(e->target);
+		free(e->xattrs);
+	}
+	t->n = n;
+	return 0;
+}
+
 int
 cp_scan(int root, int files, int other, uint64_t max_bytes,
     struct cp_tree *tree)
@@ -188,6 +219,8 @@ cp_scan(int root, int files, int other, uint64_t max_bytes,
 		closedir(s->dir[--s->depth]);
 	free(s);
 	cp_tree_sort(tree);
+	if (ret == 0)
+		ret = drop_twice(tree);
 	if (ret == -1)
 		cp_tree_free(tree);
 	return ret;

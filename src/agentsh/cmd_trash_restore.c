@@ -35,7 +35,8 @@ struct restore {
 	struct statx stx;
 	int to; /* the directory */
 	char name[NAME_MAX + 1];
-	char *path; /* to say */
+	char *path;	/* to say */
+	uint64_t bytes; /* that the trash has of it */
 };
 
 static int
@@ -55,6 +56,8 @@ why(int error)
 {
 	if (error == ELOOP)
 		return "a symbolic link is on the way";
+	if (error == ESTALE)
+		return "the directory was moved meanwhile";
 	if (error == EEXIST)
 		return "it is there already: --force replaces it";
 	return strerror(error);
@@ -123,21 +126,28 @@ aim_back(struct restore *r)
 	return dir == -1 ? -1 : 0;
 }
 
+/* The directory that a path is in, if no link is on the way. */
+static int
+open_dir_of(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		snprintf(dir, sizeof(dir), ".");
+	else if (slash == path)
+		snprintf(dir, sizeof(dir), "/");
+	else
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	return open_how(AT_FDCWD, dir, 0);
+}
+
 static int
 aim_at(struct restore *r, const char *dest)
 {
-	char dir[PATH_MAX];
-	const char *slash = strrchr(dest, '/');
-
 	if (put_name(r, dest) == -1)
 		return -1;
-	if (slash == NULL)
-		snprintf(dir, sizeof(dir), ".");
-	else if (slash == dest)
-		snprintf(dir, sizeof(dir), "/");
-	else
-		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - dest), dest);
-	r->to = open_how(AT_FDCWD, dir, 0);
+	r->to = open_dir_of(dest);
 	if (r->to == -1)
 		say("%s: %s", dest, why(errno));
 	return r->to == -1 ? -1 : 0;
@@ -194,28 +204,75 @@ check_hash(struct restore *r)
 	return r->force ? 0 : -1;
 }
 
-/* From another file system: whole, under a name of its own first. */
-static int
-put_copy(struct restore *r, unsigned flags)
+/* Is the directory still where it was opened? A session may have given it the
+ * name of one in which such an object may not be. */
+static bool
+is_at(const struct restore *r)
 {
-	char tmp[TRASH_TOKEN + 32], random[TRASH_TOKEN + 1];
-	int fd, dir, saved;
+	struct stat was, st;
+	bool same;
+	int now = open_dir_of(r->path);
 
-	if (trash_token_new(random) == -1)
+	if (now == -1)
+		return false;
+	same = fstat(r->to, &was) == 0 && fstat(now, &st) == 0 &&
+	    was.st_dev == st.st_dev && was.st_ino == st.st_ino;
+	close(now);
+	return same;
+}
+
+/* What is there goes first. */
+static int
+clear_name(const struct restore *r)
+{
+	int dir = S_ISDIR(r->stx.stx_mode) ? AT_REMOVEDIR : 0;
+
+	if (!r->force)
+		return 0;
+	return unlinkat(r->to, r->name, dir) == -1 && errno != ENOENT ? -1 : 0;
+}
+
+/* A copy that nobody has seen gets its name, as the policy of a session that is
+ * there goes by names. */
+static int
+name_copy(const struct restore *r, int fd)
+{
+	char own[64];
+
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	if (!is_at(r)) {
+		errno = ESTALE;
 		return -1;
-	snprintf(tmp, sizeof(tmp), ".agentsh-restore-%s", random);
-	if (trash_copy(r->fd, r->data_fd, &r->stx, UINT64_MAX, r->to, tmp,
-		&fd) == -1)
+	}
+	if (clear_name(r) == -1)
 		return -1;
+	return linkat(AT_FDCWD, own, r->to, r->name, AT_SYMLINK_FOLLOW);
+}
+
+/* From another file system. */
+static int
+put_copy(const struct restore *r)
+{
+	int fd = -1, rc, saved;
+
+	if (S_ISREG(r->stx.stx_mode))
+		fd = openat(r->to, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd != -1) {
+		rc = trash_copy_into(fd, r->data_fd, &r->stx, UINT64_MAX);
+		if (rc == 0)
+			rc = name_copy(r, fd);
+	} else {
+		/* a file, where all files have names: it is seen as it grows */
+		rc = clear_name(r);
+		if (rc == 0)
+			rc = trash_copy(r->fd, r->data_fd, &r->stx, UINT64_MAX,
+			    r->to, r->name, &fd);
+	}
+	saved = errno;
 	if (fd != -1)
 		close(fd);
-	if (renameat2(r->to, tmp, r->to, r->name, flags) == 0)
-		return 0;
-	saved = errno;
-	dir = S_ISDIR(r->stx.stx_mode) ? AT_REMOVEDIR : 0;
-	(void)unlinkat(r->to, tmp, dir);
 	errno = saved;
-	return -1;
+	return rc;
 }
 
 static void
@@ -223,7 +280,7 @@ log_restored(const struct restore *r)
 {
 	struct trash_act act = { .what = "restore",
 		.files = 1,
-		.bytes = trash_bytes(&r->stx),
+		.bytes = r->bytes,
 		.session = r->note.session,
 		.token = r->token,
 		.path = r->path };
@@ -232,16 +289,37 @@ log_restored(const struct restore *r)
 		say("the log of the trash: %s", strerror(errno));
 }
 
+/* Out of a directory that is elsewhere by now: still in the trash. */
+static void
+take_back(const struct restore *r, bool copied)
+{
+	int dir = S_ISDIR(r->stx.stx_mode) ? AT_REMOVEDIR : 0;
+
+	if (copied)
+		(void)unlinkat(r->to, r->name, dir);
+	else if (renameat2(r->to, r->name, r->t->payload, r->token,
+		     RENAME_NOREPLACE) == -1)
+		say("%s: %s", r->path, strerror(errno));
+	errno = ESTALE;
+}
+
 static int
 put_back(struct restore *r)
 {
 	unsigned flags = r->force ? 0 : RENAME_NOREPLACE;
 	struct trash_sum sum;
+	bool copied = false;
 	int rc;
 
 	rc = renameat2(r->t->payload, r->token, r->to, r->name, flags);
-	if (rc == -1 && (errno == EXDEV || errno == EINVAL))
-		rc = put_copy(r, flags);
+	if (rc == -1 && (errno == EXDEV || errno == EINVAL)) {
+		copied = true;
+		rc = put_copy(r);
+	}
+	if (rc == 0 && !is_at(r)) {
+		take_back(r, copied);
+		rc = -1;
+	}
 	if (rc == -1) {
 		say("%s: %s", r->path, why(errno));
 		return -1;
@@ -251,8 +329,7 @@ put_back(struct restore *r)
 		say("%s: restored, but still in the trash: %s", r->path,
 		    strerror(errno));
 	else if (trash_sum_get(r->t, &sum) == 0) {
-		rc = (int)(sum.bytes < trash_bytes(&r->stx));
-		sum.bytes -= rc ? sum.bytes : trash_bytes(&r->stx);
+		sum.bytes -= r->bytes < sum.bytes ? r->bytes : sum.bytes;
 		sum.files -= sum.files > 0;
 		(void)trash_sum_put(r->t, &sum);
 	}
@@ -288,6 +365,7 @@ restore(const struct args *a, struct restore *r)
 
 	if (open_payload(r) == -1 || check_hash(r) == -1)
 		return -1;
+	r->bytes = trash_bytes(r->t, r->token, &r->stx);
 	if ((dest != NULL ? aim_at(r, dest) : aim_back(r)) == -1)
 		return -1;
 	return put_back(r);

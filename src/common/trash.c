@@ -158,10 +158,28 @@ trash_sum_put(const struct trash *t, const struct trash_sum *s)
 	return pwrite(t->sum, text, (size_t)n, 0) == n ? 0 : -1;
 }
 
-uint64_t
-trash_bytes(const struct statx *stx)
+/* A long path, or attributes, make it long. */
+static uint64_t
+note_bytes(uint64_t size)
 {
-	return TRASH_ENTRY + stx->stx_blocks * 512;
+	uint64_t parts = (size + TRASH_ENTRY - 1) / TRASH_ENTRY;
+
+	return TRASH_ENTRY * (parts > 0 ? parts : 1);
+}
+
+uint64_t
+trash_bytes(const struct trash *t, const char *token, const struct statx *stx)
+{
+	char name[TRASH_NAME];
+	struct statx note = { 0 };
+
+	if (token[0] != '\0') {
+		trash_manifest_name(name, token);
+		if (statx(t->manifest, name, AT_SYMLINK_NOFOLLOW, STATX_SIZE,
+			&note) == -1)
+			note.stx_size = 0;
+	}
+	return note_bytes(note.stx_size) + stx->stx_blocks * 512;
 }
 
 static bool
@@ -196,12 +214,12 @@ entry_read(const struct trash *t, const char *name, struct trash_entry *e)
 	    !S_ISREG(note.stx_mode))
 		return -1;
 	e->deleted = note.stx_mtime.tv_sec;
-	e->bytes = TRASH_ENTRY;
+	e->bytes = note_bytes(note.stx_size);
 	e->whole = statx(t->payload, e->token, AT_SYMLINK_NOFOLLOW,
 		       STATX_BASIC_STATS, &stx) == 0;
 	e->changed = false;
 	if (e->whole) {
-		e->bytes = trash_bytes(&stx);
+		e->bytes += stx.stx_blocks * 512;
 		e->changed = is_later(&stx.stx_ctime, &note.stx_mtime);
 	}
 	return 0;

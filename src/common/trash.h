@@ -18,7 +18,7 @@
 #define TRASH_TOKEN 32 /* hexadecimal digits: 128 random bits */
 #define TRASH_NAME (TRASH_TOKEN + sizeof(".json"))
 #define TRASH_HASH 64	    /* hexadecimal digits of SHA-256 */
-#define TRASH_ENTRY 4096    /* bytes that an entry costs besides its payload */
+#define TRASH_ENTRY 4096    /* bytes that a manifest costs, or a part of it */
 #define TRASH_XATTR_MAX 256 /* attributes of an object that are kept */
 
 struct trash {
@@ -92,8 +92,10 @@ int trash_log_add(const struct trash *, const struct trash_act *);
 /* The log, or the one before it, to be read. -1: there is none. */
 int trash_log_open(const struct trash *, bool old);
 
-/* What an object takes on disk, for the quota. */
-uint64_t trash_bytes(const struct statx *);
+/* What an object takes on disk, for the quota, with its manifest where that is
+ * there. */
+uint64_t trash_bytes(const struct trash *, const char *token,
+    const struct statx *);
 /* What a manifest calls a kind of file, by its mode. */
 const char *trash_type(mode_t mode);
 
@@ -108,6 +110,8 @@ const char *trash_type(mode_t mode);
  */
 int trash_copy(int path_fd, int data_fd, const struct statx *, uint64_t most,
     int to_dir, const char *name, int *copy_fd);
+/* The same of a file, into one that is new and empty. 0, or -1 with errno. */
+int trash_copy_into(int fd, int data_fd, const struct statx *, uint64_t most);
 /* Copies the data once more into a copy that has some. 0 or -1. */
 int trash_copy_data(int from, int to, uint64_t size, uint64_t most);
 /* SHA-256 of all that the descriptor reads, which is not more than max: else -1

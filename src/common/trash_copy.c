@@ -127,6 +127,15 @@ finish(int data_fd, const struct statx *stx, int fd)
 	return fsync(fd);
 }
 
+int
+trash_copy_into(int fd, int data_fd, const struct statx *stx, uint64_t most)
+{
+	return trash_copy_data(data_fd, fd, stx->stx_size, most) == 0 &&
+		finish(data_fd, stx, fd) == 0 ?
+	    0 :
+	    -1;
+}
+
 static int
 copy_file(int data_fd, const struct statx *stx, uint64_t most, int to_dir,
     const char *name, int *copy_fd)
@@ -137,8 +146,7 @@ copy_file(int data_fd, const struct statx *stx, uint64_t most, int to_dir,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -1;
-	if (trash_copy_data(data_fd, fd, stx->stx_size, most) == 0 &&
-	    finish(data_fd, stx, fd) == 0) {
+	if (trash_copy_into(fd, data_fd, stx, most) == 0) {
 		*copy_fd = fd;
 		return 0;
 	}

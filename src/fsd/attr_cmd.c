@@ -41,6 +41,7 @@ static struct {
 	pthread_cond_t added;
 	LIST_HEAD(, command) commands;
 	size_t ncommands;
+	_Atomic uint64_t alone; /* the only one's number, or 0 */
 	int proc_fd;
 	bool warned;
 	struct cached cache[ATTR_CACHE];
@@ -56,6 +57,21 @@ attr_set_proc(int fd)
 	pthread_mutex_lock(&attr.lock);
 	attr.proc_fd = fd;
 	pthread_mutex_unlock(&attr.lock);
+}
+
+/* With the lock. */
+static void
+find_alone(void)
+{
+	struct command *c = LIST_FIRST(&attr.commands);
+
+	atomic_store(&attr.alone, attr.ncommands == 1 ? c->number : 0);
+}
+
+bool
+attr_is_alone(uint64_t number)
+{
+	return number != 0 && atomic_load(&attr.alone) == number;
 }
 
 int
@@ -77,6 +93,7 @@ attr_add(uint64_t number, uint32_t keeper, const char *id)
 	}
 	LIST_INSERT_HEAD(&attr.commands, c, entry);
 	attr.ncommands++;
+	find_alone();
 	pthread_cond_broadcast(&attr.added);
 	pthread_mutex_unlock(&attr.lock);
 	return 0;
@@ -95,6 +112,7 @@ attr_forget(uint64_t number)
 	if (c != NULL) {
 		LIST_REMOVE(c, entry);
 		attr.ncommands--;
+		find_alone();
 		free(c);
 	}
 	pthread_mutex_unlock(&attr.lock);

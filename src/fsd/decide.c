@@ -11,6 +11,7 @@
 #include "approve.h"
 #include "decide.h"
 #include "node.h"
+#include "own.h"
 #include "redirect.h"
 #include "trashing.h"
 
@@ -206,6 +207,12 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 		v.decision = DECISION_DENY;
 		v.rule_name = RULE_TRASH;
 		v.message = RULE_TRASH_TEXT;
+	}
+	if (v.decision != DECISION_DENY &&
+	    own_guards(op, op_changes[op], path)) {
+		v.decision = DECISION_DENY;
+		v.rule_name = OWN_RULE;
+		v.message = OWN_TEXT;
 	}
 	if (v.decision == DECISION_APPROVE) {
 		approved = approve_has(r, op, view, path, len, v.rule_name);

@@ -200,6 +200,60 @@ handle_done(struct handle *h)
 	handle_free(h);
 }
 
+void
+handle_record(struct handle *h)
+{
+	pthread_mutex_lock(&handles.lock);
+	record_bytes(h);
+	pthread_mutex_unlock(&handles.lock);
+}
+
+void
+handle_moved(fuse_req_t req, struct handle *h, _Atomic uint64_t *count,
+    uint64_t n)
+{
+	struct actor a = { 0 };
+
+	if (h->node->view != VIEW_WORKSPACE ||
+	    attr_is_alone(h->actor.command)) {
+		atomic_fetch_add(count, n);
+		return;
+	}
+	/* the kernel asks for itself too, reading ahead or writing later */
+	if (fuse_req_ctx(req)->pid != 0)
+		attr_actor((uint32_t)fuse_req_ctx(req)->pid, &a);
+	pthread_mutex_lock(&handles.lock);
+	if (a.command != 0 && a.command != h->actor.command) {
+		record_bytes(h);
+		h->actor = a;
+	}
+	atomic_fetch_add(count, n);
+	pthread_mutex_unlock(&handles.lock);
+}
+
+void
+handle_stored(struct handle *h, uint64_t n)
+{
+	struct handle *other, *first = NULL;
+	bool sure = true;
+
+	pthread_mutex_lock(&handles.lock);
+	LIST_FOREACH(other, &handles.all, entry) {
+		if (other->node != h->node || !other->maps)
+			continue;
+		if (first == NULL)
+			first = other;
+		sure = sure && other->actor.command == first->actor.command;
+	}
+	if (sure)
+		atomic_fetch_add(&(first == NULL ? h : first)->nwritten, n);
+	LIST_FOREACH(other, &handles.all, entry) {
+		if (!sure && other->node == h->node && other->maps)
+			other->more_written = true;
+	}
+	pthread_mutex_unlock(&handles.lock);
+}
+
 bool
 handle_maps(const struct node *n)
 {

@@ -23,7 +23,7 @@ enum handle_mode {
 struct handle {
 	LIST_ENTRY(handle) entry; /* unless it is shared */
 	struct node *node;
-	struct actor actor;	/* who opened it */
+	struct actor actor;	/* who opened it, or used it last */
 	int fd;			/* -1 in a listing */
 	struct shared *shared;	/* whose fd it is, or NULL: its own */
 	_Atomic bool maps;	/* a mapping that stores may come of it */
@@ -64,8 +64,18 @@ void handle_free(struct handle *);
 void handle_done(struct handle *);
 /* May somebody have it mapped to store there, by a handle still open? */
 bool handle_maps(const struct node *);
-/* Records the bytes of all handles that a command opened. */
+/* Records the bytes of all handles of a command. */
 void handle_sync(uint64_t command);
+/* The same of one. */
+void handle_record(struct handle *);
+/* Counts what the request has moved, for the command that asked: who opened it can
+ * have lent it to another one. */
+void handle_moved(fuse_req_t, struct handle *, _Atomic uint64_t *count,
+    uint64_t n);
+/* The kernel has written n bytes that were stored in mappings of the file, by the
+ * first handle that it found. Whose they are is only known where all that can be
+ * mapped so are of one command; else all of these may have written more. */
+void handle_stored(struct handle *, uint64_t n);
 static inline struct handle *
 handle_of(const struct fuse_file_info *fi)
 {

@@ -33,7 +33,7 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (n == -1) {
 		reply_error(req, errno);
 	} else {
-		atomic_fetch_add(&h->nread, (uint64_t)n);
+		handle_moved(req, h, &h->nread, (uint64_t)n);
 		fuse_reply_buf(req, data, (size_t)n);
 	}
 	free(data);
@@ -74,7 +74,10 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 			break;
 		done += (size_t)n;
 	}
-	atomic_fetch_add(&h->nwritten, done);
+	if (fi->writepage)
+		handle_stored(h, done);
+	else
+		handle_moved(req, h, &h->nwritten, done);
 	atomic_fetch_add(&h->nwrites, 1);
 	watch_wrote(h->node);
 	fuse_reply_write(req, done);
@@ -104,7 +107,7 @@ op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 	rc = fallocate(h->fd, mode, off, len);
 	through_resized(h->node);
 	if (rc == 0)
-		atomic_fetch_add(&h->nallocated, (uint64_t)len);
+		handle_moved(req, h, &h->nallocated, (uint64_t)len);
 	reply_error(req, rc == -1 ? errno : 0);
 }
 
@@ -144,7 +147,7 @@ op_copy(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		reply_error(req, errno);
 		return;
 	}
-	atomic_fetch_add(&in->nread, (uint64_t)n);
-	atomic_fetch_add(&out->nwritten, (uint64_t)n);
+	handle_moved(req, in, &in->nread, (uint64_t)n);
+	handle_moved(req, out, &out->nwritten, (uint64_t)n);
 	fuse_reply_write(req, (size_t)n);
 }

@@ -428,7 +428,7 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int fd, rc = 0;
 
 	(void)ino;
-	record_bytes(h);
+	handle_record(h);
 	/* an error that the host keeps for close is the caller's */
 	fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd != -1)

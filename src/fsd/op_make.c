@@ -302,6 +302,11 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	bool made = false;
 	int error = 0;
 
+	/* what went to the trash has a name, but none here */
+	if (n->view == VIEW_WORKSPACE && !node_is_there(n)) {
+		reply_error(req, ENOENT);
+		return;
+	}
 	ruling_init(&r);
 	claim_link(&c, n, parent, text, &some);
 	ask_link(&r, n, parent, text, path);

@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "node.h"
 #include "ops.h"
+#include "own.h"
 #include "pseudofs.h"
 #include "record.h"
 #include "redirect.h"
@@ -104,6 +105,10 @@ is_barred(struct node *parent, int fd, const struct statx *stx,
 	}
 	if (trash_is_it(stx)) {
 		refuse(r, "trash", "the trash is no session's");
+		return true;
+	}
+	if (own_is_hidden(stx)) {
+		refuse(r, OWN_RULE, OWN_TEXT);
 		return true;
 	}
 	backing_ident(&id, stx);

@@ -50,6 +50,8 @@ void summary_emit(uint64_t command);
 void attr_set_proc(int fd);
 int attr_add(uint64_t command, uint32_t keeper, const char *id);
 void attr_forget(uint64_t command);
+/* Is there no command but this one? */
+bool attr_is_alone(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
 /* A request of a thread that waits for its answer has come to this one: whose it
  * is, is found out once. */

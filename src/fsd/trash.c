@@ -19,6 +19,7 @@
 #include "log.h"
 #include "node.h"
 #include "ops.h"
+#include "own.h"
 #include "path.h"
 #include "record.h"
 #include "serve.h"
@@ -44,6 +45,7 @@ static struct {
 	char workspace[AGENTSH_PATH_MAX + 1];
 	/* as the session sees it, where it would see it; else "" */
 	char usual[AGENTSH_PATH_MAX + 1];
+	char config[AGENTSH_PATH_MAX + 1];
 	struct trash t;
 	pthread_mutex_t lock; /* with trash_lock() */
 	struct ident above[ABOVE_MAX];
@@ -66,6 +68,7 @@ trash_on_fs_trash(struct chan *ch, struct imsg *im)
 	trash.all = m.all != 0;
 	memcpy(trash.workspace, m.workspace, sizeof(trash.workspace));
 	memcpy(trash.usual, m.usual, sizeof(trash.usual));
+	memcpy(trash.config, m.config, sizeof(trash.config));
 	return 0;
 }
 
@@ -187,6 +190,7 @@ trash_dir(void)
 void
 trash_start(void)
 {
+	own_start(trash.usual, trash.config, trash.workspace);
 	if (trash.dir_fd == -1)
 		return;
 	find_above();
@@ -384,6 +388,20 @@ open_object(struct trashing *k, int pfd, const char *text)
 	return 0;
 }
 
+/* What an entry takes may be more by now than what was reserved for it. */
+static int
+reserve_all(struct trashing *k, const struct statx *stx)
+{
+	uint64_t bytes = trash_bytes(&trash.t, k->token, stx);
+
+	if (bytes <= k->bytes)
+		return 0;
+	if (reserve(bytes - k->bytes, 0) == -1)
+		return -1;
+	k->bytes = bytes;
+	return 0;
+}
+
 /* The manifest, on disk, under a token that nobody has. */
 static int
 write_manifest(fuse_req_t req, struct trashing *k, const struct ruling *r)
@@ -428,12 +446,15 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 		errno = EMLINK;
 		goto fail;
 	}
-	k->bytes = trash_bytes(&k->stx);
+	k->bytes = trash_bytes(&trash.t, "", &k->stx);
 	if (reserve(k->bytes, 1) == -1)
 		goto fail;
 	k->begun = true;
-	if (write_manifest(req, k, r) == 0)
-		return 0;
+	if (write_manifest(req, k, r) == 0) {
+		if (reserve_all(k, &k->stx) == 0)
+			return 0;
+		goto fail;
+	}
 	/* the object is there: it is the trash that is not */
 	if (errno == ENOENT)
 		errno = EIO;
@@ -463,17 +484,10 @@ static int
 reserve_rest(struct trashing *k)
 {
 	struct statx stx;
-	uint64_t bytes;
 
 	if (k->copy_fd == -1 || backing_stat(k->copy_fd, &stx) == -1)
 		return 0;
-	bytes = trash_bytes(&stx);
-	if (bytes <= k->bytes)
-		return 0;
-	if (reserve(bytes - k->bytes, 0) == -1)
-		return -1;
-	k->bytes = bytes;
-	return 0;
+	return reserve_all(k, &stx);
 }
 
 /* What was written since the last copy; at most as much as a trash can hold. */
@@ -488,13 +502,8 @@ copy_again(struct trashing *k)
 static void
 copy_late(struct trashing *k)
 {
-	uint64_t bytes = trash_bytes(&k->stx);
-
-	if (bytes > k->bytes) {
-		if (reserve(bytes - k->bytes, 0) == -1)
-			return;
-		k->bytes = bytes;
-	}
+	if (reserve_all(k, &k->stx) == -1)
+		return;
 	if (copy_again(k) == 0)
 		(void)reserve_rest(k);
 }

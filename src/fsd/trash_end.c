@@ -58,13 +58,16 @@ static void
 end_one(const struct trash *t, const char *token, struct trash_act *act)
 {
 	struct statx stx;
+	uint64_t bytes;
 
 	if (statx(t->payload, token, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
-		&stx) == -1 ||
-	    trash_end(t, token) == -1)
+		&stx) == -1)
+		return;
+	bytes = trash_bytes(t, token, &stx);
+	if (trash_end(t, token) == -1)
 		return;
 	act->files++;
-	act->bytes += trash_bytes(&stx);
+	act->bytes += bytes;
 }
 
 static void

@@ -146,15 +146,15 @@ cut(const struct trash *t, const struct loose *l, struct statx *stx)
 	int fd;
 
 	if (stx->stx_nlink > 1 || stx->stx_size <= l->size)
-		return trash_bytes(stx);
+		return trash_bytes(t, l->token, stx);
 	fd = openat(t->payload, l->token,
 	    O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
-		return trash_bytes(stx);
+		return trash_bytes(t, l->token, stx);
 	if (ftruncate(fd, (off_t)l->size) == 0)
 		(void)backing_stat(fd, stx);
 	close(fd);
-	return trash_bytes(stx);
+	return trash_bytes(t, l->token, stx);
 }
 
 static void
@@ -185,7 +185,7 @@ settle(const struct trash *t, uint64_t quota, struct loose *l,
 	if (statx(t->payload, l->token, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
 		&stx) == -1)
 		return false;
-	bytes = trash_bytes(&stx);
+	bytes = trash_bytes(t, l->token, &stx);
 	if (bytes <= l->bytes || trash_sum_get(t, &sum) == -1)
 		return true;
 	if (sum.bytes > quota || bytes - l->bytes > quota - sum.bytes)

@@ -256,6 +256,7 @@ tell_trash(struct sess *s)
 	else if (path_join(m.usual, sizeof(m.usual), s->home,
 		     ".local/state/agentsh/trash") == -1)
 		m.usual[0] = '\0';
+	snprintf(m.config, sizeof(m.config), "%s", privd.paths.config);
 	return msg_send_fs_trash(s->fsd->ch, 0, &m, &s->trash_fd);
 }
 
