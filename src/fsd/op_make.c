@@ -303,7 +303,9 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	int error = 0;
 
 	/* what went to the trash has a name, but none here */
-	if (n->view == VIEW_WORKSPACE && !node_is_there(n)) {
+	ruling_init(&r);
+	if (n->view == VIEW_WORKSPACE &&
+	    !node_is_there(n, &r, FILE_OP_LINK, false)) {
 		reply_error(req, ENOENT);
 		return;
 	}

@@ -95,7 +95,7 @@ is_settled(const struct trash *t, const struct loose *l)
 	if (fd == -1)
 		return errno == ENOENT;
 	settled = !has_writers(fd) && backing_stat(fd, &stx) == 0 &&
-	    stx.stx_nlink < 2 && trash_bytes(&stx) <= l->bytes;
+	    stx.stx_nlink < 2 && trash_bytes(t, l->token, &stx) <= l->bytes;
 	close(fd);
 	return settled;
 }
