@@ -11,7 +11,7 @@ need_modes
 . "$TEST_SRC/regress/approval/_lib.sh"
 start_approvals
 # programs, and directories, that nobody in the session has looked up
-as "$ME" sh -c "cd $ws && for i in \$(seq 90); do printf '#!/bin/sh\necho here\n' >new\$i; done &&
+as "$ME" sh -c "cd $ws && for i in \$(seq 91); do printf '#!/bin/sh\necho here\n' >new\$i; done &&
     chmod 0755 new* && mkdir dir1 dir2"
 
 # within SECONDS WHAT COMMAND...: it does not take longer
@@ -111,4 +111,30 @@ for i in n a b; do
 done
 want "it goes on" "$(out n)" "here "
 want "they go on" "$(of a .result.stdout | grep -c here) $(of b .result.stdout | grep -c here)" "50 30"
-others "in the end"
+others "when all is over"
+
+# once more, by a name of which nothing is known yet
+bg m s sh -c 'echo x >e.ask'
+request 1
+# a command that has too many of them has an error, and others their programs
+cat >"$T/crowd" <<'S'
+for i in $(seq 200); do ./new91 & done 2>/dev/null
+# sleep(1) would wait as well
+seconds() { read -r now _ </proc/uptime; now=${now%.*}; }
+seconds
+end=$((now + 12))
+while [ "$now" -lt "$end" ]; do seconds; done
+./new91 2>/dev/null
+echo "crowd $?"
+S
+BG_MORE='{"timeout":"40s"}' bg e s sh -c "$(cat "$T/crowd")"
+sleep 2
+others "beside a crowd"
+[ ! -e "$T/e.status" ] || fail "the crowd was gone: $(cat "$T/e.json")"
+within 40 "a crowd" await e
+want "too many" "$(out e)" "crowd 126 "
+others "after a crowd"
+ctl approve "$id" >/dev/null || fail approve
+await m
+want "the operation" "$(of m .result.exit_code)" 0
+want "programs" "$(run_in s sh -c 'for i in $(seq 60); do ./new91 & done; wait' | grep -c here)" 60

@@ -22,7 +22,9 @@
 #include "signal_call.h"
 #include "supervise.h"
 
-#define EXECS_MAX 96 /* that are not answered; others wait in the kernel */
+#define EXECS_MAX 192 /* that are not answered; others wait in the kernel */
+#define EXECS_RESUME (EXECS_MAX * 7 / 8)
+#define CROWD_US 1000000   /* they wait for something, and are not just many */
 #define REPLACE_US 5000000 /* for a process to make its call again */
 #define PARKED_US 5000000  /* for the word of a keeper */
 #define RETRY_MS 1000	   /* how often these two are looked at */
@@ -88,7 +90,7 @@ exec_free(struct exec *x)
 	free(x);
 	if (!TAILQ_EMPTY(&execd.old_images))
 		supervise_forget_images();
-	if (sup.full && sup.n < EXECS_MAX / 2) {
+	if (sup.full && sup.n < EXECS_RESUME) {
 		sup.full = false;
 		notify_resume();
 	}
@@ -324,6 +326,45 @@ looked(struct exec *x)
 		exec_reset(x);
 }
 
+/* Does its command keep what is left for others? It is stuck, then, and has to
+ * try again: no command has more than it leaves. */
+static bool
+is_crowd(const struct exec *x)
+{
+	const struct exec *y;
+	uint64_t since_us = x->since_us;
+	size_t own = 0, all = 0;
+
+	TAILQ_FOREACH(y, &sup.execs, entry) {
+		if (y->state == EXEC_DONE)
+			continue;
+		all++;
+		if (y->l.command != x->l.command)
+			continue;
+		own++;
+		if (y->since_us < since_us)
+			since_us = y->since_us;
+	}
+	return own + all >= EXECS_MAX && clock_us() - since_us > CROWD_US;
+}
+
+/* So many came at once that none is taken any more. Who is told so does not ask
+ * any more, and its look is left out. */
+static void
+shed(void)
+{
+	struct exec *x;
+
+	TAILQ_FOREACH_REVERSE(x, &sup.execs, execs, entry)
+	{
+		if (x->state != EXEC_LOOKING || !is_crowd(x))
+			continue;
+		notify_answer(x->req.id, EAGAIN);
+		x->state = EXEC_DONE;
+	}
+	look_again();
+}
+
 /* From its beginning, as far as it goes. */
 static void
 step(struct exec *x)
@@ -335,7 +376,12 @@ step(struct exec *x)
 			refuse(x, "exec-unreadable",
 			    "the process cannot be looked at");
 		x->state = EXEC_DONE;
-	} else if (is_due(x)) {
+	} else if (!is_due(x)) {
+		; /* its state says why */
+	} else if (x->state == EXEC_NEW && is_crowd(x)) {
+		notify_answer(x->req.id, EAGAIN);
+		x->state = EXEC_DONE;
+	} else {
 		x->state = EXEC_LOOKING;
 		supervise_look(x, decide_look, looked);
 	}
@@ -429,6 +475,7 @@ supervise_asked(const struct seccomp_notif *req)
 	if (x == NULL)
 		fatal("an exec");
 	x->req = *req;
+	x->state = EXEC_NEW;
 	x->t.dir_fd = -1;
 	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++)
 		x->link[i].file.fd = -1;
@@ -437,6 +484,7 @@ supervise_asked(const struct seccomp_notif *req)
 	if (++sup.n >= EXECS_MAX && !sup.full) {
 		sup.full = true;
 		notify_pause();
+		look_again();
 	}
 	step(x);
 }
@@ -513,6 +561,8 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	stop_late();
+	if (sup.full)
+		shed();
 	step_all(EXEC_PARKED, 0);
 }
 

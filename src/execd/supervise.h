@@ -31,6 +31,7 @@ struct lineage {
 TAILQ_HEAD(execs, exec);
 
 enum exec_state {
+	EXEC_NEW,
 	EXEC_PARKED,  /* its keeper is not known yet */
 	EXEC_LOOKING, /* a thread looks at what it asks for */
 	EXEC_ASKED,   /* an operator is asked (approve.c) */

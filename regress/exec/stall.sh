@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A program whose path lies in memory that does not answer, a file of a file
+# system that hangs, waits, and nobody else: execd does not read it itself.
+# timeout: 120
+. "${TEST_SRC:?}/regress/lib.sh"
+need_modes
+[ "$MODE$ME" != userself ] || skip "needs root, to mount a file system"
+need_tool curl jq python3
+hangfs=$TEST_BUILD/regress/fs/hangfs
+[ -x "$hangfs" ] || skip "$hangfs is missing: run make check-programs"
+start_any
+API_USER=$ME
+ws=$(new_workspace "$ME")
+mkdir "$ws/slow"
+cat >"$ws/exec.py" <<'P'
+import ctypes
+import os
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+fd = os.open("slow/f1", os.O_RDONLY)
+path = libc.mmap(None, ctypes.c_size_t(4096), 1, 2, fd, ctypes.c_long(0))
+libc.execve(ctypes.c_void_p(path), None, None)
+P
+"$hangfs" "$ws/slow" &
+server=$!
+wait_for 5 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+new_session s "$ws"
+run_in s true || fail true
+for i in 1 2 3; do
+	mkdir "$T/$i"
+	T=$T/$i API_USER=$ME api POST /api/v1/sessions/s/exec \
+	    '{"command":"python3","args":["exec.py"],"timeout":"60s"}' >/dev/null 2>&1 &
+done
+sleep 3
+for i in 1 2 3; do
+	begin=$(date +%s)
+	run_in s /bin/true || fail true
+	took=$(($(date +%s) - begin))
+	[ $took -le $((10 * ${TEST_SLOW:-1})) ] || fail "another program: $took s"
+done
+run_in s sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "' >"$T/out"
+want "who waits" "$(grep -o 'python3 exec.py' "$T/out" | wc -l)" 3
+kill -KILL $server
