@@ -132,7 +132,7 @@ fi
 if strace -qq -o /dev/null true 2>/dev/null; then
 	deleted "$tmp/trash" "$W/d/settings.json"
 	mkdir d
-	during move "$W/d" "$W/.vscode" "$W/d" -- strace -D -qq -o /dev/null -e trace=renameat2 \
+	during move "$W/d" "$W/.vscode" "$W/d" -- strace -E ASAN_OPTIONS=detect_leaks=0 -D -qq -o /dev/null -e trace=renameat2 \
 	    -e inject=renameat2:delay_enter=1000000:when=1 "$AGENTSH" trash restore $tok --trash-path "$tmp/trash"
 	check "renamed: a directory that moves" test "$(cat "$tmp/seen")" = moved
 	check "renamed: gets nothing" test -z "$(ls -A .vscode)"
@@ -146,7 +146,7 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 	create
 	echo other >a && rm b
 	for when in 4 5; do
-		strace -qq -o "$tmp/calls" -P . -e trace=openat -e "inject=openat:error=EOPNOTSUPP:when=$when" \
+		strace -E ASAN_OPTIONS=detect_leaks=0 -qq -o "$tmp/calls" -P . -e trace=openat -e "inject=openat:error=EOPNOTSUPP:when=$when" \
 		    "$AGENTSH" checkpoint rollback "$id" >/dev/null 2>"$tmp/err" </dev/null
 		check "with a name ($when)" test "$? $(cat a b | xargs) $(ls)" = "0 kept kept a
 b"
