@@ -172,6 +172,8 @@ typed(w, b"echo status $?", b"status 130")
 # the size, and who hears of it
 typed(w, b"trap 'stty size' WINCH")
 w.send_json({"type": "resize", "rows": 33, "cols": 44})
+# a signal that comes just before bash reads is heard at the next line
+w.send_binary(b"\n")
 w.expect(b"33 44")
 # terminals inside of the terminal
 typed(w, b"script -qc 'tty; stty size' /dev/null", b"/dev/pts/", b"33 44")
