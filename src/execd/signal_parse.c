@@ -16,6 +16,8 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
+#define INFO_SIZE AGENTSH_SIGINFO
+
 static const struct {
 	int nr;
 	const char *name;
@@ -92,8 +94,7 @@ read_info(struct sigcall *k)
 		    EFAULT :
 		    0;
 	}
-	err = target_read(&k->t, k->req.data.args[arg], &k->info,
-	    AGENTSH_SIGINFO);
+	err = target_read(&k->t, k->req.data.args[arg], &k->info, INFO_SIZE);
 	if (err != 0)
 		return err;
 	if (by_pidfd && (uint32_t)k->info.si_signo != k->signo)
