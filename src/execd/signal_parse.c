@@ -16,6 +16,7 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
+
 static const struct {
 	int nr;
 	const char *name;

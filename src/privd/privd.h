@@ -283,6 +283,16 @@ void sess_set_life(struct sess *);
 int sess_on_policy_compiled(struct chan *, struct imsg *);
 int sess_on_policy_refused(struct chan *, struct imsg *);
 
+/* sess_spawn.c: each 0 or -1 */
+/* execd, fsd and fusereg, which load while policyd compiles. */
+int sess_spawn_helpers(struct sess *);
+int sess_tell_maker(struct sess *, const struct msg_policy_compiled *);
+int sess_tell_fsd(struct sess *, int image);
+int sess_tell_execd(struct sess *, int image);
+/* Its start is complete when there are namespaces for it to enter: user,
+ * mount. */
+int sess_start_execd(struct sess *, const int ns[2]);
+
 /* sess_end.c */
 /* Ends a session of any state; the text is for the client and the log. */
 void sess_end(struct sess *, enum sess_reason, const char *fmt, ...)

@@ -5,8 +5,6 @@
  * maker opens the workspace; policyd compiles while execd and fsd load; maker
  * clones pid 1, which mounts the root; execd and fsd are ready.
  */
-#include <sys/utsname.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +12,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "path.h"
 #include "privd.h"
-#include "proc.h"
 #include "ring.h"
 
 #define MAKE_TIMEOUT_MS 10000 /* for all steps */
@@ -48,117 +44,6 @@ sess_make_start(struct sess *s)
 	m.gid = privd.mode == MODE_USER ? privd.gid : s->gid;
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	return msg_send_make_open(s->maker->ch, 0, &m, &privd.trash_fd);
-}
-
-/* A new channel of a to another of the session's processes; its far end. */
-static int
-join_end(struct child *a, enum role far, int *far_end)
-{
-	int pair[2], r;
-
-	if (chan_pair(pair) == -1)
-		return -1;
-	r = helper_chan(a, far, pair[0]);
-	close(pair[0]);
-	*far_end = pair[1];
-	return r;
-}
-
-/* Each end of a new channel between two processes that are there already. */
-static int
-join(struct child *a, struct child *b)
-{
-	int end = -1, r;
-
-	r = join_end(a, b->role, &end);
-	if (r == 0)
-		r = helper_chan(b, a->role, end);
-	if (end != -1)
-		close(end);
-	return r;
-}
-
-/* By which it asks for an operator's word; policyd hears from us whose it is. */
-static int
-join_policyd(struct sess *s, struct child *c)
-{
-	struct msg_approval_open m = {
-		.session = s->number, .role = c->role, .uid = s->uid
-	};
-	int end = -1, r;
-
-	if (privd.helper[ROLE_POLICYD] == NULL)
-		return -1;
-	snprintf(m.session_id, sizeof(m.session_id), "%s", s->id);
-	r = join_end(c, ROLE_POLICYD, &end);
-	if (r == 0)
-		r = msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0,
-		    &m, &end);
-	if (end != -1)
-		close(end);
-	return r;
-}
-
-static int
-give_ring(struct sess *s, struct child *c)
-{
-	struct msg_sys_ring m = { .size = RING_SIZE };
-
-	if (ring_create(s->ring[c->role]) == -1)
-		return -1;
-	return msg_send_sys_ring(c->ch, 0, &m, s->ring[c->role]);
-}
-
-/* Can the kernel read and write files itself? Since Linux 6.9, and for root. */
-static bool
-has_passthrough(void)
-{
-	struct utsname u;
-	unsigned major, minor;
-
-	if (privd.mode != MODE_SERVICE || uname(&u) == -1 ||
-	    sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 9);
-}
-
-static int
-spawn_fusereg(struct sess *s, const struct cred *cred)
-{
-	static const struct msg_reg_root mr;
-	static const struct msg_sys_start ms;
-	const int dirs[2] = { s->workspace_fd, s->trash_fd };
-
-	s->fusereg = child_spawn(ROLE_FUSEREG, cred, s);
-	if (s->fusereg == NULL ||
-	    helper_greet(s->fusereg, s->number, s->id, s->uid, s->gid) == -1 ||
-	    join(s->fsd, s->fusereg) == -1 ||
-	    msg_send_reg_root(s->fusereg->ch, 0, &mr, dirs) == -1)
-		return -1;
-	return msg_send_sys_start(s->fusereg->ch, 0, &ms, NULL);
-}
-
-/* They load while policyd compiles. */
-static int
-spawn_helpers(struct sess *s)
-{
-	struct cred cred = { s->uid, s->gid, s->groups, s->ngroups };
-
-	s->execd = child_spawn(ROLE_EXECD, &cred, s);
-	s->fsd = child_spawn(ROLE_FSD, &cred, s);
-	if (s->execd == NULL || s->fsd == NULL)
-		return -1;
-	if (helper_greet(s->execd, s->number, s->id, s->uid, s->gid) == -1 ||
-	    helper_greet(s->fsd, s->number, s->id, s->uid, s->gid) == -1 ||
-	    join_end(s->execd, ROLE_SESSIOND, &s->client_sock) == -1 ||
-	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
-	    join(s->execd, s->fsd) == -1 || join_policyd(s, s->execd) == -1 ||
-	    join_policyd(s, s->fsd) == -1)
-		return -1;
-	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
-	    spawn_fusereg(s, &cred) == -1)
-		return -1;
-	return give_ring(s, s->execd) == -1 ? -1 : give_ring(s, s->fsd);
 }
 
 int
@@ -220,7 +105,7 @@ sess_on_make_opened(struct chan *ch, struct imsg *im)
 		s->ngroups = m.groups_len / sizeof(gid_t);
 	}
 	s->step = STEP_POLICY;
-	if (sess_ask_policy(s) == -1 || spawn_helpers(s) == -1)
+	if (sess_ask_policy(s) == -1 || sess_spawn_helpers(s) == -1)
 		sess_fail(s, 500, "internal",
 		    "cannot start the session's"
 		    " processes");
@@ -234,93 +119,6 @@ lesser_limit(uint64_t a, uint64_t b)
 	if (a == 0 || b == 0)
 		return a + b;
 	return a < b ? a : b;
-}
-
-static int
-tell_trash(struct sess *s)
-{
-	const struct conf *c = &privd.conf;
-	struct msg_fs_trash m = { 0 };
-
-	m.quota = c->trash_quota;
-	m.files = c->trash_entries;
-	m.ttl_ms = c->trash_ttl_ms;
-	m.hash_under = c->trash_hash_under;
-	m.all = c->trash_mode == TRASH_ALL;
-	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
-	/* where agentsh(1) looks, whether it is the one or not: what it finds
-	 * there must not be an agent's */
-	if (privd.paths.trash_usual[0] != '\0')
-		snprintf(m.usual, sizeof(m.usual), "%s",
-		    privd.paths.trash_usual);
-	else if (path_join(m.usual, sizeof(m.usual), s->home,
-		     ".local/state/agentsh/trash") == -1)
-		m.usual[0] = '\0';
-	snprintf(m.config, sizeof(m.config), "%s", privd.paths.config);
-	return msg_send_fs_trash(s->fsd->ch, 0, &m, &s->trash_fd);
-}
-
-static int
-tell_fsd(struct sess *s, int image)
-{
-	static const struct msg_policy_image mi;
-	static const struct msg_sys_start ms;
-	struct msg_fs_root mr = { 0 };
-	struct chan *ch = s->fsd->ch;
-	int fds[2] = { privd.host_root_fd, s->workspace_fd };
-
-	mr.uid = s->uid;
-	mr.gid = s->gid;
-	snprintf(mr.mount, sizeof(mr.mount), "%s", s->mount);
-	if (msg_send_policy_image(ch, 0, &mi, &image) == -1 ||
-	    msg_send_fs_root(ch, 0, &mr, fds) == -1 ||
-	    mounts_tell(s, s->fsd) == -1 || tell_trash(s) == -1)
-		return -1;
-	return msg_send_sys_start(ch, 0, &ms, NULL);
-}
-
-static int
-tell_execd(struct sess *s, int image)
-{
-	static const struct msg_policy_image mi;
-
-	return msg_send_policy_image(s->execd->ch, 0, &mi, &image);
-}
-
-/* Its start is complete when there are namespaces for it to enter. */
-static int
-start_execd(struct sess *s, const int ns[2])
-{
-	struct msg_exec_ns mn = { 0 };
-	static const struct msg_sys_start ms;
-	struct chan *ch = s->execd->ch;
-
-	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
-	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
-	if (mounts_tell(s, s->execd) == -1 ||
-	    msg_send_exec_ns(ch, 0, &mn, ns) == -1)
-		return -1;
-	return msg_send_sys_start(ch, 0, &ms, NULL);
-}
-
-static int
-tell_maker(struct sess *s, const struct msg_policy_compiled *p)
-{
-	struct msg_make_root m = { 0 };
-	int fds[2] = { privd.init_fd, s->init_sock }, r;
-
-	m.map_root = privd.has_root;
-	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
-	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
-	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
-	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
-	m.plan = p->plan;
-	m.plan_len = p->plan_len;
-	r = msg_send_make_root(s->maker->ch, 0, &m, fds);
-	/* init's end must close with init */
-	close(s->init_sock);
-	s->init_sock = -1;
-	return r;
 }
 
 static void
@@ -368,8 +166,9 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	/* a process that is gone has its own way of ending the session */
 	if (s->maker == NULL || s->fsd == NULL || s->execd == NULL)
 		return 0;
-	if (tell_maker(s, &m) == -1 || tell_fsd(s, s->image_fd) == -1 ||
-	    tell_execd(s, s->image_fd) == -1)
+	if (sess_tell_maker(s, &m) == -1 ||
+	    sess_tell_fsd(s, s->image_fd) == -1 ||
+	    sess_tell_execd(s, s->image_fd) == -1)
 		log_debug("session %s: a process went away", s->id);
 	return 0;
 }
@@ -488,7 +287,7 @@ sess_on_make_done(struct chan *ch, struct imsg *im)
 	if (s->step != STEP_ROOT || s->init == NULL)
 		return -1;
 	msg_send_fs_procfs(s->fsd->ch, 0, &m, im->fds);
-	start_execd(s, im->fds + 1);
+	sess_start_execd(s, im->fds + 1);
 	s->rooted = true;
 	s->step = STEP_HELPERS;
 	chan_fail(ch, "all is said");
