@@ -16,7 +16,6 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
-
 static const struct {
 	int nr;
 	const char *name;

@@ -29,7 +29,7 @@
 #define POOL_THREADS_MAX 64 /* each may wait for a host that is slow */
 #define POOL_PARKED_MAX 8   /* more than these end */
 /* One that gets this many requests without a pause has too many for itself. */
-#define POOL_BACKLOG 8
+#define POOL_BACKLOG 64
 /* The watchman's look, and how many of them without a request end his round. */
 #define LOOK_US 300
 #define LOOKS_QUIET 32
@@ -46,6 +46,7 @@ static struct {
 	pthread_cond_t called;	/* the parked */
 	pthread_cond_t started; /* the watchman */
 	unsigned threads;
+	cpu_set_t all; /* where this process may be */
 	unsigned processors;
 	unsigned waiting; /* at the device, or on the way there */
 	unsigned parked;
@@ -169,6 +170,27 @@ take(struct fuse_buf *buf)
 	return n <= 0 ? -1 : 1;
 }
 
+/*
+ * Another one wanted this processor, who asks perhaps, and is woken where it was.
+ * To another one then; if that is wanted as well there is none to spare.
+ */
+static void
+make_room(uint64_t now)
+{
+	static uint64_t moved;
+	cpu_set_t others = pool.all;
+	int cpu = sched_getcpu();
+
+	if (now - moved < CROWDED_FOR_US || cpu < 0 || cpu >= CPU_SETSIZE) {
+		pool.crowded = now + CROWDED_FOR_US;
+		return;
+	}
+	moved = now;
+	CPU_CLR((size_t)cpu, &others);
+	if (sched_setaffinity(0, sizeof(others), &others) == 0)
+		(void)sched_setaffinity(0, sizeof(pool.all), &pool.all);
+}
+
 /* Waits for a request without sleeping, as take. */
 static int
 take_soon(struct fuse_buf *buf)
@@ -181,7 +203,7 @@ take_soon(struct fuse_buf *buf)
 		sched_yield();
 		now = clock_us();
 		if (now - before > CROWDED_US)
-			pool.crowded = now + CROWDED_FOR_US;
+			make_room(now);
 		rc = take(buf);
 	} while (rc == 0 && now < end);
 	return rc;
@@ -254,12 +276,12 @@ pool_thread(void *arg)
 int
 pool_start(void)
 {
-	cpu_set_t set;
 	int rc;
 
-	pool.processors = sched_getaffinity(0, sizeof(set), &set) == 0 ?
-	    (unsigned)CPU_COUNT(&set) :
-	    1;
+	/* more of them than fit in the set: it counts as one */
+	pool.processors = 1;
+	if (sched_getaffinity(0, sizeof(pool.all), &pool.all) == 0)
+		pool.processors = (unsigned)CPU_COUNT(&pool.all);
 	pthread_mutex_lock(&pool.lock);
 	send_one();
 	rc = pool.threads > 0 ? 0 : EAGAIN;
