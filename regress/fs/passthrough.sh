@@ -31,6 +31,11 @@ want "the program" "$(tail -n 1 "$T/out")" "all as it should be"
 [ "$(stat -c %a "$ws/setid")" = 755 ] || fail "a set-user-id bit stays after a write"
 [ "$(stat -c %s "$ws/new")" = 1000000 ] || fail "a new file"
 
+# a program that is large enough for the kernel to read it itself
+cp "$(readlink -f /bin/true)" "$ws/program" && truncate -s 2000000 "$ws/program" && chown alice: "$ws/program"
+run_in s ./program || fail "a large program: $(jq -r .result.stderr "$T/exec.json")"
+run_in s sh -c 'cp program copy && ./copy' || fail "a large program that was written: $(jq -r .result.stderr "$T/exec.json")"
+
 # ev COMMAND... : its file events, "type path bytes at_least": one is a number
 ev()
 {

@@ -43,6 +43,7 @@ enum {
 	ACCESS_RO,
 	ACCESS_RW,
 	ACCESS_WRITE,
+	ACCESS_OPEN,
 	ACCESS_ABSENT
 };
 
@@ -176,10 +177,8 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 		fatalx("the kernel has no Landlock: Linux 5.13 or later with"
 		       " landlock in the lsm= list is needed");
 	handled = landlock_fs_all(abi);
-	/* executing is a call that such a role has not; but where the kernel
-	 * reads a program by its rights it is asked for, too */
-	if (most == ACCESS_WRITE)
-		handled &= ~(uint64_t)(LL_READ | LANDLOCK_ACCESS_FS_EXECUTE);
+	if (most == ACCESS_WRITE || most == ACCESS_OPEN)
+		handled &= ~(uint64_t)LL_READ;
 	fd = landlock_ruleset(abi, handled, LL_NET_ALL, LL_SCOPE_ALL);
 	if (fd == -1)
 		fatal("landlock_create_ruleset");
@@ -192,6 +191,8 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 		allowed = LL_READ;
 		if (dirs[i].access == SANDBOX_RW)
 			allowed |= LL_WRITE;
+		if (most == ACCESS_OPEN)
+			allowed |= LANDLOCK_ACCESS_FS_EXECUTE;
 		allowed &= handled;
 		if (allowed == 0)
 			continue; /* it is not restricted at all */
