@@ -67,7 +67,8 @@ def directories(name):
             "eventd": {var + "/log": READ + WRITE},
             # it reads everything, and that is not restricted
             "fsd": {os.path.realpath(workspace): WRITE, trash: WRITE},
-            "fusereg": {os.path.realpath(workspace): WRITE, trash: WRITE}}.get(name, {})
+            "fusereg": {os.path.realpath(workspace): WRITE + ["EXECUTE"],
+                        trash: WRITE + ["EXECUTE"]}}.get(name, {})
 
 
 class Proc:
@@ -120,7 +121,7 @@ class Proc:
             self.check_limits()
             return
         handled = bits(FS, self.abi)
-        if access[self.name] == "WRITE":
+        if access[self.name] in ("WRITE", "OPEN"):
             handled &= ~bits(READ, self.abi)
         if self.handled != handled:
             say(f"{self.name}: restricts {self.handled}, want {handled} of ABI {self.abi}")
