@@ -72,4 +72,11 @@ as "$ME" python3 "$T/drive.py" "$API_SOCK" "$server" >"$T/out" 2>&1 || fail "$(c
 cat "$T/out"
 wait_for 10 server_answers || fail "the server does not answer"
 [ "$(pgrep -x sessiond | head -n 1)" = "$server" ] || [ "$ME" = self ] || fail "another sessiond"
+# it hears of their end a moment later
+has_room()
+{
+	api POST /api/v1/sessions/s/exec '{"command":"true"}' >/dev/null
+	[ "$(status)" = 200 ]
+}
+wait_for 10 has_room || fail "the share stays used up: $(status)"
 want "the session" "$(run_in s echo there)" there
