@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The FUSE session: the table of operations, and its start. Requests come from
- * the kernel, on behalf of hostile processes; the device was opened and mounted
- * elsewhere. The end of the device is the end of us. pool.c and uring.c have the
- * threads.
+ * The FUSE session: the table of operations and the threads that serve them.
+ * Requests come from the kernel, on behalf of hostile processes; the device
+ * was opened and mounted elsewhere. The end of the device is the end of us.
+ * There is always a thread that waits for the next request, up to a bound: what
+ * the host does not answer stalls those who asked for it, and not the session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +19,22 @@
 #include "handle.h"
 #include "log.h"
 #include "ops.h"
-#include "pool.h"
 #include "serve.h"
+#include "trashing.h"
 #include "uring.h"
 
+#define SERVE_THREADS 4		 /* to begin with */
+#define SERVE_THREADS_MAX 64	 /* each may wait for a host that is slow */
+#define SERVE_IDLE_MAX 8	 /* more than these end */
 #define SERVE_BACKGROUND_MAX 256 /* reads ahead that may be on their way */
 #define SERVE_WRITE_MAX (1024 * 1024)
+
+static struct {
+	pthread_mutex_t lock;
+	unsigned threads;
+	unsigned idle; /* of these, waiting for a request */
+	bool warned;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* Requests come by the rings of uring.c, but for a few; decided at INIT. */
 static bool by_rings;
@@ -111,6 +122,8 @@ reply_error(fuse_req_t req, int error)
 	return fuse_reply_err(req, error);
 }
 
+static void *serve_thread(void *);
+
 int
 thread_start(void *(*fn)(void *), void *arg)
 {
@@ -129,6 +142,94 @@ thread_start(void *(*fn)(void *), void *arg)
 	pthread_attr_destroy(&pa);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc;
+}
+
+/* A request came to this thread: somebody must wait for the next one, as this
+ * one may take long. */
+static void
+pool_busy(void)
+{
+	bool grow;
+	int rc;
+
+	pthread_mutex_lock(&pool.lock);
+	pool.idle--;
+	grow = pool.idle == 0 && pool.threads < SERVE_THREADS_MAX;
+	if (grow) {
+		pool.threads++;
+		pool.idle++;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (!grow)
+		return;
+	rc = thread_start(serve_thread, NULL);
+	if (rc == 0)
+		return;
+	pthread_mutex_lock(&pool.lock);
+	pool.threads--;
+	pool.idle--;
+	if (!pool.warned)
+		log_warnx("no more threads: %s", strerror(rc));
+	pool.warned = true;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+/* The request is answered. Says false when the thread is one too many. */
+static bool
+pool_idle(void)
+{
+	bool stay;
+
+	pthread_mutex_lock(&pool.lock);
+	stay = pool.idle < SERVE_IDLE_MAX;
+	if (stay)
+		pool.idle++;
+	else
+		pool.threads--;
+	pthread_mutex_unlock(&pool.lock);
+	return stay;
+}
+
+/* Waits for a request. 1, 0 when there was none, -1 at the device's end. */
+static int
+serve_wait(struct fuse_buf *buf)
+{
+	int n;
+
+	n = fuse_session_receive_buf(fsd.session, buf);
+	if (n == -EINTR || n == -EAGAIN)
+		return 0;
+	return n <= 0 ? -1 : 1;
+}
+
+static void *
+serve_thread(void *arg)
+{
+	struct fuse_buf buf = { 0 };
+	int rc = 0;
+
+	(void)arg;
+	while (!fuse_session_exited(fsd.session)) {
+		rc = serve_wait(&buf);
+		if (rc == -1)
+			break;
+		if (rc == 0)
+			continue;
+		pool_busy();
+		do {
+			policy_enter();
+			fuse_session_process_buf(fsd.session, &buf);
+			policy_leave();
+		} while (approve_again());
+		if (!pool_idle()) {
+			free(buf.mem);
+			return NULL;
+		}
+	}
+	/* the session's root is gone, and so is all that we are for */
+	log_debug("the device is closed");
+	trash_end_session();
+	_exit(0);
 }
 
 void
@@ -162,11 +263,15 @@ serve_detail(void)
 static int
 start_threads(int device_fd)
 {
+	unsigned i, n = by_rings ? 1 : SERVE_THREADS;
 	int rc;
 
 	rc = watch_start();
-	if (rc == 0)
-		rc = pool_start();
+	/* nobody serves yet */
+	pool.threads = n;
+	pool.idle = n;
+	for (i = 0; i < n && rc == 0; i++)
+		rc = thread_start(serve_thread, NULL);
 	if (rc == 0 && by_rings)
 		rc = uring_start(device_fd, SERVE_WRITE_MAX);
 	errno = rc;
@@ -178,11 +283,10 @@ serve_start(int device_fd)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_buf buf = { 0 };
-	bool waited;
 	int flags, rc = 0;
 
 	flags = fcntl(device_fd, F_GETFL);
-	if (flags == -1 || fcntl(device_fd, F_SETFL, flags | O_NONBLOCK) == -1)
+	if (flags == -1 || fcntl(device_fd, F_SETFL, flags & ~O_NONBLOCK) == -1)
 		return -1;
 	if (fuse_opt_add_arg(&args, "fsd") == -1)
 		return -1;
@@ -194,7 +298,7 @@ serve_start(int device_fd)
 		return -1;
 	/* the kernel sent INIT at the mount, before anything else */
 	while (rc != -1 && !fsd.init_done) {
-		rc = pool_take(&buf, &waited);
+		rc = serve_wait(&buf);
 		if (rc != 1)
 			continue;
 		policy_enter();
