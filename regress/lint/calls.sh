@@ -22,4 +22,11 @@ for file in $(grep -rl 'pthread_cond_timedwait' src --include='*.c'); do
 	echo "$file: waits by CLOCK_REALTIME"
 	bad=1
 done
+# a helper is killed for a command of fcntl(2) that has no row
+for command in $(grep -rhE '\bfcntl\(' src --include='*.c' --exclude-dir=init --exclude-dir=privd \
+    --exclude-dir=agentsh --exclude-dir=agentshctl | grep -oE '\bF_(DUP|GET|SET|ADD|OFD)[A-Z_]*' | sort -u); do
+	grep -qE "^CALL_IF\(.*, fcntl, .*\b$command," src/common/sandbox.def && continue
+	echo "fcntl: $command has no row in sandbox.def"
+	bad=1
+done
 exit $bad
