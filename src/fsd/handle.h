@@ -35,7 +35,8 @@ struct handle {
 	_Atomic bool more_written;
 	/* through.c */
 	_Atomic enum handle_mode mode;
-	bool kept;	    /* kept.c: it has its bytes already; */
+	struct seen seen;   /* kept.c: how the file is that it reads anew */
+	bool kept;	    /* it has its bytes already; */
 	uint64_t kept_size; /* so many */
 	bool reads;
 	bool writes;
@@ -116,6 +117,8 @@ void watch_end(const struct node *);
 /* kept.c: bytes that the kernel has read before */
 /* Of a new handle, whose file is open by these flags: may they stay? */
 bool kept_open(struct handle *, int flags);
+/* The kernel reads by it: what it had of the file before is gone. */
+void kept_read(struct handle *);
 
 /* through.c: files that the kernel reads and writes itself */
 /* Takes the channel to fusereg, before the others are watched. */

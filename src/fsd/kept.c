@@ -2,11 +2,12 @@
 /*
  * Bytes that the kernel has in its memory from an earlier opening: whether they
  * are still those of the file. They are when its time of change and its size are
- * what they were at the opening before, after which they were read; what was
- * changed too shortly before that to tell, or on a file system that is not known
- * to tell, is read again. A reader of kept bytes asks fsd for none: the event
- * then says so, as of files that the kernel reads itself. Who opens a file that
- * has changed sees its size at once, which an mmap(2) goes by.
+ * what they were at an opening before, and were read since: until then the
+ * kernel may not have let go of what it had. What was changed too shortly before
+ * that to tell, or on a file system that is not known to tell, is read again. A
+ * reader of kept bytes asks fsd for none: the event then says so, as of files
+ * that the kernel reads itself. Who opens a file that has changed sees its size
+ * at once, which an mmap(2) goes by.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -47,11 +48,12 @@ kept_open(struct handle *h, int flags)
 	pthread_mutex_lock(&lock);
 	same = s->any && s->size == stx.stx_size &&
 	    memcmp(&s->ctime, &stx.stx_ctime, sizeof(s->ctime)) == 0;
-	s->any = !backing_is_recent(&stx);
-	s->size = stx.stx_size;
-	s->ctime = stx.stx_ctime;
+	s->any = same;
 	pthread_mutex_unlock(&lock);
 	if (!same) {
+		h->seen.any = !backing_is_recent(&stx);
+		h->seen.size = stx.stx_size;
+		h->seen.ctime = stx.stx_ctime;
 		watch_opened(h->node, &stx);
 		return false;
 	}
@@ -59,4 +61,17 @@ kept_open(struct handle *h, int flags)
 	h->kept_size = stx.stx_size;
 	h->more_read = true;
 	return true;
+}
+
+void
+kept_read(struct handle *h)
+{
+	/* of handles that read at once one does it, or each the same */
+	if (!h->seen.any)
+		return;
+	pthread_mutex_lock(&lock);
+	if (h->seen.any)
+		h->node->seen = h->seen;
+	h->seen.any = false;
+	pthread_mutex_unlock(&lock);
 }

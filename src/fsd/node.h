@@ -18,7 +18,7 @@ struct shared;
 
 /* How a file was when it was opened to be read the last time. */
 struct seen {
-	bool any;
+	_Atomic bool any;
 	uint64_t size;
 	struct statx_timestamp ctime;
 };
