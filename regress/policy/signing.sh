@@ -109,6 +109,7 @@ fresh
 chmod 0777 "$keys"
 refused "store that others can write" 500 "can be written by others"
 chmod 0755 "$keys"
+[ "$ME" != self ] || left_out "a key of somebody else needs root"
 if [ "$ME" != self ]; then
 	chown bob "$keys/ops.json"
 	refused "key of somebody else" 500 "does not belong to"

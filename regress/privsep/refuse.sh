@@ -60,4 +60,6 @@ if [ "$MODE" = service ]; then
 elif [ "$ME" != self ]; then
 	chmod 0600 /dev/fuse
 	refused "chmod 0666 /dev/fuse" "$d"
+else
+	left_out "a device that may not be opened needs root"
 fi
