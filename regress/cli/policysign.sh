@@ -5,10 +5,12 @@
 # shellcheck disable=SC2034
 . "$(dirname "$0")/_lib.sh"
 [ -x "${TEST_BUILD:-.}/stage/polsign" ] || { echo "1..0 # SKIP make stage"; exit 77; }
-AGENTSH_HELPER_DIR=$(cd "${TEST_BUILD:-.}/stage" && pwd)
-export AGENTSH_HELPER_DIR
 umask 022
 cd "$tmp" || exit 1
+# by sudo the build tree is another user's, whose programs root does not run
+AGENTSH_HELPER_DIR=$tmp/stage
+export AGENTSH_HELPER_DIR
+cp -R "${TEST_BUILD:-.}/stage" stage || exit 1
 
 # status WORD: of verify --json
 status_is() {

@@ -6,12 +6,13 @@
 need_modes
 . "$TEST_SRC/regress/exec/_supervise.sh"
 conf=$T/bad.yaml
+copy_stage
 # no_conf KEY VALUE WORDS: agentshd does not start with it, and says these words
 no_conf()
 {
 	printf 'sandbox: {seccomp: {execve: {%s: %s}}}\n' "$1" "$2" >"$conf"
 	chmod 0644 "$conf"
-	as "$ME" env AGENTSH_HELPER_DIR="$STAGE" "$STAGE/agentshd" -n -f "$conf" >"$T/out" 2>&1 && fail "$1: $2"
+	as "$ME" env AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" -n -f "$conf" >"$T/out" 2>&1 && fail "$1: $2"
 	want_in "$1: $2" "$(cat "$T/out")" "$3"
 }
 no_conf enabled false "is not one of true"
@@ -22,7 +23,7 @@ no_conf internal_bypass ls "no program is left out"
 no_conf max_argc 0 "not between 1 and 65536"
 no_conf max_argv_bytes 2MiB "not between 4096 and 1048576"
 printf 'sandbox: {seccomp: {execve: {enabled: true, internal_bypass: []}}}\n' >"$conf"
-as "$ME" env AGENTSH_HELPER_DIR="$STAGE" "$STAGE/agentshd" -n -f "$conf" >"$T/out" 2>&1 || fail "an empty list: $(cat "$T/out")"
+as "$ME" env AGENTSH_HELPER_DIR="$T/stage" "$T/stage/agentshd" -n -f "$conf" >"$T/out" 2>&1 || fail "an empty list: $(cat "$T/out")"
 
 policy open <<P
   - {name: all, commands: ["*"], decision: allow}
