@@ -10,7 +10,8 @@
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/exec/_supervise.sh"
-supervise_start
+# many tries are many events
+supervise_start "audit.max_session_size: 32GiB"
 w=/workspace
 
 # race SESSION WAY TRIES: "right" and "wrong" programs that were seen

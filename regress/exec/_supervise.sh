@@ -20,7 +20,7 @@ policy()
 
 supervise_start()
 {
-	start_any
+	start_any "$@"
 	policy sup <<P
   - {name: no-denied, commands: [denied], decision: deny, message: "{{.Command}} is not for you"}
   - {name: no-push, commands: [tool], args_patterns: ["^push"], decision: deny}
