@@ -147,6 +147,12 @@ for name, number in (("SIGINT", 2), ("SIGTERM", 15), ("SIGHUP", 1), ("SIGQUIT", 
     out, last = w.finish()
     # python has a handler for the first
     want(name, last["exit_code"], 128 + number)
+# also before it is known to run
+for i in range(10):
+    w = ws()
+    w.start(["sleep", "60"])
+    w.send_json({"type": "signal", "name": "SIGTERM"})
+    want("an early one", w.finish()[1]["exit_code"], 143)
 w = ws()
 w.start(["bash", "--norc", "-i"])
 assert b"no job control" not in typed(w, b"true")

@@ -180,7 +180,9 @@ pty_on_text(struct pty *p, const char *text, size_t len)
 			pty_error(p, 400,
 			    "field \"name\" must be SIGINT, SIGTERM, SIGHUP or "
 			    "SIGQUIT");
-		else if (p->cmd->state == CMD_RUNNING)
+		else if (p->cmd->state == CMD_RUNNING ||
+		    /* it can show something before we hear that it runs */
+		    p->cmd->state == CMD_ASKED)
 			command_signal(p->cmd, signo);
 	} else
 		pty_error(p, 400,
