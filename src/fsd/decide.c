@@ -81,6 +81,12 @@ ruling_denies(const struct ruling *r)
 	    !(r->decision == DECISION_APPROVE && r->approved);
 }
 
+bool
+ruling_objects(const struct ruling *r)
+{
+	return r->decision != DECISION_MAX && ruling_denies(r);
+}
+
 static int
 strictness(enum decision d, bool approved)
 {

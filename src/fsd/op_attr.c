@@ -111,7 +111,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int
 set_size(struct node *n, int fd, const struct handle *h, off_t size)
 {
-	struct ruling r;
+	struct ruling again;
 	int rc = -1, saved, wfd;
 
 	if (h != NULL)
@@ -119,10 +119,8 @@ set_size(struct node *n, int fd, const struct handle *h, off_t size)
 	wfd = backing_reopen(fd, O_WRONLY);
 	if (wfd == -1)
 		return -1;
-	ruling_init(&r);
 	if (n->view == VIEW_WORKSPACE &&
-	    (!node_is_there(n, &r, FILE_OP_WRITE, false) ||
-		(r.decision != DECISION_MAX && ruling_denies(&r))))
+	    node_stands(n, &again, FILE_OP_WRITE, false) != 0)
 		errno = ESTALE;
 	else
 		rc = ftruncate(wfd, size);

@@ -190,12 +190,20 @@ may_get_name(int fd)
 	    faccessat(fd, "", R_OK | W_OK, AT_EMPTY_PATH) == 0;
 }
 
-/* A second name of what is elsewhere by now would be one of what is there. */
-static bool
-source_is_there(struct node *n, struct ruling *r)
+/* A second name of what is elsewhere by now would be one of what is there. 0 or an
+ * error number; EACCES with a denial in r. */
+static int
+source_stands(struct node *n, struct ruling *r)
 {
-	return n->view != VIEW_WORKSPACE ||
-	    node_is_there(n, r, FILE_OP_LINK, true);
+	struct ruling again;
+	int error;
+
+	if (n->view != VIEW_WORKSPACE)
+		return 0;
+	error = node_stands(n, &again, FILE_OP_LINK, true);
+	if (error == EACCES)
+		*r = again;
+	return error;
 }
 
 /* The name, by descriptors. 0 or an error number. */
@@ -206,21 +214,21 @@ link_one(struct node *n, int fd, struct node *parent, int pfd, const char *text,
 	struct statx stx;
 	char name[16];
 	bool unnamed;
+	int error;
 
 	if (backing_stat(fd, &stx) == -1)
 		return errno;
 	unnamed = stx.stx_nlink == 0;
-	if (!source_is_there(n, r))
-		return ESTALE;
-	if (ruling_denies(r))
-		return EACCES;
+	error = source_stands(n, r);
+	if (error != 0)
+		return error;
 	if (!may_get_name(fd))
 		return EPERM;
 	backing_name(name, fd);
 	if (linkat(fsd.self_fd, name, pfd, text, AT_SYMLINK_FOLLOW) == -1)
 		return errno;
 	if (stand_holds(parent, pfd, path) &&
-	    (unnamed || source_is_there(n, r)) && !ruling_denies(r))
+	    (unnamed || source_stands(n, r) == 0))
 		return 0;
 	undo_made(pfd, text, path, n->type, &n->id);
 	undo_refuse(r);
@@ -305,7 +313,7 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *text)
 	/* what went to the trash has a name, but none here */
 	ruling_init(&r);
 	if (n->view == VIEW_WORKSPACE &&
-	    !node_is_there(n, &r, FILE_OP_LINK, false)) {
+	    node_stands(n, &r, FILE_OP_LINK, false) == ESTALE) {
 		reply_error(req, ENOENT);
 		return;
 	}

@@ -34,10 +34,12 @@ int stand_use(struct node *parent, const char *path);
 /* Is it still there, by that descriptor? Asked once something was made, and
  * before anybody hears of it. */
 bool stand_holds(const struct node *parent, int fd, const char *path);
-/* Has a file of the workspace one of the names that it is known by, or none at
- * all any more? r gets what the policy says of the operation by that name.
- * claimed: the caller has claims; else it has none. */
-bool node_is_there(struct node *, struct ruling *, enum file_op, bool claimed);
+/* A second look at a file of the workspace, of which the operation was decided:
+ * has it one of the names that it is known by, or none at all any more, and may
+ * it be done by that name too? 0; ESTALE: it is elsewhere; EACCES: r, which is
+ * this look's own and begun here, denies it. claimed: the caller has claims; else
+ * it has none. */
+int node_stands(struct node *, struct ruling *r, enum file_op, bool claimed);
 /* One of its names, the parent held, or NULL; the caller frees text. false: no
  * memory. */
 bool node_some_name(struct node *, struct node **parent, char **text);
