@@ -372,7 +372,9 @@ remove_entry(fuse_req_t req, struct node *parent, const char *text,
 	struct node *n;
 	int pfd, fd = -1, rc = -1, saved;
 
-	/* what is open stays reachable by its descriptor */
+	/* what is open stays reachable by its descriptor, also by one that is not
+	 * for I/O, O_PATH: of those nobody tells us. So the descriptor goes when
+	 * the kernel forgets the node, and the file's room with it */
 	n = node_by_name(parent, text);
 	if (n != NULL)
 		fd = node_use(n);
