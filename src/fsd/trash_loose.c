@@ -213,12 +213,11 @@ settle(const struct trash *t, uint64_t quota, struct loose *l,
 void
 trash_settle(const struct handle *h)
 {
-	const struct trash *t;
+	const struct trash_own *own = trash_ours();
 	struct loose *l, *next;
-	uint64_t quota;
 
 	/* most of the time there is none */
-	if (atomic_load(&loose.n) == 0 || trash_claim(&t, &quota) == -1)
+	if (atomic_load(&loose.n) == 0 || trash_claim() == -1)
 		return;
 	pthread_mutex_lock(&loose.lock);
 	for (l = LIST_FIRST(&loose.row[row_of(&h->node->id)]); l != NULL;
@@ -226,7 +225,7 @@ trash_settle(const struct handle *h)
 		next = LIST_NEXT(l, entry);
 		if (l->id.ino != h->node->id.ino ||
 		    l->id.dev != h->node->id.dev ||
-		    settle(t, quota, l, &h->actor))
+		    settle(&own->t, own->quota, l, &h->actor))
 			continue;
 		LIST_REMOVE(l, entry);
 		atomic_fetch_sub(&loose.n, 1);
