@@ -148,10 +148,7 @@ trash_guards(enum file_op op, const char *path)
 	if (path_is_beneath(path, trash.usual))
 		return true;
 	/* on the way there, only directories are made, and none is moved */
-	return path_is_beneath(trash.usual, path) &&
-	    (op == FILE_OP_RENAME || op == FILE_OP_SYMLINK ||
-		op == FILE_OP_LINK || op == FILE_OP_CREATE ||
-		op == FILE_OP_MKNOD);
+	return path_is_beneath(trash.usual, path) && own_turns_aside(op);
 }
 
 bool
