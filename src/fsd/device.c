@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device, between the kernel and libfuse: reads and writes are passed on
- * as they are, where they are not uring.c's, but for the answer to INIT, where libfuse does not know yet all
- * that is wanted, and for two requests that it does not know: each begins like
- * one that it knows, becomes that, and is answered in its own form. What is
- * read comes from the kernel.
+ * The device, between the kernel and libfuse: reads and writes that are not
+ * uring.c's are passed on as they are, but for the answer to INIT, as libfuse
+ * does not know yet all that is wanted, and for two requests that it does not
+ * know: each begins like one that it knows, becomes that, and is answered in its
+ * own form. What is read comes from the kernel.
  */
 #include <sys/uio.h>
 

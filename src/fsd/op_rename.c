@@ -22,11 +22,6 @@
 #include "serve.h"
 #include "trashing.h"
 
-#ifndef RENAME_NOREPLACE
-#define RENAME_NOREPLACE (1 << 0)
-#define RENAME_EXCHANGE (1 << 1)
-#endif
-
 /* One end of a rename. */
 struct end {
 	struct node *parent;

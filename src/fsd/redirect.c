@@ -225,8 +225,9 @@ walk_to(fuse_req_t req, const char *path, bool make, struct place *p)
 	return 0;
 }
 
+/* The name itself, until it is found to mean another. */
 static void
-place_init(struct place *p, struct node *parent, const char *text)
+place_here(struct place *p, struct node *parent, const char *text)
 {
 	p->parent = parent;
 	p->walked = NULL;
@@ -313,7 +314,7 @@ redirect_lookup(fuse_req_t req, struct node *parent, const char *text,
 	*done = rc != 0;
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;
-	place_init(&p, parent, text);
+	place_here(&p, parent, text);
 	error = find_there(req, &w, &p, e);
 	place_done(&p);
 	if (error == 0)
@@ -333,7 +334,7 @@ redirect_existing(fuse_req_t req, struct node *parent, const char *text,
 	struct way w;
 	int error, rc;
 
-	place_init(p, parent, text);
+	place_here(p, parent, text);
 	rc = way_of(&w, parent, text);
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;
@@ -343,7 +344,7 @@ redirect_existing(fuse_req_t req, struct node *parent, const char *text,
 		return 0;
 	}
 	place_done(p);
-	place_init(p, parent, text);
+	place_here(p, parent, text);
 	return error == ENOENT ? 0 : error;
 }
 
@@ -354,7 +355,7 @@ redirect_new(fuse_req_t req, struct node *parent, const char *text,
 	struct way w;
 	int error, rc;
 
-	place_init(p, parent, text);
+	place_here(p, parent, text);
 	rc = way_of(&w, parent, text);
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;

@@ -19,10 +19,6 @@
 #include "trash.h"
 #include "trashing.h"
 
-#ifndef RENAME_NOREPLACE
-#define RENAME_NOREPLACE (1 << 0)
-#endif
-
 #define TOKEN_TRIES 3
 #define COPY_TRIES 3 /* of what is written to meanwhile */
 
