@@ -139,7 +139,7 @@ write_manifest(fuse_req_t req, struct trashing *k, const struct ruling *r)
 		note.hash[0] = '\0';
 	for (i = 0; i < TOKEN_TRIES && rc == -1; i++) {
 		if (trash_token_new(k->token) == -1)
-			return -1;
+			break;
 		rc = trash_note_write(own->t.manifest, k->token, &note);
 		if (rc == -1 && errno != EEXIST)
 			break;
@@ -171,14 +171,14 @@ trash_begin(fuse_req_t req, struct trashing *k, int pfd, const char *text,
 	if (trash_reserve(k->bytes, 1) == -1)
 		goto fail;
 	k->begun = true;
-	if (write_manifest(req, k, r) == 0) {
-		if (reserve_all(k, &k->stx) == 0)
-			return 0;
+	if (write_manifest(req, k, r) == -1) {
+		/* the object is there: it is the trash that is not */
+		if (errno == ENOENT)
+			errno = EIO;
 		goto fail;
 	}
-	/* the object is there: it is the trash that is not */
-	if (errno == ENOENT)
-		errno = EIO;
+	if (reserve_all(k, &k->stx) == 0)
+		return 0;
 fail:
 	saved = errno;
 	trash_finish(k, false);
@@ -273,18 +273,19 @@ is_still(const struct trashing *k, int fd, const char *text)
 	return backing_same(&id, &stx);
 }
 
-/* To where it was, which is to be there still, before and after. */
+/* To where it was, which is to be there still, before and after. false: it is in
+ * the trash. */
 static bool
 put_back(const struct trashing *k, int pfd, const char *text)
 {
-	const struct trash_own *own = trash_ours();
+	int payload = trash_ours()->t.payload;
 
-	return stand_holds(k->parent, pfd, k->path) &&
-	    renameat2(own->t.payload, k->token, pfd, text, RENAME_NOREPLACE) ==
-	    0 &&
-	    (stand_holds(k->parent, pfd, k->path) ||
-		renameat2(pfd, text, own->t.payload, k->token,
-		    RENAME_NOREPLACE) == -1);
+	if (!stand_holds(k->parent, pfd, k->path) ||
+	    renameat2(payload, k->token, pfd, text, RENAME_NOREPLACE) == -1)
+		return false;
+	if (stand_holds(k->parent, pfd, k->path))
+		return true;
+	return renameat2(pfd, text, payload, k->token, RENAME_NOREPLACE) == -1;
 }
 
 static int
