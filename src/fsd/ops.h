@@ -62,7 +62,11 @@ int undo_place(const struct node *parent, int fd, const char *path,
 void op_mkdir(fuse_req_t, fuse_ino_t, const char *, mode_t);
 void op_mknod(fuse_req_t, fuse_ino_t, const char *, mode_t, dev_t);
 void op_symlink(fuse_req_t, const char *, fuse_ino_t, const char *);
+
+/* op_link.c */
 void op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
+
+/* op_remove.c */
 void op_unlink(fuse_req_t, fuse_ino_t, const char *);
 void op_rmdir(fuse_req_t, fuse_ino_t, const char *);
 
@@ -109,11 +113,18 @@ int node_attr(struct node *, const struct handle *, struct stat *);
  * go there must not go by what the kernel remembers. After the reply, as the
  * kernel lets nobody in before. */
 void attr_closed(struct node *);
+/* Answers with them; once: the kernel may not keep them. */
+void attr_reply(fuse_req_t, struct node *, const struct handle *, bool once);
+/* Would the policy refuse an open for this, by access(2)'s bits? It is no attempt
+ * of one. */
+bool attr_refuses(struct node *, int mask);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
-void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
-    struct fuse_file_info *);
 void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
+
+/* op_setattr.c */
+void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
+    struct fuse_file_info *);
 
 /* op_statx.c */
 /* once: the kernel may not keep the answer. */
