@@ -47,7 +47,7 @@ ASAN_OPTIONS=detect_leaks=0 timeout -s KILL $((60 + ${HAMMER_SECONDS:-4} * 2)) "
 [ -z "${HAMMER_KEEP:-}" ] || cp "$T/in" "$T/events" "$HAMMER_KEEP/"
 # what may not be deleted is as it was, and every secret under a name that is denied
 for what in "secret0 4" "secret2 3" "closed/n[01] 2" "d0/only0 1"; do
-	n=$(find "$T/ws/h" -path "*/${what% *}" -exec grep -ls 'SECRET\|kept' {} + | wc -l)
+	n=$(find "$T/ws/h" -type f -path "*/${what% *}" -exec grep -ls 'SECRET\|kept' {} + | wc -l)
 	[ "$n" = "${what#* }" ] || fail "of ${what% *} there are $n, not ${what#* }"
 done
 grep -rls SECRET "$T/ws/h" | grep -v '/secret[01]$\|/h/closed/[^/]*$\|/h/d0/only0$' && fail "a secret has moved"
