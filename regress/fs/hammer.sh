@@ -53,19 +53,21 @@ done
 grep -rls SECRET "$T/ws/h" | grep -v '/secret[01]$\|/h/closed/[^/]*$\|/h/d0/only0$' && fail "a secret has moved"
 python3 - "$T/in" "$T/events" <<'P' || fail "events"
 import collections, re, sys
-want, own = {}, {}
+want, own, strange = {}, {}, []
 with open(sys.argv[1], encoding="utf-8") as f:
     for line in f:
         w = line.split()
         if w[0] == "own":
             own[int(w[1])] = int(w[2])
+        elif w[0] == "hammer:":
+            strange.append(line)
         else:
             want[w[0]] = int(w[1])
 have = collections.Counter()
 at = collections.Counter()
 opens = collections.Counter()
 denied = 0
-bad = []
+bad = strange
 shut = re.compile(r"/workspace/h(/[^/]+)?/secret0$|/workspace/h/closed(/|$)|/workspace/h/d0/only0$")
 unread = re.compile(r"/workspace/h(/[^/]+)?/secret1$")
 with open(sys.argv[2], encoding="utf-8") as f:
