@@ -185,4 +185,31 @@ check "an id after the last one" test "$(sed 's/-[0-9a-f]*$//' "$tmp/out")" = cp
 run checkpoint create --session moments
 check "and one after that" test "$(sed 's/-[0-9a-f]*$//' "$tmp/out")" = cp-20990101T000001.001Z
 check "when it was made" test "$(jq -r .created_at "$D3/$(cat "$tmp/out")/metadata.json" | cut -c 1-4)" = "$(date -u +%Y)"
+
+# attributes that are none, in metadata whose hash is right
+run checkpoint create --session attrs
+id4=$(cat "$tmp/out")
+cat >"$tmp/attrs.py" <<'P'
+import hashlib, json, sys
+path, text = sys.argv[1:]
+m = json.load(open(path))
+h = hashlib.sha256()
+for e in m["files"]:
+    e["xattrs"] = text
+    h.update(b"0 %o %d %s " % (int(e["mode"], 8), e["size"], e["hash"].encode()))
+    h.update(e["path"].encode() + b"\0\0" + text.encode() + b"\0")
+m["workspace_hash"] = h.hexdigest()
+json.dump(m, open(path, "w"))
+P
+x=757365722e61
+for bad in $x $x=6 $x=61,$x 61=61 =61 6; do
+	python3 "$tmp/attrs.py" "$(echo "$S"/*/"$id4")/metadata.json" $bad
+	rm -f f
+	run checkpoint rollback --session attrs "$id4"
+	check "attributes: $bad" err_has 'f: Invalid argument'
+	check "its file does not come back" test ! -e f
+done
+python3 "$tmp/attrs.py" "$(echo "$S"/*/"$id4")/metadata.json" $x=,${x}62=6162
+run checkpoint rollback --session attrs "$id4"
+check "attributes that are some" rc_is 0
 finish

@@ -47,25 +47,27 @@ ASAN_OPTIONS=detect_leaks=0 timeout -s KILL $((60 + ${HAMMER_SECONDS:-4} * 2)) "
 [ -z "${HAMMER_KEEP:-}" ] || cp "$T/in" "$T/events" "$HAMMER_KEEP/"
 # what may not be deleted is as it was, and every secret under a name that is denied
 for what in "secret0 4" "secret2 3" "closed/n[01] 2" "d0/only0 1"; do
-	n=$(find "$T/ws/h" -path "*/${what% *}" -exec grep -ls 'SECRET\|kept' {} + | wc -l)
+	n=$(find "$T/ws/h" -type f -path "*/${what% *}" -exec grep -ls 'SECRET\|kept' {} + | wc -l)
 	[ "$n" = "${what#* }" ] || fail "of ${what% *} there are $n, not ${what#* }"
 done
 grep -rls SECRET "$T/ws/h" | grep -v '/secret[01]$\|/h/closed/[^/]*$\|/h/d0/only0$' && fail "a secret has moved"
 python3 - "$T/in" "$T/events" <<'P' || fail "events"
 import collections, re, sys
-want, own = {}, {}
+want, own, strange = {}, {}, []
 with open(sys.argv[1], encoding="utf-8") as f:
     for line in f:
         w = line.split()
         if w[0] == "own":
             own[int(w[1])] = int(w[2])
+        elif w[0] == "hammer:":
+            strange.append(line)
         else:
             want[w[0]] = int(w[1])
 have = collections.Counter()
 at = collections.Counter()
 opens = collections.Counter()
 denied = 0
-bad = []
+bad = strange
 shut = re.compile(r"/workspace/h(/[^/]+)?/secret0$|/workspace/h/closed(/|$)|/workspace/h/d0/only0$")
 unread = re.compile(r"/workspace/h(/[^/]+)?/secret1$")
 with open(sys.argv[2], encoding="utf-8") as f:

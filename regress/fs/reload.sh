@@ -37,3 +37,28 @@ rules ""
 ctl reload >"$T/out" || fail "reload: $(cat "$T/out")"
 want "by the old one again" "$(run_in s sh -c "$look" | tr '\n' ';')" \
     "No such file or directory;here;x;No such file or directory;"
+
+# names that were not there, in directories that are gone: what has their nodes'
+# numbers by now is no directory
+cat >"$T/gone.py" <<'P'
+import os
+for i in range(400):
+    os.mkdir(f"gone{i}")
+    for name in "ab":
+        try:
+            os.stat(f"gone{i}/{name}")
+        except FileNotFoundError:
+            pass
+for i in range(400):
+    os.rmdir(f"gone{i}")
+for i in range(1200):
+    open(f"new{i}", "w").close()
+P
+as "$ME" cp "$T/gone.py" "$ws/"
+for i in 1 2 3; do
+	run_in s sh -c 'python3 gone.py; ls -l >/dev/null' || fail "directories come and go: $(cat "$T/exec.json")"
+	rules "  - {name: other$i, paths: [/nothing], decision: deny}"
+	ctl reload >"$T/out" || fail "reload: $(cat "$T/out")"
+	want "what is there after a reload" "$(run_in s cat here/f)" here
+	run_in s sh -c 'rm new*' || fail "files go: $(cat "$T/exec.json")"
+done

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "../common/agentsh.h"
 
@@ -92,7 +93,9 @@ int cp_keep(int fd, int files, int other, uint64_t max,
     char hash[CP_HASH_LEN + 1], uint64_t *size);
 /* The bytes of an entry as a new file that nobody else can open yet. */
 int cp_fetch(int files, const struct cp_entry *, int to);
+/* NULL: there are none, or, with *ok false, they cannot be read. */
 char *cp_xattrs_get(int fd, bool *ok);
+/* NULL: none. -1 with errno, EINVAL: it is no text of these. */
 int cp_xattrs_set(int fd, const char *);
 
 /* checkpoint_meta.c */
@@ -142,6 +145,8 @@ int cp_name_file(int fd, int files, int dir, const char *name);
 /* Both in one, for such a file system: it can be seen before it is whole. */
 int cp_put_file(int files, const struct cp_entry *, int dir, const char *name);
 int cp_put_link(int files, const struct cp_entry *, int dir, const char *name);
+/* As utimensat(2) wants them. */
+void cp_times(const struct cp_entry *, struct timespec[2]);
 
 /* checkpoint_restore.c */
 struct cp_done {

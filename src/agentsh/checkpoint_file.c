@@ -18,24 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/fdio.h"
 #include "checkpoint.h"
 #include "cli.h"
 
 #define CHUNK 262144
 #define KEPT_NAME ".new"
-
-static int
-write_all(int fd, const uint8_t *p, size_t n)
-{
-	ssize_t w;
-
-	for (; n > 0; p += w, n -= (size_t)w) {
-		w = write(fd, p, n);
-		if (w == -1)
-			return -1;
-	}
-	return 0;
-}
 
 /* Hashes from fd on, writing to `to` unless it is -1. More than max bytes are
  * EFBIG. 0 or -1 with errno. */
@@ -175,7 +163,7 @@ cp_xattrs_get(int fd, bool *ok)
 	return NULL;
 }
 
-/* Bytes in hex up to end; the number, or -1. */
+/* Bytes in hex up to end, or up to the end of all; the number, or -1. */
 static ssize_t
 get_hex(const char **p, char end, uint8_t *dst, size_t max)
 {
@@ -198,26 +186,26 @@ int
 cp_xattrs_set(int fd, const char *text)
 {
 	uint8_t name[256], *value = xcalloc(1, CP_MAX_XATTRS);
-	ssize_t n, len = 0;
+	ssize_t n, len;
 	int ret = 0;
 
 	while (ret == 0 && text != NULL && *text != '\0') {
 		n = get_hex(&text, '=', name, sizeof(name) - 1);
-		if (n > 0 && *text++ == '=')
+		len = -1;
+		if (n > 0 && *text == '=') {
+			text++;
 			len = get_hex(&text, ',', value, CP_MAX_XATTRS);
-		if (n <= 0 || len == -1) {
+		}
+		name[n > 0 ? n : 0] = '\0';
+		if (len == -1 || strncmp((char *)name, "user.", 5) != 0) {
 			errno = EINVAL;
 			ret = -1;
 			break;
 		}
 		if (*text == ',')
 			text++;
-		name[n] = '\0';
-		if (strncmp((char *)name, "user.", 5) != 0)
-			errno = EINVAL;
-		if (strncmp((char *)name, "user.", 5) != 0 ||
-		    (fsetxattr(fd, (char *)name, value, (size_t)len, 0) == -1 &&
-			errno != ENOTSUP))
+		if (fsetxattr(fd, (char *)name, value, (size_t)len, 0) == -1 &&
+		    errno != ENOTSUP)
 			ret = -1;
 	}
 	free(value);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/fdio.h"
 #include "checkpoint.h"
 #include "cli.h"
 #include "jsonout.h"
@@ -147,28 +148,26 @@ cp_meta_write(int dir, const struct cp_meta *m, const struct cp_tree *prev)
 {
 	struct jsonout *o = jo_new();
 	const char *text;
-	size_t len = 0, done = 0;
-	ssize_t n = 0;
-	int fd = -1;
+	size_t len = 0;
+	int fd = -1, ret = -1;
 
 	jo_open(o, NULL);
 	cp_meta_json(o, m, true, prev);
 	jo_close(o);
 	text = jo_text(o, &len);
-	if (text != NULL)
+	if (text == NULL)
+		errno = ENOMEM;
+	else
 		fd = openat(dir, META,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	while (fd != -1 && done < len &&
-	    (n = write(fd, text + done, len - done)) > 0)
-		done += (size_t)n;
-	if (fd != -1 && fsync(fd) == -1)
-		n = -1;
-	if (fd == -1 || n == -1)
+	if (fd != -1 && write_all(fd, text, len) == 0)
+		ret = fsync(fd);
+	if (ret == -1)
 		say("%s: %s", META, strerror(errno));
 	if (fd != -1)
 		close(fd);
 	jo_free(o);
-	return fd == -1 || n == -1 || done < len ? -1 : 0;
+	return ret;
 }
 
 /* The bytes of a member, from its hex where it has that. NULL: none. */

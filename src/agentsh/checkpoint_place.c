@@ -17,8 +17,8 @@
 #define STAGED ".put"
 #define TRIES 8 /* against who makes something of that name each time */
 
-static void
-times_of(const struct cp_entry *e, struct timespec ts[2])
+void
+cp_times(const struct cp_entry *e, struct timespec ts[2])
 {
 	ts[0] = (struct timespec){ 0, UTIME_OMIT };
 	ts[1] = (struct timespec){ e->mtime_sec, e->mtime_nsec };
@@ -30,7 +30,7 @@ fill(int files, const struct cp_entry *e, int fd)
 {
 	struct timespec ts[2];
 
-	times_of(e, ts);
+	cp_times(e, ts);
 	if (cp_fetch(files, e, fd) == -1 || cp_xattrs_set(fd, e->xattrs) == -1)
 		return -1;
 	/* no program comes back that runs as its owner for others */
@@ -119,7 +119,7 @@ cp_put_link(int files, const struct cp_entry *e, int dir, const char *name)
 	struct timespec ts[2];
 	int i, ret = -1;
 
-	times_of(e, ts);
+	cp_times(e, ts);
 	(void)unlinkat(files, STAGED, 0);
 	if (symlinkat(e->target, files, STAGED) == 0) {
 		(void)utimensat(files, STAGED, ts, AT_SYMLINK_NOFOLLOW);

@@ -82,13 +82,6 @@ remove_entry(struct restore *r, const struct cp_entry *e)
 		close(dir);
 }
 
-static void
-times_of(const struct cp_entry *e, struct timespec ts[2])
-{
-	ts[0] = (struct timespec){ 0, UTIME_OMIT };
-	ts[1] = (struct timespec){ e->mtime_sec, e->mtime_nsec };
-}
-
 /* Is a directory still where it was opened? Who works in the workspace may have
  * given it the name of one in which such a file may not be. */
 static bool
@@ -189,11 +182,16 @@ restore_entry(struct restore *r, const struct cp_entry *e)
 		close(dir);
 }
 
+struct removals {
+	const struct cp_entry **v; /* of what is there now */
+	size_t n;
+};
+
 /* Gone, or in the way of something of another kind. */
 static int
 remove_cb(void *arg, const struct cp_change *c)
 {
-	struct cp_ids *paths = arg;
+	struct removals *gone = arg;
 
 	if (c->new == NULL ||
 	    (c->old != NULL && c->old->type == c->new->type) ||
@@ -201,7 +199,7 @@ remove_cb(void *arg, const struct cp_change *c)
 	    (c->old != NULL && c->old->type != CP_DIR &&
 		c->new->type != CP_DIR))
 		return 0;
-	paths->v[paths->n++] = (char *)(uintptr_t)c->new;
+	gone->v[gone->n++] = c->new;
 	return 0;
 }
 
@@ -248,7 +246,7 @@ finish_entry(struct restore *r, const struct cp_entry *e)
 	const char *name;
 	int dir = parent_of(r, e->path, &name), fd;
 
-	times_of(e, ts);
+	cp_times(e, ts);
 	if (dir != -1 && e->type == CP_DIR) {
 		fd = openat(dir, name,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -293,7 +291,7 @@ cp_rollback(int root, int files, const struct cp_meta *meta,
     const struct cp_tree *now, struct cp_done *done)
 {
 	struct restore r = { root, files, meta, now, done, NULL };
-	struct cp_ids gone = { 0 };
+	struct removals gone = { 0 };
 	size_t i;
 
 	memset(done, 0, sizeof(*done));
@@ -303,8 +301,7 @@ cp_rollback(int root, int files, const struct cp_meta *meta,
 	cp_diff(&meta->tree, now, remove_cb, &gone);
 	/* what is in a directory comes after it */
 	for (i = gone.n; i > 0; i--)
-		remove_entry(&r,
-		    (const struct cp_entry *)(const void *)gone.v[i - 1]);
+		remove_entry(&r, gone.v[i - 1]);
 	free(gone.v);
 	r.differs = xcalloc(meta->tree.n + 1, sizeof(*r.differs));
 	cp_diff(&meta->tree, now, restore_cb, &r);

@@ -31,29 +31,37 @@ cp_id_is_valid(const char *s)
 	return n > 0 && n <= AGENTSH_ID_MAX && s[n] == '\0' && s[0] != '.';
 }
 
-/* Is the directory `top`, or beneath it? */
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Is the directory `top`, or beneath it? 1 or 0; -1 with errno. */
 static int
 is_beneath(int fd, const struct stat *top)
 {
-	struct stat st, up;
-	int at = dup(fd), next;
+	struct stat st, last = { 0 };
+	int at, ret = -1, saved, up;
 
-	for (;;) {
-		if (at == -1 || fstat(at, &st) == -1)
-			return -1;
-		if (st.st_dev == top->st_dev && st.st_ino == top->st_ino) {
-			close(at);
-			return 1;
-		}
-		next = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	while (at != -1 && ret == -1 && fstat(at, &st) == 0) {
+		if (is_same(&st, top))
+			ret = 1;
+		else if (is_same(&st, &last))
+			ret = 0; /* the root is above itself */
+		last = st;
+		up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		saved = errno;
 		close(at);
-		at = next;
-		if (at != -1 && fstat(at, &up) == 0 && up.st_dev == st.st_dev &&
-		    up.st_ino == st.st_ino) {
-			close(at);
-			return 0;
-		}
+		errno = saved;
+		at = up;
 	}
+	saved = errno;
+	if (at != -1)
+		close(at);
+	errno = saved;
+	return ret;
 }
 
 /* Makes what is missing of a path, for the user alone. */
@@ -103,7 +111,7 @@ storage_open(const char *storage, int root, bool make)
 	char path[PATH_MAX];
 	struct stat st, top;
 	const char *what = NULL;
-	int fd, in;
+	int fd, in = 0;
 
 	if (storage == NULL && default_storage(path) == -1)
 		return -1;
@@ -122,12 +130,12 @@ storage_open(const char *storage, int root, bool make)
 	}
 	if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
 		what = "not a directory of yours alone to write";
-	in = root == -1 || fstat(root, &top) == -1 ? -(root != -1) :
-						     is_beneath(fd, &top);
-	if (what == NULL && in != 0)
-		what = in == 1 ?
-		    "in the workspace, where sessions can change it" :
-		    strerror(errno);
+	if (what == NULL && root != -1)
+		in = fstat(root, &top) == -1 ? -1 : is_beneath(fd, &top);
+	if (in == 1)
+		what = "in the workspace, where sessions can change it";
+	else if (in == -1)
+		what = strerror(errno);
 	if (what == NULL)
 		return fd;
 	say("%s: %s", storage, what);
@@ -151,10 +159,15 @@ cp_session_open(const char *storage, const char *session, int root, bool make)
 		fd = -1;
 	else
 		fd = openat(top, session, DIR_FLAGS);
-	if (fd == -1 && errno == ENOENT)
+	if (fd == -1 && errno == ENOENT) {
 		say("session %s has no checkpoints", session);
-	else if (fd == -1 || flock(fd, LOCK_EX) == -1)
+	} else if (fd == -1) {
 		say("%s: %s", session, strerror(errno));
+	} else if (flock(fd, LOCK_EX) == -1) {
+		say("%s: it cannot be locked: %s", session, strerror(errno));
+		close(fd);
+		fd = -1;
+	}
 	close(top);
 	return fd;
 }

@@ -118,8 +118,8 @@ attr_forget(uint64_t number)
 	pthread_mutex_unlock(&attr.lock);
 }
 
-static bool
-is_alive(int dir_fd)
+bool
+attr_is_alive(int dir_fd)
 {
 	struct stat st;
 
@@ -247,7 +247,7 @@ cache_find(uint32_t tid)
 	size_t i;
 
 	for (i = 0; i < ATTR_WAYS; i++) {
-		if (c[i].tid == tid && is_alive(c[i].fd))
+		if (c[i].tid == tid && attr_is_alive(c[i].fd))
 			return &c[i];
 	}
 	return NULL;
@@ -262,7 +262,7 @@ cache_add(uint32_t tid, int fd, const struct actor *a)
 	size_t i;
 
 	for (i = 0; i < ATTR_WAYS - 1; i++) {
-		if (c[i].tid == 0 || c[i].tid == tid || !is_alive(c[i].fd))
+		if (c[i].tid == 0 || c[i].tid == tid || !attr_is_alive(c[i].fd))
 			break;
 	}
 	if (c[i].tid != 0)
@@ -384,7 +384,7 @@ find_actor(uint32_t tid, struct actor *a)
 		goto out;
 	/* this may let go of the lock: the cache is written afterwards. It ends:
 	 * a process gets no other ancestors than those it had, only fewer */
-	while (!climb(fd, tid, a, NULL) && is_alive(fd))
+	while (!climb(fd, tid, a, NULL) && attr_is_alive(fd))
 		;
 	cache_add(tid, fd, a);
 out:
@@ -418,7 +418,7 @@ attr_keeper(uint32_t pid, uint32_t *keeper)
 	fd = attr.proc_fd == -1 ? -1 : open_process(pid);
 	if (fd != -1) {
 		while ((rc = climb(fd, pid, &a, keeper) ? 0 : -1) == -1 &&
-		    is_alive(fd))
+		    attr_is_alive(fd))
 			;
 		close(fd);
 	}

@@ -6,8 +6,15 @@
 #define FSD_BACKING_H
 
 #include <limits.h>
+#include <stdio.h>
 
 #include "fsd.h"
+
+/* of renameat2(2), where the C library does not know them */
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#define RENAME_EXCHANGE (1 << 1)
+#endif
 
 /* Bits of a mode that a command may set: never one by which a program would run
  * as the session's user when somebody else starts it outside. Of a directory

@@ -81,6 +81,12 @@ ruling_denies(const struct ruling *r)
 	    !(r->decision == DECISION_APPROVE && r->approved);
 }
 
+bool
+ruling_objects(const struct ruling *r)
+{
+	return r->decision != DECISION_MAX && ruling_denies(r);
+}
+
 static int
 strictness(enum decision d, bool approved)
 {
@@ -173,6 +179,31 @@ answer(struct ruling *r, enum file_op op, enum view view, const char *path,
 	r->path[len] = '\0';
 }
 
+static void
+deny_by(struct verdict *v, const char *rule, const char *message)
+{
+	v->decision = DECISION_DENY;
+	v->rule_name = rule;
+	v->message = message;
+}
+
+/* What is denied whatever the policy says. */
+static void
+hold_back(struct verdict *v, enum file_op op, enum view view, const char *path,
+    size_t len)
+{
+	bool changes = op_changes[op];
+
+	if (changes && view != VIEW_WORKSPACE)
+		deny_by(v, RULE_HOST, RULE_HOST_TEXT);
+	else if (changes && mounts_are_ro(path, len))
+		deny_by(v, RULE_RO, RULE_RO_TEXT);
+	else if (changes && trash_guards(op, path))
+		deny_by(v, RULE_TRASH, RULE_TRASH_TEXT);
+	else if (own_guards(op, changes, path))
+		deny_by(v, OWN_RULE, OWN_TEXT);
+}
+
 void
 ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
     size_t len)
@@ -190,30 +221,8 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 	else if (image_file_logs(policy_image(), &v))
 		r->logs = true;
 	v.decision = what_is_done(v.decision, op, view, path);
-	if (v.decision != DECISION_DENY && op_changes[op] &&
-	    view != VIEW_WORKSPACE) {
-		v.decision = DECISION_DENY;
-		v.rule_name = RULE_HOST;
-		v.message = RULE_HOST_TEXT;
-	}
-	if (v.decision != DECISION_DENY && op_changes[op] &&
-	    view == VIEW_WORKSPACE && mounts_are_ro(path, len)) {
-		v.decision = DECISION_DENY;
-		v.rule_name = RULE_RO;
-		v.message = RULE_RO_TEXT;
-	}
-	if (v.decision != DECISION_DENY && op_changes[op] &&
-	    trash_guards(op, path)) {
-		v.decision = DECISION_DENY;
-		v.rule_name = RULE_TRASH;
-		v.message = RULE_TRASH_TEXT;
-	}
-	if (v.decision != DECISION_DENY &&
-	    own_guards(op, op_changes[op], path)) {
-		v.decision = DECISION_DENY;
-		v.rule_name = OWN_RULE;
-		v.message = OWN_TEXT;
-	}
+	if (v.decision != DECISION_DENY)
+		hold_back(&v, op, view, path, len);
 	if (v.decision == DECISION_APPROVE) {
 		approved = approve_has(r, op, view, path, len, v.rule_name);
 		done = what_is_done(DECISION_ALLOW, op, view, path);
@@ -222,9 +231,7 @@ ask_path(struct ruling *r, enum file_op op, enum view view, const char *path,
 			v.decision = done;
 	} else if (v.decision != DECISION_DENY &&
 	    approve_is_moved(r, view, path, len)) {
-		v.decision = DECISION_DENY;
-		v.rule_name = RULE_MOVED;
-		v.message = RULE_MOVED_TEXT;
+		deny_by(&v, RULE_MOVED, RULE_MOVED_TEXT);
 	}
 	answer(r, op, view, path, len, &v, approved);
 }

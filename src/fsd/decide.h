@@ -49,7 +49,11 @@ int policy_on_policy_abandon(struct chan *, struct imsg *);
 
 /* decide.c: what the policy says */
 void ruling_init(struct ruling *);
+/* Is it not to be done? Where nothing was asked it is not. */
 bool ruling_denies(const struct ruling *);
+/* The same of a second look, beside a decision that stands: where nothing was
+ * asked it has nothing against it. */
+bool ruling_objects(const struct ruling *);
 void ask_path(struct ruling *, enum file_op, enum view, const char *, size_t);
 /* All known names of the node. */
 void ask_node(struct ruling *, enum file_op, struct node *);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device, between the kernel and libfuse: reads and writes are passed on
- * as they are, where they are not uring.c's, but for the answer to INIT, where libfuse does not know yet all
- * that is wanted, and for two requests that it does not know: each begins like
- * one that it knows, becomes that, and is answered in its own form. What is
- * read comes from the kernel.
+ * The device, between the kernel and libfuse: reads and writes that are not
+ * uring.c's are passed on as they are, but for the answer to INIT, as libfuse
+ * does not know yet all that is wanted, and for two requests that it does not
+ * know: each begins like one that it knows, becomes that, and is answered in its
+ * own form. What is read comes from the kernel.
  */
 #include <sys/uio.h>
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <linux/fuse.h>
 
 #include "handle.h"
+#include "log.h"
 #include "record.h"
 #include "serve.h"
 #include "uring.h"
@@ -66,6 +68,11 @@ device_bytes(const struct fuse_in_header *h, const char *data)
 	return in.size;
 }
 
+/*
+ * Of an error that it does not expect libfuse tells by perror(3), which duplicates
+ * a descriptor: the sandbox ends who does that. It expects EINTR, EAGAIN, ENOENT
+ * and ENODEV of reading and ENOENT of writing: others become one of them.
+ */
 static ssize_t
 device_read(int fd, void *data, size_t size, void *arg)
 {
@@ -76,6 +83,11 @@ device_read(int fd, void *data, size_t size, void *arg)
 
 	(void)arg;
 	n = read(fd, data, size);
+	if (n == -1 && errno != EINTR && errno != EAGAIN && errno != ENOENT) {
+		if (errno != ENODEV)
+			log_debug("the device: %s", strerror(errno));
+		errno = ENODEV; /* it is over */
+	}
 	if (n < (ssize_t)sizeof(h))
 		return n;
 	memcpy(&h, data, sizeof(h));
@@ -148,6 +160,8 @@ patch_open(struct iovec *iov, int count)
 static ssize_t
 device_writev(int fd, struct iovec *iov, int count, void *arg)
 {
+	ssize_t n;
+
 	(void)arg;
 	/* nothing else is answered before it */
 	if (!init_answered) {
@@ -160,7 +174,14 @@ device_writev(int fd, struct iovec *iov, int count, void *arg)
 	/* libfuse wants to know no more than that it was not -1 */
 	if (uring_answer(iov, count))
 		return 0;
-	return writev(fd, iov, count);
+	n = writev(fd, iov, count);
+	/* what is to be forgotten can be another node's by now, of another type,
+	 * and who is not answered so gets EIO from the kernel */
+	if (n == -1 && errno != ENOENT) {
+		log_debug("the kernel does not take it: %s", strerror(errno));
+		errno = ENOENT;
+	}
+	return n;
 }
 
 void

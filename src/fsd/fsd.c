@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fsd: the file system of one session. It owns the descriptors of the host's
- * root, of the workspace and of what may be changed beside it, hears privd (device, policy) and execd (which
- * process is whose), and answers the kernel's requests for processes that it
- * does not trust. Taken over, it has what the session's user may read on the
- * host and write in the workspace: Landlock holds it to that.
+ * root, of the workspace and of what may be changed beside it, hears privd
+ * (device, policy) and execd (which process is whose), and answers the kernel's
+ * requests for processes that it does not trust. Taken over, it has what the
+ * session's user may read on the host and write in the workspace: Landlock holds
+ * it to that.
  */
 #include <sys/resource.h>
 

@@ -137,6 +137,7 @@ handle_new(fuse_req_t req, struct node *n, int fd, bool shares)
 	/* elsewhere no bytes are recorded, so it is not needed */
 	if (n->view == VIEW_WORKSPACE)
 		attr_actor((uint32_t)fuse_req_ctx(req)->pid, &h->actor);
+	h->whose = h->actor.command;
 	node_hold(n, true);
 	error = enter(h, fd, shares);
 	if (error != 0) {
@@ -214,8 +215,9 @@ handle_moved(fuse_req_t req, struct handle *h, _Atomic uint64_t *count,
 {
 	struct actor a = { 0 };
 
-	if (h->node->view != VIEW_WORKSPACE ||
-	    attr_is_alone(h->actor.command)) {
+	/* who is alone needs no lock. At worst these bytes count for one that was
+	 * started, and lent the handle, at this moment */
+	if (h->node->view != VIEW_WORKSPACE || attr_is_alone(h->whose)) {
 		atomic_fetch_add(count, n);
 		return;
 	}
@@ -226,6 +228,7 @@ handle_moved(fuse_req_t req, struct handle *h, _Atomic uint64_t *count,
 	if (a.command != 0 && a.command != h->actor.command) {
 		record_bytes(h);
 		h->actor = a;
+		h->whose = a.command;
 	}
 	atomic_fetch_add(count, n);
 	pthread_mutex_unlock(&handles.lock);

@@ -23,7 +23,8 @@ enum handle_mode {
 struct handle {
 	LIST_ENTRY(handle) entry; /* unless it is shared */
 	struct node *node;
-	struct actor actor;	/* who opened it, or used it last */
+	struct actor actor; /* who opened it, or used it last; handle.c locks */
+	_Atomic uint64_t whose; /* actor.command, to be read without the lock */
 	int fd;			/* -1 in a listing */
 	struct shared *shared;	/* whose fd it is, or NULL: its own */
 	_Atomic bool maps;	/* a mapping that stores may come of it */

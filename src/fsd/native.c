@@ -83,14 +83,6 @@ inner_pid(int dir_fd)
 	return end == NULL ? 0 : (int64_t)strtoul(end + 1, NULL, 10);
 }
 
-static bool
-is_alive(int dir_fd)
-{
-	struct stat st;
-
-	return fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* Finds out anew. False when it is gone; p is as it was then. */
 static bool
 find_process(uint32_t pid, struct process *p)
@@ -147,7 +139,7 @@ count(size_t mount, uint32_t pid)
 	struct process *p = &native.cache[pid % NATIVE_CACHE];
 
 	/* one that is known, and gone, is the one that was known */
-	if ((p->pid != pid || !is_alive(p->fd)) && !find_process(pid, p) &&
+	if ((p->pid != pid || !attr_is_alive(p->fd)) && !find_process(pid, p) &&
 	    p->pid != pid) {
 		opener_of(0, true)->opened[mount]++;
 		return;
@@ -192,12 +184,11 @@ read_some(size_t i)
 static void
 native_cb(evutil_socket_t fd, short what, void *arg)
 {
-	size_t i = (size_t)(struct mount *)arg - (size_t)native.mount;
+	size_t i = (size_t)((struct mount *)arg - native.mount);
 	int n;
 
 	(void)fd;
 	(void)what;
-	i /= sizeof(native.mount[0]);
 	for (n = 0; n < NATIVE_READS && read_some(i); n++)
 		;
 }

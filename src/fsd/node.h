@@ -71,7 +71,7 @@ struct node {
 	_Atomic bool frozen; /* not to be written to; gitsettings.c */
 };
 
-/* node.c: which nodes there are, their names and their descriptors */
+/* node.c: which nodes there are */
 void node_init(size_t max_fds);
 struct known {
 	fuse_ino_t ino;
@@ -100,16 +100,6 @@ void node_again(struct node *);
 void node_forget(struct node *, uint64_t n);
 void node_hold(struct node *, bool open);
 void node_release(struct node *, bool open);
-/* Holds the node that this name means, NULL when it is not known. */
-struct node *node_by_name(struct node *parent, const char *text);
-bool node_has_aliases(struct node *);
-void name_gone(struct node *parent, const char *text);
-void name_add(struct node *, struct node *parent, const char *text);
-void name_moved(struct node *from, const char *old, struct node *to,
-    const char *new, bool exchange);
-/* An O_PATH descriptor until node_done, or -1 with errno. */
-int node_use(struct node *);
-void node_done(struct node *);
 /* Is n that directory, or beneath it? */
 bool node_is_beneath(struct node *n, const struct node *top);
 /* Are all directories that it has a name in watched, and a directory itself? */
@@ -117,6 +107,20 @@ bool node_is_watched(struct node *);
 /* Around what reads the names of the graph; nothing of the host is asked then. */
 void node_lock(void);
 void node_unlock(void);
+
+/* nodename.c: their names */
+/* Holds the node that this name means, NULL when it is not known. */
+struct node *node_by_name(struct node *parent, const char *text);
+bool node_has_aliases(struct node *);
+void name_gone(struct node *parent, const char *text);
+void name_add(struct node *, struct node *parent, const char *text);
+void name_moved(struct node *from, const char *old, struct node *to,
+    const char *new, bool exchange);
+
+/* nodefd.c: their descriptors */
+/* An O_PATH descriptor until node_done, or -1 with errno. */
+int node_use(struct node *);
+void node_done(struct node *);
 
 /* nodepath.c */
 /* Length of the path of the node's first name, or -1 with errno. */

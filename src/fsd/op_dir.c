@@ -256,6 +256,9 @@ list_enter(fuse_req_t req, struct handle *h, int pfd, const struct item *it,
 
 	if (strcmp(it->text, ".") == 0 || strcmp(it->text, "..") == 0)
 		return false;
+	/* the directory is not where it was */
+	if (pfd == -1 && h->node->view != VIEW_VIRTUAL)
+		return false;
 	/* another file system may not answer, and a listing must not wait */
 	if (it->type == DT_DIR && h->dir != NULL &&
 	    backing_is_mount(dirfd(h->dir), it->text))

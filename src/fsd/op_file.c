@@ -100,15 +100,16 @@ record_open(fuse_req_t req, const struct ruling *r, bool emptied)
  * Opens it with the caller's flags. Who writes gets it only when it is where its
  * path says once it is open: who compares settings of git keeps others from
  * opening them until they have their new name. Only then it is emptied. -1 with
- * errno; r denies, or was not asked. claimed: the caller has its name.
+ * errno; again: what a second look said against it, if anything. claimed: the
+ * caller has its name.
  */
 static int
-open_there(struct node *n, int path_fd, int flags, struct ruling *r,
+open_there(struct node *n, int path_fd, int flags, struct ruling *again,
     bool claimed)
 {
 	bool checks = n->view == VIEW_WORKSPACE &&
 	    (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
-	int fd, mode = flags & O_ACCMODE, open_flags = flags, saved = 0;
+	int fd, mode = flags & O_ACCMODE, open_flags = flags, saved;
 	/* nothing is written to it by this, and neither is it emptied */
 	bool other = mode == O_RDONLY || mode == O_ACCMODE;
 
@@ -120,11 +121,8 @@ open_there(struct node *n, int path_fd, int flags, struct ruling *r,
 	fd = backing_reopen(path_fd, open_flags);
 	if (fd == -1 || !checks)
 		return fd;
-	if (!node_is_there(n, r, FILE_OP_WRITE, claimed))
-		saved = ESTALE;
-	else if (r->decision != DECISION_MAX && ruling_denies(r))
-		saved = EACCES;
-	else if ((flags & O_TRUNC) != 0 && ftruncate(fd, 0) == -1)
+	saved = node_stands(n, again, FILE_OP_WRITE, claimed);
+	if (saved == 0 && (flags & O_TRUNC) != 0 && ftruncate(fd, 0) == -1)
 		saved = errno;
 	if (saved == 0 && !other)
 		return fd;
@@ -167,7 +165,7 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 		fd = open_there(n, path_fd, flags | O_APPEND, &r, claimed);
 	saved = errno;
 	node_done(n);
-	if (fd == -1 && saved == EACCES && r.decision != DECISION_MAX)
+	if (fd == -1 && saved == EACCES && ruling_objects(&r))
 		(void)record_denied(req, EV_FILE_OPEN, &r);
 	if (fd != -1)
 		saved = open_handle(req, n, fd, shares, fi);

@@ -22,11 +22,6 @@
 #include "serve.h"
 #include "trashing.h"
 
-#ifndef RENAME_NOREPLACE
-#define RENAME_NOREPLACE (1 << 0)
-#define RENAME_EXCHANGE (1 << 1)
-#endif
-
 /* One end of a rename. */
 struct end {
 	struct node *parent;
@@ -217,13 +212,6 @@ rename_now(fuse_req_t req, struct ruling *r, const struct end *from,
 	return error;
 }
 
-/* Nothing was asked: nothing is denied. */
-static bool
-is_denied(const struct ruling *r)
-{
-	return r->decision != DECISION_MAX && ruling_denies(r);
-}
-
 /* What now has to's name is asked for again: in a directory there may be more
  * than when it was looked at, and another object may have come by the name. One
  * that has left it is another's business. */
@@ -318,11 +306,11 @@ look_again(struct ruling *r, const struct end *from, const struct end *to,
 		undo_refuse(&again);
 		error = ESTALE;
 	}
-	if (!is_denied(&again))
+	if (!ruling_objects(&again))
 		ask_again(&again, from, to);
-	if (exchange && !is_denied(&again))
+	if (exchange && !ruling_objects(&again))
 		ask_again(&again, to, from);
-	if (!is_denied(&again))
+	if (!ruling_objects(&again))
 		return 0;
 	take_back(from, to, exchange || swapped);
 	*r = again;

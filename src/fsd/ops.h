@@ -34,10 +34,12 @@ int stand_use(struct node *parent, const char *path);
 /* Is it still there, by that descriptor? Asked once something was made, and
  * before anybody hears of it. */
 bool stand_holds(const struct node *parent, int fd, const char *path);
-/* Has a file of the workspace one of the names that it is known by, or none at
- * all any more? r gets what the policy says of the operation by that name.
- * claimed: the caller has claims; else it has none. */
-bool node_is_there(struct node *, struct ruling *, enum file_op, bool claimed);
+/* A second look at a file of the workspace, of which the operation was decided:
+ * has it one of the names that it is known by, or none at all any more, and may
+ * it be done by that name too? 0; ESTALE: it is elsewhere; EACCES: r, which is
+ * this look's own and begun here, denies it. claimed: the caller has claims; else
+ * it has none. */
+int node_stands(struct node *, struct ruling *r, enum file_op, bool claimed);
 /* One of its names, the parent held, or NULL; the caller frees text. false: no
  * memory. */
 bool node_some_name(struct node *, struct node **parent, char **text);
@@ -60,7 +62,11 @@ int undo_place(const struct node *parent, int fd, const char *path,
 void op_mkdir(fuse_req_t, fuse_ino_t, const char *, mode_t);
 void op_mknod(fuse_req_t, fuse_ino_t, const char *, mode_t, dev_t);
 void op_symlink(fuse_req_t, const char *, fuse_ino_t, const char *);
+
+/* op_link.c */
 void op_link(fuse_req_t, fuse_ino_t, fuse_ino_t, const char *);
+
+/* op_remove.c */
 void op_unlink(fuse_req_t, fuse_ino_t, const char *);
 void op_rmdir(fuse_req_t, fuse_ino_t, const char *);
 
@@ -107,11 +113,18 @@ int node_attr(struct node *, const struct handle *, struct stat *);
  * go there must not go by what the kernel remembers. After the reply, as the
  * kernel lets nobody in before. */
 void attr_closed(struct node *);
+/* Answers with them; once: the kernel may not keep them. */
+void attr_reply(fuse_req_t, struct node *, const struct handle *, bool once);
+/* Would the policy refuse an open for this, by access(2)'s bits? It is no attempt
+ * of one. */
+bool attr_refuses(struct node *, int mask);
 void op_getattr(fuse_req_t, fuse_ino_t, struct fuse_file_info *);
-void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
-    struct fuse_file_info *);
 void op_access(fuse_req_t, fuse_ino_t, int);
 void op_statfs(fuse_req_t, fuse_ino_t);
+
+/* op_setattr.c */
+void op_setattr(fuse_req_t, fuse_ino_t, struct stat *, int,
+    struct fuse_file_info *);
 
 /* op_statx.c */
 /* once: the kernel may not keep the answer. */

@@ -143,9 +143,8 @@ own_start(const char *usual, const char *config, const char *workspace)
 	find_store(path);
 }
 
-/* Would that make something else of a directory that a place lies in? */
-static bool
-turns_aside(enum file_op op)
+bool
+own_turns_aside(enum file_op op)
 {
 	return op == FILE_OP_RENAME || op == FILE_OP_SYMLINK ||
 	    op == FILE_OP_LINK || op == FILE_OP_CREATE || op == FILE_OP_MKNOD;
@@ -159,7 +158,7 @@ own_guards(enum file_op op, bool changes, const char *path)
 	for (p = own.place; p < own.place + own.n; p++) {
 		if (path_is_beneath(path, p->path) && (changes || p->hidden))
 			return true;
-		if (changes && turns_aside(op) &&
+		if (changes && own_turns_aside(op) &&
 		    path_is_beneath(p->path, path))
 			return true;
 	}

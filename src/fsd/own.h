@@ -17,6 +17,8 @@
 void own_start(const char *usual, const char *config, const char *workspace);
 /* May that not be done there, whatever the policy says? */
 bool own_guards(enum file_op, bool changes, const char *path);
+/* Does that put something else in the place of a directory, or of none? */
+bool own_turns_aside(enum file_op);
 /* Is that not to be seen by any path? */
 bool own_is_hidden(const struct statx *);
 

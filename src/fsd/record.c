@@ -230,7 +230,7 @@ static void
 record_count(struct handle *h, enum event_type type, enum file_op op,
     _Atomic uint64_t *count, _Atomic bool *more)
 {
-	struct extra size = { EVF_SIZE, NULL, h->kept_size, NULL };
+	struct extra size = { EVF_SIZE, NULL, 0, NULL };
 	struct ruling r;
 	struct extra x = { EVF_BYTES, NULL, 0, NULL };
 
@@ -238,9 +238,11 @@ record_count(struct handle *h, enum event_type type, enum file_op op,
 	/* no number of which one could think that it is all */
 	if (more != NULL && atomic_exchange(more, false))
 		x.field = EVF_AT_LEAST;
-	/* what there was to be had */
-	if (x.field == EVF_AT_LEAST && op == FILE_OP_READ && h->kept)
+	/* what there was to be had; who says that there may be more said it first */
+	if (x.field == EVF_AT_LEAST && op == FILE_OP_READ && h->kept) {
+		size.num = h->kept_size;
 		x.next = &size;
+	}
 	if ((x.num == 0 && x.field == EVF_BYTES) ||
 	    h->node->view != VIEW_WORKSPACE)
 		return;

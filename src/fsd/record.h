@@ -53,6 +53,8 @@ void attr_forget(uint64_t command);
 /* Is there no command but this one? */
 bool attr_is_alone(uint64_t command);
 void attr_actor(uint32_t tid, struct actor *);
+/* Is the process still there whose directory in a /proc this is, O_PATH? */
+bool attr_is_alive(int dir_fd);
 /* A request of a thread that waits for its answer has come to this one: whose it
  * is, is found out once. */
 void attr_request(uint32_t tid);

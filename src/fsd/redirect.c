@@ -225,12 +225,18 @@ walk_to(fuse_req_t req, const char *path, bool make, struct place *p)
 	return 0;
 }
 
-static void
-place_init(struct place *p, struct node *parent, const char *text)
+/* The name itself, until it is found to mean another. 0, or an error number. */
+static int
+place_here(struct place *p, struct node *parent, const char *text)
 {
+	size_t len = strlen(text);
+
 	p->parent = parent;
 	p->walked = NULL;
-	snprintf(p->text, sizeof(p->text), "%s", text);
+	if (len >= sizeof(p->text))
+		return ENAMETOOLONG;
+	memcpy(p->text, text, len + 1);
+	return 0;
 }
 
 static void
@@ -313,7 +319,8 @@ redirect_lookup(fuse_req_t req, struct node *parent, const char *text,
 	*done = rc != 0;
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;
-	place_init(&p, parent, text);
+	/* of a name that is too long nothing is said */
+	(void)place_here(&p, parent, text);
 	error = find_there(req, &w, &p, e);
 	place_done(&p);
 	if (error == 0)
@@ -333,7 +340,9 @@ redirect_existing(fuse_req_t req, struct node *parent, const char *text,
 	struct way w;
 	int error, rc;
 
-	place_init(p, parent, text);
+	error = place_here(p, parent, text);
+	if (error != 0)
+		return error;
 	rc = way_of(&w, parent, text);
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;
@@ -343,7 +352,7 @@ redirect_existing(fuse_req_t req, struct node *parent, const char *text,
 		return 0;
 	}
 	place_done(p);
-	place_init(p, parent, text);
+	(void)place_here(p, parent, text);
 	return error == ENOENT ? 0 : error;
 }
 
@@ -354,7 +363,9 @@ redirect_new(fuse_req_t req, struct node *parent, const char *text,
 	struct way w;
 	int error, rc;
 
-	place_init(p, parent, text);
+	error = place_here(p, parent, text);
+	if (error != 0)
+		return error;
 	rc = way_of(&w, parent, text);
 	if (rc != 1)
 		return rc == 0 ? 0 : errno;

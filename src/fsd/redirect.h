@@ -5,13 +5,15 @@
 #ifndef FSD_REDIRECT_H
 #define FSD_REDIRECT_H
 
+#include <limits.h>
+
 #include "node.h"
 
 /* redirect.c: names that mean other ones */
 struct place {
 	struct node *parent;
 	struct node *walked; /* has one lookup of ours, or NULL */
-	char text[256];
+	char text[NAME_MAX + 1];
 };
 
 /* The first two before anything is claimed; each may wait for names. */

@@ -159,8 +159,8 @@ is_unnamed(struct node *n)
 	return node_stat(n, NULL, &stx) == 0 && stx.stx_nlink == 0;
 }
 
-bool
-node_is_there(struct node *n, struct ruling *r, enum file_op op, bool claimed)
+int
+node_stands(struct node *n, struct ruling *r, enum file_op op, bool claimed)
 {
 	char path[AGENTSH_PATH_MAX + 1];
 	struct at *v;
@@ -171,13 +171,14 @@ node_is_there(struct node *n, struct ruling *r, enum file_op op, bool claimed)
 		there = claimed ? means(n, &v[i], path) :
 				  means_now(n, &v[i], path);
 	names_free(v, len);
+	ruling_init(r);
+	if (!there)
+		return is_unnamed(n) ? 0 : ESTALE;
 	/* it may have learned this name since it was decided */
-	if (there) {
-		r->about = n;
-		ask_path(r, op, n->view, path, strlen(path));
-		r->about = NULL;
-	}
-	return there || is_unnamed(n);
+	r->about = n;
+	ask_path(r, op, n->view, path, strlen(path));
+	r->about = NULL;
+	return ruling_denies(r) ? EACCES : 0;
 }
 
 /* To be claimed with what is made of it. */

@@ -107,13 +107,10 @@ end_all(const struct trash *t)
 void
 trash_end_session(void)
 {
-	const struct trash *t;
-	uint64_t quota;
-
 	/* each thread comes here, and who leaves ends the process */
 	pthread_mutex_lock(&mine.lock);
-	if (!mine.done && mine.n > 0 && trash_claim(&t, &quota) == 0) {
-		end_all(t);
+	if (!mine.done && mine.n > 0 && trash_claim() == 0) {
+		end_all(&trash_ours()->t);
 		trash_unclaim();
 	}
 	mine.done = true;

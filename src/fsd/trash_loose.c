@@ -210,23 +210,42 @@ settle(const struct trash *t, uint64_t quota, struct loose *l,
 	return false;
 }
 
+static bool
+is_of(const struct loose *l, const struct ident *id)
+{
+	return l->id.ino == id->ino && l->id.dev == id->dev;
+}
+
+/* Most of the time there is none, and then nobody waits for the trash. */
+static bool
+is_loose(const struct ident *id)
+{
+	const struct loose *l;
+
+	if (atomic_load(&loose.n) == 0)
+		return false;
+	pthread_mutex_lock(&loose.lock);
+	LIST_FOREACH(l, &loose.row[row_of(id)], entry) {
+		if (is_of(l, id))
+			break;
+	}
+	pthread_mutex_unlock(&loose.lock);
+	return l != NULL;
+}
+
 void
 trash_settle(const struct handle *h)
 {
-	const struct trash *t;
+	const struct trash_own *own = trash_ours();
+	const struct ident *id = &h->node->id;
 	struct loose *l, *next;
-	uint64_t quota;
 
-	/* most of the time there is none */
-	if (atomic_load(&loose.n) == 0 || trash_claim(&t, &quota) == -1)
+	if (!is_loose(id) || trash_claim() == -1)
 		return;
 	pthread_mutex_lock(&loose.lock);
-	for (l = LIST_FIRST(&loose.row[row_of(&h->node->id)]); l != NULL;
-	     l = next) {
+	for (l = LIST_FIRST(&loose.row[row_of(id)]); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry);
-		if (l->id.ino != h->node->id.ino ||
-		    l->id.dev != h->node->id.dev ||
-		    settle(t, quota, l, &h->actor))
+		if (!is_of(l, id) || settle(&own->t, own->quota, l, &h->actor))
 			continue;
 		LIST_REMOVE(l, entry);
 		atomic_fetch_sub(&loose.n, 1);

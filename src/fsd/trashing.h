@@ -6,13 +6,23 @@
 #define FSD_TRASHING_H
 
 #include "decide.h"
+#include "trash.h"
 
 struct handle;
-struct trash;
 
-/* trash.c: soft deletes */
+/* What is known of the trash, and does not change once there are threads. */
+struct trash_own {
+	struct trash t;
+	uint64_t quota; /* bytes */
+	uint64_t files; /* that there may be in it */
+	uint64_t ttl_s; /* 0: they stay */
+	uint64_t hash_under;
+	char workspace[AGENTSH_PATH_MAX + 1]; /* on the host */
+};
+
+/* One delete, from trash_begin() to trash_finish(). */
 struct trashing {
-	char token[33]; /* "" until its manifest is there */
+	char token[TRASH_TOKEN + 1]; /* "" until its manifest is there */
 	bool begun;
 	bool copied;
 	int fd;	     /* O_PATH of the object */
@@ -25,13 +35,15 @@ struct trashing {
 	const char *path;
 };
 
+/* trash.c: where it is, and who does not get to it */
 int trash_on_fs_trash(struct chan *, struct imsg *);
 /* Its directory, for the sandbox; -1. */
 int trash_dir(void);
-/* Before the sandbox; what is too old goes when there are threads. */
+/* Before the sandbox. */
 void trash_start(void);
-void trash_expire(void);
+/* Can it be used? */
 bool trash_is_there(void);
+const struct trash_own *trash_ours(void);
 /* Is every delete of the workspace a soft one? */
 bool trash_takes_all(void);
 /* Is that where an agent must not make what looks like a trash? */
@@ -39,6 +51,21 @@ bool trash_guards(enum file_op, const char *path);
 /* Is that the trash? Is it the trash, or a directory above? */
 bool trash_is_it(const struct statx *);
 bool trash_is_beneath(const struct statx *);
+
+/* trash_room.c: its lock and its quota */
+/* When there are threads: what is too old goes. */
+void trash_expire(void);
+/* Its lock, against threads here and other processes. 0; -1: not now, or there is
+ * no trash. Nobody takes it who has it. */
+int trash_claim(void);
+void trash_unclaim(void);
+/* Takes a share of the quota; the oldest go where they have expired. -1 with
+ * errno, EDQUOT: it is full. */
+int trash_reserve(uint64_t bytes, uint64_t files);
+/* What was not needed, of one object. When that fails, the next count finds it. */
+void trash_give_back(uint64_t bytes);
+
+/* trash_take.c: soft deletes */
 /*
  * The steps of one delete. r is the ruling that it is soft. Each step is 0 or
  * an error for the caller: EACCES when r has become a denial that is to be
@@ -51,9 +78,8 @@ int trash_take(struct trashing *, int pfd, const char *text, struct ruling *r);
 /* The object is in the trash too, and its name is about to be replaced. */
 int trash_keep(struct trashing *, struct ruling *r);
 void trash_finish(struct trashing *, bool done);
-/* The trash under its lock, and its quota; -1: not now. */
-int trash_claim(const struct trash **, uint64_t *quota);
-void trash_unclaim(void);
+/* Its event. */
+void trash_record(fuse_req_t, const struct trashing *, const struct ruling *);
 
 /* trash_loose.c: what can be written to in the trash */
 void trash_loose_add(const struct trashing *);
@@ -69,8 +95,6 @@ void trash_end_init(void);
 void trash_end_add(const char *token);
 /* When nobody is in the session any more; once. */
 void trash_end_session(void);
-
-void trash_record(fuse_req_t, const struct trashing *, const struct ruling *);
 
 /* trash_note.c */
 struct trash_note {

@@ -24,10 +24,6 @@
 #define ASIDE_TRIES 4
 #define ASIDE_TEXT_MAX 200 /* of a name, before what is added */
 
-#ifndef RENAME_NOREPLACE
-#define RENAME_NOREPLACE (1 << 0)
-#endif
-
 void
 undo_refuse(struct ruling *r)
 {

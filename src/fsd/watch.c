@@ -111,18 +111,19 @@ watch_end(const struct node *n)
 static void
 tell_full(const char *why)
 {
+	unsigned n;
 	bool first;
 
 	node_lock();
 	first = !watch.full;
 	watch.full = true;
-	watch.max = watch.n;
+	n = watch.max = watch.n;
 	node_unlock();
 	if (first)
 		log_info("%u directories of the workspace are watched and no"
 			 " more (%s): names and attributes in others are kept"
 			 " for a second",
-		    watch.n, why);
+		    n, why);
 }
 
 /* Counts one watch more, where it is wanted and may be. */
