@@ -291,7 +291,7 @@ int sess_tell_fsd(struct sess *, int image);
 int sess_tell_execd(struct sess *, int image);
 /* Its start is complete when there are namespaces for it to enter: user,
  * mount. */
-int sess_start_execd(struct sess *, const int ns[2]);
+int sess_start_execd(struct sess *, const int fds[3]);
 
 /* sess_end.c */
 /* Ends a session of any state; the text is for the client and the log. */

@@ -221,6 +221,23 @@ proc_protect(int root, const char *path)
 }
 
 int
+proc_private(struct aerr *e)
+{
+	static const char *const opts[] = { "subset", "pid", NULL };
+	int fd, mnt;
+
+	mnt = mnt_new("proc", ATTR_SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+	    opts);
+	fd = mnt == -1 ? -1 :
+			 openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return make_error(e,
+		    "a /proc (in a container it must not be masked)");
+	close(mnt);
+	return fd;
+}
+
+int
 proc_mount(int root, struct aerr *e)
 {
 	size_t i;
