@@ -19,6 +19,7 @@
 #include "decide.h"
 #include "node.h"
 #include "ops.h"
+#include "record.h"
 
 #define LOOK_TRIES 3
 
@@ -178,6 +179,27 @@ node_is_there(struct node *n, struct ruling *r, enum file_op op, bool claimed)
 		r->about = NULL;
 	}
 	return there || is_unnamed(n);
+}
+
+int
+node_attr_stands(fuse_req_t req, struct node *n, enum file_op op,
+    enum event_type event, bool late)
+{
+	struct ruling r;
+	bool there;
+
+	if (n->view != VIEW_WORKSPACE || n->fixed != NULL)
+		return 0;
+	ruling_init(&r);
+	there = node_is_there(n, &r, op, false);
+	if (there && (r.decision == DECISION_MAX || !ruling_denies(&r)))
+		return 0;
+	if (late) {
+		ask_node(&r, op, n);
+		undo_refuse(&r);
+	}
+	(void)record_denied(req, event, &r);
+	return there && !late ? EACCES : ESTALE;
 }
 
 /* To be claimed with what is made of it. */
