@@ -137,10 +137,9 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
-	int trash_fd;	      /* the users' trashes, or the user's own */
-	int init_fd;	      /* init's executable */
-	struct rlimit nofile; /* as inherited, for the children */
-	const char *areas;    /* of -T, for the helpers */
+	int trash_fd;	   /* the users' trashes, or the user's own */
+	int init_fd;	   /* init's executable */
+	const char *areas; /* of -T, for the helpers */
 	int verbose;
 	TAILQ_HEAD(, child) children;
 	TAILQ_HEAD(sess_list, sess) sessions;
