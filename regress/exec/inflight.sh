@@ -4,9 +4,9 @@
 # user, for all processes: those that confine the sessions still pass theirs.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
-need_tool curl jq python3
+need_tool curl jq python3 prlimit
 # as a service manager starts it, or a login
-ulimit -Sn 1024
+prlimit --pid $$ --nofile=1024:
 start_any
 API_USER=$ME
 ws=$(new_workspace "$ME")
