@@ -134,10 +134,11 @@ dev_fill(int dev, struct devs *d, struct aerr *e)
 static int
 dev_mount_beneath(int root, struct aerr *e)
 {
-	/* all sessions and the host share a number of terminals, kernel.pty.max:
-	 * no session takes all of them */
+	/* all sessions share a number of terminals, kernel.pty.max without
+	 * kernel.pty.reserve, 3072: all that one user may have leave some
+	 * (sessions.max_user_sessions), and each has one for every command */
 	static const char *const pts_opts[] = { "newinstance", NULL, "ptmxmode",
-		"0666", "mode", "0620", "max", "256", NULL };
+		"0666", "mode", "0620", "max", "40", NULL };
 	static const char *const shm_opts[] = { "mode", "1777", "size", "50%",
 		NULL };
 	int mnt;
