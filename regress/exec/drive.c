@@ -355,7 +355,7 @@ static void __attribute__((noreturn))
 become_init(int channel, int go, const char *path)
 {
 	char c;
-	int fd = open(path, O_RDONLY);
+	int fd = open(path, O_RDONLY), proc;
 
 	if (read(go, &c, 1) != 1)
 		_exit(1);
@@ -368,9 +368,12 @@ become_init(int channel, int go, const char *path)
 		perror("become_init");
 		_exit(1);
 	}
-	if (channel != 3 && dup2(channel, 3) == -1)
+	channel = fcntl(channel, F_DUPFD, 5);
+	fd = fcntl(fd, F_DUPFD, 5);
+	proc = open("/proc", O_RDONLY | O_DIRECTORY);
+	if (channel == -1 || fd == -1 || proc == -1 || dup2(proc, 4) == -1 ||
+	    dup2(channel, 3) == -1)
 		_exit(1);
-	fcntl(3, F_SETFD, 0);
 	syscall(SYS_execveat, fd, "",
 	    (char *[]){ (char *)(uintptr_t) "init", NULL }, (char *[]){ NULL },
 	    AT_EMPTY_PATH);
@@ -423,17 +426,19 @@ send_namespaces(void)
 	static const struct msg_exec_ns m = { .workspace = "/w",
 		.mount = "/workspace" };
 	char path[64];
-	int fds[2];
+	int fds[3], i;
 
+	snprintf(path, sizeof(path), "/proc/%d/root/proc", (int)d.init_pid);
+	fds[0] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)d.init_pid);
-	fds[0] = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)d.init_pid);
 	fds[1] = open(path, O_RDONLY | O_CLOEXEC);
-	if (fds[0] == -1 || fds[1] == -1)
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)d.init_pid);
+	fds[2] = open(path, O_RDONLY | O_CLOEXEC);
+	if (fds[0] == -1 || fds[1] == -1 || fds[2] == -1)
 		die(path);
 	msg_send_exec_ns(d.execd, 0, &m, fds);
-	close(fds[0]);
-	close(fds[1]);
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
 }
 
 static void

@@ -214,7 +214,7 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	static const struct msg_make_device device;
 	static const struct msg_make_done done;
 	char c;
-	int fd, fds[3];
+	int fd, fds[4];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(go_fd[1]);
@@ -226,8 +226,9 @@ static void __attribute__((noreturn)) be_init(struct chan *ch, int go_fd[2])
 	msg_send_make_device(ch, 0, &device, &fd);
 	close(fd);
 	fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	fds[2] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	fds[1] = fds[0];
+	fds[2] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[3] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	msg_send_make_done(ch, 0, &done, fds);
 	/* nothing of the channel is left at agentshd, though it is open here */
 	if (!is_closed(ch->fd))

@@ -53,6 +53,9 @@ exec_helper(enum role role, int fd)
 		fcntl(fd, F_SETFD, 0);
 	else if (fd != -1)
 		dup2(fd, AGENTSH_PARENT_FD);
+	if (role == ROLE_INIT)
+		dup2(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		    AGENTSH_PROC_FD);
 	execv(path, role == ROLE_CTL ? ctl : plain);
 	_exit(127);
 }
@@ -154,13 +157,14 @@ send_namespaces(struct chan *ch)
 {
 	static const struct msg_exec_ns m = { .workspace = "/w",
 		.mount = "/workspace" };
-	static int ns[2] = { -1, -1 };
+	static int fds[3] = { -1, -1, -1 };
 	char path[64];
 	int p[2];
 	pid_t pid;
 	char c;
 
-	if (ns[0] == -1) {
+	if (fds[0] == -1) {
+		fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (pipe(p) == -1)
 			die("pipe");
 		pid = fork();
@@ -176,13 +180,13 @@ send_namespaces(struct chan *ch)
 			die("namespaces");
 		close(p[0]);
 		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-		ns[0] = open(path, O_RDONLY | O_CLOEXEC);
+		fds[1] = open(path, O_RDONLY | O_CLOEXEC);
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-		ns[1] = open(path, O_RDONLY | O_CLOEXEC);
+		fds[2] = open(path, O_RDONLY | O_CLOEXEC);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	msg_send_exec_ns(ch, 0, &m, ns);
+	msg_send_exec_ns(ch, 0, &m, fds);
 }
 
 static void

@@ -112,7 +112,7 @@ def kind_of_socket(known, inode, who, pid, fd):
 PLACES = {top + "/var/lib": "spool", top + "/state/lib": "spool",
           top + "/var/log": "log", top + "/state/log": "log",
           top + "/var/policies": "policy", top + "/state/policies": "policy",
-          top + "/stage/policies": "default", workspace: "workspace", "/": "root", "/proc": "proc"}
+          top + "/stage/policies": "default", workspace: "workspace", "/": "root"}
 
 
 def kind_of(pid, fd, who, known):
@@ -139,6 +139,9 @@ def kind_of(pid, fd, who, known):
     in_trash = re.match(r"(/var|/state)/trash(/|$)", target[len(top):]) and target.startswith(top)
     if stat.S_ISDIR(st.st_mode) and in_trash:
         return "dir:trash"
+    # of the session's processes, in no tree
+    if target == "/" and os.path.lexists(f"/proc/{pid}/fd/{fd}/thread-self"):
+        return "dir:processes"
     if stat.S_ISDIR(st.st_mode):
         return "dir:" + PLACES.get(target, target)
     name = os.path.basename(target)

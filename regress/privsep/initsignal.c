@@ -128,7 +128,10 @@ start_init(const char *path, const char *dir, bool sealed)
 		die("start");
 	init_pid = fork();
 	if (init_pid == 0) {
-		dup2(fds[0], AGENTSH_PARENT_FD);
+		dup2(fcntl(fds[0], F_DUPFD, AGENTSH_PROC_FD + 1),
+		    AGENTSH_PARENT_FD);
+		dup2(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		    AGENTSH_PROC_FD);
 		execl(path, "init", (char *)NULL);
 		_exit(127);
 	}

@@ -25,6 +25,7 @@
 #define AGENTSH_PLAN_MAX 32768	/* the encoded mount plan, bytes */
 #define AGENTSH_GROUPS_MAX 1024 /* supplementary groups of a session's user */
 #define AGENTSH_PARENT_FD 3	/* a helper's channel to who started it */
+#define AGENTSH_PROC_FD 4	/* what init looks processes up in */
 #define AGENTSH_INLINE_OUTPUT 1048576 /* bytes of a stream in an answer */
 #define AGENTSH_SPEC_MAX 10485760     /* bytes of argv, environment and cwd */
 #define AGENTSH_WORDS_MAX 65536	      /* words of argv, or of the environment */

@@ -4,8 +4,11 @@
  */
 #include <sys/stat.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -19,6 +22,27 @@ static void __attribute__((noreturn)) usage(enum role role)
 	    " by itself.\n",
 	    role_name(role), role_name(role));
 	exit(2);
+}
+
+/* Where memory is short the kernel kills what has most of it: a session's
+ * commands then, and after them what serves this one session alone, rather than
+ * what serves all, or the host, however many commands share what is missing.
+ * init and commands have it of maker. */
+static void
+be_killed_first(enum role role)
+{
+	const char *adj = role == ROLE_MAKER ? "500" : "300";
+	int fd;
+
+	if (role != ROLE_MAKER && role != ROLE_EXECD && role != ROLE_FSD &&
+	    role != ROLE_FUSEREG)
+		return;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	/* not if it was started with a higher one */
+	if (fd == -1 || write(fd, adj, strlen(adj)) == -1)
+		log_debug("oom_score_adj: %s", strerror(errno));
+	if (fd != -1)
+		close(fd);
 }
 
 void
@@ -45,6 +69,7 @@ start_options(enum role role, int argc, char **argv)
 	if (optind != argc || fstat(AGENTSH_PARENT_FD, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode))
 		usage(role);
+	be_killed_first(role);
 }
 
 int

@@ -442,6 +442,12 @@ esess_open(const struct msg_event_open *m)
 	if (s->timer == NULL)
 		fatalx("out of memory");
 	TAILQ_INSERT_TAIL(&sessions, s, entry);
+	/* one that ended may still have half a line for the file of this id, and
+	 * those that end meanwhile are not to be more than there are now */
+	if (nstalled > 0) {
+		esess_break(s, "no events can be written at this moment");
+		return;
+	}
 	if (!session_id_is_valid(s->id) ||
 	    evlog_open(&s->log, eventd.p.dir_fd[DIR_LOG], m->uid, s->id) ==
 		-1) {

@@ -88,8 +88,9 @@ execd_on_exec_ns(struct chan *ch, struct imsg *im)
 		return -1;
 	snprintf(execd.mount, sizeof(execd.mount), "%s", m.mount);
 	snprintf(execd.workspace, sizeof(execd.workspace), "%s", m.workspace);
-	execd.ns_fd[0] = imsg_take_fd(im, 0);
-	execd.ns_fd[1] = imsg_take_fd(im, 1);
+	execd.sess_proc_fd = imsg_take_fd(im, 0);
+	execd.ns_fd[0] = imsg_take_fd(im, 1);
+	execd.ns_fd[1] = imsg_take_fd(im, 2);
 	return 0;
 }
 
@@ -302,7 +303,7 @@ int
 main(int argc, char **argv)
 {
 	execd.image_fd = execd.filter_fd = -1;
-	execd.ns_fd[0] = execd.ns_fd[1] = -1;
+	execd.ns_fd[0] = execd.ns_fd[1] = execd.sess_proc_fd = -1;
 	proc_start(&execd.p, ROLE_EXECD, execd_handlers, argc, argv);
 	if (execd.image_fd == -1 || execd.ns_fd[0] == -1 ||
 	    execd.p.ring.size == 0 || execd.p.peer[ROLE_SESSIOND] == NULL ||

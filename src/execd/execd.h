@@ -77,6 +77,9 @@ struct execd {
 	int ns_fd[2];
 	/* /proc of the host: commands by the numbers we know */
 	int proc_fd;
+	/* the session's processes by its own numbers, where no command can
+	 * lock it, as it can /proc */
+	int sess_proc_fd;
 	int root_fd; /* the session's root */
 	/* of the filter that the commands have */
 	bool gate_open[FILTER_GATES];

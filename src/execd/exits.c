@@ -22,7 +22,7 @@
 #include "pidfdinfo.h"
 #include "supervise.h"
 
-#define EXITS_MAX 4096	  /* processes; see NOFILE in sandbox.def */
+#define EXITS_MAX 4096	  /* processes */
 #define EXITS_BATCH 64	  /* ends that are taken before others get their turn */
 #define EXITS_BUCKETS 512 /* of processes, by number */
 

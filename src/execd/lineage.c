@@ -122,7 +122,8 @@ mark_all(void)
 	DIR *dir;
 	int fd, pid_fd;
 
-	fd = openat(execd.root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(execd.sess_proc_fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd == -1 ? NULL : fdopendir(fd);
 	if (dir == NULL) {
 		if (fd != -1)

@@ -169,7 +169,7 @@ is_member(struct round *r, const struct sigtarget *t)
 static int
 open_list(struct round *r)
 {
-	int fd = openat(execd.root_fd, "proc",
+	int fd = openat(execd.sess_proc_fd, ".",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	r->dir = fd == -1 ? NULL : fdopendir(fd);

@@ -108,8 +108,8 @@ sigtarget_open(struct sigtarget *t, uint32_t pid)
 	char name[32];
 
 	memset(t, 0, sizeof(*t));
-	snprintf(name, sizeof(name), "proc/%u", pid);
-	t->fd = t->dir_fd = openat(execd.root_fd, name,
+	snprintf(name, sizeof(name), "%u", pid);
+	t->fd = t->dir_fd = openat(execd.sess_proc_fd, name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (t->dir_fd == -1)
 		return ESRCH;
@@ -207,8 +207,8 @@ status_of(uint32_t pid, struct sigtarget *t)
 	char name[32];
 	int fd, err;
 
-	snprintf(name, sizeof(name), "proc/%u", pid);
-	fd = openat(execd.root_fd, name,
+	snprintf(name, sizeof(name), "%u", pid);
+	fd = openat(execd.sess_proc_fd, name,
 	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;

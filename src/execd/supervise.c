@@ -527,7 +527,8 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
 		x = find_traced(pid);
 		if (x == NULL) {
-			log_warnx("process %d is traced by nobody", (int)pid);
+			/* who is killed just then makes these at will */
+			log_debug("process %d is traced by nobody", (int)pid);
 			if (sup.loose > 0)
 				sup.loose--;
 			(void)trace_release(pid);

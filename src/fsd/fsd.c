@@ -41,6 +41,7 @@
  * this is about 70 MB */
 #define HANDLES_PER_FD 4
 #define FDS_MIN 256
+#define FDS_MAX 65536
 
 struct fsd fsd = { .root_fd = -1, .work_fd = -1, .self_fd = -1 };
 
@@ -154,27 +155,27 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
-/* Takes all descriptors that are allowed, and makes the kernel's table as
- * large at once, so that it never grows under load. Returns their number. */
+/* How many descriptors there may be, of those that are allowed (of which more
+ * are, to pass some: sandbox.def). The kernel's table is made as large at once,
+ * so that it never grows under load. */
 static size_t
 raise_fds(void)
 {
 	struct rlimit rl;
-	int fd;
+	int fd, n;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
-	if (rl.rlim_max > 65536)
-		rl.rlim_max = 65536;
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("setrlimit");
 	if (rl.rlim_cur < FDS_MIN)
 		fatalx("RLIMIT_NOFILE is too low");
-	fd = dup2(STDERR_FILENO, (int)rl.rlim_cur - 1);
+	n = rl.rlim_cur < FDS_MAX ? (int)rl.rlim_cur : FDS_MAX;
+	fd = dup2(STDERR_FILENO, n - 1);
 	if (fd != -1)
 		close(fd);
-	return (size_t)rl.rlim_cur;
+	return (size_t)n;
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "backing.h"
 #include "decide.h"
 #include "handle.h"
+#include "log.h"
 #include "node.h"
 #include "ops.h"
 #include "record.h"
@@ -168,6 +169,66 @@ change_values(struct extra x[2], enum event_type event, const struct stat *st,
 	return first;
 }
 
+/* Is it where the path says by which they are asked for? Not of the size, which
+ * set_size asks for. 0, or what to answer. */
+static int
+changes_stand(fuse_req_t req, struct node *n, int what, bool late)
+{
+	size_t i;
+	int error = 0;
+
+	for (i = 0; i < NCHANGES && error == 0; i++) {
+		if ((what & changes[i].what & ~FUSE_SET_ATTR_SIZE) != 0)
+			error = node_attr_stands(req, n, changes[i].op,
+			    changes[i].event, late);
+	}
+	return error;
+}
+
+/* As it was before: what another session moved meanwhile keeps its attributes,
+ * or the session ends. */
+static void
+changes_undo(int fd, const struct statx *old, int what)
+{
+	struct stat st;
+	int set = what & (FUSE_SET_ATTR_MODE | SET_TIMES);
+
+	backing_attr(&st, old);
+	/* both times, and as they were, not now */
+	if ((set & SET_TIMES) != 0)
+		set = (set & FUSE_SET_ATTR_MODE) | FUSE_SET_ATTR_ATIME |
+		    FUSE_SET_ATTR_MTIME;
+	if ((what & FUSE_SET_ATTR_UID) != 0)
+		set |= FUSE_SET_ATTR_UID;
+	if ((what & FUSE_SET_ATTR_GID) != 0)
+		set |= FUSE_SET_ATTR_GID;
+	if (set_all(NULL, fd, NULL, &st, set) == -1)
+		fatal("a file that was moved meanwhile has attributes that the "
+		      "policy does not let it have");
+}
+
+/* 0, or what to answer. */
+static int
+change(fuse_req_t req, struct node *n, int fd, const struct handle *h,
+    const struct stat *st, int what)
+{
+	struct statx old;
+	int error;
+
+	/* what is open stays of use, wherever it is */
+	if (h != NULL)
+		return set_all(n, fd, h, st, what) == -1 ? errno : 0;
+	error = changes_stand(req, n, what, false);
+	if (error != 0)
+		return error;
+	if (backing_stat(fd, &old) == -1 || set_all(n, fd, h, st, what) == -1)
+		return errno;
+	error = changes_stand(req, n, what, true);
+	if (error != 0)
+		changes_undo(fd, &old, what);
+	return error;
+}
+
 static void
 record_changes(fuse_req_t req, struct node *n, const struct stat *st, int what)
 {
@@ -192,7 +253,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	struct node *n = node_of(ino);
 	struct handle *h = fi != NULL ? handle_of(fi) : NULL;
 	struct ruling r;
-	int fd, rc, saved;
+	int error, fd, rc;
 
 	if ((what & FUSE_SET_ATTR_SIZE) != 0 && h == NULL &&
 	    attr_refuses(n, W_OK)) {
@@ -215,16 +276,15 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what,
 	fd = node_use(n);
 	if (fd != -1 && (what & FUSE_SET_ATTR_SIZE) != 0)
 		through_settle(n);
-	rc = fd == -1 ? -1 : set_all(n, fd, h, st, what);
-	saved = errno;
+	error = fd == -1 ? errno : change(req, n, fd, h, st, what);
 	if (fd != -1)
 		node_done(n);
 	if ((what & FUSE_SET_ATTR_SIZE) != 0) {
 		through_resized(n);
 		gitsettings_end_write(n);
 	}
-	if (rc == -1) {
-		reply_error(req, saved);
+	if (error != 0) {
+		reply_error(req, error);
 		return;
 	}
 	record_changes(req, n, st, what);

@@ -5,14 +5,17 @@
  * mode, and decided as such. The calls have no form for a path descriptor; its
  * entry in /proc leads to the object itself.
  */
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decide.h"
+#include "log.h"
 #include "node.h"
 #include "ops.h"
 #include "record.h"
@@ -194,6 +197,62 @@ is_refused(fuse_req_t req, struct node *n, enum event_type event,
 	return false;
 }
 
+/* Sets it, or with a NULL value removes it. 0, or -1 with errno. */
+static int
+put(const char *path, const char *name, const void *value, size_t size,
+    int flags)
+{
+	return value != NULL ? setxattr(path, name, value, size, flags) :
+			       removexattr(path, name);
+}
+
+/* What another session moved meanwhile keeps what it had, or the session ends.
+ * old: NULL, it had none. An access list has changed the mode. */
+static void
+take_back(const char *path, const char *name, const void *old, ssize_t len,
+    const struct statx *stx)
+{
+	if ((put(path, name, old, (size_t)len, 0) == -1 && errno != ENODATA) ||
+	    (is_acl(name) &&
+		fchmodat(AT_FDCWD, path, stx->stx_mode & 07777, 0) == -1))
+		fatal("a file that was moved meanwhile has an attribute that "
+		      "the policy does not let it have");
+}
+
+/* 0, or what to answer. */
+static int
+change(fuse_req_t req, struct node *n, enum event_type event, const char *name,
+    const char *value, size_t size, int flags)
+{
+	enum file_op op = is_acl(name) ? FILE_OP_CHMOD : FILE_OP_WRITE;
+	char path[32], *old;
+	struct statx stx;
+	ssize_t len;
+	int error;
+
+	error = node_attr_stands(req, n, op, event, false);
+	if (error != 0)
+		return error;
+	old = malloc(XATTR_VALUE_MAX);
+	if (old == NULL || use_path(n, path) == -1) {
+		error = errno;
+		free(old);
+		return error;
+	}
+	/* what may be written and not be read is removed then */
+	len = getxattr(path, name, old, XATTR_VALUE_MAX);
+	if (statx(AT_FDCWD, path, 0, STATX_MODE, &stx) == -1 ||
+	    put(path, name, value, size, flags) == -1)
+		error = errno;
+	else
+		error = node_attr_stands(req, n, op, event, true);
+	if (error == ESTALE)
+		take_back(path, name, len == -1 ? NULL : old, len, &stx);
+	node_done(n);
+	free(old);
+	return error;
+}
+
 void
 op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
     size_t size, int flags)
@@ -201,23 +260,16 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 	struct node *n = node_of(ino);
 	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
 	struct ruling r;
-	char path[32];
-	int rc, saved;
+	int error;
 
 	if (is_refused(req, n, EV_XATTR_SET, name, &r))
 		return;
-	if (use_path(n, path) == -1) {
-		reply_error(req, errno);
-		return;
-	}
-	rc = setxattr(path, name, value, size, flags);
-	saved = errno;
-	node_done(n);
-	if (rc == 0)
+	error = change(req, n, EV_XATTR_SET, name, value, size, flags);
+	if (error == 0)
 		changed(req, ino, EV_XATTR_SET, &r, &x);
 	node_hold(n, false);
-	reply_error(req, rc == -1 ? saved : 0);
-	if (rc == 0 && is_acl(name))
+	reply_error(req, error);
+	if (error == 0 && is_acl(name))
 		attr_closed(n);
 	node_release(n, false);
 }
@@ -228,19 +280,12 @@ op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct node *n = node_of(ino);
 	struct extra x = { EVF_ATTRIBUTE, name, 0, NULL };
 	struct ruling r;
-	char path[32];
-	int rc, saved;
+	int error;
 
 	if (is_refused(req, n, EV_XATTR_REMOVE, name, &r))
 		return;
-	if (use_path(n, path) == -1) {
-		reply_error(req, errno);
-		return;
-	}
-	rc = removexattr(path, name);
-	saved = errno;
-	node_done(n);
-	if (rc == 0)
+	error = change(req, n, EV_XATTR_REMOVE, name, NULL, 0, 0);
+	if (error == 0)
 		changed(req, ino, EV_XATTR_REMOVE, &r, &x);
-	reply_error(req, rc == -1 ? saved : 0);
+	reply_error(req, error);
 }

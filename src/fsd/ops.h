@@ -40,6 +40,10 @@ bool stand_holds(const struct node *parent, int fd, const char *path);
  * this look's own and begun here, denies it. claimed: the caller has claims; else
  * it has none. */
 int node_stands(struct node *, struct ruling *r, enum file_op, bool claimed);
+/* The same of who changes its attributes, without a claim: 0, or what to answer.
+ * late: it was done, and the caller takes it back, which is recorded. */
+int node_attr_stands(fuse_req_t, struct node *, enum file_op, enum event_type,
+    bool late);
 /* One of its names, the parent held, or NULL; the caller frees text. false: no
  * memory. */
 bool node_some_name(struct node *, struct node **parent, char **text);

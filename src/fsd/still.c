@@ -19,6 +19,7 @@
 #include "decide.h"
 #include "node.h"
 #include "ops.h"
+#include "record.h"
 
 #define LOOK_TRIES 3
 
@@ -179,6 +180,26 @@ node_stands(struct node *n, struct ruling *r, enum file_op op, bool claimed)
 	ask_path(r, op, n->view, path, strlen(path));
 	r->about = NULL;
 	return ruling_denies(r) ? EACCES : 0;
+}
+
+int
+node_attr_stands(fuse_req_t req, struct node *n, enum file_op op,
+    enum event_type event, bool late)
+{
+	struct ruling r;
+	int error;
+
+	if (n->view != VIEW_WORKSPACE || n->fixed != NULL)
+		return 0;
+	error = node_stands(n, &r, op, false);
+	if (error == 0)
+		return 0;
+	if (late) {
+		ask_node(&r, op, n);
+		undo_refuse(&r);
+	}
+	(void)record_denied(req, event, &r);
+	return late ? ESTALE : error;
 }
 
 /* To be claimed with what is made of it. */

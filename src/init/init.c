@@ -517,7 +517,8 @@ init_loop(void)
 	}
 }
 
-/* Descriptors: 0 to 2 are open, 3 is the channel, nothing else. */
+/* Descriptors: 0 to 2 are open, 3 is the channel, 4 is a /proc of ours that no
+ * command can lock, nothing else. */
 static void
 init_descriptors(void)
 {
@@ -526,9 +527,13 @@ init_descriptors(void)
 
 	if (fstat(AGENTSH_PARENT_FD, &st) == -1 || !S_ISSOCK(st.st_mode))
 		fatalx("started by hand? no channel on descriptor 3");
-	if (close_range(AGENTSH_PARENT_FD + 1, ~0U, 0) == -1 ||
-	    fcntl(AGENTSH_PARENT_FD, F_SETFD, FD_CLOEXEC) == -1)
+	if (fstat(AGENTSH_PROC_FD, &st) == -1 || !S_ISDIR(st.st_mode))
+		fatalx("no /proc on descriptor 4");
+	if (close_range(AGENTSH_PROC_FD + 1, ~0U, 0) == -1 ||
+	    fcntl(AGENTSH_PARENT_FD, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(AGENTSH_PROC_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatal("descriptors");
+	init.proc_fd = AGENTSH_PROC_FD;
 	for (fd = 0; fd < 3; fd++) {
 		if (fd == 2 && fcntl(fd, F_GETFD) != -1)
 			break; /* the log */
@@ -563,8 +568,7 @@ main(void)
 		fatal("sigprocmask");
 	TAILQ_INIT(&init.commands);
 	init.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	init.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (init.signal_fd == -1 || init.proc_fd == -1)
+	if (init.signal_fd == -1)
 		fatal("start");
 	init.execd = chan_new(AGENTSH_PARENT_FD, ROLE_INIT, ROLE_EXECD,
 	    init_handlers, NULL);

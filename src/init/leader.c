@@ -80,6 +80,9 @@ leader_limits(const struct leader *l)
 	if (setrlimit(RLIMIT_CORE, &rl) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		return -1;
+	/* descriptors that commands have sent and nobody receives must not be as
+	 * many as those that confine them may have: they could pass none */
+	rl.rlim_max -= rl.rlim_max / 4;
 	if (rl.rlim_max > LEADER_NOFILE_HARD)
 		rl.rlim_max = LEADER_NOFILE_HARD;
 	rl.rlim_cur = rl.rlim_max < LEADER_NOFILE ? rl.rlim_max : LEADER_NOFILE;

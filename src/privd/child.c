@@ -95,7 +95,6 @@ child_exec(enum role role, const struct cred *cred, int sock, pid_t parent)
 	 * manager's SIGTERM to all of us is for privd to act upon */
 	if (role != ROLE_MAKER)
 		signal(SIGTERM, SIG_IGN);
-	setrlimit(RLIMIT_NOFILE, &privd.nofile);
 	if (arrange_fds(sock) == -1 || become(role, cred) == -1)
 		fatal("start of %s", name);
 	/* after the last change of uid, which clears it */

@@ -45,6 +45,7 @@ struct root {
 	int native;    /* to maker: native_hand_over */
 	int init_fd;   /* the program that becomes pid 1 */
 	int socket_fd; /* its channel to execd */
+	int procs_fd;  /* proc_private, once it is made */
 };
 
 /* error.c */
@@ -96,7 +97,7 @@ int native_watch(struct chan *privd, int sock, const struct plan *,
     bool wanted);
 
 /* root.c: in pid 1. Returns only on failure. */
-int root_enter(const struct root *, struct aerr *);
+int root_enter(struct root *, struct aerr *);
 
 /* mnt.c: mounts as descriptors; -1 with errno */
 /* A new file system of this type; opts are name, value, ..., NULL. */
@@ -116,6 +117,11 @@ struct devs;
 struct devs *devs_collect(struct aerr *);
 int dev_mount(int root, struct devs *, struct aerr *);
 int proc_mount(int root, struct aerr *);
+/* Another /proc of the session, of processes alone, which is in no tree: who
+ * lists /proc into memory that does not answer keeps its lock, and whoever
+ * confines the session must not wait for that. Its descriptor, while the
+ * host's /proc can be seen; -1 with the error filled. */
+int proc_private(struct aerr *);
 /* An empty read-only directory as a mount. */
 int empty_mount(void);
 

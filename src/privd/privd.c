@@ -118,15 +118,15 @@ sanitize_fds(void)
 		fatal("close_range");
 }
 
-/* A session costs about ten descriptors. */
+/* A session costs about ten descriptors; and helpers, which inherit it, need a
+ * higher one than commands have (sandbox.def). */
 static void
 raise_nofile(void)
 {
 	struct rlimit rl;
 
-	if (getrlimit(RLIMIT_NOFILE, &privd.nofile) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
-	rl = privd.nofile;
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		log_warn("setrlimit");

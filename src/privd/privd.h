@@ -137,10 +137,9 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
-	int trash_fd;	      /* the users' trashes, or the user's own */
-	int init_fd;	      /* init's executable */
-	struct rlimit nofile; /* as inherited, for the children */
-	const char *areas;    /* of -T, for the helpers */
+	int trash_fd;	   /* the users' trashes, or the user's own */
+	int init_fd;	   /* init's executable */
+	const char *areas; /* of -T, for the helpers */
 	int verbose;
 	TAILQ_HEAD(, child) children;
 	TAILQ_HEAD(sess_list, sess) sessions;
@@ -291,7 +290,7 @@ int sess_tell_fsd(struct sess *, int image);
 int sess_tell_execd(struct sess *, int image);
 /* Its start is complete when there are namespaces for it to enter: user,
  * mount. */
-int sess_start_execd(struct sess *, const int ns[2]);
+int sess_start_execd(struct sess *, const int fds[3]);
 
 /* sess_end.c */
 /* Ends a session of any state; the text is for the client and the log. */

@@ -134,10 +134,11 @@ dev_fill(int dev, struct devs *d, struct aerr *e)
 static int
 dev_mount_beneath(int root, struct aerr *e)
 {
-	/* all sessions and the host share a number of terminals, kernel.pty.max:
-	 * no session takes all of them */
+	/* all sessions share a number of terminals, kernel.pty.max without
+	 * kernel.pty.reserve, 3072: all that one user may have leave some
+	 * (sessions.max_user_sessions), and each has one for every command */
 	static const char *const pts_opts[] = { "newinstance", NULL, "ptmxmode",
-		"0666", "mode", "0620", "max", "256", NULL };
+		"0666", "mode", "0620", "max", "40", NULL };
 	static const char *const shm_opts[] = { "mode", "1777", "size", "50%",
 		NULL };
 	int mnt;
@@ -218,6 +219,23 @@ proc_protect(int root, const char *path)
 		return -1;
 	return mnt_copy(fd, "",
 	    ATTR_SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+}
+
+int
+proc_private(struct aerr *e)
+{
+	static const char *const opts[] = { "subset", "pid", NULL };
+	int fd, mnt;
+
+	mnt = mnt_new("proc", ATTR_SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+	    opts);
+	fd = mnt == -1 ? -1 :
+			 openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return make_error(e,
+		    "a /proc (in a container it must not be masked)");
+	close(mnt);
+	return fd;
 }
 
 int

@@ -344,7 +344,7 @@ workspace_attach(int root, int mnt, const char *mount, struct aerr *e)
 }
 
 static int
-assemble(const struct root *r, struct aerr *e)
+assemble(struct root *r, struct aerr *e)
 {
 	static const struct msg_make_device m;
 	struct host h = { .fuse = -1 };
@@ -367,6 +367,9 @@ assemble(const struct root *r, struct aerr *e)
 		return make_error(e, "hand over the FUSE device");
 	/* fsd's death must end the file system */
 	close(h.fuse);
+	r->procs_fd = proc_private(e);
+	if (r->procs_fd == -1)
+		return -1;
 	work = workspace_copy(root, r->mount, e);
 	if (work == -1 || mount_rootmnt(root, &h, e) == -1 ||
 	    mount_plan(root, r->plan, &h, e) == -1)
@@ -376,7 +379,7 @@ assemble(const struct root *r, struct aerr *e)
 	return enter(root, e);
 }
 
-/* Descriptors 0 to 3, nothing else; all capabilities of this namespace. The
+/* Descriptors 0 to 4, nothing else; all capabilities of this namespace. The
  * channel to privd ends here, so there is only stderr to complain to. */
 static void
 exec_init(const struct root *r)
@@ -384,14 +387,16 @@ exec_init(const struct root *r)
 	static char name[] = "init";
 	char *argv[] = { name, NULL }, *envp[] = { NULL };
 	unsigned fd;
-	int dup;
+	int dup, procs;
 
-	dup = fcntl(r->init_fd, F_DUPFD_CLOEXEC, AGENTSH_PARENT_FD + 2);
-	if (dup == -1)
+	procs = fcntl(r->procs_fd, F_DUPFD_CLOEXEC, AGENTSH_PROC_FD + 2);
+	dup = fcntl(r->init_fd, F_DUPFD_CLOEXEC, AGENTSH_PROC_FD + 2);
+	if (dup == -1 || procs == -1)
 		fatal("descriptors of init");
 	fd = (unsigned)dup;
 	if (dup2(r->socket_fd, AGENTSH_PARENT_FD) == -1 ||
-	    close_range(AGENTSH_PARENT_FD + 1, fd - 1, 0) == -1 ||
+	    dup2(procs, AGENTSH_PROC_FD) == -1 ||
+	    close_range(AGENTSH_PROC_FD + 1, fd - 1, 0) == -1 ||
 	    close_range(fd + 1, ~0U, 0) == -1)
 		fatal("descriptors of init");
 	execveat(dup, "", argv, envp, AT_EMPTY_PATH);
@@ -423,10 +428,10 @@ keep_capabilities(struct aerr *e)
 }
 
 int
-root_enter(const struct root *r, struct aerr *e)
+root_enter(struct root *r, struct aerr *e)
 {
 	static const struct msg_make_done m;
-	int fds[3];
+	int fds[4];
 
 	if (assemble(r, e) == -1)
 		return -1;
@@ -434,17 +439,17 @@ root_enter(const struct root *r, struct aerr *e)
 		return make_error(e, "set the host name");
 	if (!r->map_root && r->acct->uid != 0 && keep_capabilities(e) == -1)
 		return -1;
-	fds[0] = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	fds[2] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (fds[0] == -1 || fds[1] == -1 || fds[2] == -1)
+	/* fsd's, and what execd gets */
+	fds[0] = fds[1] = r->procs_fd;
+	fds[2] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[3] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (fds[2] == -1 || fds[3] == -1)
 		return make_error(e, "open /proc");
 	if (msg_send_make_done(r->privd, 0, &m, fds) == -1 ||
 	    chan_drain(r->privd, 5000) == -1)
 		return make_error(e, "tell agentshd");
-	close(fds[0]);
-	close(fds[1]);
 	close(fds[2]);
+	close(fds[3]);
 	exec_init(r);
 	return -1;
 }

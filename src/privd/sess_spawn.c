@@ -177,7 +177,7 @@ sess_tell_execd(struct sess *s, int image)
 }
 
 int
-sess_start_execd(struct sess *s, const int ns[2])
+sess_start_execd(struct sess *s, const int fds[3])
 {
 	struct msg_exec_ns mn = { 0 };
 	static const struct msg_sys_start ms;
@@ -186,7 +186,7 @@ sess_start_execd(struct sess *s, const int ns[2])
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
 	if (mounts_tell(s, s->execd) == -1 ||
-	    msg_send_exec_ns(ch, 0, &mn, ns) == -1)
+	    msg_send_exec_ns(ch, 0, &mn, fds) == -1)
 		return -1;
 	return msg_send_sys_start(ch, 0, &ms, NULL);
 }
