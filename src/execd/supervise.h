@@ -15,6 +15,7 @@
 #include "msg.h"
 #include "target.h"
 
+#define EXECS_MAX 192 /* that are not answered; others wait in the kernel */
 #define EXEC_INTERPRETERS 4 /* scripts whose interpreter is a script */
 
 struct approval;
@@ -97,14 +98,33 @@ void supervise_forget_images(void);
 void supervise_answered(struct exec *);
 /* Who waits is gone. */
 void supervise_drop(struct exec *);
+/* One that was watched is done; others of its process get their turn. */
+void supervise_over(struct exec *);
+/* All that are not over. */
+struct execs *supervise_execs(void);
+
+/* looking.c */
 /* run() is called in a thread (look.c), then() here, unless the exec was
  * dropped. */
 void supervise_look(struct exec *, void (*run)(struct exec *),
     void (*then)(struct exec *));
+
+/* crowd.c: commands whose execs wait for something that does not come */
+/* Does its command keep what is left for others? It is stuck, then, and has to
+ * try again: no command has more than it leaves. */
+bool crowd_is(const struct exec *);
+/* So many came at once that none is taken any more: those that are looked at
+ * are answered, where they are a crowd. */
+void crowd_shed(void);
+
+/* children.c: what waitpid(2) tells */
+/* Before the sandbox is closed. */
+void children_init(void);
+/* Who was seized is not who asked: it is let go when it stops, and nobody gets
+ * the answer. */
+void children_let_loose(const struct exec *);
 /* How many are traced: by the main thread, which must not wait then. */
 size_t supervise_traced(void);
-/* One that was watched is done; others of its process get their turn. */
-void supervise_over(struct exec *);
 
 /* approve.c: what an operator has to approve */
 enum approve_say {
