@@ -32,6 +32,14 @@ crowd_is(const struct exec *x)
 }
 
 void
+crowd_refuse(struct exec *x)
+{
+	record_exec_crowd(x);
+	notify_answer(x->req.id, EAGAIN);
+	x->state = EXEC_DONE;
+}
+
+void
 crowd_shed(void)
 {
 	struct exec *x;
@@ -40,7 +48,6 @@ crowd_shed(void)
 	{
 		if (x->state != EXEC_LOOKING || !crowd_is(x))
 			continue;
-		notify_answer(x->req.id, EAGAIN);
-		x->state = EXEC_DONE;
+		crowd_refuse(x);
 	}
 }

@@ -217,6 +217,23 @@ record_exec_changed(const struct exec *x)
 	record_emit();
 }
 
+void
+record_exec_crowd(const struct exec *x)
+{
+	struct buf *b = &execd.event;
+
+	record_exec_begin(x);
+	ev_policy_done(b, DECISION_DENY, DECISION_DENY, "exec-crowd",
+	    "too many programs of the command wait for something that does not "
+	    "come");
+	ev_str(b, EVF_OPERATION, "execve");
+	ev_u64(b, EVF_DEPTH, x->l.depth);
+	ev_u64(b, EVF_PARENT_PID, x->t.inner_ppid);
+	ev_str(b, EVF_EFFECTIVE_ACTION, "blocked");
+	ev_u64(b, EVF_BLOCKED, 1);
+	record_emit();
+}
+
 /* The words of what was asked for are still in x->link. */
 void
 record_exec_replaced(const struct exec *x)

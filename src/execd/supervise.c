@@ -279,8 +279,7 @@ step(struct exec *x)
 	} else if (!is_due(x)) {
 		; /* its state says why */
 	} else if (x->state == EXEC_NEW && crowd_is(x)) {
-		notify_answer(x->req.id, EAGAIN);
-		x->state = EXEC_DONE;
+		crowd_refuse(x);
 	} else {
 		x->state = EXEC_LOOKING;
 		supervise_look(x, decide_look, looked);

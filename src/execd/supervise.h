@@ -113,6 +113,8 @@ void supervise_look(struct exec *, void (*run)(struct exec *),
 /* Does its command keep what is left for others? It is stuck, then, and has to
  * try again: no command has more than it leaves. */
 bool crowd_is(const struct exec *);
+/* It is told to try again. A thread may have it. */
+void crowd_refuse(struct exec *);
 /* So many came at once that none is taken any more: those that are looked at
  * are answered, where they are a crowd. */
 void crowd_shed(void);
@@ -203,6 +205,8 @@ void record_process_exit(const char *command_id, uint32_t pid, const char *file,
     uint32_t depth, int status);
 void record_exec(const struct exec *, enum decision done);
 void record_exec_changed(const struct exec *);
+/* Without path and words: a thread may have them. */
+void record_exec_crowd(const struct exec *);
 void record_exec_replaced(const struct exec *);
 void record_exec_unreplaced(const struct exec *);
 
