@@ -72,7 +72,7 @@ work()
 		cat "$T/$1.out" "$T/$1.out.err"
 		fail "$1 fails outside of a session"
 	}
-	run_in s sh "./$1.sh" "$1" >"$T/$1.in" || {
+	run_in "${SESSION:-s}" sh "./$1.sh" "$1" >"$T/$1.in" || {
 		jq -r '.result.stdout, .result.stderr' "$T/exec.json"
 		jq -c '.events.blocked_operations[]' "$T/exec.json"
 		fail "$1 fails in the session"

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "execd.h"
+#include "hold.h"
 #include "log.h"
 #include "notify.h"
 #include "supervise.h"
@@ -27,10 +28,13 @@ size_t
 supervise_traced(void)
 {
 	const struct exec *x;
-	size_t n = children.loose;
+	size_t n = children.loose + hold_count();
 
-	TAILQ_FOREACH(x, supervise_execs(), entry)
-		n += x->state == EXEC_RUNNING;
+	TAILQ_FOREACH(x, supervise_execs(), entry) {
+		if (x->state == EXEC_RUNNING)
+			/* who stops at its end, too, needs who traces it */
+			n += x->adopted ? 2 : 1;
+	}
 	return n;
 }
 
@@ -68,6 +72,12 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 	while (read(fd, info, sizeof(info)) > 0)
 		continue;
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+		if (hold_step(pid, status)) {
+			attach_step();
+			traced_step();
+			supervise_queued();
+			continue;
+		}
 		x = find_traced(pid);
 		if (x == NULL) {
 			log_warnx("process %d is traced by nobody", (int)pid);

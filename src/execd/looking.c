@@ -37,7 +37,10 @@ supervise_look(struct exec *x, void (*run)(struct exec *),
 	x->look.done = look_done;
 	x->look.traces = run == trace_look;
 	x->look.command = x->l.command;
-	/* who is traced and dies is told by waitpid(2) */
-	x->look.id = x->state == EXEC_RUNNING ? 0 : x->req.id;
+	/* who is traced and dies is told by waitpid(2), and who has its answer
+	 * does not ask any more */
+	x->look.id = x->state == EXEC_RUNNING || x->state == EXEC_TRACED ?
+	    0 :
+	    x->req.id;
 	look_start(&x->look);
 }

@@ -207,12 +207,14 @@ record_exec(const struct exec *x, enum decision done)
 }
 
 void
-record_exec_changed(const struct exec *x)
+record_exec_changed(const struct exec *x, const char *why)
 {
 	record_exec_begin(x);
 	ev_policy_done(&execd.event, DECISION_DENY, DECISION_DENY,
 	    "exec-changed",
-	    "the program or its arguments were changed after the decision");
+	    why != NULL ? why :
+			  "the program or its arguments were changed after the "
+			  "decision");
 	record_exec_words(x, true);
 	record_emit();
 }

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "execd.h"
+#include "hold.h"
 #include "log.h"
 #include "notify.h"
 #include "signal_call.h"
@@ -34,6 +35,13 @@ supervise_execs(void)
 	return &sup.execs;
 }
 
+static bool
+is_under_way(const struct exec *x)
+{
+	return x->state == EXEC_RUNNING || x->state == EXEC_HOLDING ||
+	    x->state == EXEC_TRACED;
+}
+
 void
 supervise_forget_images(void)
 {
@@ -44,7 +52,7 @@ supervise_forget_images(void)
 		oldest = execd.image_number;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
-		if ((x->state == EXEC_RUNNING || x->replacement != NULL) &&
+		if ((is_under_way(x) || x->replacement != NULL) &&
 		    x->image_number < oldest)
 			oldest = x->image_number;
 	}
@@ -80,6 +88,7 @@ exec_free(struct exec *x)
 	sup.n--;
 	exec_reset(x);
 	approve_free(x);
+	traced_free(x);
 	replace_free(x);
 	words_free(&x->was);
 	free(x);
@@ -101,9 +110,8 @@ deny(struct exec *x)
 	x->state = EXEC_DONE;
 }
 
-/* Without the rules. */
-static void
-refuse(struct exec *x, const char *rule, const char *message)
+void
+supervise_refuse(struct exec *x, const char *rule, const char *message)
 {
 	judge_begin(&x->j, &execd.image);
 	judge_deny(&x->j, rule, message);
@@ -147,11 +155,10 @@ is_in_exec(const struct exec *x)
 	struct exec *y;
 
 	TAILQ_FOREACH(y, &sup.execs, entry) {
-		if (y != x && y->state == EXEC_RUNNING &&
-		    y->t.tgid == x->t.tgid)
+		if (y != x && is_under_way(y) && y->t.tgid == x->t.tgid)
 			return true;
 	}
-	return false;
+	return hold_wants(x->t.tid);
 }
 
 static void step(struct exec *);
@@ -162,7 +169,8 @@ park(struct exec *x)
 {
 	x->state = EXEC_PARKED;
 	if (clock_us() - x->since_us > PARKED_US) {
-		refuse(x, "exec-unattributed", "the process is of no command");
+		supervise_refuse(x, "exec-unattributed",
+		    "the process is of no command");
 		x->state = EXEC_DONE;
 	} else
 		look_again();
@@ -215,6 +223,7 @@ static void
 decide(struct exec *x)
 {
 	enum approve_say say;
+	pid_t tracer;
 	int err, natural;
 
 	x->state = EXEC_DONE;
@@ -233,6 +242,13 @@ decide(struct exec *x)
 		}
 		err = say == APPROVE_YES ? 0 : EACCES;
 	}
+	tracer = traced_by(x);
+	if (err != 0 && x->j.v.decision == DECISION_REDIRECT && tracer != 0) {
+		supervise_refuse(x, "exec-traced",
+		    "a process that is traced gets no other program in the "
+		    "place of this one");
+		return;
+	}
 	if (err != 0 && x->j.v.decision == DECISION_REDIRECT &&
 	    replace_prepare(x) == 0) {
 		x->state = EXEC_LOOKING;
@@ -243,6 +259,10 @@ decide(struct exec *x)
 		deny(x);
 		return;
 	}
+	if (tracer != 0) {
+		traced_begin(x, tracer);
+		return;
+	}
 	err = trace_begin(x);
 	if (err == 0) {
 		record_exec(x, DECISION_ALLOW);
@@ -250,7 +270,7 @@ decide(struct exec *x)
 	} else if (x->state == EXEC_RUNNING)
 		children_let_loose(x);
 	else
-		refuse(x, "exec-untraceable", strerror(err));
+		supervise_refuse(x, "exec-untraceable", strerror(err));
 }
 
 /* What it asks for is known. */
@@ -273,7 +293,7 @@ step(struct exec *x)
 	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
 		/* unless it is gone */
 		if (notify_is_valid(x->req.id))
-			refuse(x, "exec-unreadable",
+			supervise_refuse(x, "exec-unreadable",
 			    "the process cannot be looked at");
 		x->state = EXEC_DONE;
 	} else if (!is_due(x)) {
@@ -312,6 +332,12 @@ step_all(enum exec_state state, pid_t tgid)
 		if (x->state == state && (tgid == 0 || x->t.tgid == tgid))
 			step(x);
 	}
+}
+
+void
+supervise_queued(void)
+{
+	step_all(EXEC_QUEUED, 0);
 }
 
 void
@@ -370,6 +396,7 @@ supervise_asked(const struct seccomp_notif *req)
 
 	if (is_replacing(req))
 		return;
+	traced_asks((pid_t)req->pid);
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
 		fatal("an exec");
@@ -394,7 +421,9 @@ supervise_over(struct exec *x)
 	pid_t tgid = x->t.tgid;
 
 	exec_free(x);
-	step_all(EXEC_QUEUED, tgid);
+	/* a tracer's exec and who is held keep those of others waiting */
+	step_all(EXEC_QUEUED,
+	    execd.p.conf.ptrace == PTRACE_CHILDREN ? 0 : tgid);
 }
 
 /* A process whose program is replaced and that does something else instead of
@@ -434,6 +463,7 @@ supervise_init(void)
 	if (sup.timer == NULL)
 		fatalx("event");
 	children_init();
+	traced_init();
 	look_init();
 	approve_init();
 	siggroup_init();

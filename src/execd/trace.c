@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "execd.h"
+#include "hold.h"
 #include "log.h"
 #include "notify.h"
 #include "signal_call.h"
@@ -26,6 +27,12 @@
 int
 trace_begin(struct exec *x)
 {
+	/* what was held a moment ago is still ours, and will be interrupted */
+	if (hold_adopt(x->t.tid)) {
+		x->state = EXEC_RUNNING;
+		x->adopted = true;
+		return notify_is_valid(x->req.id) ? 0 : ESRCH;
+	}
 	if (ptrace(PTRACE_SEIZE, x->t.tid, 0,
 		PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
 		    PTRACE_O_EXITKILL) == -1)
@@ -100,10 +107,20 @@ are_words_right(const struct exec *x, int dir_fd)
 }
 
 void
+trace_verify(struct exec *x, int dir_fd)
+{
+	pid_t ppid;
+
+	/* a program has an imprint, who has ended none */
+	x->ended = target_imprint(dir_fd, &x->imprint, &ppid) == -1;
+	x->verified = !x->ended && is_file_right(x, dir_fd) &&
+	    are_words_right(x, dir_fd);
+}
+
+void
 trace_look(struct exec *x)
 {
 	char name[16];
-	pid_t ppid;
 	int fd;
 
 	x->verified = false;
@@ -112,10 +129,7 @@ trace_look(struct exec *x)
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	/* a program has an imprint, who has ended none */
-	x->ended = target_imprint(fd, &x->imprint, &ppid) == -1;
-	x->verified = !x->ended && is_file_right(x, fd) &&
-	    are_words_right(x, fd);
+	trace_verify(x, fd);
 	close(fd);
 }
 
@@ -123,8 +137,7 @@ static void
 ended(void *arg, int err)
 {
 	(void)arg;
-	if (err != 0 && err != ESRCH)
-		fatalx("a program that was not decided: %s", strerror(err));
+	sigsend_ended(err);
 }
 
 /* By its number, which is its own until waitpid(2) has told its end. It does
@@ -132,13 +145,11 @@ ended(void *arg, int err)
 static void
 end_process(pid_t pid)
 {
-	static const struct msg_init_signal m = { .signo = SIGKILL,
-		.info = (const uint8_t *)"" };
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (fd == -1)
 		fatal("a program that was not decided");
-	ended(NULL, sigsend(&m, fd, ended, NULL));
+	sigsend_end(fd, ended, NULL);
 	close(fd);
 }
 
@@ -149,7 +160,7 @@ looked(struct exec *x)
 		log_debug("process %u: not the program that was decided",
 		    x->t.inner_tgid);
 		if (!x->ended)
-			record_exec_changed(x);
+			record_exec_changed(x, NULL);
 		end_process(x->stopped);
 		return;
 	}

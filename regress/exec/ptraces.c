@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a process of a session tries with ptrace(2). Each case prints a line:
+ * "done" or the error of each request.
+ *
+ *	ptraces self            PTRACE_TRACEME
+ *	ptraces of PID          PTRACE_SEIZE and PTRACE_ATTACH of that process
+ *	ptraces parent          the same, of a child to its parent
+ *	ptraces sibling         of a child to its sibling
+ *	ptraces children        of a child, of a child's child, of a thread
+ *	ptraces requests        what is beside: options, filters, memory
+ *	ptraces loose PROGRAM   an exec of a child that was seized without the
+ *				stop at an exec
+ *	ptraces blocked PROGRAM an exec of a child that blocks SIGTRAP
+ *	ptraces threads PROGRAM an exec of a traced process with a second thread
+ *	ptraces steer PROGRAM   a child is made to call execve(2) by its registers
+ *	ptraces trace PROGRAM.. a child asks to be traced, and executes it
+ */
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXEC_STOP ((void *)(uintptr_t)PTRACE_O_TRACEEXEC)
+
+static char *const *words;
+
+static void
+say(const char *what, long n)
+{
+	printf("%s:%s ", what, n == -1 ? strerrorname_np(errno) : "done");
+	fflush(stdout);
+}
+
+static pid_t
+sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void
+end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+}
+
+static void
+let_go(pid_t pid)
+{
+	waitpid(pid, NULL, __WALL);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+static long
+seize(pid_t pid, unsigned long options)
+{
+	return ptrace(PTRACE_SEIZE, pid, NULL, options);
+}
+
+/* Both ways; what is traced is let go. */
+static void
+try_both(pid_t pid)
+{
+	long n = seize(pid, PTRACE_O_TRACEEXEC);
+
+	say("seize", n);
+	if (n == 0) {
+		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+		let_go(pid);
+	}
+	n = ptrace(PTRACE_ATTACH, pid, NULL, NULL);
+	say("attach", n);
+	if (n == 0)
+		let_go(pid);
+}
+
+static void
+in_child(void (*fn)(pid_t), pid_t arg)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fn(arg);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void
+self(void)
+{
+	say("traceme", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+static void
+sibling(void)
+{
+	pid_t pid = sleeper();
+
+	in_child(try_both, pid);
+	end(pid);
+}
+
+static void *
+nap(void *arg)
+{
+	*(volatile pid_t *)arg = (pid_t)syscall(SYS_gettid);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void
+children(void)
+{
+	int p[2];
+	pid_t pid = sleeper(), inner = 0;
+	volatile pid_t tid = 0;
+	pthread_t t;
+
+	try_both(pid);
+	end(pid);
+	if (pipe(p) == -1)
+		exit(9);
+	pid = fork();
+	if (pid == 0) {
+		inner = sleeper();
+		pthread_create(&t, NULL, nap, (void *)(uintptr_t)&tid);
+		while (tid == 0)
+			usleep(1000);
+		if (write(p[1], &inner, sizeof(inner)) == -1 ||
+		    write(p[1], (const void *)(uintptr_t)&tid, sizeof(tid)) ==
+			-1)
+			_exit(9);
+		for (;;)
+			pause();
+	}
+	if (read(p[0], &inner, sizeof(inner)) == -1)
+		exit(9);
+	try_both(inner);
+	kill(inner, SIGKILL);
+	if (read(p[0], &inner, sizeof(inner)) == -1)
+		exit(9);
+	try_both(inner);
+	end(pid);
+}
+
+static void
+requests(void)
+{
+	char buf[512];
+	uint64_t word = 0;
+	pid_t pid = sleeper();
+
+	say("suspend",
+	    seize(pid, PTRACE_O_TRACEEXEC | PTRACE_O_SUSPEND_SECCOMP));
+	say("forks", seize(pid, PTRACE_O_TRACEFORK));
+	say("seize", seize(pid, PTRACE_O_TRACEEXEC));
+	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0)
+		waitpid(pid, NULL, __WALL);
+	say("options",
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK));
+	say("suspend",
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		PTRACE_O_TRACEEXEC | PTRACE_O_SUSPEND_SECCOMP));
+	say("forks", ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACEFORK));
+	say("old", syscall(SYS_ptrace, 21 /* OLDSETOPTIONS */, pid, NULL, 0));
+	say("filter", ptrace(PTRACE_SECCOMP_GET_FILTER, pid, NULL, NULL));
+	say("metadata",
+	    ptrace(PTRACE_SECCOMP_GET_METADATA, pid, sizeof(buf), buf));
+	say("dispatch", syscall(SYS_ptrace, 0x4210, pid, sizeof(buf), buf));
+	say("setcall", syscall(SYS_ptrace, 0x4212, pid, sizeof(buf), buf));
+	say("high", syscall(SYS_ptrace, 1L << 32 | PTRACE_CONT, pid, NULL, 0));
+	errno = 0;
+	say("peek",
+	    ptrace(PTRACE_PEEKDATA, pid, &word, NULL) == -1 && errno != 0 ? -1 :
+									    0);
+	say("poke", ptrace(PTRACE_POKEDATA, pid, &word, NULL));
+	say("cont", ptrace(PTRACE_CONT, pid, NULL, NULL));
+	end(pid);
+}
+
+/* The error of an exec, for a child that came back from it. */
+static void
+execute(void)
+{
+	execv(words[0], words);
+	say("exec", -1);
+	_exit(0);
+}
+
+/* Until it ends; signals other than those of the trace go on. */
+static void
+follow(pid_t pid)
+{
+	int status, sig;
+
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {
+		sig = WSTOPSIG(status);
+		ptrace(PTRACE_CONT, pid, NULL,
+		    status >> 16 != 0 || sig == SIGTRAP || sig == SIGSTOP ?
+			0 :
+			sig);
+	}
+	if (WIFSIGNALED(status))
+		printf("signal %d ", WTERMSIG(status));
+}
+
+static void
+loose(void)
+{
+	int p[2];
+	pid_t pid;
+	char c = 0;
+
+	if (pipe(p) == -1)
+		exit(9);
+	pid = fork();
+	if (pid == 0) {
+		if (read(p[0], &c, 1) != 1)
+			_exit(9);
+		execute();
+	}
+	say("seize", seize(pid, 0));
+	if (write(p[1], &c, 1) != 1)
+		exit(9);
+	follow(pid);
+}
+
+static void
+blocked(void)
+{
+	sigset_t set;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigemptyset(&set);
+		sigaddset(&set, SIGTRAP);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		say("traceme", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+		execute();
+	}
+	follow(pid);
+}
+
+static void
+threads(void)
+{
+	volatile pid_t tid = 0;
+	pthread_t t;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_create(&t, NULL, nap, (void *)(uintptr_t)&tid);
+		while (tid == 0)
+			usleep(1000);
+		say("traceme", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+		execute();
+	}
+	follow(pid);
+}
+
+static void
+trace(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		say("traceme", ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+		execute();
+	}
+	follow(pid);
+}
+
+/* Its next getppid(2) becomes an execve(2). */
+static void
+steer(void)
+{
+#if defined(__x86_64__)
+	struct user_regs_struct r;
+	struct iovec iov = { &r, sizeof(r) };
+	pid_t pid = fork();
+	long n;
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		n = syscall(SYS_getppid);
+		say("steered", n < 0 ? -1 : 0);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == -1)
+			exit(9);
+		waitpid(pid, NULL, 0);
+		ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov);
+		if (r.orig_rax == SYS_getppid)
+			break;
+	}
+	r.orig_rax = SYS_execve;
+	r.rdi = (uintptr_t)words[0];
+	r.rsi = (uintptr_t)words;
+	r.rdx = 0;
+	say("set", ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov));
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	follow(pid);
+#else
+	execute();
+#endif
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} cases[] = {
+	{ "self", self },
+	{ "sibling", sibling },
+	{ "children", children },
+	{ "requests", requests },
+	{ "loose", loose },
+	{ "blocked", blocked },
+	{ "threads", threads },
+	{ "steer", steer },
+	{ "trace", trace },
+};
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2)
+		return 2;
+	words = argv + 2;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(argv[1], cases[i].name) == 0) {
+			cases[i].fn();
+			return 0;
+		}
+	}
+	if (strcmp(argv[1], "of") == 0 && argc == 3)
+		try_both(atoi(argv[2]));
+	else if (strcmp(argv[1], "parent") == 0)
+		in_child(try_both, getpid());
+	else
+		return 2;
+	return 0;
+}
