@@ -360,7 +360,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (strcmp(argv[1], "of") == 0 && argc == 3)
-		try_both(atoi(argv[2]));
+		try_both((pid_t)strtol(argv[2], NULL, 10));
 	else if (strcmp(argv[1], "parent") == 0)
 		in_child(try_both, getpid());
 	else

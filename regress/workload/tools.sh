@@ -235,6 +235,7 @@ E
 fi
 
 # rustup keeps it with its owner: shown to everybody for this test.
+# shellcheck disable=SC2012
 rust=$(ls -d /root/.rustup/toolchains/stable-* 2>/dev/null | head -n 1)
 if [ -n "$rust" ] && [ -x "$rust/bin/cargo" ] && [ -n "${TEST_T:-}" ] && [ -z "$(ls /usr/local/src)" ]; then
 	mount --bind "$rust" /usr/local/src
