@@ -17,7 +17,7 @@ sed -e 's/^name: default$/name: work/' -e '/- name: workspace$/i\
     paths: ["${PROJECT_ROOT}/**/.git", "${PROJECT_ROOT}/**/.git/worktrees/*/commondir", "${PROJECT_ROOT}/**/.git/worktrees/*/gitdir"]\
     decision: allow' "$TEST_SRC/etc/policies/default.yaml" >"$policies/work.yaml"
 chmod -R a+rX "$policies"
-start_any "policies.default: work"
+start_any "policies.default: work" ${WORK_CONFIG:+"$WORK_CONFIG"}
 in=$(new_workspace "$ME")
 out=$(new_workspace "$ME")
 API_USER=$ME
