@@ -120,11 +120,13 @@ race()
 }
 race open shared-word 300
 [ "$wrong" -gt 0 ] || fail "nothing is ever changed in time"
+all=0
 for way in path word link shared-word; do
 	race sup $way 300
 	want "$way: what was not decided and ran" "$wrong" 0
-	[ "$right" -gt 0 ] || fail "$way: nothing runs at all"
+	all=$((all + right))
 done
+[ "$all" -gt 0 ] || fail "nothing runs at all"
 # shellcheck disable=SC2016
 out=$(run_in sup bash -c 'for i in $(seq 25); do
 	strace -f -e trace=none -o /dev/null '$w'/execs race-word 40 '$w'/tool '$w'/denied &

@@ -117,7 +117,7 @@ for i in $(seq 100); do $t ls 2>/dev/null || break; sleep 0.1; done
 $t ls 2>/dev/null || echo gone
 E
 
-have java javac && work java <<'E'
+[ "$MODE$ME" != useralice ] && have java javac && work java <<'E'
 cat >P.java <<'J'
 import java.io.*;
 import java.nio.file.*;
@@ -169,7 +169,9 @@ E
 
 # Not where everybody's programs are, but where its own archive is unpacked.
 [ ! -x /usr/local/go/bin/go ] || ln -sf /usr/local/go/bin/go "$T/go"
-if [ -e "$T/go" ] || have go; then
+if [ "$MODE$ME" = useralice ]; then
+	: # once: it takes long, and so do the next ones
+elif [ -e "$T/go" ] || have go; then
 	work go <<'E'
 PATH=/usr/local/go/bin:$PATH
 export PATH GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOTELEMETRY=off GOCACHE=$PWD/cache GOPATH=$PWD/gopath CGO_ENABLED=0
@@ -181,14 +183,12 @@ package main
 import (
 	"example.org/m/sub"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -216,19 +216,12 @@ func main() {
 	s := make(chan os.Signal, 1)
 	signal.Notify(s, syscall.SIGUSR1)
 	fmt.Println(syscall.Kill(os.Getpid(), syscall.SIGUSR1), <-s)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	fmt.Println(err)
-	go func() { x, _ := l.Accept(); x.Write([]byte("net")); x.Close() }()
-	x, err := net.DialTimeout("tcp", l.Addr().String(), 10*time.Second)
-	b := make([]byte, 3)
-	n, _ := x.Read(b)
-	fmt.Println(err, string(b[:n]))
 }
 G
 printf 'package sub\n\n// Twice doubles.\nfunc Twice(n int) int { return 2 * n }\n' >sub/s.go
 printf 'package sub\n\nimport "testing"\n\nfunc TestTwice(t *testing.T) {\n\tif Twice(4) != 8 {\n\t\tt.Fatal()\n\t}\n}\n' >sub/s_test.go
-go build -p 2 -o prog . && ./prog && go vet ./... && go test -p 2 ./... | sed 's/\t[0-9.]*s$//; s/(cached)//'
-go run . | head -n 1 && gofmt -l . && go list ./...
+go build -p 2 -o prog . && ./prog && go test -p 2 ./... | sed 's/\t[0-9.]*s$//; s/(cached)//'
+gofmt -l . && go list ./...
 cp prog ../static && cd .. && ./static | head -n 1
 chmod -R u+w . && rm -rf cache gopath static m/prog
 E
@@ -237,11 +230,13 @@ fi
 # rustup keeps it with its owner: shown to everybody for this test.
 # shellcheck disable=SC2012
 rust=$(ls -d /root/.rustup/toolchains/stable-* 2>/dev/null | head -n 1)
-if [ -n "$rust" ] && [ -x "$rust/bin/cargo" ] && [ -n "${TEST_T:-}" ] && [ -z "$(ls /usr/local/src)" ]; then
+if [ -n "$rust" ] && [ -x "$rust/bin/cargo" ] && [ -n "${TEST_T:-}" ] && [ "$MODE" = service ] && [ -z "$(ls /usr/local/src)" ]; then
 	mount --bind "$rust" /usr/local/src
 	new_session rust "$in"
 fi
-if [ -x /usr/local/src/bin/cargo ] || have cargo rustc; then
+if [ "$MODE$ME" = useralice ]; then
+	:
+elif [ -x /usr/local/src/bin/cargo ] || have cargo rustc; then
 	SESSION=rust
 	[ -e /usr/local/src/bin/cargo ] || SESSION=s
 	work rust <<'E'
@@ -322,8 +317,9 @@ if __name__ == "__main__":
         print(sum(p.map(square, range(50))))
     m = shared_memory.SharedMemory(create=True, size=100)
     m.buf[0] = 7
-    print(shared_memory.SharedMemory(m.name).buf[0])
-    m.close(), m.unlink()
+    other = shared_memory.SharedMemory(m.name)
+    print(other.buf[0])
+    other.close(), m.close(), m.unlink()
     with multiprocessing.Manager() as g:
         d = g.dict()
         q = multiprocessing.Process(target=d.update, args=({"a": 1},))
