@@ -107,6 +107,25 @@ echo text
 P
 want "no program" "$(run_in open $w/ptraces trace $w/text)" "traceme:done exec:ENOEXEC "
 
+# a tracer that is killed lets go of nobody before the program was looked at: no
+# program is killed for that, and none runs that was not decided
+out=$(run_in sup $w/ptraces dying 400 $w/tool)
+say "killed tracers: $out, $(jq -c '[.events.blocked_operations[] | .policy | "\(.rule) \(.message)"] | group_by(.) | map([.[0], length])' "$T/exec.json") $(jq .events.blocked_operations_count "$T/exec.json")"
+case $out in
+*"wrong 0") ;;
+*) fail "a tracer is killed: $out" ;;
+esac
+case $out in
+*" right 0 "*) fail "nothing runs: $out" ;;
+esac
+# refusals NEEDLE: how many say so
+refusals()
+{
+	jq --arg s "$1" '[.events.blocked_operations[] | .policy | select("\(.rule) \(.message)" | contains($s))] | length' "$T/exec.json"
+}
+want "let go too early" "$(refusals "tracer of the process has ended")" 0
+[ "$(refusals "exec-changed the program")" -gt 0 ] || fail "nothing is ever changed in time"
+
 # who traces is held while an exec is looked at, whatever changes meanwhile, and
 # whoever kills it: nothing runs that was not decided
 command -v strace >/dev/null 2>&1 || skip "the rest passed; strace is not installed"

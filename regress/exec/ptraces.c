@@ -15,7 +15,12 @@
  *	ptraces threads PROGRAM an exec of a traced process with a second thread
  *	ptraces steer PROGRAM   a child is made to call execve(2) by its registers
  *	ptraces trace PROGRAM.. a child asks to be traced, and executes it
+ *	ptraces dying TRIES PROGRAM
+ *				the same with the word pull, which somebody
+ *				changes to push, and the tracer is killed
+ *				meanwhile: how often each was seen to run
  */
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -26,6 +31,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -330,6 +336,87 @@ steer(void)
 #endif
 }
 
+/* Who traces, and is going to be killed. in_vfork: the tracer waits in vfork(2) for
+ * the exec; else in waitpid(2) for its stop. */
+static void
+dying_tracer(char *const *argv, int ready, bool in_vfork)
+{
+	pid_t pid = in_vfork ? vfork() : fork();
+
+	if (pid == 0) {
+		/* it runs, too, when its tracer ends before it is told */
+		signal(SIGTRAP, SIG_IGN);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		if (write(ready, "", 1) == 1)
+			execv(argv[0], argv);
+		_exit(0);
+	}
+	follow(pid);
+	_exit(0);
+}
+
+/* What the program wrote, if anything. */
+static void
+dying_once(char *const *argv, unsigned i, char *buf, size_t size)
+{
+	int ready[2], out[2];
+	ssize_t n;
+	pid_t pid;
+	char c;
+
+	if (pipe(ready) == -1 || pipe(out) == -1)
+		exit(9);
+	pid = fork();
+	if (pid == 0) {
+		dup2(out[1], 1);
+		close(out[0]);
+		close(out[1]);
+		close(ready[0]);
+		dying_tracer(argv, ready[1], i % 2 == 0);
+	}
+	close(ready[1]);
+	close(out[1]);
+	if (read(ready[0], &c, 1) == 1)
+		usleep(i * 37 % 1500);
+	end(pid);
+	/* whatever is left of it holds the other end */
+	n = read(out[0], buf, size - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	close(ready[0]);
+	close(out[0]);
+}
+
+static void
+dying(void)
+{
+	unsigned tries = (unsigned)strtoul(words[0], NULL, 10), i;
+	unsigned right = 0, wrong = 0;
+	char buf[256], *argv[3] = { words[1], NULL, NULL };
+	volatile char *word;
+	pid_t pid;
+
+	word = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (word == MAP_FAILED)
+		exit(9);
+	argv[1] = (char *)(uintptr_t)word;
+	strcpy(argv[1], "pull");
+	pid = fork();
+	for (i = 0; pid == 0; i++) {
+		/* pull, push */
+		word[2] = i % 2 == 0 ? 's' : 'l';
+		word[3] = i % 2 == 0 ? 'h' : 'l';
+		usleep(100);
+	}
+	for (i = 0; i < tries; i++) {
+		dying_once(argv, i, buf, sizeof(buf));
+		right += strstr(buf, "pull") != NULL;
+		wrong += strstr(buf, "push") != NULL;
+	}
+	end(pid);
+	printf("tries %u right %u wrong %u\n", tries, right, wrong);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -343,6 +430,7 @@ static const struct {
 	{ "threads", threads },
 	{ "steer", steer },
 	{ "trace", trace },
+	{ "dying", dying },
 };
 
 int

@@ -312,11 +312,12 @@ static bool
 step_traced(struct exec *x)
 {
 	struct traced *d = x->traced;
-	bool dead = hold_is_dead(d->hold);
 	char state;
+	bool dead;
 
 	if (d->killing)
 		return false;
+	dead = hold_is_dead(d->hold);
 	state = state_of(d->dir_fd);
 	if (state == '\0' && !x->looking) {
 		supervise_over(x);
