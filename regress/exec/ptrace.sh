@@ -107,6 +107,13 @@ echo text
 P
 want "no program" "$(run_in open $w/ptraces trace $w/text)" "traceme:done exec:ENOEXEC "
 
+# a tracer that executes while it is held; each ends in the end
+out=$(run_in open $w/ptraces both 200 $w/tool pull)
+n=$(say "$out" | grep -c "RAN tool pull")
+say "pairs: $n"
+want "pairs that execute" "$(say "$out" | tail -n 1)" "over "
+[ "$n" -ge 250 ] || fail "of 200 pairs $n run"
+
 # a tracer that is killed lets go of nobody before the program was looked at: no
 # program is killed for that, and none runs that was not decided
 out=$(run_in sup $w/ptraces dying 400 $w/tool)

@@ -15,6 +15,9 @@
  *	ptraces threads PROGRAM an exec of a traced process with a second thread
  *	ptraces steer PROGRAM   a child is made to call execve(2) by its registers
  *	ptraces trace PROGRAM.. a child asks to be traced, and executes it
+ *	ptraces both TRIES PROGRAM
+ *				tracer and tracee execute it at the same time; of
+ *				every second pair the tracer is killed meanwhile
  *	ptraces dying TRIES PROGRAM
  *				the same with the word pull, which somebody
  *				changes to push, and the tracer is killed
@@ -40,6 +43,8 @@
 #include <unistd.h>
 
 #define EXEC_STOP ((void *)(uintptr_t)PTRACE_O_TRACEEXEC)
+
+#define MANY 50000
 
 static char *const *words;
 
@@ -336,6 +341,57 @@ steer(void)
 #endif
 }
 
+/* A tracer that executes as whom it traces does. It takes longer: there are many
+ * words to be looked at. */
+static void
+both_once(char *const *argv, char *const *many, unsigned i)
+{
+	int ready[2], ended[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(ready) == -1 || pipe(ended) == -1)
+		exit(9);
+	pid = fork();
+	if (pid == 0) {
+		if (fork() == 0) {
+			signal(SIGTRAP, SIG_IGN);
+			ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+			if (write(ready[1], "", 1) == 1)
+				usleep(i * 97 % 10000);
+			execv(argv[0], argv);
+		} else if (read(ready[0], &c, 1) == 1)
+			execv(many[0], many);
+		_exit(0);
+	}
+	close(ready[0]);
+	close(ready[1]);
+	close(ended[1]);
+	if (i % 2 == 0) {
+		usleep(i * 137 % 20000);
+		kill(pid, SIGKILL);
+	}
+	waitpid(pid, NULL, 0);
+	/* both of them had it */
+	if (read(ended[0], &c, 1) != 0)
+		exit(9);
+	close(ended[0]);
+}
+
+static void
+both(void)
+{
+	static char *many[MANY + 1];
+	unsigned tries = (unsigned)strtoul(words[0], NULL, 10), i;
+
+	many[0] = words[1];
+	for (i = 1; i < MANY; i++)
+		many[i] = words[2];
+	for (i = 0; i < tries; i++)
+		both_once(words + 1, many, i);
+	printf("over ");
+}
+
 /* Who traces, and is going to be killed. in_vfork: the tracer waits in vfork(2) for
  * the exec; else in waitpid(2) for its stop. */
 static void
@@ -430,6 +486,7 @@ static const struct {
 	{ "threads", threads },
 	{ "steer", steer },
 	{ "trace", trace },
+	{ "both", both },
 	{ "dying", dying },
 };
 

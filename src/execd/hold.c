@@ -144,6 +144,12 @@ hold_wants(pid_t tid)
 }
 
 bool
+hold_has(pid_t tid)
+{
+	return find(tid) != NULL;
+}
+
+bool
 hold_adopt(pid_t tid)
 {
 	struct hold *h = find(tid);

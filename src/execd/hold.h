@@ -30,6 +30,8 @@ bool hold_is_dead(const struct hold *);
 void hold_end(struct hold *);
 /* Does somebody want it held? */
 bool hold_wants(pid_t tid);
+/* Does somebody, or has it not gone on yet? */
+bool hold_has(pid_t tid);
 /* Nobody does, but it has not gone on yet: its trace is the caller's now, with
  * HOLD_OPTIONS, and an interrupt to come. */
 bool hold_adopt(pid_t tid);

@@ -55,25 +55,28 @@ traced_by(const struct exec *x)
 {
 	uint64_t n = 0;
 
-	if (execd.p.conf.ptrace != PTRACE_CHILDREN ||
+	/* who is held is traced by us, and by nobody else */
+	if (execd.p.conf.ptrace != PTRACE_CHILDREN || hold_has(x->t.tid) ||
 	    target_word(x->t.dir_fd, "\nTracerPid:", 10, &n) == -1)
 		return 0;
 	return (pid_t)n;
 }
 
-/* Is the tracer a process of the same command? Not the keeper, and nobody from
- * outside. */
-static bool
-is_of_command(const struct exec *x, pid_t tracer)
+/* The tracer has to be a process of the same command: not the keeper, and nobody
+ * from outside. */
+static const char *
+tracer_refuses(const struct exec *x, pid_t tracer)
 {
+	const char *why = NULL;
 	struct target t;
 	struct lineage l;
-	bool ok;
 
-	ok = target_open(&t, tracer) == 0 && lineage_find(&t, &l) &&
-	    l.command == x->l.command;
+	if (target_open(&t, tracer) == -1)
+		why = "the tracer of the process is ending";
+	else if (!lineage_find(&t, &l) || l.command != x->l.command)
+		why = "the process is traced from outside of its command";
 	target_close(&t);
-	return ok;
+	return why;
 }
 
 /* Else an exec that fails would look like one to the same program. */
@@ -98,12 +101,14 @@ begin(struct exec *x, pid_t tracer)
 {
 	struct traced *d = x->traced;
 	uint64_t threads = 0, blocked = 0;
+	const char *why;
 	char name[16];
 
 	if (!is_placed_at_random())
 		return "the kernel does not place programs at random";
-	if (!is_of_command(x, tracer))
-		return "the process is traced from outside of its command";
+	why = tracer_refuses(x, tracer);
+	if (why != NULL)
+		return why;
 	if (target_word(x->t.dir_fd, "\nThreads:", 10, &threads) == -1 ||
 	    target_word(x->t.dir_fd, "\nSigBlk:", 16, &blocked) == -1)
 		return "the process cannot be looked at";
