@@ -458,11 +458,13 @@ dying(void)
 	argv[1] = (char *)(uintptr_t)word;
 	strcpy(argv[1], "pull");
 	pid = fork();
-	for (i = 0; pid == 0; i++) {
+	if (pid == 0) {
 		/* pull, push */
-		word[2] = i % 2 == 0 ? 's' : 'l';
-		word[3] = i % 2 == 0 ? 'h' : 'l';
-		usleep(100);
+		for (i = 0;; i++) {
+			word[2] = i % 2 == 0 ? 's' : 'l';
+			word[3] = i % 2 == 0 ? 'h' : 'l';
+			usleep(100);
+		}
 	}
 	for (i = 0; i < tries; i++) {
 		dying_once(argv, i, buf, sizeof(buf));
