@@ -133,6 +133,8 @@ others "beside a crowd"
 [ ! -e "$T/e.status" ] || fail "the crowd was gone: $(cat "$T/e.json")"
 within 40 "a crowd" await e
 want "too many" "$(out e)" "crowd 126 "
+want "too many, recorded" "$(of e '.events.blocked_operations | map(.type + " " + .policy.rule + " " + .operation) | unique[]')" \
+    "execve exec-crowd execve"
 others "after a crowd"
 ctl approve "$id" >/dev/null || fail approve
 await m

@@ -133,7 +133,10 @@ test_calls(void)
 	    "c:1:39: sandbox.seccomp.syscalls.block: must be a list, write"
 	    " [a, b]");
 	bad(SECCOMP("syscalls: {allow: [read, ptrace]}"),
-	    "c:1:46: sandbox.seccomp.syscalls.allow: agentsh refuses ptrace"
+	    "c:1:46: sandbox.seccomp.syscalls.allow: sandbox.ptrace says whom"
+	    " debuggers may trace");
+	bad(SECCOMP("syscalls: {allow: [read, kcmp]}"),
+	    "c:1:46: sandbox.seccomp.syscalls.allow: agentsh refuses kcmp"
 	    " (reads or steers another process), and no configuration allows"
 	    " it");
 	bad(SECCOMP("syscalls: {allow: [personality]}"),

@@ -8,6 +8,7 @@
  */
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,6 +50,8 @@ static const struct row {
 /* others are behind gates, which are closed here: t_filter_gates.c */
 #define NOTIFY(call, asked, reason) \
 	{ #call, ASK, SECCOMP_RET_USER_NOTIF, 0, 0, 0 },
+#define ASK_PTRACE(request, reason) \
+	{ "ptrace", WHEN, SECCOMP_RET_USER_NOTIF, 0, UINT64_MAX, request },
 #define DENY(call, error, reason) \
 	{ #call, ALWAYS, SECCOMP_RET_ERRNO | error, 0, 0, 0 },
 #define DENY_IF(call, arg, mask, value, error, reason) \
@@ -432,6 +435,8 @@ rows_work(void)
 			arg[rows[i].arg] = rows[i].value;
 		if (rows[i].kind == UNLESS)
 			arg[rows[i].arg] = rows[i].value + 1;
+		if (rows[i].kind == ALWAYS && row_nr[i] == SYS_ptrace)
+			arg[0] = PTRACE_PEEKTEXT; /* 0 is asked about */
 		memset(&d, 0, sizeof(d));
 		d.nr = row_nr[i];
 		d.arch = seccomp_arch_native();

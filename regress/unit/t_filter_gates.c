@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -197,6 +198,51 @@ blocked(void)
 	filters[FILTER_SIGNALS] = open_fd;
 }
 
+/* What begins a trace is asked about in every session, the rest is refused or
+ * free. */
+static void
+tracers(void)
+{
+	static const struct {
+		unsigned long request, options;
+		int closed, open;
+	} rows[] = {
+		{ PTRACE_TRACEME, 0, ENOSYS, ENOSYS },
+		{ PTRACE_ATTACH, 0, ENOSYS, ENOSYS },
+		{ PTRACE_SEIZE, PTRACE_O_TRACEEXEC, ENOSYS, ENOSYS },
+		{ PTRACE_SEIZE, 0, ENOSYS, ENOSYS },
+		{ PTRACE_PEEKDATA, 0, EPERM, ESRCH },
+		{ PTRACE_POKEDATA, 0, EPERM, ESRCH },
+		{ PTRACE_CONT, 0, EPERM, ESRCH },
+		{ PTRACE_SYSCALL, 0, EPERM, ESRCH },
+		{ PTRACE_SETREGSET, 0, EPERM, ESRCH },
+		{ PTRACE_DETACH, 0, EPERM, ESRCH },
+		{ PTRACE_SETOPTIONS, 0, EPERM, ENOSYS },
+		{ PTRACE_SETOPTIONS, PTRACE_O_TRACEFORK, EPERM, ENOSYS },
+		{ PTRACE_SETOPTIONS, PTRACE_O_TRACEEXEC, EPERM, ESRCH },
+		{ PTRACE_SETOPTIONS,
+		    PTRACE_O_TRACEEXEC | PTRACE_O_SUSPEND_SECCOMP, EPERM,
+		    ENOSYS },
+		{ 21, PTRACE_O_TRACEEXEC, EPERM, EPERM },
+		{ PTRACE_SECCOMP_GET_FILTER, 0, EPERM, EPERM },
+		{ PTRACE_SECCOMP_GET_METADATA, 0, EPERM, EPERM },
+		{ 0x4210, 0, EPERM, EPERM },
+		{ 0x4212, 0, EPERM, EPERM },
+		{ 0x7fffffff, 0, EPERM, EPERM },
+		{ 1UL << 32 | PTRACE_CONT, 0, EPERM, EPERM },
+		{ 1UL << 32 | PTRACE_ATTACH, 0, EPERM, EPERM },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct call c = { SYS_ptrace,
+			{ rows[i].request, NOBODY, 0, rows[i].options, 0, 0 } };
+
+		CHECK_INT(under(FILTER_ALWAYS, &c), rows[i].closed);
+		CHECK_INT(under(FILTER_PTRACE, &c), rows[i].open);
+	}
+}
+
 int
 main(void)
 {
@@ -216,5 +262,6 @@ main(void)
 	T_RUN(secrets);
 	T_RUN(owners);
 	T_RUN(blocked);
+	T_RUN(tracers);
 	return done_testing();
 }

@@ -17,7 +17,7 @@ sed -e 's/^name: default$/name: work/' -e '/- name: workspace$/i\
     paths: ["${PROJECT_ROOT}/**/.git", "${PROJECT_ROOT}/**/.git/worktrees/*/commondir", "${PROJECT_ROOT}/**/.git/worktrees/*/gitdir"]\
     decision: allow' "$TEST_SRC/etc/policies/default.yaml" >"$policies/work.yaml"
 chmod -R a+rX "$policies"
-start_any "policies.default: work"
+start_any "policies.default: work" ${WORK_CONFIG:+"$WORK_CONFIG"}
 in=$(new_workspace "$ME")
 out=$(new_workspace "$ME")
 API_USER=$ME
@@ -72,7 +72,7 @@ work()
 		cat "$T/$1.out" "$T/$1.out.err"
 		fail "$1 fails outside of a session"
 	}
-	run_in s sh "./$1.sh" "$1" >"$T/$1.in" || {
+	run_in "${SESSION:-s}" sh "./$1.sh" "$1" >"$T/$1.in" || {
 		jq -r '.result.stdout, .result.stderr' "$T/exec.json"
 		jq -c '.events.blocked_operations[]' "$T/exec.json"
 		fail "$1 fails in the session"

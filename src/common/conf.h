@@ -58,6 +58,12 @@ enum shellc_opaque {
 	OPAQUE_DENY
 };
 
+/* sandbox.ptrace */
+enum {
+	PTRACE_OFF,
+	PTRACE_CHILDREN
+};
+
 enum {
 	SIGNING_OFF,
 	SIGNING_WARN,

@@ -108,6 +108,10 @@ conf_parse_calls(const struct ydoc *doc, const struct ynode *v, const char *key,
 			    " system's libseccomp knows",
 			    key, at->kind == YNODE_SCALAR ? at->text : "...");
 		reason = reason_refused(at->text);
+		if (strcmp(at->text, "ptrace") == 0 && strcmp(key, ALLOW) == 0)
+			return ydoc_error(doc, at, e,
+			    "%s: sandbox.ptrace says whom debuggers may trace",
+			    key);
 		if (reason != NULL && strcmp(key, ALLOW) == 0)
 			return ydoc_error(doc, at, e,
 			    "%s: agentsh refuses %s (%s), and no configuration"

@@ -118,6 +118,7 @@ open_gates(void)
 	execd.gate_open[FILTER_SIGNALS] = image_has_signal_rules(&execd.image);
 	execd.gate_open[FILTER_GUARD] = execd.guards &&
 	    !execd.gate_open[FILTER_SIGNALS];
+	execd.gate_open[FILTER_PTRACE] = execd.p.conf.ptrace == PTRACE_CHILDREN;
 	for (gate = 0; gate < FILTER_GATES; gate++) {
 		if (execd.gate_open[gate] &&
 		    filter_open_gate(execd.filter_fd, gate) == -1)

@@ -23,6 +23,8 @@ enum filter_gate {
 	FILTER_SIGNALS, /* where there are rules for signals */
 	FILTER_GUARD,	/* else, of those that end or stop a process of ours,
 			 * where the kernel lets commands send them */
+	FILTER_PTRACE, /* where processes may trace their descendants: what they
+			 * then do is not asked about */
 	FILTER_GATES
 };
 

@@ -10,6 +10,7 @@
  * is made.
  */
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -64,6 +65,16 @@ static const struct {
 	{ #call, arg, value, SECCOMP_RET_USER_NOTIF },
 #define DENY_OWNER(call, arg, value, error, reason) \
 	{ #call, arg, value, SECCOMP_RET_ERRNO | (error) },
+#include "sandbox.def"
+};
+
+/* requests of ptrace(2) */
+static const uint32_t asked_requests[] = {
+#define ASK_PTRACE(request, reason) request,
+#include "sandbox.def"
+};
+static const uint32_t free_requests[] = {
+#define ALLOW_PTRACE(request, reason) request,
 #include "sandbox.def"
 };
 /* clang-format on */
@@ -188,7 +199,7 @@ front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
 }
 
 /* What the operator refuses besides. A call of ours keeps its errno, which libc
- * may go by; on_block: kill is for it too. */
+ * may go by; on_block: kill is for it too, and ptrace(2) may be open to some. */
 static int
 front_blocked(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
@@ -217,7 +228,8 @@ front_blocked(struct front *f, const struct conf *c, const uint64_t secret[2])
 			continue;
 		}
 		/* negative: another machine's */
-		if (nr >= 0 && (kill || !filter_denies(name)))
+		if (nr >= 0 &&
+		    (kill || nr == SCMP_SYS(ptrace) || !filter_denies(name)))
 			v[n++] = (uint32_t)nr;
 	}
 	if (n == 0)
@@ -415,6 +427,46 @@ front_async(struct front *f)
 	front_end(f, begin);
 }
 
+/*
+ * ptrace(2): the request is a long to the kernel. What begins a trace is asked
+ * about. always: that, in every session; else what may be done to whom one
+ * traces already, where that is to be had. There options have to name the stop
+ * at an exec (attach.c), and none lifts a filter, or execd is asked.
+ */
+static void
+front_ptrace(struct front *f, bool always)
+{
+	const uint32_t *v = always ? asked_requests : free_requests;
+	size_t n = always ? COUNT(asked_requests) : COUNT(free_requests), i;
+	size_t begin = front_begin(f, SCMP_SYS(ptrace)), high;
+
+	front_load(f, ARG_HIGH(0));
+	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 0);
+	high = f->n - 1;
+	front_load(f, ARG(0));
+	for (i = 0; i < n; i++) {
+		if (always) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, v[i], 0, 1);
+			front_return(f, SECCOMP_RET_USER_NOTIF);
+		} else if (v[i] == PTRACE_SETOPTIONS) {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, v[i], 0, 5);
+			front_load(f, ARG(3));
+			front_add(f, BPF_JMP | BPF_JSET | BPF_K,
+			    PTRACE_O_SUSPEND_SECCOMP, 1, 0);
+			front_add(f, BPF_JMP | BPF_JSET | BPF_K,
+			    PTRACE_O_TRACEEXEC, 1, 0);
+			front_return(f, SECCOMP_RET_USER_NOTIF);
+			front_return(f, SECCOMP_RET_ALLOW);
+		} else {
+			front_add(f, BPF_JMP | BPF_JEQ | BPF_K, v[i], 0, 1);
+			front_return(f, SECCOMP_RET_ALLOW);
+		}
+	}
+	if (high < FRONT_MAX)
+		f->insn[high].jf = (uint8_t)(f->n - high - 1);
+	front_end(f, begin);
+}
+
 int
 front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
@@ -430,10 +482,13 @@ front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 	front_personality(f);
 	front_prlimit(f);
 	front_notified(f, FILTER_ALWAYS, secret);
+	front_ptrace(f, true);
 	for (gate = FILTER_ALWAYS + 1; gate < FILTER_GATES; gate++) {
 		gate_begin(f, gate);
 		if (gate == FILTER_SIGNALS)
 			front_async(f);
+		if (gate == FILTER_PTRACE)
+			front_ptrace(f, false);
 		if (gate == FILTER_SIGNALS || gate == FILTER_GUARD)
 			front_signals(f, secret, gate == FILTER_GUARD);
 		else

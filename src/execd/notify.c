@@ -33,6 +33,7 @@ static const struct {
 #define NOTIFY_SIGNAL(call, arg, asked, reason) { SYS_##call, asked },
 #define NOTIFY_OWNER(call, arg, value, asked, reason) { SYS_##call, asked },
 #include "sandbox.def"
+	{ SYS_ptrace, ptrace_asked },
 };
 /* clang-format on */
 

@@ -29,5 +29,6 @@ void supervise_asked(const struct seccomp_notif *);
 void signal_asked(const struct seccomp_notif *);
 void signal_owner_asked(const struct seccomp_notif *);
 void socket_asked(const struct seccomp_notif *);
+void ptrace_asked(const struct seccomp_notif *); /* ASK_PTRACE rows */
 
 #endif

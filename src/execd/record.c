@@ -207,13 +207,32 @@ record_exec(const struct exec *x, enum decision done)
 }
 
 void
-record_exec_changed(const struct exec *x)
+record_exec_changed(const struct exec *x, const char *why)
 {
 	record_exec_begin(x);
 	ev_policy_done(&execd.event, DECISION_DENY, DECISION_DENY,
 	    "exec-changed",
-	    "the program or its arguments were changed after the decision");
+	    why != NULL ? why :
+			  "the program or its arguments were changed after the "
+			  "decision");
 	record_exec_words(x, true);
+	record_emit();
+}
+
+void
+record_exec_crowd(const struct exec *x)
+{
+	struct buf *b = &execd.event;
+
+	record_exec_begin(x);
+	ev_policy_done(b, DECISION_DENY, DECISION_DENY, "exec-crowd",
+	    "too many programs of the command wait for something that does not "
+	    "come");
+	ev_str(b, EVF_OPERATION, "execve");
+	ev_u64(b, EVF_DEPTH, x->l.depth);
+	ev_u64(b, EVF_PARENT_PID, x->t.inner_ppid);
+	ev_str(b, EVF_EFFECTIVE_ACTION, "blocked");
+	ev_u64(b, EVF_BLOCKED, 1);
 	record_emit();
 }
 

@@ -135,6 +135,11 @@ bool sigsend_has_room(void);
 /* 0: it is on its way, in the order of the calls, and the function is called
  * later, when it has arrived; or an errno. The descriptor stays the caller's. */
 int sigsend(const struct msg_init_signal *, int fd, sigsent *, void *);
+/* SIGKILL for who may not go on, as sigsend(); what fails ends us, and with that
+ * the session. */
+void sigsend_end(int fd, sigsent *, void *);
+/* What its function is called with: it has ended, or ends us. */
+void sigsend_ended(int err);
 int signal_on_init_signalled(struct chan *, struct imsg *);
 
 /* signal_record.c: unless it was just allowed */

@@ -6,7 +6,9 @@
  * its answer holds none.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "execd.h"
 #include "log.h"
@@ -53,6 +55,24 @@ sigsend(const struct msg_init_signal *m, int fd, sigsent *done, void *arg)
 	/* without pid 1 the session is over, and so is who waits */
 	(void)msg_send_init_signal(init, id, m, &fd);
 	return 0;
+}
+
+void
+sigsend_ended(int err)
+{
+	if (err != 0 && err != ESRCH)
+		fatalx("who may not go on is not ended: %s", strerror(err));
+}
+
+void
+sigsend_end(int fd, sigsent *done, void *arg)
+{
+	static const struct msg_init_signal m = { .signo = SIGKILL,
+		.info = (const uint8_t *)"" };
+	int err = sigsend(&m, fd, done, arg);
+
+	if (err != 0)
+		fatalx("who may not go on is not ended: %s", strerror(err));
 }
 
 int

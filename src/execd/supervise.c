@@ -3,41 +3,44 @@
  * The execs of the session, each from the question of the filter: read, decided,
  * answered or kept until it can be, also until an operator has said something.
  */
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-
 #include <errno.h>
-#include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "clock.h"
 #include "execd.h"
+#include "hold.h"
 #include "log.h"
 #include "notify.h"
 #include "signal_call.h"
 #include "supervise.h"
 
-#define EXECS_MAX 192 /* that are not answered; others wait in the kernel */
 #define EXECS_RESUME (EXECS_MAX * 7 / 8)
-#define CROWD_US 1000000   /* they wait for something, and are not just many */
 #define REPLACE_US 5000000 /* for a process to make its call again */
 #define PARKED_US 5000000  /* for the word of a keeper */
 #define RETRY_MS 1000	   /* how often these two are looked at */
 
 static struct {
-	int signal_fd;
-	struct event *child;
 	struct event *timer; /* while one is parked, or is replaced */
 	struct execs execs;
 	size_t n;
-	size_t loose; /* seized for nothing, until they stop */
 	bool full;
-} sup = { .signal_fd = -1 };
+} sup = { .execs = TAILQ_HEAD_INITIALIZER(sup.execs) };
+
+struct execs *
+supervise_execs(void)
+{
+	return &sup.execs;
+}
+
+static bool
+is_under_way(const struct exec *x)
+{
+	return x->state == EXEC_RUNNING || x->state == EXEC_HOLDING ||
+	    x->state == EXEC_TRACED;
+}
 
 void
 supervise_forget_images(void)
@@ -49,7 +52,7 @@ supervise_forget_images(void)
 		oldest = execd.image_number;
 
 	TAILQ_FOREACH(x, &sup.execs, entry) {
-		if ((x->state == EXEC_RUNNING || x->replacement != NULL) &&
+		if ((is_under_way(x) || x->replacement != NULL) &&
 		    x->image_number < oldest)
 			oldest = x->image_number;
 	}
@@ -85,6 +88,7 @@ exec_free(struct exec *x)
 	sup.n--;
 	exec_reset(x);
 	approve_free(x);
+	traced_free(x);
 	replace_free(x);
 	words_free(&x->was);
 	free(x);
@@ -106,9 +110,8 @@ deny(struct exec *x)
 	x->state = EXEC_DONE;
 }
 
-/* Without the rules. */
-static void
-refuse(struct exec *x, const char *rule, const char *message)
+void
+supervise_refuse(struct exec *x, const char *rule, const char *message)
 {
 	judge_begin(&x->j, &execd.image);
 	judge_deny(&x->j, rule, message);
@@ -146,67 +149,19 @@ find_lineage(struct exec *x)
 	return true;
 }
 
-size_t
-supervise_traced(void)
-{
-	const struct exec *x;
-	size_t n = sup.loose;
-
-	TAILQ_FOREACH(x, &sup.execs, entry)
-		n += x->state == EXEC_RUNNING;
-	return n;
-}
-
 static bool
 is_in_exec(const struct exec *x)
 {
 	struct exec *y;
 
 	TAILQ_FOREACH(y, &sup.execs, entry) {
-		if (y != x && y->state == EXEC_RUNNING &&
-		    y->t.tgid == x->t.tgid)
+		if (y != x && is_under_way(y) && y->t.tgid == x->t.tgid)
 			return true;
 	}
-	return false;
+	return hold_wants(x->t.tid);
 }
 
 static void step(struct exec *);
-
-static void
-look_run(struct look *l)
-{
-	struct exec *x = (void *)((char *)l - offsetof(struct exec, look));
-
-	x->run(x);
-}
-
-static void
-look_done(struct look *l)
-{
-	struct exec *x = (void *)((char *)l - offsetof(struct exec, look));
-
-	x->looking = false;
-	if (x->dropped || l->left)
-		exec_free(x);
-	else
-		x->then(x);
-}
-
-void
-supervise_look(struct exec *x, void (*run)(struct exec *),
-    void (*then)(struct exec *))
-{
-	x->looking = true;
-	x->run = run;
-	x->then = then;
-	x->look.run = look_run;
-	x->look.done = look_done;
-	x->look.traces = run == trace_look;
-	x->look.command = x->l.command;
-	/* who is traced and dies is told by waitpid(2) */
-	x->look.id = x->state == EXEC_RUNNING ? 0 : x->req.id;
-	look_start(&x->look);
-}
 
 /* Its command may be known by a keeper's word that is to come. */
 static void
@@ -214,7 +169,8 @@ park(struct exec *x)
 {
 	x->state = EXEC_PARKED;
 	if (clock_us() - x->since_us > PARKED_US) {
-		refuse(x, "exec-unattributed", "the process is of no command");
+		supervise_refuse(x, "exec-unattributed",
+		    "the process is of no command");
 		x->state = EXEC_DONE;
 	} else
 		look_again();
@@ -233,15 +189,6 @@ is_due(struct exec *x)
 	else
 		return true;
 	return false;
-}
-
-/* Who was seized is not who asked: it is let go when it stops, and nobody gets
- * the answer. */
-static void
-let_loose(const struct exec *x)
-{
-	sup.loose++;
-	notify_answer(x->req.id, EACCES);
 }
 
 /* The rule's program was looked for. */
@@ -266,7 +213,7 @@ replace(struct exec *x)
 		return;
 	}
 	if (x->state == EXEC_RUNNING)
-		let_loose(x);
+		children_let_loose(x);
 	replace_free(x);
 	deny(x);
 	exec_free(x);
@@ -276,6 +223,7 @@ static void
 decide(struct exec *x)
 {
 	enum approve_say say;
+	pid_t tracer;
 	int err, natural;
 
 	x->state = EXEC_DONE;
@@ -294,6 +242,13 @@ decide(struct exec *x)
 		}
 		err = say == APPROVE_YES ? 0 : EACCES;
 	}
+	tracer = traced_by(x);
+	if (err != 0 && x->j.v.decision == DECISION_REDIRECT && tracer != 0) {
+		supervise_refuse(x, "exec-traced",
+		    "a process that is traced gets no other program in the "
+		    "place of this one");
+		return;
+	}
 	if (err != 0 && x->j.v.decision == DECISION_REDIRECT &&
 	    replace_prepare(x) == 0) {
 		x->state = EXEC_LOOKING;
@@ -304,14 +259,18 @@ decide(struct exec *x)
 		deny(x);
 		return;
 	}
+	if (tracer != 0) {
+		traced_begin(x, tracer);
+		return;
+	}
 	err = trace_begin(x);
 	if (err == 0) {
 		record_exec(x, DECISION_ALLOW);
 		notify_answer(x->req.id, 0);
 	} else if (x->state == EXEC_RUNNING)
-		let_loose(x);
+		children_let_loose(x);
 	else
-		refuse(x, "exec-untraceable", strerror(err));
+		supervise_refuse(x, "exec-untraceable", strerror(err));
 }
 
 /* What it asks for is known. */
@@ -326,45 +285,6 @@ looked(struct exec *x)
 		exec_reset(x);
 }
 
-/* Does its command keep what is left for others? It is stuck, then, and has to
- * try again: no command has more than it leaves. */
-static bool
-is_crowd(const struct exec *x)
-{
-	const struct exec *y;
-	uint64_t since_us = x->since_us;
-	size_t own = 0, all = 0;
-
-	TAILQ_FOREACH(y, &sup.execs, entry) {
-		if (y->state == EXEC_DONE)
-			continue;
-		all++;
-		if (y->l.command != x->l.command)
-			continue;
-		own++;
-		if (y->since_us < since_us)
-			since_us = y->since_us;
-	}
-	return own + all >= EXECS_MAX && clock_us() - since_us > CROWD_US;
-}
-
-/* So many came at once that none is taken any more. Who is told so does not ask
- * any more, and its look is left out. */
-static void
-shed(void)
-{
-	struct exec *x;
-
-	TAILQ_FOREACH_REVERSE(x, &sup.execs, execs, entry)
-	{
-		if (x->state != EXEC_LOOKING || !is_crowd(x))
-			continue;
-		notify_answer(x->req.id, EAGAIN);
-		x->state = EXEC_DONE;
-	}
-	look_again();
-}
-
 /* From its beginning, as far as it goes. */
 static void
 step(struct exec *x)
@@ -373,14 +293,13 @@ step(struct exec *x)
 	if (target_open(&x->t, (pid_t)x->req.pid) == -1) {
 		/* unless it is gone */
 		if (notify_is_valid(x->req.id))
-			refuse(x, "exec-unreadable",
+			supervise_refuse(x, "exec-unreadable",
 			    "the process cannot be looked at");
 		x->state = EXEC_DONE;
 	} else if (!is_due(x)) {
 		; /* its state says why */
-	} else if (x->state == EXEC_NEW && is_crowd(x)) {
-		notify_answer(x->req.id, EAGAIN);
-		x->state = EXEC_DONE;
+	} else if (x->state == EXEC_NEW && crowd_is(x)) {
+		crowd_refuse(x);
 	} else {
 		x->state = EXEC_LOOKING;
 		supervise_look(x, decide_look, looked);
@@ -413,6 +332,12 @@ step_all(enum exec_state state, pid_t tgid)
 		if (x->state == state && (tgid == 0 || x->t.tgid == tgid))
 			step(x);
 	}
+}
+
+void
+supervise_queued(void)
+{
+	step_all(EXEC_QUEUED, 0);
 }
 
 void
@@ -471,6 +396,7 @@ supervise_asked(const struct seccomp_notif *req)
 
 	if (is_replacing(req))
 		return;
+	traced_asks((pid_t)req->pid);
 	x = calloc(1, sizeof(*x));
 	if (x == NULL)
 		fatal("an exec");
@@ -495,48 +421,9 @@ supervise_over(struct exec *x)
 	pid_t tgid = x->t.tgid;
 
 	exec_free(x);
-	step_all(EXEC_QUEUED, tgid);
-}
-
-static struct exec *
-find_traced(pid_t pid)
-{
-	struct exec *x;
-
-	TAILQ_FOREACH(x, &sup.execs, entry) {
-		/* a thread that has executed is the process by now */
-		if (x->state == EXEC_RUNNING &&
-		    (x->t.tid == pid || x->t.tgid == pid))
-			return x;
-	}
-	return NULL;
-}
-
-static void
-child_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct signalfd_siginfo info[16];
-	struct exec *x;
-	pid_t pid;
-	int status;
-
-	(void)what;
-	(void)arg;
-	while (read(fd, info, sizeof(info)) > 0)
-		continue;
-	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
-		x = find_traced(pid);
-		if (x == NULL) {
-			/* who is killed just then makes these at will */
-			log_debug("process %d is traced by nobody", (int)pid);
-			if (sup.loose > 0)
-				sup.loose--;
-			(void)trace_release(pid);
-			continue;
-		}
-		if (trace_step(x, pid, status))
-			supervise_over(x);
-	}
+	/* a tracer's exec and who is held keep those of others waiting */
+	step_all(EXEC_QUEUED,
+	    execd.p.conf.ptrace == PTRACE_CHILDREN ? 0 : tgid);
 }
 
 /* A process whose program is replaced and that does something else instead of
@@ -562,32 +449,23 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	stop_late();
-	if (sup.full)
-		shed();
+	if (sup.full) {
+		crowd_shed();
+		look_again();
+	}
 	step_all(EXEC_PARKED, 0);
 }
 
 void
 supervise_init(void)
 {
-	sigset_t set;
-
-	TAILQ_INIT(&sup.execs);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
-		fatal("sigprocmask");
-	sup.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (sup.signal_fd == -1)
-		fatal("signalfd");
-	sup.child = event_new(execd.base, sup.signal_fd, EV_READ | EV_PERSIST,
-	    child_cb, NULL);
 	sup.timer = evtimer_new(execd.base, timer_cb, NULL);
+	if (sup.timer == NULL)
+		fatalx("event");
+	children_init();
+	traced_init();
 	look_init();
 	approve_init();
 	siggroup_init();
 	exits_init();
-	if (sup.child == NULL || sup.timer == NULL ||
-	    event_add(sup.child, NULL) == -1)
-		fatalx("event");
 }

@@ -15,6 +15,7 @@
 #include "msg.h"
 #include "target.h"
 
+#define EXECS_MAX 192 /* that are not answered; others wait in the kernel */
 #define EXEC_INTERPRETERS 4 /* scripts whose interpreter is a script */
 
 struct approval;
@@ -35,7 +36,10 @@ enum exec_state {
 	EXEC_PARKED,  /* its keeper is not known yet */
 	EXEC_LOOKING, /* a thread looks at what it asks for */
 	EXEC_ASKED,   /* an operator is asked (approve.c) */
-	EXEC_QUEUED,  /* another thread of its process is in an exec */
+	EXEC_QUEUED,  /* another thread of its process is in an exec, or it is
+		       * held, or its tracer is in an exec */
+	EXEC_HOLDING, /* allowed, when its tracer is held (traced.c) */
+	EXEC_TRACED,  /* goes on beneath its tracer, until it is looked at */
 	EXEC_RUNNING, /* allowed and traced, until it has executed or failed */
 	EXEC_DONE     /* answered */
 };
@@ -81,6 +85,8 @@ struct exec {
 	struct msg_approval_answer said; /* what came of that, for the record */
 	uint64_t image_number;		 /* of the image that j points into */
 	struct replacement *replacement; /* NULL: none */
+	bool adopted;			 /* trace_begin() found it held */
+	struct traced *traced; /* NULL: nobody in the session traces it */
 	struct words was; /* what was asked for, where another took its place */
 };
 
@@ -95,16 +101,41 @@ void supervise_forget(uint64_t command);
 void supervise_forget_images(void);
 /* There is an answer for one that waits: it is decided from its beginning. */
 void supervise_answered(struct exec *);
+/* It is denied without the rules. */
+void supervise_refuse(struct exec *, const char *rule, const char *message);
+/* Somebody is not held any more: who is queued may get its turn. */
+void supervise_queued(void);
 /* Who waits is gone. */
 void supervise_drop(struct exec *);
+/* One that was watched is done; others of its process get their turn. */
+void supervise_over(struct exec *);
+/* All that are not over. */
+struct execs *supervise_execs(void);
+
+/* looking.c */
 /* run() is called in a thread (look.c), then() here, unless the exec was
  * dropped. */
 void supervise_look(struct exec *, void (*run)(struct exec *),
     void (*then)(struct exec *));
+
+/* crowd.c: commands whose execs wait for something that does not come */
+/* Does its command keep what is left for others? It is stuck, then, and has to
+ * try again: no command has more than it leaves. */
+bool crowd_is(const struct exec *);
+/* It is told to try again. A thread may have it. */
+void crowd_refuse(struct exec *);
+/* So many came at once that none is taken any more: those that are looked at
+ * are answered, where they are a crowd. */
+void crowd_shed(void);
+
+/* children.c: what waitpid(2) tells */
+/* Before the sandbox is closed. */
+void children_init(void);
+/* Who was seized is not who asked: it is let go when it stops, and nobody gets
+ * the answer. */
+void children_let_loose(const struct exec *);
 /* How many are traced: by the main thread, which must not wait then. */
 size_t supervise_traced(void);
-/* One that was watched is done; others of its process get their turn. */
-void supervise_over(struct exec *);
 
 /* approve.c: what an operator has to approve */
 enum approve_say {
@@ -138,14 +169,35 @@ void decide_look_replaced(struct exec *);
 int trace_begin(struct exec *);
 /* In a thread: the program is there, and has not run yet. */
 void trace_look(struct exec *);
+/* The same of a process by its directory in /proc: ended, imprint, verified. */
+void trace_verify(struct exec *, int dir_fd);
 /* One that is watched already stops once more, as for trace_begin(): 0, or an
  * errno. */
 int trace_interrupt(const struct exec *);
-/* A process that has stopped goes on without us. */
-int trace_release(pid_t);
+/* A process goes on without us, with the signal that it has stopped for. */
+void trace_release(pid_t, int status);
 /* What waitpid(2) told of it. true: the watch is over; else supervise_over() may
  * come of it later. */
 bool trace_step(struct exec *, pid_t pid, int status);
+
+/* traced.c: the same of a thread that a debugger in the session traces */
+/* Before the sandbox is closed. */
+void traced_init(void);
+/* Its tracer, by the host's number; 0: none, or that is not let be. */
+pid_t traced_by(const struct exec *);
+/* It may execute, as far as the rules go: its state says what it waits for. */
+void traced_begin(struct exec *, pid_t tracer);
+/* Those that wait for somebody who is held, each as far as it goes. */
+void traced_step(void);
+/* A thread asks for an exec: if it was in one, that is over. */
+void traced_asks(pid_t tid);
+void traced_free(struct exec *);
+
+/* attach.c: who may trace whom */
+/* Does it not stop at an exec when it is traced? By the session's number. */
+bool attach_is_loose(uint32_t inner_tgid);
+/* Some who are held have stopped, or ended. */
+void attach_step(void);
 
 /* replace.c: another program in the place of the one that was asked for */
 /* The rule's, for an exec that is denied: 0, or -1: it cannot be done. */
@@ -182,7 +234,10 @@ void exits_forget(uint64_t command);
 void record_process_exit(const char *command_id, uint32_t pid, const char *file,
     uint32_t depth, int status);
 void record_exec(const struct exec *, enum decision done);
-void record_exec_changed(const struct exec *);
+/* why NULL: it is not what was decided. */
+void record_exec_changed(const struct exec *, const char *why);
+/* Without path and words: a thread may have them. */
+void record_exec_crowd(const struct exec *);
 void record_exec_replaced(const struct exec *);
 void record_exec_unreplaced(const struct exec *);
 

@@ -135,6 +135,21 @@ target_open(struct target *t, pid_t tid)
 	return 0;
 }
 
+int
+target_word(int dir_fd, const char *title, int base, uint64_t *n)
+{
+	char buf[4096];
+	const char *s;
+
+	if (read_file(dir_fd, "status", buf, sizeof(buf)) == -1)
+		return -1;
+	s = strstr(buf, title);
+	if (s == NULL)
+		return -1;
+	*n = strtoull(s + strlen(title), NULL, base);
+	return 0;
+}
+
 void
 target_close(struct target *t)
 {

@@ -58,6 +58,9 @@ struct file {
 /* 0, or -1: it is gone, or cannot be looked at. target_close() is due. */
 int target_open(struct target *, pid_t tid);
 void target_close(struct target *);
+/* The number behind a title, with its newline, in a process's status, by its
+ * directory in /proc. 0 or -1. */
+int target_word(int dir_fd, const char *title, int base, uint64_t *);
 /* Of the process with this directory in /proc. 0 or -1. */
 int target_imprint(int dir_fd, struct imprint *, pid_t *ppid);
 /* A string of its memory, terminated: 0, or an errno. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "execd.h"
+#include "hold.h"
 #include "log.h"
 #include "notify.h"
 #include "signal_call.h"
@@ -26,6 +27,12 @@
 int
 trace_begin(struct exec *x)
 {
+	/* what was held a moment ago is still ours, and will be interrupted */
+	if (hold_adopt(x->t.tid)) {
+		x->state = EXEC_RUNNING;
+		x->adopted = true;
+		return notify_is_valid(x->req.id) ? 0 : ESRCH;
+	}
 	if (ptrace(PTRACE_SEIZE, x->t.tid, 0,
 		PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
 		    PTRACE_O_EXITKILL) == -1)
@@ -48,10 +55,17 @@ trace_interrupt(const struct exec *x)
 	return ptrace(PTRACE_INTERRUPT, x->t.tid, 0, 0) == -1 ? errno : 0;
 }
 
-int
-trace_release(pid_t pid)
+void
+trace_release(pid_t pid, int status)
 {
-	return ptrace(PTRACE_DETACH, pid, 0, 0) == -1 ? errno : 0;
+	long signo = 0;
+
+	if (!WIFSTOPPED(status))
+		return; /* dead */
+	/* else it would be lost: an event carries none, a call's stop has 0x80 */
+	if (status >> 16 == 0 && (WSTOPSIG(status) & 0x80) == 0)
+		signo = WSTOPSIG(status);
+	(void)ptrace(PTRACE_DETACH, pid, 0, signo);
 }
 
 /* What runs in the end: the program, or the last interpreter. */
@@ -100,10 +114,20 @@ are_words_right(const struct exec *x, int dir_fd)
 }
 
 void
+trace_verify(struct exec *x, int dir_fd)
+{
+	pid_t ppid;
+
+	/* a program has an imprint, who has ended none */
+	x->ended = target_imprint(dir_fd, &x->imprint, &ppid) == -1;
+	x->verified = !x->ended && is_file_right(x, dir_fd) &&
+	    are_words_right(x, dir_fd);
+}
+
+void
 trace_look(struct exec *x)
 {
 	char name[16];
-	pid_t ppid;
 	int fd;
 
 	x->verified = false;
@@ -112,10 +136,7 @@ trace_look(struct exec *x)
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	/* a program has an imprint, who has ended none */
-	x->ended = target_imprint(fd, &x->imprint, &ppid) == -1;
-	x->verified = !x->ended && is_file_right(x, fd) &&
-	    are_words_right(x, fd);
+	trace_verify(x, fd);
 	close(fd);
 }
 
@@ -123,8 +144,7 @@ static void
 ended(void *arg, int err)
 {
 	(void)arg;
-	if (err != 0 && err != ESRCH)
-		fatalx("a program that was not decided: %s", strerror(err));
+	sigsend_ended(err);
 }
 
 /* By its number, which is its own until waitpid(2) has told its end. It does
@@ -132,13 +152,11 @@ ended(void *arg, int err)
 static void
 end_process(pid_t pid)
 {
-	static const struct msg_init_signal m = { .signo = SIGKILL,
-		.info = (const uint8_t *)"" };
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (fd == -1)
 		fatal("a program that was not decided");
-	ended(NULL, sigsend(&m, fd, ended, NULL));
+	sigsend_end(fd, ended, NULL);
 	close(fd);
 }
 
@@ -149,7 +167,7 @@ looked(struct exec *x)
 		log_debug("process %u: not the program that was decided",
 		    x->t.inner_tgid);
 		if (!x->ended)
-			record_exec_changed(x);
+			record_exec_changed(x, NULL);
 		end_process(x->stopped);
 		return;
 	}
@@ -173,10 +191,7 @@ trace_step(struct exec *x, pid_t pid, int status)
 		supervise_look(x, trace_look, looked);
 		return false;
 	}
-	/*
-	 * It returns to its old program: the exec failed. What comes with the
-	 * stop, a signal for one, goes on as if we had not been there.
-	 */
-	ptrace(PTRACE_DETACH, pid, 0, event == 0 ? (long)WSTOPSIG(status) : 0L);
+	/* it returns to its old program: the exec failed */
+	trace_release(pid, status);
 	return true;
 }
