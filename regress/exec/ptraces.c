@@ -456,7 +456,7 @@ dying(void)
 	if (word == MAP_FAILED)
 		exit(9);
 	argv[1] = (char *)(uintptr_t)word;
-	strcpy(argv[1], "pull");
+	memcpy(argv[1], "pull", 5);
 	pid = fork();
 	if (pid == 0) {
 		/* pull, push */

@@ -197,7 +197,8 @@ node_attr_stands(fuse_req_t req, struct node *n, enum file_op op,
 	if (late) {
 		ask_node(&r, op, n);
 		undo_refuse(&r);
-	}
+	} else if (error == ESTALE)
+		return error; /* nothing was asked, and nothing done */
 	(void)record_denied(req, event, &r);
 	return late ? ESTALE : error;
 }
