@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Descriptors that commands have sent and nobody has received count against the
 # user, for all processes: those that confine the sessions still pass theirs.
+# As the whole user counts, it runs
+# alone
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 need_tool curl jq python3 prlimit

@@ -3,6 +3,10 @@
  * eventd: order, queries, reused session names, two users' sessions of one
  * name, hostile records, speed.
  */
+#include <sys/resource.h>
+
+#include <signal.h>
+
 #include "e.h"
 
 static void
@@ -292,6 +296,64 @@ test_commands(void)
 	ring_unmap(&r);
 }
 
+/* What a full disk does, as a limit of the size of files. */
+static void
+disk(bool full)
+{
+	struct rlimit rl = { full ? 0 : RLIM_INFINITY, RLIM_INFINITY };
+
+	if (prlimit(d.pid, RLIMIT_FSIZE, &rl, NULL) == -1)
+		abort();
+}
+
+static void
+test_full(void)
+{
+	char id[16];
+	uint64_t i, tries;
+
+	for (i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "full%d", (int)i);
+		session_open(100 + i, id);
+	}
+	/* by another channel, and so perhaps earlier */
+	for (i = 0, d.count = 0; i < 100 && d.count != 1; i++) {
+		usleep((useconds_t)i * 1000);
+		query(199, "", "", "", 0, 0, false);
+	}
+	T(d.count == 1, "a hundred sessions");
+	disk(true);
+	for (i = 0; i < 100; i++)
+		session_close(100 + i, SESS_DESTROYED);
+	d.broken = 0;
+	session_open(300, "full0");
+	T(chan_step(d.privd, 10000) == 1 && d.broken == 300,
+	    "none begins while nothing can be written");
+	session_close(300, SESS_DESTROYED);
+	disk(false);
+	for (i = tries = 0; i < 100 && tries < 200; tries++) {
+		snprintf(id, sizeof(id), "full%d", (int)i);
+		past(1000, id, "", "", "", 0, 0, false);
+		if (d.count == 2 && has("session_destroyed"))
+			i++;
+		else
+			usleep(50000);
+	}
+	T(i == 100, "all that ended are written");
+	session_open(301, "full0");
+	for (i = 0, d.count = 0; i < 100 && d.count != 1; i++) {
+		usleep((useconds_t)i * 1000);
+		query(301, "", "", "", 0, 0, false);
+	}
+	T(d.count == 1, "and others begin");
+	session_close(301, SESS_DESTROYED);
+	for (i = 0, d.count = 0; i < 100 && d.count != 4; i++) {
+		usleep((useconds_t)i * 1000);
+		past(1000, "full0", "", "", "", 0, 0, false);
+	}
+	T(d.count == 4, "each line is one (%u)", d.count);
+}
+
 static void
 test_speed(int count)
 {
@@ -323,6 +385,8 @@ test_speed(int count)
 int
 main(void)
 {
+	/* eventd has it from here: test_full */
+	signal(SIGXFSZ, SIG_IGN);
 	begin();
 	test_basic();
 	test_reuse();
@@ -330,6 +394,7 @@ main(void)
 	test_hostile();
 	test_continue();
 	test_commands();
+	test_full();
 	test_speed(100000);
 	return finish();
 }

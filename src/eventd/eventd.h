@@ -15,8 +15,8 @@
 #include "proc.h"
 #include "ring.h"
 
-#define EVENTD_MAX_CLOSED 64 /* ended sessions that can be asked about */
-#define EVENTD_MAX_ENDING 64 /* ended sessions that wait for the disk */
+#define EVENTD_MAX_CLOSED 64   /* ended sessions that can be asked about */
+#define EVENTD_MAX_ENDING 4096 /* ended, and wait for the disk: all there are */
 #define EVENTD_POLL_MS 2 /* how often the rings of a busy session are read */
 #define EVENTD_RETRY_MS 1000 /* after a failed write */
 #define EVLOG_MAX_CMDS 256 /* commands whose events are found without a scan */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backing.h"
@@ -31,6 +32,9 @@
 	    O_DIRECTORY)
 /* the kernel marks an open for execution so, linux/fs.h */
 #define OPEN_FMODE_EXEC 0x20
+/* how long who closed a file may take to be gone */
+#define BUSY_STEPS 70
+#define BUSY_STEP_MAX 12800000
 /* what a file without a name is called where it is decided and recorded */
 #define UNNAMED "#tmpfile"
 
@@ -131,6 +135,33 @@ open_there(struct node *n, int path_fd, int flags, struct ruling *again,
 	return saved == 0 ? backing_reopen(path_fd, flags & ~O_TRUNC) : -1;
 }
 
+/*
+ * Has somebody the file open to be written, as what it maps may be, too? Such a
+ * program is not executed anywhere, and here the kernel does not see who has it:
+ * fsd, another session, or memory of a file that the kernel writes to itself, by
+ * which a program could be changed after it was approved. Who has just closed it
+ * is waited for. Not of files of others, which the user does not write to.
+ */
+static bool
+is_written(int fd)
+{
+	struct timespec step = { 0, 100000 };
+	int i;
+
+	for (i = 0; i < BUSY_STEPS; i++) {
+		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+			(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+			return false;
+		}
+		if (errno != EAGAIN)
+			return false;
+		nanosleep(&step, NULL);
+		if (step.tv_nsec < BUSY_STEP_MAX)
+			step.tv_nsec *= 2;
+	}
+	return true;
+}
+
 /* 0 or an error number. */
 static int
 open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
@@ -165,6 +196,12 @@ open_node(fuse_req_t req, struct node *n, struct fuse_file_info *fi,
 		fd = open_there(n, path_fd, flags | O_APPEND, &r, claimed);
 	saved = errno;
 	node_done(n);
+	if (fd != -1 && (fi->flags & OPEN_FMODE_EXEC) != 0 &&
+	    n->view == VIEW_WORKSPACE && is_written(fd)) {
+		close(fd);
+		fd = -1;
+		saved = ETXTBSY;
+	}
 	if (fd == -1 && saved == EACCES && ruling_objects(&r))
 		(void)record_denied(req, EV_FILE_OPEN, &r);
 	if (fd != -1)
