@@ -456,7 +456,7 @@ dying(void)
 	if (word == MAP_FAILED)
 		exit(9);
 	argv[1] = (char *)(uintptr_t)word;
-	memcpy(argv[1], "pull", 5);
+	snprintf(argv[1], 5, "pull");
 	pid = fork();
 	if (pid == 0) {
 		/* pull, push */

@@ -230,16 +230,20 @@ step_holding(struct exec *x)
 	return false;
 }
 
+/* It has ended. A thread may look for ever, and keeps nobody. */
 static void
-killed(void *arg, int err)
+gone(struct exec *x)
 {
-	struct exec *x = arg;
-
-	sigsend_ended(err);
-	/* a thread may look for ever: nobody waits for that */
 	hold_end(x->traced->hold);
 	x->traced->hold = NULL;
 	supervise_over(x);
+}
+
+static void
+killed(void *arg, int err)
+{
+	sigsend_ended(err);
+	gone(arg);
 }
 
 /* Until it has ended its tracer stays held. */
@@ -324,8 +328,8 @@ step_traced(struct exec *x)
 		return false;
 	dead = hold_is_dead(d->hold);
 	state = state_of(d->dir_fd);
-	if (state == '\0' && !x->looking) {
-		supervise_over(x);
+	if (state == '\0') {
+		gone(x);
 		return true;
 	}
 	if (!dead && !x->looking && (d->asks || state == 't' || is_in_call(x)))
