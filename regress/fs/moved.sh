@@ -106,20 +106,20 @@ open("c/sfile", "w").close()
 s = os.open("c/sfile", os.O_RDONLY)
 os.fchmod(s, 0o600)
 os.setxattr(s, "user.m", b"600")
-mode, attribute = 0, 0o600
+mode, last, attribute = 0, 0o600, 0o600
 for i in range(int(sys.argv[1])):
     open(f"on{i}", "w").close()
     try:
         while True:
             mode = (mode + 1) % 64
             os.fchmod(s, 0o600 + mode)
-            set = 0o600 + mode
-            os.setxattr(s, "user.m", b"%o" % set)
-            attribute = set
+            last = 0o600 + mode
+            os.setxattr(s, "user.m", b"%o" % last)
+            attribute = last
     except OSError:
         pass
     x = os.open(f"at{i}.new", os.O_CREAT | os.O_WRONLY)
-    os.write(x, b"%o %o" % (set, attribute))
+    os.write(x, b"%o %o" % (last, attribute))
     os.close(x)
     os.rename(f"at{i}.new", f"at{i}")
     while not os.path.exists(f"back{i}"):

@@ -7,6 +7,7 @@
  */
 #include <sys/statfs.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -181,6 +182,15 @@ backing_below(int dir_fd, int top_fd, char below[PATH_MAX])
 	memcpy(below, dir + m, (size_t)(n - m));
 	below[n - m] = '\0';
 	return true;
+}
+
+bool
+backing_is_written(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) == -1)
+		return errno == EAGAIN;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }
 
 bool

@@ -41,6 +41,10 @@ void backing_name(char dst[16], int fd);
 bool backing_is_at(int dir_fd, int top_fd, const char *below, size_t len);
 /* Where it is below the other, "" or with a slash first; false: nowhere. */
 bool backing_below(int dir_fd, int top_fd, char below[PATH_MAX]);
+/* Has somebody a file, open here to be read, open to be written? Who has mapped
+ * it so has it open. Not said of files of others, nor where there are no leases
+ * (fcntl(2)). */
+bool backing_is_written(int fd);
 /* May a file system that is not of this machine hold it? */
 bool backing_is_remote(int fd);
 /* Can another change have the same time as the last one? */

@@ -7,7 +7,9 @@
  * that to tell, or on a file system that is not known to tell, is read again. A
  * reader of kept bytes asks fsd for none: the event then says so, as of files
  * that the kernel reads itself. Who opens a file that has changed sees its size
- * at once, which an mmap(2) goes by.
+ * at once, which an mmap(2) goes by. Of what is written by memory that maps a
+ * file no time tells: what somebody has open to be written is not kept. (On tmpfs
+ * one of another session, or outside, that came and went meanwhile is not seen.)
  */
 #include <fcntl.h>
 #include <string.h>
@@ -37,7 +39,7 @@ kept_open(struct handle *h, int flags)
 {
 	struct seen *s = &h->node->seen;
 	struct statx stx;
-	bool same;
+	bool mapped, same, busy = false;
 
 	/* elsewhere nothing is written, and no bytes are counted */
 	if (h->node->view != VIEW_WORKSPACE)
@@ -45,13 +47,19 @@ kept_open(struct handle *h, int flags)
 	if (h->mode == HANDLE_THROUGH || !is_keepable(h, flags) ||
 	    backing_stat(h->fd, &stx) == -1)
 		return false;
+	mapped = atomic_exchange(&h->node->mapped, false);
+	if (mapped && backing_is_written(h->fd)) {
+		atomic_store(&h->node->mapped, true);
+		busy = true;
+	}
 	pthread_mutex_lock(&lock);
-	same = s->any && s->size == stx.stx_size &&
+	same = !mapped && s->any && s->size == stx.stx_size &&
 	    memcmp(&s->ctime, &stx.stx_ctime, sizeof(s->ctime)) == 0;
 	s->any = same;
 	pthread_mutex_unlock(&lock);
 	if (!same) {
-		h->seen.any = !backing_is_recent(&stx);
+		h->seen.any = !busy && !backing_is_recent(&stx) &&
+		    (mapped || !backing_is_written(h->fd));
 		h->seen.size = stx.stx_size;
 		h->seen.ctime = stx.stx_ctime;
 		watch_opened(h->node, &stx);

@@ -64,6 +64,7 @@ struct node {
 	uint64_t base;		  /* size, as far as it was counted */
 	struct told told;	  /* watch.c, of a file of the workspace */
 	struct seen seen;	  /* kept.c, of the same */
+	_Atomic bool mapped;	  /* the same: perhaps, to be written */
 	/* handle.c: the descriptor that is read by all who open it now */
 	struct shared *shared;
 	_Atomic bool plain;  /* op_file.c: it may have one, as was found out */

@@ -136,11 +136,10 @@ open_there(struct node *n, int path_fd, int flags, struct ruling *again,
 }
 
 /*
- * Has somebody the file open to be written, as what it maps may be, too? Such a
- * program is not executed anywhere, and here the kernel does not see who has it:
- * fsd, another session, or memory of a file that the kernel writes to itself, by
- * which a program could be changed after it was approved. Who has just closed it
- * is waited for. Not of files of others, which the user does not write to.
+ * A program that somebody has open to be written is not executed anywhere, and
+ * here the kernel does not see who has it: fsd, another session, or memory of a
+ * file that the kernel writes to itself, by which a program could be changed after
+ * it was approved. Who has just closed it is waited for.
  */
 static bool
 is_written(int fd)
@@ -149,11 +148,7 @@ is_written(int fd)
 	int i;
 
 	for (i = 0; i < BUSY_STEPS; i++) {
-		if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
-			(void)fcntl(fd, F_SETLEASE, F_UNLCK);
-			return false;
-		}
-		if (errno != EAGAIN)
+		if (!backing_is_written(fd))
 			return false;
 		nanosleep(&step, NULL);
 		if (step.tv_nsec < BUSY_STEP_MAX)

@@ -184,6 +184,8 @@ begin(struct handle *h, const struct statx *stx)
 	n->through++;
 	if (!h->writes)
 		return;
+	if (h->maps)
+		atomic_store(&n->mapped, true);
 	h->ctime = stx->stx_ctime;
 	h->doubt = stx->stx_size > 0 && backing_is_recent(stx);
 	if (n->writers++ == 0) {
