@@ -19,8 +19,15 @@
 #define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
 /* The listening sockets of a session; privd made them in its namespace. */
-enum net_listener { NET_TCP4, NET_TCP6, NET_UDP4, NET_UDP6, NET_LISTENERS };
+enum net_listener {
+	NET_TCP4,
+	NET_TCP6,
+	NET_UDP4,
+	NET_UDP6,
+	NET_LISTENERS
+};
 
+struct dns_conf;
 struct names;
 struct relays;
 struct dns;
@@ -35,14 +42,21 @@ struct nsess {
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
-	struct names *names;	     /* names.c */
-	struct dns *dns;	     /* dns.c */
-	struct relays *relays;	     /* tcp.c */
-	struct whose *whose;	     /* whose.c */
+	const struct dns_conf *dns_conf; /* of all sessions; it stays */
+	struct names *names;		 /* names.c */
+	struct dns *dns;		 /* dns.c */
+	struct relays *relays;		 /* tcp.c */
+	struct whose *whose;		 /* whose.c */
 };
 
-/* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
- * port 53 is given to dns_take, which owns fd from then on. */
+/* sess.c: the session cannot be served, or not be logged, and is to end. Its
+ * parts are stopped soon, but not before the caller has returned to the loop. */
+void nsess_fail(struct nsess *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* dns.c: makes s->names, and begins to answer on the UDP sockets. 0 or -1. A TCP
+ * connection to port 53, whose fd does not block, is given to dns_take, which
+ * owns it from then on. */
 int dns_start(struct nsess *);
 void dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
