@@ -313,6 +313,7 @@ main(int argc, char **argv)
 	nrules = argc - optind - 1;
 	sess.base = event_base_new();
 	sess.dns_conf = &conf;
+	sess.names = names_new(1000);
 	printf("ports");
 	sess.listener[NET_UDP4] = listener(AF_INET, SOCK_DGRAM);
 	sess.listener[NET_UDP6] = listener(AF_INET6, SOCK_DGRAM);
@@ -326,6 +327,7 @@ main(int argc, char **argv)
 		return 1;
 	event_base_dispatch(sess.base);
 	dns_stop(&sess);
+	names_free(sess.names);
 	event_free(in);
 	event_free(acc);
 	event_base_free(sess.base);

@@ -12,7 +12,6 @@
 #include "ipport.h"
 
 #include "dns.h"
-#include "names.h"
 
 #define DATAGRAMS 32 /* of one session, before others have their turn */
 
@@ -136,9 +135,8 @@ dns_start(struct nsess *s)
 	TAILQ_INIT(&d->pending);
 	TAILQ_INIT(&d->conns);
 	s->dns = d;
-	s->names = names_new(DNS_BINDINGS);
 	d->budget = dnsbudget_new(&s->dns_conf->limits);
-	if (s->names == NULL || d->budget == NULL)
+	if (d->budget == NULL)
 		goto fail;
 	for (i = 0; i < 2; i++) {
 		fd = s->listener[udp[i]];
@@ -169,8 +167,6 @@ dns_stop(struct nsess *s)
 	dnsask_stop(d);
 	dnsconn_stop(d);
 	dnsbudget_free(d->budget);
-	names_free(s->names);
-	s->names = NULL;
 	free(d);
 	s->dns = NULL;
 }

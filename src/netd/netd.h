@@ -14,9 +14,19 @@
 #include <event2/event.h>
 
 #include "image.h"
+#include "proc.h"
 #include "ring.h"
 
 #define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
+
+struct dns_conf;
+
+struct netd {
+	struct proc p; /* conf is for all threads, the rest the main one's */
+	const struct dns_conf *dns_conf;
+};
+
+extern struct netd netd;
 
 /* The listening sockets of a session; privd made them in its namespace. */
 enum net_listener {
@@ -27,7 +37,7 @@ enum net_listener {
 	NET_LISTENERS
 };
 
-struct dns_conf;
+struct chan;
 struct names;
 struct relays;
 struct dns;
@@ -35,18 +45,21 @@ struct whose;
 
 struct nsess {
 	uint64_t number;
+	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
-	struct event_base *base;     /* of its worker */
-	struct image image;	     /* in force; changed between operations */
-	struct ring ring;	     /* of its events */
+	struct event_base *base; /* of its worker */
+	struct image image;	 /* in force; changed between operations, and
+				      * what was in force stays mapped to the end */
+	struct ring ring;	 /* of its events */
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
-	const struct dns_conf *dns_conf; /* of all sessions; it stays */
-	struct names *names;		 /* names.c */
-	struct dns *dns;		 /* dns.c */
-	struct relays *relays;		 /* tcp.c */
-	struct whose *whose;		 /* whose.c */
+	const struct dns_conf *dns_conf; /* netd.dns_conf */
+	struct chan *execd;	     /* its arg is this */
+	struct names *names;	     /* names.c */
+	struct dns *dns;	     /* dns.c */
+	struct relays *relays;	     /* tcp.c */
+	struct whose *whose;	     /* whose.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
@@ -54,9 +67,9 @@ struct nsess {
 void nsess_fail(struct nsess *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* dns.c: makes s->names, and begins to answer on the UDP sockets. 0 or -1. A TCP
- * connection to port 53, whose fd does not block, is given to dns_take, which
- * owns it from then on. */
+/* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
+ * port 53, whose fd does not block, is given to dns_take, which owns it from
+ * then on. */
 int dns_start(struct nsess *);
 void dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
