@@ -292,7 +292,7 @@ hand_over(struct chan *ch, enum role role, struct victim *v)
 	send_hello(ch, role);
 	send_conf(ch);
 	send_chans(ch, role, v);
-	if ((R_PRODUCERS >> role & 1) == 1) {
+	if (role == ROLE_EXECD || role == ROLE_FSD) {
 		if (ring_create(fds) == -1)
 			die("ring");
 		msg_send_sys_ring(ch, 0, &ring, fds);

@@ -77,6 +77,12 @@ enum {
 	ON_BLOCK_KILL
 };
 
+/* sandbox.network.unavailable */
+enum {
+	NET_UNAVAILABLE_REFUSE,
+	NET_UNAVAILABLE_NONE
+};
+
 enum native_events {
 	NATIVE_EVENTS_AUTO,
 	NATIVE_EVENTS_OFF

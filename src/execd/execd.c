@@ -145,7 +145,8 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct aerr e = { 0 };
 	const char *why;
 
-	if (msg_get_policy_prepare(im, &m) == -1)
+	if (msg_get_policy_prepare(im, &m) == -1 ||
+	    m.session != execd.p.session)
 		return -1;
 	image_unmap(&execd.next);
 	execd.next_generation = m.generation;
@@ -217,7 +218,8 @@ execd_on_policy_commit(struct chan *ch, struct imsg *im)
 	struct msg_policy_commit m;
 	struct msg_policy_committed reply = { 0 };
 
-	if (msg_get_policy_commit(im, &m) == -1 || execd.next.base == NULL ||
+	if (msg_get_policy_commit(im, &m) == -1 ||
+	    m.session != execd.p.session || execd.next.base == NULL ||
 	    m.generation != execd.next_generation)
 		return -1;
 	replace_image();
@@ -232,7 +234,8 @@ execd_on_policy_abandon(struct chan *ch, struct imsg *im)
 	struct msg_policy_abandon m;
 
 	(void)ch;
-	if (msg_get_policy_abandon(im, &m) == -1)
+	if (msg_get_policy_abandon(im, &m) == -1 ||
+	    m.session != execd.p.session)
 		return -1;
 	if (m.generation == execd.next_generation)
 		image_unmap(&execd.next);

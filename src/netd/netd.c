@@ -1,34 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * netd: the network of the sessions, in the host's network namespace as a user
- * of its own. Sessions have no network yet, so it owns nothing, hears only
- * agentshd and is confined to that: a compromise yields nothing.
+ * of its own. Hears agentshd, the sessions' programs and the servers that they
+ * reach, and has no right but to connect: who owns it can do what every user
+ * of the host's network can, and read what sessions send and receive in clear.
  */
 #include <event2/event.h>
 
 #include "log.h"
-#include "proc.h"
+#include "netd.h"
 #include "sandbox.h"
+#include "sess.h"
 
-static struct {
-	struct proc p;
-	struct event_base *base;
-} netd;
+struct netd netd;
 
 static const struct handler netd_handlers[] = {
+	{ MSG_NET_OPEN, sess_on_net_open },
+	{ MSG_NET_LISTEN, sess_on_net_listen },
+	{ MSG_NET_RING, sess_on_net_ring },
+	{ MSG_NET_START, sess_on_net_start },
+	{ MSG_NET_CLOSE, sess_on_net_close },
+	{ MSG_POLICY_PREPARE, sess_on_policy_prepare },
+	{ MSG_POLICY_COMMIT, sess_on_policy_commit },
+	{ MSG_POLICY_ABANDON, sess_on_policy_abandon },
 	{ MSG_NONE, NULL },
 };
 
 int
 main(int argc, char **argv)
 {
+	struct event_base *base;
+
 	proc_start(&netd.p, ROLE_NETD, netd_handlers, argc, argv);
-	netd.base = event_base_new();
-	if (netd.base == NULL)
-		fatalx("no event loop");
+	base = sess_init();
 	sandbox_enter(ROLE_NETD, NULL, 0);
-	proc_watch(&netd.p, netd.base);
-	proc_ready(&netd.p, "idle");
-	event_base_dispatch(netd.base);
+	sess_start_workers();
+	proc_watch(&netd.p, base);
+	proc_ready(&netd.p, "network");
+	event_base_dispatch(base);
 	fatalx("the event loop ended");
 }

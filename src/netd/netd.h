@@ -14,13 +14,27 @@
 #include <event2/event.h>
 
 #include "image.h"
+#include "proc.h"
 #include "ring.h"
 
 #define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
-/* The listening sockets of a session; privd made them in its namespace. */
-enum net_listener { NET_TCP4, NET_TCP6, NET_UDP4, NET_UDP6, NET_LISTENERS };
+struct netd {
+	struct proc p; /* conf is for all threads, the rest the main one's */
+};
 
+extern struct netd netd;
+
+/* The listening sockets of a session; privd made them in its namespace. */
+enum net_listener {
+	NET_TCP4,
+	NET_TCP6,
+	NET_UDP4,
+	NET_UDP6,
+	NET_LISTENERS
+};
+
+struct chan;
 struct names;
 struct relays;
 struct dns;
@@ -28,18 +42,26 @@ struct whose;
 
 struct nsess {
 	uint64_t number;
+	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
-	struct event_base *base;     /* of its worker */
-	struct image image;	     /* in force; changed between operations */
-	struct ring ring;	     /* of its events */
+	struct event_base *base; /* of its worker */
+	struct image image;	 /* in force; changed between operations, and
+				      * what was in force stays mapped to the end */
+	struct ring ring;	 /* of its events */
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
+	struct chan *execd;	     /* its arg is this */
 	struct names *names;	     /* names.c */
 	struct dns *dns;	     /* dns.c */
 	struct relays *relays;	     /* tcp.c */
 	struct whose *whose;	     /* whose.c */
 };
+
+/* sess.c: the session cannot be served, or not be logged, and is to end. Its
+ * parts are stopped soon, but not before the caller has returned to the loop. */
+void nsess_fail(struct nsess *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53 is given to dns_take, which owns fd from then on. */

@@ -67,9 +67,24 @@ int workspace_open(struct chan *, enum run_mode, const struct account *,
     const struct to_open *);
 void make_tell_failed(struct chan *, const struct aerr *);
 
+/* netns.c */
+/* netd's sockets in a session's network, and the session's own address, in the
+ * order of the network; of the ranges for documentation and for private use. */
+#define NS_TCP_PORT 1  /* which no server of a session wants */
+#define NS_UDP_PORT 53 /* answers are sent from it */
+#define NS_LO_INDEX 1
+#define NS_SELF4 192, 0, 2, 2
+#define NS_NETD4 192, 0, 2, 1
+#define NS_SELF6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
+#define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+/* A network namespace of our own; what netd needs of it goes to privd. */
+int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
+
+/* nft.c */
+/* The rules of the network namespace that we are in. */
+int nft_steer(struct aerr *);
+
 /* ns.c */
-/* A network namespace of our own with nothing but a loopback that is up. */
-int ns_make_net(struct aerr *);
 /*
  * clone3(2) of the process that becomes pid 1. In the child returns 0, with
  * *go_fd to be waited on; in the parent its pid, with *pidfd.

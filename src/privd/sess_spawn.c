@@ -119,6 +119,10 @@ sess_spawn_helpers(struct sess *s)
 	    join(s->execd, s->fsd) == -1 || join_policyd(s, s->execd) == -1 ||
 	    join_policyd(s, s->fsd) == -1)
 		return -1;
+	if (s->net == NET_WANTED &&
+	    (join_end(s->execd, ROLE_NETD, &s->net_sock) == -1 ||
+		ring_create(s->ring[ROLE_NETD]) == -1))
+		return -1;
 	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
 	    spawn_fusereg(s, &cred) == -1)
 		return -1;
@@ -199,6 +203,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 
 	m.map_root = privd.has_root;
 	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
+	m.network = (uint8_t)net_wish();
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
