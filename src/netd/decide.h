@@ -9,24 +9,36 @@
 #include "image.h"
 
 struct net_ruling {
-	struct verdict v;
+	struct verdict v;   /* decision: what is to be done */
+	enum decision said; /* what the rule says, for the event */
 	const char *reason; /* static words for the event; NULL: the rule's */
 };
 
-/* May the name be looked up: can a connection to it, on any port, be had? */
+/* All else is a denial, AUDIT is not. */
+static inline bool
+net_ruling_allows(const struct net_ruling *r)
+{
+	return r->v.decision == DECISION_ALLOW ||
+	    r->v.decision == DECISION_AUDIT;
+}
+
+/* May the name be looked up: can a connection to it, on any port, be had? What
+ * is no name of a host, an address in whatever spelling too, may not. */
 void decide_name(const struct image *, const char *name, struct net_ruling *);
 /* May this answer to a look-up be given, and used? */
 void decide_answer(const struct image *, const char *name,
     const uint8_t addr[16], struct net_ruling *);
-/* name: NULL for an address that was given for none. */
+/* name: NULL for an address that was given for none; then a rule has to have
+ * cidrs, or no selector at all. */
 void decide_connect(const struct image *, const char *name,
     const uint8_t addr[16], uint16_t port, struct net_ruling *);
 
 /* The class of an address that is refused, "metadata" or such, or NULL; of forms
- * that carry an IPv4 address (mapped, translated, tunnelled) it is that one's. */
+ * that carry an IPv4 address (mapped, translated, tunnelled) it is that one's.
+ * Before the host's addresses were read, every address is refused ("host"). */
 const char *addr_class(const uint8_t addr[16]);
 /* Reads the host's own addresses, which are a class; to be called again when
- * they changed. 0 or -1. */
+ * they changed, by any thread. 0, or -1: those of before count. */
 int decide_host_addresses(void);
 
 #endif

@@ -75,8 +75,10 @@ void dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
 void dns_stop(struct nsess *);
 
-/* tcp.c: begins to accept. 0 or -1. */
+/* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
+ * a listening socket of the session, which stays the caller's. */
 int tcp_start(struct nsess *);
+int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 
 /* whose.c: who owns the socket at this end of a connection or query. */
