@@ -8,7 +8,8 @@
  * RULE: "allow NAME", "deny NAME", "denyall", "approve NAME", where NAME may be
  * "*.suffix"; the first that matches is obeyed. "redirect NAME ADDR TELL FAIL"; "refuse ADDR" for
  * an address that may not be answered. The ports come first, "ports UDP4 UDP6
- * TCP"; a line "bound ADDR" on standard input is answered with names.
+ * TCP"; a line "bound ADDR" on standard input is answered with names, "resolve
+ * NAME" with addresses.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,6 +23,7 @@
 #include "../../src/netd/dns.h"
 #include "../../src/netd/names.h"
 #include "../../src/netd/netlog.h"
+#include "../../src/netd/resolve.h"
 #include "clock.h"
 #include "ipport.h"
 
@@ -250,6 +252,20 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
+{
+	char text[INET6_ADDRSTRLEN];
+	size_t i;
+
+	(void)arg;
+	printf("resolved");
+	for (i = 0; i < n; i++)
+		printf(" %s", inet_ntop(AF_INET6, addr[i], text, sizeof(text)));
+	printf("\n");
+	fflush(stdout);
+}
+
+static void
 input_cb(evutil_socket_t fd, short what, void *arg)
 {
 	const char *name[NAMES_OF_MAX];
@@ -266,6 +282,14 @@ input_cb(evutil_socket_t fd, short what, void *arg)
 	}
 	line[len] = '\0';
 	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "resolve ", 8) == 0) {
+		if (resolve_start(&sess, line + 8, resolve_done, NULL) ==
+		    NULL) {
+			printf("resolved not\n");
+			fflush(stdout);
+		}
+		return;
+	}
 	if (strncmp(line, "bound ", 6) != 0 ||
 	    ipport_parse(line + 6, addr, &port) == -1)
 		abort();

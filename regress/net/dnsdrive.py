@@ -59,13 +59,19 @@ class Drive:
         return [" ".join(w for w in x.split() if not w.startswith("pid="))
                 for x in out]
 
-    def bound(self, addr):
-        self.p.stdin.write(f"bound {addr}\n")
+    def told(self, what, word):
+        self.p.stdin.write(what + "\n")
         self.p.stdin.flush()
         while True:
             line = self.lines.get(timeout=10 * SLOW)
-            if line.startswith("bound"):
+            if line.startswith(word):
                 return line.split()[1:]
+
+    def bound(self, addr):
+        return self.told("bound " + addr, "bound")
+
+    def resolve(self, name):
+        return sorted(self.told("resolve " + name, "resolved"))
 
     def stop(self):
         self.p.stdin.close()
@@ -415,6 +421,29 @@ def together():
     d.stop()
 
 
+def for_netd_itself(up):
+    """Look-ups of netd's own, which no rule is asked about."""
+    d = Drive(up, ["deny forbidden.test", "allow *.test"], "-n", "8")
+    check("both families", d.resolve("a.test"),
+          ["2001:db8::1", "::ffff:203.0.113.1"])
+    check("through aliases", d.resolve("alias.test"),
+          ["::ffff:203.0.113.2", "::ffff:203.0.113.3"])
+    check("no more than there is room for", len(d.resolve("big.test")), 16)
+    check("a denied alias", d.resolve("evil.test"), [])
+    check("none", d.resolve("no.test"), [])
+    check("no name", d.resolve("a..test"), ["not"])
+    check("not bound", d.bound("203.0.113.1"), [])
+    check("no events", d.event(), [])
+    for i in range(8):
+        d.resolve(f"d{i}.leak.test")
+    check("over the budget", d.resolve("d8.leak.test"), ["not"])
+    d.p.stdin.write("resolve never.test\n")
+    d.stop()
+    d = Drive(up, ["allow *.test"], "-4")
+    check("without IPv6", d.resolve("a.test"), ["::ffff:203.0.113.1"])
+    d.stop()
+
+
 def unlogged(up):
     d = Drive(up, ["allow *.test"])
     check("nothing is answered that is not written down",
@@ -431,7 +460,7 @@ def main():
     never = {"never.test": lambda n, tcp, reply, send: None}
     up = dns.Upstream(special=never)
     for part in (simple, nothing_else_goes_up, odd, denied, own_names,
-                 redirects, sizes, budgets, unlogged):
+                 redirects, sizes, budgets, for_netd_itself, unlogged):
         print(part.__name__, flush=True)
         part(up)
     upstream_trouble()

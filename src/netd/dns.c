@@ -134,6 +134,7 @@ dns_start(struct nsess *s)
 	TAILQ_INIT(&d->asked);
 	TAILQ_INIT(&d->pending);
 	TAILQ_INIT(&d->conns);
+	TAILQ_INIT(&d->resolving);
 	s->dns = d;
 	d->budget = dnsbudget_new(&s->dns_conf->limits);
 	if (d->budget == NULL)
@@ -166,6 +167,7 @@ dns_stop(struct nsess *s)
 			event_free(d->udp[i]);
 	dnsask_stop(d);
 	dnsconn_stop(d);
+	dnsresolve_stop(d);
 	dnsbudget_free(d->budget);
 	free(d);
 	s->dns = NULL;

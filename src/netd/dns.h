@@ -78,6 +78,8 @@ struct dns {
 	size_t npending;
 	struct dns_conns conns;
 	size_t nconns;
+	TAILQ_HEAD(, resolve_ask) resolving;
+	size_t nresolving;
 };
 
 /* dns.c: to who asked, however that was. len 0: nothing is to be said. */
@@ -93,5 +95,13 @@ void dnsask_hear(struct dns *, const uint8_t *msg, size_t len,
 /* The client is gone. */
 void dnsask_forget(struct dns *, const struct dns_conn *);
 void dnsask_stop(struct dns *);
+/* Is an alias one that the policy denies by a rule that is about it? One that
+ * denies all that no other rule names is not: a name that is allowed may be kept
+ * anywhere. */
+bool dns_alias_denied(const struct image *, const char *name,
+    struct net_ruling *);
+
+/* resolve.c */
+void dnsresolve_stop(struct dns *);
 
 #endif

@@ -45,14 +45,6 @@ stays_inside(const uint8_t addr[16])
 	    (is_v4(addr) && (addr[12] == 127 || addr[12] == 0));
 }
 
-/* An approval is asked for by a connection; netd does not, so it is a no. */
-static bool
-allows(const struct net_ruling *r)
-{
-	return r->v.decision == DECISION_ALLOW ||
-	    r->v.decision == DECISION_AUDIT;
-}
-
 static void
 ruling_deny(struct net_ruling *r, const char *reason)
 {
@@ -261,10 +253,10 @@ redirect_works(const struct dns_asked *a, const struct redirect *to,
 	if (!is_v4(to->addr) && !s->has_ipv6)
 		return false;
 	decide_name(&s->image, a->q.name, r);
-	if (!allows(r))
+	if (!net_ruling_allows(r))
 		return false;
 	decide_answer(&s->image, a->q.name, to->addr, r);
-	return allows(r);
+	return net_ruling_allows(r);
 }
 
 static void
@@ -328,18 +320,16 @@ redirected(struct dns_asked *a)
 	return true;
 }
 
-/* Does the policy deny an alias by a rule that is about it? One that denies all
- * that no other rule names is not: a name that is allowed may be kept anywhere. */
-static bool
-alias_denied(const struct image *im, const char *name, struct net_ruling *r)
+bool
+dns_alias_denied(const struct image *im, const char *name, struct net_ruling *r)
 {
 	struct net_ruling other;
 
 	decide_name(im, name, r);
-	if (allows(r) || r->v.rule == UINT32_MAX)
+	if (net_ruling_allows(r) || r->v.rule == UINT32_MAX)
 		return false;
 	decide_name(im, nobody, &other);
-	return allows(&other) || other.v.rule != r->v.rule;
+	return net_ruling_allows(&other) || other.v.rule != r->v.rule;
 }
 
 struct sifted {
@@ -358,7 +348,7 @@ sift_address(struct dns_asked *a, const struct dns_record *rec, bool *keep,
 	struct net_ruling r;
 
 	decide_answer(&a->dns->s->image, a->q.name, rec->addr, &r);
-	if (!allows(&r)) {
+	if (!net_ruling_allows(&r)) {
 		if (s->nrefused++ == 0)
 			s->refused = r;
 		return;
@@ -382,7 +372,7 @@ sift(struct dns_asked *a, const struct dns_reply *reply, struct sifted *s)
 
 	for (i = 0; i < reply->n; i++)
 		if (reply->record[i].type == DNS_CNAME &&
-		    alias_denied(&a->dns->s->image, reply->record[i].target,
+		    dns_alias_denied(&a->dns->s->image, reply->record[i].target,
 			&s->refused))
 			return -1;
 	for (i = 0; i < reply->n; i++) {
@@ -411,7 +401,7 @@ answer_reply(struct dns_asked *a, const struct dns_reply *reply)
 	};
 
 	decide_name(&a->dns->s->image, a->q.name, &r);
-	if (!allows(&r)) {
+	if (!net_ruling_allows(&r)) {
 		deny(a, &r);
 		return;
 	}
@@ -437,7 +427,7 @@ answer_failed(struct dns_asked *a)
 	struct dns_answer an = { .rcode = DNS_SERVFAIL, .ede = -1 };
 
 	decide_name(&a->dns->s->image, a->q.name, &r);
-	if (allows(&r))
+	if (net_ruling_allows(&r))
 		conclude(a, &an, &event);
 	else
 		deny(a, &r);
@@ -544,7 +534,7 @@ decide(struct dns_asked *a)
 	if (redirected(a))
 		return;
 	decide_name(&s->image, a->q.name, &r);
-	if (!allows(&r))
+	if (!net_ruling_allows(&r))
 		deny(a, &r);
 	else if (how == DNS_HOW_REFUSE)
 		refuse(a, "type-refused", true);
