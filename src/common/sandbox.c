@@ -3,6 +3,7 @@
  * Confinement of our own processes. The tables are in sandbox.def; the kernel's
  * interfaces are landlock(7), seccomp(2), capabilities(7).
  */
+#include <sys/socket.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

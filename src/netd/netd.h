@@ -35,6 +35,7 @@ enum net_listener {
 };
 
 struct chan;
+struct imsg;
 struct names;
 struct relays;
 struct dns;
@@ -62,6 +63,9 @@ struct nsess {
  * parts are stopped soon, but not before the caller has returned to the loop. */
 void nsess_fail(struct nsess *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* hostaddr.c: the host's addresses are known from now on. Fatal on failure. */
+void hostaddr_start(struct event_base *);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53 is given to dns_take, which owns fd from then on. */
@@ -91,6 +95,10 @@ struct whose_ask *whose_ask(struct nsess *, int proto, const uint8_t src[16],
 /* cb is not called any more. */
 void whose_forget(struct whose_ask *);
 int whose_start(struct nsess *);
+/* execd is gone: nobody is found any more. */
+void whose_lost(struct nsess *);
+int whose_on_net_owner(struct chan *, struct imsg *);
+int whose_on_net_sync(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
 
 #endif
