@@ -55,11 +55,11 @@ struct nsess {
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
-	struct chan *execd;	     /* its arg is this */
-	struct names *names;	     /* names.c */
-	struct dns *dns;	     /* dns.c */
-	struct relays *relays;	     /* tcp.c */
-	struct whose *whose;	     /* whose.c */
+	struct chan *execd;		 /* its arg is this */
+	struct names *names;		 /* names.c */
+	struct dns *dns;		 /* dns.c */
+	struct relays *relays;		 /* tcp.c */
+	struct whose *whose;		 /* whose.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
