@@ -19,8 +19,11 @@
 
 #define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
+struct dns_conf;
+
 struct netd {
 	struct proc p; /* conf is for all threads, the rest the main one's */
+	const struct dns_conf *dns_conf;
 };
 
 extern struct netd netd;
@@ -52,11 +55,12 @@ struct nsess {
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
-	struct chan *execd;	     /* its arg is this */
-	struct names *names;	     /* names.c */
-	struct dns *dns;	     /* dns.c */
-	struct relays *relays;	     /* tcp.c */
-	struct whose *whose;	     /* whose.c */
+	const struct dns_conf *dns_conf; /* netd.dns_conf */
+	struct chan *execd;		 /* its arg is this */
+	struct names *names;		 /* names.c */
+	struct dns *dns;		 /* dns.c */
+	struct relays *relays;		 /* tcp.c */
+	struct whose *whose;		 /* whose.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
@@ -68,7 +72,8 @@ void nsess_fail(struct nsess *, const char *fmt, ...)
 void hostaddr_start(struct event_base *);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
- * port 53 is given to dns_take, which owns fd from then on. */
+ * port 53, whose fd does not block, is given to dns_take, which owns it from
+ * then on. */
 int dns_start(struct nsess *);
 void dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);

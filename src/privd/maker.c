@@ -168,15 +168,17 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
     struct aerr *e)
 {
 	const struct account *a = r->acct;
-	int go_fd[2], native[2], pidfd = -1;
+	int go_fd[2], native[2], pidfd = -1, net;
 	pid_t pid;
 
 	/* the supplementary groups that init will have */
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	if (ns_make_net(ch, (enum net_wish)m->network, e) == -1)
+	net = ns_make_net(ch, (enum net_wish)m->network, e);
+	if (net == -1)
 		return -1;
+	r->has_net = net == 1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native) == -1)
 		return make_error(e, "socketpair");
 	pid = ns_clone(&pidfd, go_fd);

@@ -35,6 +35,7 @@ struct to_open {
 /* What the root of one session is made of. */
 struct root {
 	const struct account *acct;
+	bool has_net;	       /* netd serves it */
 	bool map_root;	       /* uid 0 exists in the session */
 	const char *mount;     /* where the workspace shows */
 	const char *workspace; /* where it is on the host */
@@ -77,7 +78,10 @@ void make_tell_failed(struct chan *, const struct aerr *);
 #define NS_NETD4 192, 0, 2, 1
 #define NS_SELF6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
 #define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
-/* A network namespace of our own; what netd needs of it goes to privd. */
+/* The address that sessions send their questions to; every other does as well. */
+#define NS_RESOLVER "192.0.2.53"
+/* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
+ * there is no more than a loopback, or -1. */
 int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
 
 /* nft.c */
@@ -109,6 +113,14 @@ int native_hand_over(int sock, const int *mnt, size_t n);
  * gone. */
 int native_watch(struct chan *privd, int sock, const struct plan *,
     bool wanted);
+
+/* netfiles.c: resolv.conf and the like */
+/* In the host's tree: nsswitch.conf as the session is to see it, or NULL. The
+ * caller frees it. */
+char *netfiles_collect(void);
+/* When all else is mounted. */
+int netfiles_mount(int root, const char *hostname, const char *nsswitch,
+    struct aerr *);
 
 /* root.c: in pid 1. Returns only on failure. */
 int root_enter(const struct root *, struct aerr *);

@@ -292,8 +292,10 @@ ns_make_net(struct chan *privd, enum net_wish wish, struct aerr *e)
 
 	if (enter_new(e) == -1)
 		return -1;
-	if (wish == NET_WISH_NONE || connect_to_netd(privd, has_ipv6, e) == 0)
+	if (wish == NET_WISH_NONE)
 		return 0;
+	if (connect_to_netd(privd, has_ipv6, e) == 0)
+		return 1;
 	if (wish == NET_WISH_NEEDED)
 		return -1;
 	/* nothing that was half made is left behind */
