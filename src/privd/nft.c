@@ -414,6 +414,16 @@ read_answers(struct mnl_socket *nl, unsigned wanted)
 	return 0;
 }
 
+static int
+lacking(struct aerr *e, const char *what)
+{
+	return make_error(e,
+	    "%s; the network of sessions needs nf_tables with nft_tproxy and"
+	    " nft_reject_inet (sandbox.network.unavailable: none does without"
+	    " a network)",
+	    what);
+}
+
 int
 nft_steer(struct aerr *e)
 {
@@ -423,15 +433,13 @@ nft_steer(struct aerr *e)
 
 	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (nl == NULL)
-		return make_error(e, "the kernel has no nf_tables");
+		return lacking(e, "the kernel has no nf_tables");
 	make_batch(&b);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, b.data, b.len) == (ssize_t)b.len)
 		r = read_answers(nl, b.seq - 2);
 	if (r == -1)
-		make_error(e,
-		    "rules of the session's network (nf_tables with nft_tproxy"
-		    " and nft_reject_inet are needed)");
+		lacking(e, "the kernel does not take our rules");
 	mnl_socket_close(nl);
 	return r;
 }
