@@ -31,7 +31,6 @@ enum action {
 	ACT_DROP,
 	ACT_TPROXY,  /* to netd's socket of the rule's family */
 	ACT_REFUSED, /* as a host without that service does */
-	ACT_RESET,
 	ACT_PROHIBITED
 };
 
@@ -87,7 +86,8 @@ static const struct rule rules[] = {
 	/* also finds the connections that were accepted */
 	{ V4, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
 	{ V6, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
-	{ 0, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_RESET, 0 },
+	/* left over: answers to who has bound another source address */
+	{ 0, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_ACCEPT, 0 },
 	{ V4, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
 	    { TRANS, DPORT, 2, EQ, { 0, NS_UDP_PORT } } }, ACT_TPROXY, NS_UDP_PORT },
 	{ V6, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
@@ -283,9 +283,6 @@ put_action(struct nlmsghdr *h, const struct rule *r)
 	case ACT_REFUSED:
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
 		    NFT_REJECT_ICMPX_PORT_UNREACH);
-		break;
-	case ACT_RESET:
-		put_reject(h, NFT_REJECT_TCP_RST, 0);
 		break;
 	case ACT_PROHIBITED:
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
