@@ -3,13 +3,13 @@
  * Confinement of our own processes. The tables are in sandbox.def; the kernel's
  * interfaces are landlock(7), seccomp(2), capabilities(7).
  */
-#include <sys/socket.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
