@@ -101,6 +101,19 @@ for fam, every, own, other in (
     want("other UDP %s" % other, dial(fam, UDP, (other, 8053)), ("ECONNREFUSED",))
     server.close()
 
+# whoever takes a source address that is nobody's is served like others
+for fam, addr, dst in (I4, "198.51.100.9", "198.51.100.7"), (I6, "2001:db8::9", "2001:db8::7"):
+    s = socket.socket(fam, TCP)
+    s.settimeout(10)
+    if fam == I6:
+        s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
+    s.bind((addr, 0))
+    try:
+        s.connect((dst, 443))
+        want("from %s" % addr, s.recv(1), (b"",))
+    except ConnectionResetError:
+        pass
+
 # many at once: all are refused, and none is forgotten
 many = [socket.socket(I4, TCP) for _ in range(500)]
 for s in many:

@@ -42,9 +42,9 @@ wait "$client" && fail "the command goes on without netd"
 wait_for 10 sh -c '! pgrep -x sleep' || fail "a process of the session goes on"
 SERVER_PID=
 
-# switched off: there is a loopback and nothing else
-start_any "sandbox.network.enabled: false"
-run_in python3 -c '
+nothing_outside()
+{
+	run_in python3 -c '
 import errno, socket
 for fam, dst in ((socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7")):
     for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
@@ -57,4 +57,26 @@ for fam, dst in ((socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::
             raise SystemExit("reached %s" % dst)
 s = socket.create_server(("127.0.0.1", 8080))
 socket.create_connection(("127.0.0.1", 8080))
-' || fail "sandbox.network.enabled: false"
+'
+}
+
+# switched off: there is a loopback and nothing else
+start_any "sandbox.network.enabled: false"
+nothing_outside || fail "sandbox.network.enabled: false"
+stop_server
+
+# a kernel without nf_tables: no session, but where the configuration wants one
+refuse=$TEST_BUILD/regress/privsep/refuse
+[ -x "$refuse" ] || fail "regress/privsep/refuse is not built"
+cp "$refuse" "$T/refuse"
+SERVER_WRAP="$T/refuse socket:2=12 EPERM"
+[ "$MODE" = service ] || SERVER_WRAP="$SERVER_WRAP setpriv --reuid $ME --regid $ME --init-groups"
+start_any
+out=$(run_in true 2>&1) && fail "a session without a network that it should have"
+want_in "no nf_tables" "$out" "the kernel has no nf_tables"
+want_in "what to do" "$out" "sandbox.network.unavailable"
+stop_server
+start_any "sandbox.network.unavailable: none"
+nothing_outside || fail "sandbox.network.unavailable: none"
+grep -q "has no network" "$T/server.log" || fail "the log does not say so"
+run_in true || fail "the session does not go on"

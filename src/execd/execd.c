@@ -26,6 +26,7 @@
 #include "signal_call.h"
 #include "socket.h"
 #include "supervise.h"
+#include "whose.h"
 
 struct execd execd;
 
@@ -279,6 +280,8 @@ static const struct handler execd_handlers[] = {
 	{ MSG_FS_SYNCED, command_on_fs_synced },
 	{ MSG_FS_SOCKET_OPENED, socket_on_fs_socket_opened },
 	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
+	{ MSG_NET_WHOSE, whose_on_net_whose },
+	{ MSG_NET_SYNCED, command_on_net_synced },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },

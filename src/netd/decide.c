@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -211,34 +212,47 @@ host_add(uint8_t (**list)[16], size_t *n, const struct sockaddr *sa)
 	return 0;
 }
 
-int
-decide_host_addresses(void)
+/* NULL: every address is. */
+static void
+host_set(uint8_t (*list)[16], size_t n)
 {
-	struct ifaddrs *all, *i;
-	uint8_t(*list)[16] = calloc(1, sizeof(*list)), (*old)[16];
-	size_t n = 0;
+	uint8_t(*old)[16];
 
-	/* one that is no address: a host without any was read, too */
-	if (list == NULL || getifaddrs(&all) == -1) {
-		free(list);
-		return -1;
-	}
-	for (i = all; i != NULL; i = i->ifa_next) {
-		if (host_add(&list, &n, i->ifa_addr) == -1) {
-			freeifaddrs(all);
-			free(list);
-			return -1;
-		}
-	}
-	freeifaddrs(all);
-	qsort(list, n, sizeof(*list), addr_order);
 	pthread_rwlock_wrlock(&host.lock);
 	old = host.addr;
 	host.addr = list;
 	host.n = n;
 	pthread_rwlock_unlock(&host.lock);
 	free(old);
+}
+
+int
+decide_host_addresses(void)
+{
+	struct ifaddrs *all = NULL, *i;
+	uint8_t(*list)[16] = calloc(1, sizeof(*list));
+	size_t n = 0;
+	int saved;
+
+	/* one that is no address: a host without any was read, too */
+	if (list == NULL || getifaddrs(&all) == -1)
+		goto fail;
+	for (i = all; i != NULL; i = i->ifa_next) {
+		if (host_add(&list, &n, i->ifa_addr) == -1)
+			goto fail;
+	}
+	freeifaddrs(all);
+	qsort(list, n, sizeof(*list), addr_order);
+	host_set(list, n);
 	return 0;
+fail:
+	saved = errno;
+	if (all != NULL)
+		freeifaddrs(all);
+	free(list);
+	host_set(NULL, 0);
+	errno = saved;
+	return -1;
 }
 
 static void

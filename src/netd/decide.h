@@ -38,7 +38,7 @@ void decide_connect(const struct image *, const char *name,
  * Before the host's addresses were read, every address is refused ("host"). */
 const char *addr_class(const uint8_t addr[16]);
 /* Reads the host's own addresses, which are a class; to be called again when
- * they changed, by any thread. 0, or -1: those of before count. */
+ * they changed, by any thread. 0, or -1 with errno: every address is refused. */
 int decide_host_addresses(void);
 
 #endif

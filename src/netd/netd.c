@@ -33,6 +33,7 @@ main(int argc, char **argv)
 
 	proc_start(&netd.p, ROLE_NETD, netd_handlers, argc, argv);
 	base = sess_init();
+	hostaddr_start(base);
 	sandbox_enter(ROLE_NETD, NULL, 0);
 	sess_start_workers();
 	proc_watch(&netd.p, base);

@@ -38,6 +38,7 @@ enum net_listener {
 };
 
 struct chan;
+struct imsg;
 struct names;
 struct relays;
 struct dns;
@@ -55,17 +56,20 @@ struct nsess {
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
-	struct chan *execd;	     /* its arg is this */
-	struct names *names;	     /* names.c */
-	struct dns *dns;	     /* dns.c */
-	struct relays *relays;	     /* tcp.c */
-	struct whose *whose;	     /* whose.c */
+	struct chan *execd;		 /* its arg is this */
+	struct names *names;		 /* names.c */
+	struct dns *dns;		 /* dns.c */
+	struct relays *relays;		 /* tcp.c */
+	struct whose *whose;		 /* whose.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
  * parts are stopped soon, but not before the caller has returned to the loop. */
 void nsess_fail(struct nsess *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* hostaddr.c: the host's addresses are known from now on. Fatal on failure. */
+void hostaddr_start(struct event_base *);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53, whose fd does not block, is given to dns_take, which owns it from
@@ -96,6 +100,10 @@ struct whose_ask *whose_ask(struct nsess *, int proto, const uint8_t src[16],
 /* cb is not called any more. */
 void whose_forget(struct whose_ask *);
 int whose_start(struct nsess *);
+/* execd is gone: nobody is found any more. */
+void whose_lost(struct nsess *);
+int whose_on_net_owner(struct chan *, struct imsg *);
+int whose_on_net_sync(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The events of the network: dns_query, net_connect, and the denied ones.
+ * The events of the network: dns_query, net_connect, net_close.
  */
 #ifndef NETLOG_H
 #define NETLOG_H
@@ -32,8 +32,11 @@ struct net_connect_event {
 	uint64_t bytes_sent, bytes_received, duration_ms;
 };
 
-/* Both wait while the ring is full. 0, or -1: the session is to end. */
+/* All wait while the ring is full. 0, or -1: the session is to end. A connection
+ * is told of when it is decided about and made, or refused, or failed; and the one
+ * that was made once more when it has ended, with what follows `error`. */
 int netlog_query(struct nsess *, const struct net_query_event *);
 int netlog_connect(struct nsess *, const struct net_connect_event *);
+int netlog_close(struct nsess *, const struct net_connect_event *);
 
 #endif

@@ -156,19 +156,6 @@ dns_start(struct nsess *n)
 	return -1;
 }
 
-int
-whose_start(struct nsess *n)
-{
-	(void)n;
-	return 0;
-}
-
-void
-whose_stop(struct nsess *n)
-{
-	(void)n;
-}
-
 struct names *
 names_new(size_t max)
 {

@@ -65,6 +65,8 @@ static struct {
 } sessions = { .all = TAILQ_HEAD_INITIALIZER(sessions.all) };
 
 static const struct handler execd_handlers[] = {
+	{ MSG_NET_OWNER, whose_on_net_owner },
+	{ MSG_NET_SYNC, whose_on_net_sync },
 	{ MSG_NONE, NULL },
 };
 
@@ -141,8 +143,8 @@ stop(struct held *h)
 static void
 execd_closed(struct chan *ch, const char *why)
 {
-	(void)ch;
 	/* agentshd ends the session */
+	whose_lost(ch->arg);
 	log_debug("channel to execd is over: %s", why);
 }
 

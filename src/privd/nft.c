@@ -31,7 +31,6 @@ enum action {
 	ACT_DROP,
 	ACT_TPROXY,  /* to netd's socket of the rule's family */
 	ACT_REFUSED, /* as a host without that service does */
-	ACT_RESET,
 	ACT_PROHIBITED
 };
 
@@ -87,7 +86,8 @@ static const struct rule rules[] = {
 	/* also finds the connections that were accepted */
 	{ V4, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
 	{ V6, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
-	{ 0, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_RESET, 0 },
+	/* left over: answers to who has bound another source address */
+	{ 0, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_ACCEPT, 0 },
 	{ V4, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
 	    { TRANS, DPORT, 2, EQ, { 0, NS_UDP_PORT } } }, ACT_TPROXY, NS_UDP_PORT },
 	{ V6, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
@@ -284,9 +284,6 @@ put_action(struct nlmsghdr *h, const struct rule *r)
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
 		    NFT_REJECT_ICMPX_PORT_UNREACH);
 		break;
-	case ACT_RESET:
-		put_reject(h, NFT_REJECT_TCP_RST, 0);
-		break;
 	case ACT_PROHIBITED:
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
 		    NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
@@ -414,6 +411,16 @@ read_answers(struct mnl_socket *nl, unsigned wanted)
 	return 0;
 }
 
+static int
+lacking(struct aerr *e, const char *what)
+{
+	return make_error(e,
+	    "%s; the network of sessions needs nf_tables with nft_tproxy and"
+	    " nft_reject_inet (sandbox.network.unavailable: none does without"
+	    " a network)",
+	    what);
+}
+
 int
 nft_steer(struct aerr *e)
 {
@@ -423,15 +430,13 @@ nft_steer(struct aerr *e)
 
 	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (nl == NULL)
-		return make_error(e, "the kernel has no nf_tables");
+		return lacking(e, "the kernel has no nf_tables");
 	make_batch(&b);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, b.data, b.len) == (ssize_t)b.len)
 		r = read_answers(nl, b.seq - 2);
 	if (r == -1)
-		make_error(e,
-		    "rules of the session's network (nf_tables with nft_tproxy"
-		    " and nft_reject_inet are needed)");
+		lacking(e, "the kernel does not take our rules");
 	mnl_socket_close(nl);
 	return r;
 }
