@@ -33,7 +33,7 @@ command_rules:
   - {name: all, commands: [], decision: allow}
 network_rules:
   - {name: names, domains: [a.test, b.test], cidrs: [$HOST4/32],
-     ports: [25, 80, 443, 8080, 9000, 9001, 9002, 9003, 9004, 7000], decision: allow}
+     ports: [25, 80, 443, 8443, 8080, 9000, 9001, 9002, 9003, 9004, 7000], decision: allow}
   - {name: far, cidrs: [$FAR4/32], decision: allow}
 connect_redirects:
   - {name: mirror, match: '^a\.test:7000\$', redirect_to: "$FAR4:9000", message: "by the mirror"}

@@ -61,12 +61,12 @@ def ask(host, port, text):
     return got.decode()
 
 
-def tls(host, name):
+def tls(host, name, port=443):
     ctx = ssl.create_default_context(cafile=CA)
     ctx.check_hostname = False
     if name is None:
         ctx.verify_mode = ssl.CERT_NONE
-    with ctx.wrap_socket(dial(host, 443), server_hostname=name) as t:
+    with ctx.wrap_socket(dial(host, port), server_hostname=name) as t:
         t.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return t.recv(65536).split(b" ")[1].decode()
 
@@ -82,6 +82,7 @@ for name in "a.test", "b.test":
         want("HTTP " + name, c.getresponse().read().decode(), "server of %s\n" % name)
     want("TLS " + name, outcome(tls, name, name), "200")
 want("TLS without a name", outcome(tls, "a.test", None), "200")
+want("TLS with two ClientHellos", outcome(tls, "a.test", "b.test", 8443), "200")
 want("TLS of another name", outcome(tls, "a.test", "b.test"), "200")
 want("TLS of a name that is denied", outcome(tls, "a.test", "denied.test"), "ECONNRESET")
 want("TLS of a name of another address", outcome(tls, "a.test", "far.test"), "ECONNRESET")

@@ -109,11 +109,18 @@ def reset(c):
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def secure(c):
+def secure(c, curve=None):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.load_cert_chain(os.path.join(where, "a.pem"))
+    if curve:
+        ctx.set_ecdh_curve(curve)
     with ctx.wrap_socket(c, server_side=True) as t:
         http(t)
+
+
+def retry(c):
+    """Asks for a second ClientHello: clients guess that the curve is another."""
+    secure(c, "prime256v1")
 
 
 def serve(addr, port, how):
@@ -135,7 +142,8 @@ def serve(addr, port, how):
 
 threading.stack_size(131072)
 for addr in addrs:
-    for port, how in ((80, http), (443, secure), (8080, http), (9000, echo),
+    for port, how in ((80, http), (443, secure), (8443, retry),
+                      (8080, http), (9000, echo),
                       (25, banner), (9001, count), (9002, flood), (9003, reset)):
         serve(addr, port, how)
 threading.Thread(target=dns, daemon=True).start()

@@ -191,6 +191,84 @@ sni(void)
 	CHECK(!tls(11, "c.no", false, 4096).allowed);
 }
 
+/* The beginning of a HelloRetryRequest, or of a ServerHello. */
+static void
+answer_hello(int s, bool retry)
+{
+	uint8_t text[80] = "\x16\x03\x03\x00\x4b\x02\x00\x00\x47\x03\x03"
+			   "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c"
+			   "\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb"
+			   "\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+
+	text[20] = (uint8_t)(text[20] ^ !retry);
+	put(s, text, 5);
+	usleep(10000);
+	put(s, text + 5, sizeof(text) - 5);
+}
+
+/* A client that says another hello behind the first; what passes of it? */
+static struct seen
+two_hellos(const char *second, bool retry, bool between)
+{
+	static const char data[] = "\x14\x03\x03\x00\x01\x01"
+				   "\x17\x03\x03\x00\x04xxxx";
+	const size_t ndata = between ? sizeof(data) - 1 : 0;
+	uint8_t one[4096], two[4096];
+	size_t n1 = hello_of("a.ok", false, one, sizeof(one));
+	size_t n2 = hello_of(second, false, two, sizeof(two));
+	char got[8192];
+	struct seen e;
+	int c = client_of(10), s;
+
+	put(c, one, n1);
+	put(c, data, ndata);
+	put(c, two, n2);
+	shutdown(c, SHUT_WR);
+	s = arrived(10, 5000);
+	CHECK_INT(recv(s, got, n1, MSG_WAITALL), n1);
+	/* the rest waits for the answer */
+	CHECK(recv(s, got, 1, MSG_DONTWAIT) == -1);
+	answer_hello(s, retry);
+	if (rest_of(s, got, sizeof(got)) == 0) {
+		CHECK(memcmp(got, data, ndata) == 0);
+		CHECK(memcmp(got + ndata, two, n2) == 0);
+	}
+	close(s);
+	(void)rest_of(c, NULL, 0);
+	close(c);
+	e = next_event();
+	CHECK(!e.allowed || e.sent == n1 + ndata + n2);
+	return e;
+}
+
+static void
+second_hello(void)
+{
+	static const uint8_t alert[] = "\x15\x03\x01\x00\x02\x01\x5a";
+	uint8_t hello[4096];
+	size_t len = sizeof(alert) - 1;
+	int c;
+
+	serve(10, 443, "a.ok", "b.ok");
+	CHECK(two_hellos("a.ok", true, false).allowed);
+	CHECK(two_hellos("a.ok", true, true).allowed);
+	CHECK_STR(two_hellos("b.ok", true, false).reason,
+	    "another name in a second ClientHello");
+	CHECK_STR(two_hellos("c.no", true, true).reason,
+	    "another name in a second ClientHello");
+	/* nobody has asked for it: it is no hello to the server */
+	CHECK(two_hellos("c.no", false, false).allowed);
+	/* what servers read past is none that hides one */
+	memcpy(hello, alert, len);
+	len += hello_of("c.no", false, hello + len, sizeof(hello) - len);
+	c = client_of(10);
+	put(c, hello, len);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK(!next_event().allowed);
+	CHECK(arrived(10, 0) == -1);
+}
+
 static void
 late_hello(void)
 {
@@ -415,6 +493,7 @@ main(void)
 	T_RUN(server_first);
 	T_RUN(denied);
 	T_RUN(sni);
+	T_RUN(second_hello);
 	T_RUN(late_hello);
 	T_RUN(resets);
 	T_RUN(slow_reader);

@@ -266,7 +266,7 @@ static int
 go(struct conn *c)
 {
 	inspect_take(&c->in, &c->relay.flow[RELAY_CLIENT]);
-	if (c->in.upgrade)
+	if (c->in.waits)
 		c->relay.look[RELAY_SERVER] = heard;
 	return c->dialled ? 0 : dial_start(c);
 }

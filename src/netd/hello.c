@@ -191,6 +191,7 @@ hello_feed(struct hello *h, const void *data, size_t len)
 		h->state = HELLO_BAD;
 	}
 	ERR_clear_error();
+	h->used = h->fed - BIO_ctrl_pending(SSL_get_rbio(h->ssl));
 	return h->state;
 }
 

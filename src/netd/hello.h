@@ -26,6 +26,7 @@ struct hello {
 	enum hello_state state;
 	const char *why; /* it is bad: static words */
 	size_t fed;
+	size_t used; /* of these, the records up to its end; when it is done */
 	char sni[NET_NAME_MAX + 1]; /* lower case, "": it names no server */
 	char alpn[HELLO_ALPN_MAX];  /* protocols, with commas between them */
 	bool ech;		    /* it says that the real one is hidden */

@@ -28,13 +28,16 @@ enum inspect_step {
 struct inspect {
 	enum inspect_kind kind;
 	uint16_t port;
-	bool proxy;   /* requests are for a proxy */
-	bool asked;   /* a step is with the caller */
-	bool strict;  /* what is not TLS has to be HTTP */
-	bool upgrade; /* the server is to say whether it is a WebSocket now */
-	bool first;   /* a request was taken */
-	size_t head;  /* bytes of the one that is being judged */
-	struct hello hello;
+	bool proxy;  /* requests are for a proxy */
+	bool asked;  /* a step is with the caller */
+	bool strict; /* what is not TLS has to be HTTP */
+	bool waits;  /* the server is to say what the client's next bytes are:
+			 if they are a WebSocket's, or a second ClientHello */
+	bool second; /* it is the second */
+	bool first;  /* a request was taken */
+	size_t head; /* bytes of the one that is being judged */
+	struct hello hello; /* what the event tells: the first one */
+	struct hello again;
 	struct http http;
 	char host[NET_NAME_MAX + 1]; /* of the first request */
 	uint16_t host_port;
@@ -45,7 +48,7 @@ void inspect_start(struct inspect *, uint16_t port, bool proxy);
 enum inspect_step inspect_look(struct inspect *, struct flow *client);
 /* What INSPECT_HELLO or INSPECT_REQUEST was about may pass. */
 void inspect_take(struct inspect *, struct flow *client);
-/* The server's bytes, after a request for a WebSocket. true: they may pass. */
+/* The server's bytes, while it waits. true: they may pass, and it does not. */
 bool inspect_heard(struct inspect *, struct flow *server);
 void inspect_stop(struct inspect *);
 
