@@ -173,20 +173,20 @@ malformed(void)
 
 	client(name, NULL, 0, 0);
 	find(name)[6] = '\0';
-	bad("sni-malformed");
+	bad("malformed SNI");
 	client(name, NULL, 0, 0);
 	find(name)[3] = '/';
-	bad("sni-malformed");
+	bad("malformed SNI");
 	client(name, NULL, 0, 0);
 	memcpy(find(name) + 3, "..", 2);
-	bad("sni-malformed");
+	bad("malformed SNI");
 	client(name, NULL, 0, 0);
 	find(name)[3] = 0xc3;
-	bad("sni-malformed");
+	bad("malformed SNI");
 	/* a name of another type */
 	client(name, NULL, 0, 0);
 	find(name)[-3] = 1;
-	bad("sni-ambiguous");
+	bad("ambiguous SNI");
 	/* two names: three bytes of the first are the head of the second */
 	client(name, NULL, 0, 0);
 	p = find(name);
@@ -194,16 +194,16 @@ malformed(void)
 	p[8] = 0;
 	p[9] = 0;
 	p[10] = 7;
-	bad("sni-ambiguous");
+	bad("ambiguous SNI");
 	/* the list is shorter than the extension */
 	client(name, NULL, 0, 0);
 	find(name)[-4]--;
-	bad("sni-malformed");
+	bad("malformed SNI");
 	/* the same extension twice: the one of ECH becomes one of names */
 	client(name, NULL, 0, 0xfe0d);
 	p = find("\xfe\x0d");
 	p[0] = p[1] = 0;
-	bad("tls-hello-malformed");
+	bad("malformed ClientHello");
 }
 
 static void
@@ -215,12 +215,12 @@ no_hello(void)
 
 	memcpy(said, "\x16\x03\x01\x00\x04\x02\x00\x00\x00", 9);
 	nsaid = 9; /* a ServerHello */
-	bad("tls-hello-malformed");
+	bad("malformed ClientHello");
 	memcpy(said, "\x17\x03\x01\x00\x04\x02\x00\x00\x00", 9);
-	bad("tls-hello-malformed");
+	bad("malformed ClientHello");
 	memcpy(said, "GET / HTTP/1.1\r\n\r\n", 18);
 	nsaid = 18;
-	bad("tls-hello-malformed");
+	bad("malformed ClientHello");
 	/* one that never ends */
 	for (at = 0; at + 1029 < ROOM; at += 1029) {
 		memcpy(big + at, "\x16\x03\x01\x04\x00", 5);
@@ -229,7 +229,7 @@ no_hello(void)
 	memcpy(big + 5, "\x01\x01\x00\x00\x03\x03", 6);
 	CHECK_INT(feed(&h, big, HELLO_MAX, 512), HELLO_MORE);
 	CHECK_INT(feed(&h, big, HELLO_MAX + 512, 512), HELLO_BAD);
-	CHECK_STR(h.why, "tls-hello-too-long");
+	CHECK_STR(h.why, "ClientHello too long");
 }
 
 static bool

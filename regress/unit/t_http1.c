@@ -16,14 +16,14 @@
 static struct http h;
 static unsigned heads;
 static const char *why;
-static char hosts[256];
+static char hosts[1024];
 
 /* Feeds so many bytes more each time; how many have passed. */
 static size_t
 read_in(const char *text, size_t len, size_t piece, bool connect)
 {
 	enum http_step step = HTTP_MORE;
-	size_t have, done = 0, n;
+	size_t have, done = 0, n, len_hosts;
 
 	http_start(&h, connect);
 	heads = 0;
@@ -40,8 +40,10 @@ read_in(const char *text, size_t len, size_t piece, bool connect)
 			}
 			if (step == HTTP_HEAD) {
 				heads++;
-				strncat(hosts, h.req.host, 100);
-				strncat(hosts, " ", 2);
+				len_hosts = strlen(hosts);
+				snprintf(hosts + len_hosts,
+				    sizeof(hosts) - len_hosts, "%s ",
+				    h.req.host);
 			}
 			if (n == 0 || n > have - done) {
 				CHECK(!"a step within what is there");
@@ -139,82 +141,87 @@ websocket(void)
 	CHECK(h.req.websocket);
 	passes(GET H E, 1, "a.example ");
 	CHECK(!h.req.websocket);
-	refused(GET H "Upgrade: websocket" E E, "http-upgrade");
+	refused(GET H "Upgrade: websocket" E E, "HTTP Upgrade");
 	refused(GET H "Connection: Upgrade, HTTP2-Settings" E
 		      "Upgrade: h2c" E E,
-	    "http-upgrade");
-	refused(GET H "Upgrade: websocket, h2c" E E, "http-upgrade");
+	    "HTTP Upgrade");
+	refused(GET H "Upgrade: websocket, h2c" E E, "HTTP Upgrade");
 	refused(GET H "Upgrade: websocket" E "Upgrade: h2c" E E,
-	    "http-upgrade");
+	    "HTTP Upgrade");
 	refused(GET H "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA" E E,
-	    "http-upgrade");
+	    "HTTP Upgrade");
 	refused("POST / HTTP/1.1" E H "Connection: Upgrade" E
 		"Upgrade: websocket" E E,
-	    "http-upgrade");
+	    "HTTP Upgrade");
 	refused(GET H "Connection: Upgrade" E "Upgrade: websocket" E
 		      "Content-Length: 3" E E,
-	    "http-upgrade");
-	refused("PRI * HTTP/2.0" E E "SM" E E, "http-2");
+	    "HTTP Upgrade");
+	refused("PRI * HTTP/2.0" E E "SM" E E, "HTTP/2 without TLS");
 }
 
 static void
 hosts_of(void)
 {
-	refused(GET E, "http-no-host");
-	refused(GET H H E, "http-two-hosts");
-	refused(GET H "hOST: b.example" E E, "http-two-hosts");
-	refused(GET "Host:" E E, "http-host");
-	refused(GET "Host: a b" E E, "http-host");
-	refused(GET "Host: a,b" E E, "http-host");
-	refused(GET "Host: a@b" E E, "http-host");
-	refused(GET "Host: a/b" E E, "http-host");
-	refused(GET "Host: a:" E E, "http-host");
-	refused(GET "Host: a:0" E E, "http-host");
-	refused(GET "Host: a:65537" E E, "http-host");
-	refused(GET "Host: a:80:80" E E, "http-host");
-	refused(GET "Host: a:+80" E E, "http-host");
-	refused(GET "Host: [::1" E E, "http-host");
-	refused(GET "Host: [::1]x" E E, "http-host");
-	refused(GET "Host: [a.example]" E E, "http-host");
-	refused(GET "Host: a.example\xc3\xa4" E E, "http-host");
-	refused("GET http://b.example/ HTTP/1.1" E H E, "http-host-differs");
-	refused("GET http://a.example:81/ HTTP/1.1" E H E, "http-host-differs");
-	refused("GET http://u@a.example/ HTTP/1.1" E H E, "http-target");
-	refused("GET https://a.example/ HTTP/1.1" E H E, "http-target");
-	refused("GET http://a.example HTTP/1.1" E H E, "http-target");
-	refused("GET a.example HTTP/1.1" E H E, "http-target");
-	refused("GET * HTTP/1.1" E H E, "http-target");
-	refused("CONNECT a.example:443 HTTP/1.1" E H E, "http-connect");
+	refused(GET E, "no Host line");
+	refused(GET H H E, "two Host lines");
+	refused(GET H "hOST: b.example" E E, "two Host lines");
+	refused(GET "Host:" E E, "malformed Host");
+	refused(GET "Host: a b" E E, "malformed Host");
+	refused(GET "Host: a,b" E E, "malformed Host");
+	refused(GET "Host: a@b" E E, "malformed Host");
+	refused(GET "Host: a/b" E E, "malformed Host");
+	refused(GET "Host: a:" E E, "malformed Host");
+	refused(GET "Host: a:0" E E, "malformed Host");
+	refused(GET "Host: a:65537" E E, "malformed Host");
+	refused(GET "Host: a:80:80" E E, "malformed Host");
+	refused(GET "Host: a:+80" E E, "malformed Host");
+	refused(GET "Host: [::1" E E, "malformed Host");
+	refused(GET "Host: [::1]x" E E, "malformed Host");
+	refused(GET "Host: [a.example]" E E, "malformed Host");
+	refused(GET "Host: a.example\xc3\xa4" E E, "malformed Host");
+	refused("GET http://b.example/ HTTP/1.1" E H E,
+	    "Host differs from the request target");
+	refused("GET http://a.example:81/ HTTP/1.1" E H E,
+	    "Host differs from the request target");
+	refused("GET http://u@a.example/ HTTP/1.1" E H E,
+	    "malformed request target");
+	refused("GET https://a.example/ HTTP/1.1" E H E,
+	    "malformed request target");
+	refused("GET http://a.example HTTP/1.1" E H E,
+	    "malformed request target");
+	refused("GET a.example HTTP/1.1" E H E, "malformed request target");
+	refused("GET * HTTP/1.1" E H E, "malformed request target");
+	refused("CONNECT a.example:443 HTTP/1.1" E H E, "HTTP CONNECT");
 }
 
 static void
 lines(void)
 {
-	refused("GET / HTTP/1.1\n" H E, "http-line-end");
-	refused(GET "Host: a.example\n" E, "http-line-end");
-	refused(GET H "\n", "http-line-end");
-	refused(GET H "X: a\rb" E E, "http-line-end");
-	refused(GET H " folded" E E, "http-folded-line");
-	refused(GET H "\tfolded" E E, "http-folded-line");
-	refused(GET " X: y" E H E, "http-folded-line");
-	refused(GET "Host : a.example" E E, "http-field-name");
-	refused(GET ": x" E H E, "http-field-name");
-	refused(GET "X" E H E, "http-field-name");
-	refused(GET H "X: \x01" E E, "http-field-value");
+	refused("GET / HTTP/1.1\n" H E, "line end other than CR LF");
+	refused(GET "Host: a.example\n" E, "line end other than CR LF");
+	refused(GET H "\n", "line end other than CR LF");
+	refused(GET H "X: a\rb" E E, "line end other than CR LF");
+	refused(GET H " folded" E E, "folded header line");
+	refused(GET H "\tfolded" E E, "folded header line");
+	refused(GET " X: y" E H E, "folded header line");
+	refused(GET "Host : a.example" E E, "malformed header name");
+	refused(GET ": x" E H E, "malformed header name");
+	refused(GET "X" E H E, "malformed header name");
+	refused(GET H "X: \x01" E E, "malformed header value");
 	refused_len(GET H "X: \0" E E, sizeof(GET H "X: \0" E E) - 1,
-	    "http-field-value", false);
-	refused(E GET H E, "http-request-line");
-	refused("GET  / HTTP/1.1" E H E, "http-version");
-	refused("GET / HTTP/1.1 " E H E, "http-version");
-	refused("GET /  HTTP/1.1" E H E, "http-version");
-	refused("GET /" E E, "http-version");
-	refused("GET / HTTP/2.0" E H E, "http-version");
-	refused("GET / HTTP/1.10" E H E, "http-version");
-	refused("GET / http/1.1" E H E, "http-version");
-	refused("GET\t/ HTTP/1.1" E H E, "http-request-line");
-	refused("G@T / HTTP/1.1" E H E, "http-request-line");
-	refused("GET /\x01 HTTP/1.1" E H E, "http-target");
-	refused("GET \\a HTTP/1.1" E H E, "http-target");
+	    "malformed header value", false);
+	refused(E GET H E, "malformed request line");
+	refused("GET  / HTTP/1.1" E H E, "malformed HTTP version");
+	refused("GET / HTTP/1.1 " E H E, "malformed HTTP version");
+	refused("GET /  HTTP/1.1" E H E, "malformed HTTP version");
+	refused("GET /" E E, "malformed HTTP version");
+	refused("GET / HTTP/2.0" E H E, "malformed HTTP version");
+	refused("GET / HTTP/1.10" E H E, "malformed HTTP version");
+	refused("GET / http/1.1" E H E, "malformed HTTP version");
+	refused("GET\t/ HTTP/1.1" E H E, "malformed request line");
+	refused("G@T / HTTP/1.1" E H E, "malformed request line");
+	refused("GET /\x01 HTTP/1.1" E H E, "malformed request target");
+	refused("GET \\a HTTP/1.1" E H E, "malformed request target");
 }
 
 static void
@@ -224,47 +231,48 @@ lengths(void)
 
 #define P "POST / HTTP/1.1" E H
 	refused(P "Content-Length: 1" E "Transfer-Encoding: chunked" E E,
-	    "http-two-lengths");
+	    "two lengths of a body");
 	refused(P "Transfer-Encoding: chunked" E "Content-Length: 1" E E,
-	    "http-two-lengths");
+	    "two lengths of a body");
 	refused(P "Content-Length: 1" E "Content-Length: 1" E E,
-	    "http-content-length");
-	refused(P "Content-Length: 1, 1" E E, "http-content-length");
-	refused(P "Content-Length: +1" E E, "http-content-length");
-	refused(P "Content-Length: -1" E E, "http-content-length");
-	refused(P "Content-Length: 0x1" E E, "http-content-length");
-	refused(P "Content-Length:" E E, "http-content-length");
+	    "malformed Content-Length");
+	refused(P "Content-Length: 1, 1" E E, "malformed Content-Length");
+	refused(P "Content-Length: +1" E E, "malformed Content-Length");
+	refused(P "Content-Length: -1" E E, "malformed Content-Length");
+	refused(P "Content-Length: 0x1" E E, "malformed Content-Length");
+	refused(P "Content-Length:" E E, "malformed Content-Length");
 	refused(P "Content-Length: 9999999999999999999" E E,
-	    "http-content-length");
+	    "malformed Content-Length");
 	refused(P "Content-Length: 99999999999999999999999" E E,
-	    "http-content-length");
+	    "malformed Content-Length");
 	refused(P "Transfer-Encoding: gzip, chunked" E E,
-	    "http-transfer-encoding");
-	refused(P "Transfer-Encoding: xchunked" E E, "http-transfer-encoding");
+	    "unknown Transfer-Encoding");
+	refused(P "Transfer-Encoding: xchunked" E E,
+	    "unknown Transfer-Encoding");
 	refused(P "Transfer-Encoding: chunked" E
 		  "Transfer-Encoding: chunked" E E,
-	    "http-transfer-encoding");
+	    "unknown Transfer-Encoding");
 	refused("POST / HTTP/1.0" E H "Transfer-Encoding: chunked" E E,
-	    "http-two-lengths");
+	    "two lengths of a body");
 #define C P "Transfer-Encoding: chunked" E E
-	refused(C "x" E, "http-chunk");
-	refused(C E, "http-chunk");
-	refused(C "5\n12345", "http-chunk");
-	refused(C " 5" E, "http-chunk");
-	refused(C "5 " E, "http-chunk");
-	refused(C "0x5" E, "http-chunk");
-	refused(C "5;a\rb" E, "http-chunk");
-	refused(C "1000000000000000" E, "http-chunk");
-	refused(C "5" E "123456" E, "http-chunk");
-	refused(C "0" E "Host: b" E E, "http-trailer");
-	refused(C "0" E "Content-Length: 5" E E, "http-trailer");
-	refused(C "0" E " x" E E, "http-trailer");
+	refused(C "x" E, "malformed chunk");
+	refused(C E, "malformed chunk");
+	refused(C "5\n12345", "malformed chunk");
+	refused(C " 5" E, "malformed chunk");
+	refused(C "5 " E, "malformed chunk");
+	refused(C "0x5" E, "malformed chunk");
+	refused(C "5;a\rb" E, "malformed chunk");
+	refused(C "1000000000000000" E, "malformed chunk");
+	refused(C "5" E "123456" E, "malformed chunk");
+	refused(C "0" E "Host: b" E E, "malformed trailer");
+	refused(C "0" E "Content-Length: 5" E E, "malformed trailer");
+	refused(C "0" E " x" E E, "malformed trailer");
 	memset(head, 'a', sizeof(head));
 	memcpy(head, "GET /", 5);
-	refused_len(head, sizeof(head), "http-head-too-long", false);
+	refused_len(head, sizeof(head), "request head too long", false);
 	memcpy(head, C, sizeof(C) - 1);
 	memset(head + sizeof(C) - 1, '0', 4200);
-	refused_len(head, 5000, "http-chunk", false);
+	refused_len(head, 5000, "malformed chunk", false);
 }
 
 static void
@@ -277,13 +285,14 @@ proxied(void)
 	CHECK(h.req.form == HTTP_AUTHORITY);
 	CHECK_INT(h.req.port, 443);
 #define REFUSED(t, w) refused_len(t, sizeof(t) - 1, w, true)
-	REFUSED("CONNECT b HTTP/1.1" E H E, "http-target");
-	REFUSED("CONNECT b:0 HTTP/1.1" E H E, "http-target");
-	REFUSED("CONNECT b:65979 HTTP/1.1" E H E, "http-target");
-	REFUSED("CONNECT b\0.a:443 HTTP/1.1" E H E, "http-target");
-	REFUSED("CONNECT http://b:443/ HTTP/1.1" E H E, "http-target");
+	REFUSED("CONNECT b HTTP/1.1" E H E, "malformed request target");
+	REFUSED("CONNECT b:0 HTTP/1.1" E H E, "malformed request target");
+	REFUSED("CONNECT b:65979 HTTP/1.1" E H E, "malformed request target");
+	REFUSED("CONNECT b\0.a:443 HTTP/1.1" E H E, "malformed request target");
+	REFUSED("CONNECT http://b:443/ HTTP/1.1" E H E,
+	    "malformed request target");
 	REFUSED("CONNECT b:443 HTTP/1.1" E H "Content-Length: 3" E E,
-	    "http-connect");
+	    "HTTP CONNECT");
 }
 
 static int

@@ -55,7 +55,7 @@ static struct {
 	pthread_mutex_t lock;
 	size_t nevents, looked; /* looked: those that the test has seen */
 	struct seen event[EVENTS];
-	bool fail_log, owner_later;
+	bool fail_log, owner_later, failed;
 	/* of connect_redirects */
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
@@ -120,6 +120,7 @@ rule(bool allow, struct net_ruling *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->v.decision = allow ? DECISION_ALLOW : DECISION_DENY;
+	r->said = r->v.decision;
 	r->v.rule_name = allow ? "the-ok" : "the-rest";
 	r->v.message = allow ? "" : "ask somebody";
 }
@@ -169,6 +170,13 @@ image_eval_redirect(const struct image *im, enum family f, const char *subject,
 	r->tell = tt.redirect_tell;
 	r->fail = tt.redirect_fail;
 	return 0;
+}
+
+void
+nsess_fail(struct nsess *s, const char *fmt, ...)
+{
+	(void)s, (void)fmt;
+	tt.failed = true;
 }
 
 struct resolve_ask {

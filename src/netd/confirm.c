@@ -12,13 +12,6 @@
 #include "conn.h"
 #include "names.h"
 
-bool
-ruling_allows(const struct net_ruling *r)
-{
-	return r->v.decision == DECISION_ALLOW ||
-	    r->v.decision == DECISION_AUDIT;
-}
-
 static void
 set_name(struct conn *c, const char *name)
 {
@@ -38,16 +31,16 @@ confirm_address(struct conn *c)
 	set_name(c, n > 0 ? name[0] : "");
 	decide_connect(&c->s->image, n > 0 ? name[0] : NULL, c->addr, c->port,
 	    &r);
-	for (i = 1; i < n && !ruling_allows(&r); i++) {
+	for (i = 1; i < n && !net_ruling_allows(&r); i++) {
 		decide_connect(&c->s->image, name[i], c->addr, c->port, &last);
-		if (ruling_allows(&last)) {
+		if (net_ruling_allows(&last)) {
 			r = last;
 			set_name(c, name[i]);
 		}
 	}
 	if (conn_rule(c, &r) == -1)
-		return conn_refuse(c, "no-memory");
-	return ruling_allows(&r) ? 0 : conn_refuse(c, NULL);
+		return conn_refuse(c, "out of memory");
+	return net_ruling_allows(&r) ? 0 : conn_refuse(c, NULL);
 }
 
 static bool
@@ -73,7 +66,7 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 			break;
 	}
 	if (i == n) {
-		(void)conn_refuse(c, "address-is-not-of-the-name");
+		(void)conn_refuse(c, "address that is not one of the name");
 		conn_end(c, EPERM);
 		return;
 	}
@@ -101,23 +94,23 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
 	if (!is_addr && strcmp(name, c->name) == 0)
 		return 0;
 	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
-		return conn_refuse(c, "name-after-redirect");
+		return conn_refuse(c, "another name after a redirect");
 	decide_connect(&c->s->image, name, c->addr, c->port, &r);
 	if (conn_rule(c, &r) == -1)
-		return conn_refuse(c, "no-memory");
+		return conn_refuse(c, "out of memory");
 	set_name(c, name);
-	if (!ruling_allows(&r))
+	if (!net_ruling_allows(&r))
 		return conn_refuse(c, NULL);
 	if (is_addr)
-		return conn_refuse(c, "host-is-another-address");
+		return conn_refuse(c, "Host is another address");
 	if (is_bound(c, name))
 		return 0;
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (ruling_allows(&r))
+	if (net_ruling_allows(&r))
 		return 0;
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)
-		return conn_refuse(c, "no-memory");
+		return conn_refuse(c, "out of memory");
 	if (c->state == CONN_LOOK)
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;

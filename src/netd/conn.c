@@ -267,8 +267,8 @@ judge_hello(struct conn *c)
 		/* the name that can be read is not the one that is meant: this
 		 * is no worse only where the name does not matter */
 		decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-		if (!ruling_allows(&r))
-			return conn_refuse(c, "encrypted-hello");
+		if (!net_ruling_allows(&r))
+			return conn_refuse(c, "encrypted ClientHello");
 	}
 	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, false, NULL);
 }
@@ -281,7 +281,7 @@ judge_request(struct conn *c)
 	if (c->in.proxy)
 		return proxy_request(c);
 	if (r->port != 0 && r->port != c->port)
-		return conn_refuse(c, "http-port-differs");
+		return conn_refuse(c, "Host names another port");
 	return r->host[0] == '\0' ?
 	    0 :
 	    confirm_said(c, r->host, r->is_addr, r->addr);
@@ -387,17 +387,17 @@ timer_cb(int fd, short ev, void *arg)
 		    c->port != 443)
 			r = dial_start(c);
 		else if (age >= tcp_limits.hello_ms)
-			r = conn_refuse(c, "client-is-silent");
+			r = conn_refuse(c, "client that says nothing");
 		else {
 			conn_wait(c, CONN_LOOK, tcp_limits.hello_ms - age);
 			return;
 		}
 		break;
 	case CONN_PROXY:
-		r = conn_refuse(c, "client-is-silent");
+		r = conn_refuse(c, "client that says nothing");
 		break;
 	case CONN_RESOLVE:
-		r = conn_refuse(c, "no-answer-to-look-up");
+		r = conn_refuse(c, "look-up without an answer");
 		break;
 	case CONN_DEAD:
 		return;
@@ -427,7 +427,7 @@ start(struct conn *c, const struct conn_ends *e, bool proxy)
 	c->message = strdup("");
 	c->timer = evtimer_new(c->s->base, timer_cb, c);
 	if (c->rule == NULL || c->message == NULL || c->timer == NULL)
-		return conn_refuse(c, "no-memory");
+		return conn_refuse(c, "out of memory");
 	if (proxy) {
 		c->relay.look[RELAY_CLIENT] = proxy_look;
 		conn_wait(c, CONN_PROXY, tcp_limits.hello_ms);
@@ -436,7 +436,7 @@ start(struct conn *c, const struct conn_ends *e, bool proxy)
 	memcpy(c->addr, e->addr, sizeof(c->addr));
 	c->port = e->port;
 	if (is_self(c))
-		return conn_refuse(c, "own-address");
+		return conn_refuse(c, "address of netd itself");
 	if (confirm_address(c) == -1)
 		return -1;
 	conn_begin(c);

@@ -133,7 +133,6 @@ int confirm_address(struct conn *);
  * under way, and confirm_go comes; or -1. */
 int confirm_said(struct conn *, const char *name, bool is_addr,
     const uint8_t addr[16]);
-bool ruling_allows(const struct net_ruling *);
 
 /* dial.c. Settles where it goes, and begins. 0 or -1. */
 int dial_start(struct conn *);

@@ -184,7 +184,7 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		if (addr_class(addr[i]) != NULL) {
 			decide_connect(&c->s->image, to.host, addr[i], to.port,
 			    &r);
-			if (!ruling_allows(&r))
+			if (!net_ruling_allows(&r))
 				continue;
 		}
 		memcpy(c->to[c->nto++], addr[i], 16);
@@ -204,26 +204,26 @@ resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
 static int
 redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
 {
-	struct net_ruling r = { .v = *v };
+	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
 	struct http_request to;
 
 	/* the compiler refuses these; a policy may have been loaded all the
 	 * same */
 	if (rd->to_unix[0] != '\0' || rd->sni[0] != '\0')
-		return conn_refuse(c, "redirect-is-not-supported");
+		return conn_refuse(c, "redirect that is not built yet");
 	c->redirected = strdup(rd->to);
 	if (c->redirected == NULL ||
 	    http_authority(rd->to, strlen(rd->to), &to) == -1 || to.port == 0)
-		return conn_refuse(c, "redirect-failed");
+		return conn_refuse(c, "redirect that could not be decided");
 	c->silent = rd->tell == 0;
 	c->retry = rd->fail != 0;
 	c->to_port = to.port;
 	if (!c->silent && conn_rule(c, &r) == -1)
-		return conn_refuse(c, "no-memory");
+		return conn_refuse(c, "out of memory");
 	if (!to.is_addr) {
 		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
 		if (c->resolve == NULL)
-			return conn_refuse(c, "no-memory");
+			return conn_refuse(c, "out of memory");
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 		return 0;
 	}
@@ -244,7 +244,7 @@ dial_start(struct conn *c)
 	conn_place(c->name, c->addr, c->port, place);
 	if (image_eval_redirect(&c->s->image, FAMILY_CONNECT, place, &v, &rd) ==
 	    -1)
-		return conn_refuse(c, "redirect-failed");
+		return conn_refuse(c, "redirect that could not be decided");
 	if (v.decision == DECISION_REDIRECT)
 		return redirect(c, &rd, &v);
 	if (c->nto == 0) {

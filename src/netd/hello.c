@@ -59,12 +59,12 @@ read_sni(struct hello *h, const unsigned char *p, size_t len)
 	size_t n;
 
 	if (len < 5 || (size_t)(p[0] << 8 | p[1]) != len - 2)
-		return "sni-malformed";
+		return "malformed SNI";
 	n = (size_t)(p[3] << 8 | p[4]);
 	if (p[2] != SNI_HOST_NAME || n != len - 5)
-		return "sni-ambiguous";
+		return "ambiguous SNI";
 	if (hello_name(p + 5, n, h->sni) == -1)
-		return "sni-malformed";
+		return "malformed SNI";
 	return NULL;
 }
 
@@ -75,10 +75,10 @@ read_alpn(struct hello *h, const unsigned char *p, size_t len)
 	size_t at, i, n = 0;
 
 	if (len < 2 || (size_t)(p[0] << 8 | p[1]) != len - 2)
-		return "alpn-malformed";
+		return "malformed ALPN";
 	for (at = 2; at < len; at += (size_t)p[at] + 1) {
 		if (p[at] == 0 || p[at] >= len - at)
-			return "alpn-malformed";
+			return "malformed ALPN";
 		if (n + p[at] + 2 > sizeof(h->alpn))
 			continue;
 		if (n > 0)
@@ -102,7 +102,7 @@ hello_cb(SSL *ssl, int *alert, void *arg)
 	(void)arg;
 	h->state = HELLO_DONE;
 	if (SSL_client_hello_isv2(ssl))
-		h->why = "tls-version-2";
+		h->why = "ClientHello of SSL 2";
 	if (h->why == NULL &&
 	    SSL_client_hello_get0_ext(ssl, EXT_SNI, &p, &len) == 1)
 		h->why = read_sni(h, p, len);
@@ -176,18 +176,18 @@ hello_feed(struct hello *h, const void *data, size_t len)
 	if (h->state != HELLO_MORE || len == 0)
 		return h->state;
 	if (h->ssl == NULL || len > HELLO_MAX - h->fed) {
-		h->why = "tls-hello-too-long";
+		h->why = "ClientHello too long";
 		return h->state = HELLO_BAD;
 	}
 	h->fed += len;
 	if (BIO_write(SSL_get_rbio(h->ssl), data, (int)len) != (int)len) {
-		h->why = "no-memory";
+		h->why = "out of memory";
 		return h->state = HELLO_BAD;
 	}
 	n = SSL_do_handshake(h->ssl);
 	if (h->state == HELLO_MORE &&
 	    SSL_get_error(h->ssl, n) != SSL_ERROR_WANT_READ) {
-		h->why = "tls-hello-malformed";
+		h->why = "malformed ClientHello";
 		h->state = HELLO_BAD;
 	}
 	ERR_clear_error();

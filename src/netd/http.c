@@ -141,11 +141,13 @@ read_target(struct http *h, const char *line, const char *p, size_t len)
 
 	if (strcmp(r->method, "CONNECT") == 0) {
 		r->form = HTTP_AUTHORITY;
-		return h->connect ? NULL : "http-connect";
+		return h->connect ? NULL : "HTTP CONNECT";
 	}
 	if (len == 1 && p[0] == '*') {
 		r->form = HTTP_ASTERISK;
-		return strcmp(r->method, "OPTIONS") == 0 ? NULL : "http-target";
+		return strcmp(r->method, "OPTIONS") == 0 ?
+		    NULL :
+		    "malformed request target";
 	}
 	if (p[0] == '/') {
 		r->form = HTTP_ORIGIN;
@@ -153,10 +155,10 @@ read_target(struct http *h, const char *line, const char *p, size_t len)
 	}
 	r->form = HTTP_ABSOLUTE;
 	if (len < 8 || strncasecmp(p, "http://", 7) != 0)
-		return "http-target";
+		return "malformed request target";
 	slash = memchr(p + 7, '/', len - 7);
 	if (slash == NULL)
-		return "http-target";
+		return "malformed request target";
 	r->authority = (size_t)(p - line);
 	r->nauthority = (size_t)(slash - p);
 	return NULL;
@@ -168,19 +170,19 @@ read_request_line(struct http *h, const char *p, size_t len, struct fields *f)
 	size_t n = token_len(p, len), i, from;
 
 	if (n == 0 || n > HTTP_METHOD_MAX || n == len || p[n] != ' ')
-		return "http-request-line";
+		return "malformed request line";
 	memcpy(h->req.method, p, n);
 	h->req.method[n] = '\0';
 	from = n + 1;
 	for (i = from; i < len && p[i] != ' '; i++) {
 		if ((uint8_t)p[i] < ' ' || p[i] == 0x7f || p[i] == '\\')
-			return "http-target";
+			return "malformed request target";
 	}
 	if (strcmp(h->req.method, "PRI") == 0)
-		return "http-2";
+		return "HTTP/2 without TLS";
 	if (i == from || len - i != 9 || memcmp(p + i, " HTTP/1.", 8) != 0 ||
 	    (p[i + 8] != '1' && p[i + 8] != '0'))
-		return "http-version";
+		return "malformed HTTP version";
 	f->old = p[i + 8] == '0';
 	return read_target(h, p, p + from, i - from);
 }
@@ -215,27 +217,27 @@ read_field(struct http *h, const char *name, size_t nname, const char *p,
 	if (is_word(name, nname, "host")) {
 		f->host = p;
 		f->host_len = len;
-		return f->nhost++ > 0 ? "http-two-hosts" : NULL;
+		return f->nhost++ > 0 ? "two Host lines" : NULL;
 	}
 	if (is_word(name, nname, "content-length")) {
 		if (f->nlength++ > 0 ||
 		    number(p, len, INT64_MAX, &f->length) == -1)
-			return "http-content-length";
+			return "malformed Content-Length";
 		return NULL;
 	}
 	if (is_word(name, nname, "transfer-encoding")) {
 		f->chunked = is_word(p, len, "chunked");
 		return f->ncoding++ > 0 || !f->chunked ?
-		    "http-transfer-encoding" :
+		    "unknown Transfer-Encoding" :
 		    NULL;
 	}
 	if (is_word(name, nname, "upgrade")) {
 		h->req.websocket = is_word(p, len, "websocket");
-		return f->nupgrade++ > 0 || !h->req.websocket ? "http-upgrade" :
+		return f->nupgrade++ > 0 || !h->req.websocket ? "HTTP Upgrade" :
 								NULL;
 	}
 	if (is_word(name, nname, "http2-settings"))
-		return "http-upgrade";
+		return "HTTP Upgrade";
 	if (is_word(name, nname, "connection")) {
 		while (next_word(&p, &len, &word, &n))
 			f->upgrades |= is_word(word, n, "upgrade");
@@ -250,11 +252,11 @@ read_line(struct http *h, const char *p, size_t len, struct fields *f)
 
 	/* also what folds a line: it begins with a space */
 	if (n == 0 || n == len || p[n] != ':')
-		return p[0] == ' ' || p[0] == '\t' ? "http-folded-line" :
-						     "http-field-name";
+		return p[0] == ' ' || p[0] == '\t' ? "folded header line" :
+						     "malformed header name";
 	for (i = n + 1; i < len; i++) {
 		if (((uint8_t)p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f)
-			return "http-field-value";
+			return "malformed header value";
 	}
 	for (i = n + 1; i < to && (p[i] == ' ' || p[i] == '\t');)
 		i++;
@@ -273,9 +275,9 @@ read_whole(struct http *h, const char *head, const struct fields *f)
 	size_t len;
 
 	if (f->nhost == 0 && !f->old)
-		return "http-no-host";
+		return "no Host line";
 	if (f->nhost > 0 && http_authority(f->host, f->host_len, r) == -1)
-		return "http-host";
+		return "malformed Host";
 	if (absolute || r->form == HTTP_AUTHORITY) {
 		at = absolute ? head + r->authority + 7 :
 				head + strlen(r->method) + 1;
@@ -283,12 +285,12 @@ read_whole(struct http *h, const char *head, const struct fields *f)
 		memset(&target, 0, sizeof(target));
 		if (http_authority(at, len, &target) == -1 ||
 		    (!absolute && target.port == 0))
-			return "http-target";
+			return "malformed request target";
 		if (absolute && f->nhost > 0 &&
 		    (strcmp(target.host, r->host) != 0 ||
 			(target.port == 0 ? 80 : target.port) !=
 			    (r->port == 0 ? 80 : r->port)))
-			return "http-host-differs";
+			return "Host differs from the request target";
 		/* of CONNECT it is the target that counts */
 		memcpy(r->host, target.host, sizeof(r->host));
 		memcpy(r->addr, target.addr, sizeof(r->addr));
@@ -296,13 +298,13 @@ read_whole(struct http *h, const char *head, const struct fields *f)
 		r->port = target.port;
 	}
 	if (f->ncoding > 0 && (f->nlength > 0 || f->old))
-		return "http-two-lengths";
+		return "two lengths of a body";
 	if (r->form == HTTP_AUTHORITY && (f->ncoding > 0 || f->length > 0))
-		return "http-connect";
+		return "HTTP CONNECT";
 	if (r->websocket &&
 	    (f->old || !f->upgrades || f->chunked || f->length > 0 ||
 		strcmp(r->method, "GET") != 0))
-		return "http-upgrade";
+		return "HTTP Upgrade";
 	h->left = f->length;
 	return NULL;
 }
@@ -319,12 +321,12 @@ read_head(struct http *h, const char *head, size_t len)
 	for (line = 0;; line++) {
 		nl = memchr(p, '\n', len);
 		if (nl == NULL || nl == p || nl[-1] != '\r')
-			return "http-line-end";
+			return "line end other than CR LF";
 		n = (size_t)(nl - p) - 1;
 		if (n == 0)
 			break;
 		if (memchr(p, '\r', n) != NULL)
-			return "http-line-end";
+			return "line end other than CR LF";
 		why = line == 0 ? read_request_line(h, p, n, &f) :
 				  read_line(h, p, n, &f);
 		if (why != NULL)
@@ -333,7 +335,7 @@ read_head(struct http *h, const char *head, size_t len)
 		p = nl + 1;
 	}
 	if (line == 0)
-		return "http-request-line";
+		return "malformed request line";
 	why = read_whole(h, head, &f);
 	if (why == NULL)
 		h->state = f.chunked ? IN_CHUNK_LINE :
@@ -362,12 +364,12 @@ next_head(struct http *h, const uint8_t *p, size_t len, size_t *n)
 			continue;
 		/* a bare LF is seen before more is waited for */
 		if (i == 0 || p[i - 1] != '\r')
-			return refuse(h, "http-line-end");
+			return refuse(h, "line end other than CR LF");
 		if (i == 1 || (i >= 3 && p[i - 2] == '\n'))
 			break;
 	}
 	if (i >= HTTP_HEAD_MAX)
-		return refuse(h, "http-head-too-long");
+		return refuse(h, "request head too long");
 	h->scanned = i;
 	if (i == len)
 		return HTTP_MORE;
@@ -420,20 +422,21 @@ next_line(struct http *h, const uint8_t *p, size_t len, size_t *n)
 	size_t line;
 
 	if (nl == NULL)
-		return len < LINE_MAX ? HTTP_MORE : refuse(h, "http-chunk");
+		return len < LINE_MAX ? HTTP_MORE :
+					refuse(h, "malformed chunk");
 	line = (size_t)(nl - p);
 	if (line == 0 || line > LINE_MAX || nl[-1] != '\r' ||
 	    memchr(p, '\r', --line) != NULL)
-		return refuse(h, "http-chunk");
+		return refuse(h, "malformed chunk");
 	*n = (size_t)(nl - p) + 1;
 	if (h->state == IN_CHUNK_LINE) {
 		if (read_chunk_line(h, p, line) == -1)
-			return refuse(h, "http-chunk");
+			return refuse(h, "malformed chunk");
 		h->state = h->left > 0 ? IN_CHUNK : IN_TRAILER;
 		h->nlines = 0;
 	} else if (h->state == IN_CHUNK_END) {
 		if (line > 0)
-			return refuse(h, "http-chunk");
+			return refuse(h, "malformed chunk");
 		h->state = IN_CHUNK_LINE;
 	} else if (line == 0) {
 		h->state = IN_HEAD;
@@ -441,7 +444,7 @@ next_line(struct http *h, const uint8_t *p, size_t len, size_t *n)
 	    read_line(h, (const char *)p, line, &f) != NULL ||
 	    f.nhost + f.nlength + f.ncoding + f.nupgrade > 0) {
 		/* what has a meaning has none there */
-		return refuse(h, "http-trailer");
+		return refuse(h, "malformed trailer");
 	}
 	return HTTP_PASS;
 }
@@ -465,7 +468,7 @@ http_next(struct http *h, const uint8_t *p, size_t len, size_t *n)
 	case IN_TRAILER:
 		return next_line(h, p, len, n);
 	}
-	return refuse(h, "http-chunk");
+	return refuse(h, "malformed chunk");
 }
 
 int

@@ -48,15 +48,16 @@ look_unknown(struct inspect *in, struct flow *f)
 		    in->strict			  ? INSPECT_HTTP :
 						    INSPECT_OPAQUE;
 		if (in->kind == INSPECT_TLS && hello_start(&in->hello) == -1)
-			return "no-memory";
-		return in->kind == INSPECT_HTTP ? "http-request-line" : NULL;
+			return "out of memory";
+		return in->kind == INSPECT_HTTP ? "malformed request line" :
+						  NULL;
 	}
 	http = in->strict ? 1 : http_looks_like(f->buf, f->len);
 	if (http == -1) {
 		/* a request is none until its line has ended, so that others do
 		 * not wait for an end that never comes */
 		f->clear = f->len;
-		return f->len == RELAY_BUF ? "first-line-too-long" : NULL;
+		return f->len == RELAY_BUF ? "first line too long" : NULL;
 	}
 	in->kind = http == 1 ? INSPECT_HTTP : INSPECT_OPAQUE;
 	return NULL;
@@ -70,7 +71,7 @@ look_tls(struct inspect *in, struct flow *f)
 	switch (hello_feed(&in->hello, f->buf + fed, f->len - fed)) {
 	case HELLO_MORE:
 		if (f->ended || f->len == RELAY_BUF)
-			return refuse(in, "tls-hello-incomplete");
+			return refuse(in, "incomplete ClientHello");
 		return INSPECT_MORE;
 	case HELLO_DONE:
 		in->asked = true;
@@ -94,11 +95,13 @@ judge_next(const struct inspect *in)
 	const struct http_request *r = &in->http.req;
 
 	if (strcmp(r->host, in->host) != 0 || port_of(r) != in->host_port)
-		return "http-second-authority";
+		return "request for a second host";
 	/* the answer to it could not be told from those before */
 	if (r->websocket)
-		return "http-upgrade";
-	return in->proxy && r->form != HTTP_ABSOLUTE ? "http-target" : NULL;
+		return "HTTP Upgrade";
+	return in->proxy && r->form != HTTP_ABSOLUTE ?
+	    "malformed request target" :
+	    NULL;
 }
 
 static enum inspect_step
@@ -114,7 +117,7 @@ look_http(struct inspect *in, struct flow *f)
 		    &n)) {
 		case HTTP_MORE:
 			if (f->ended && f->pos < f->len)
-				return refuse(in, "http-incomplete");
+				return refuse(in, "incomplete request");
 			return INSPECT_MORE;
 		case HTTP_REFUSED:
 			return refuse(in, in->http.why);
@@ -150,7 +153,7 @@ inspect_look(struct inspect *in, struct flow *f)
 		if (in->kind == INSPECT_UNKNOWN && f->ended) {
 			/* a proxy's client has asked for nothing */
 			if (in->proxy)
-				return refuse(in, "http-incomplete");
+				return refuse(in, "incomplete request");
 			in->kind = INSPECT_OPAQUE;
 		}
 	}

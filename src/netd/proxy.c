@@ -21,7 +21,7 @@ say(struct conn *c, const void *text, size_t len)
 	return send(c->relay.fd[RELAY_CLIENT], text, len,
 		   MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len ?
 	    0 :
-	    conn_refuse(c, "proxy-answer");
+	    conn_refuse(c, "client of a proxy that does not read");
 }
 
 static int
@@ -100,7 +100,7 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 			break;
 		if (c->nto == 0)
 			memcpy(c->addr, addr[i], sizeof(c->addr));
-		if (ruling_allows(&r))
+		if (net_ruling_allows(&r))
 			memcpy(c->to[c->nto++], addr[i], 16);
 	}
 	if (c->nto > 0) {
@@ -138,12 +138,12 @@ destination(struct conn *c, const struct http_request *to)
 	memcpy(c->name, to->host, sizeof(c->name));
 	decide_name(&c->s->image, c->name, &r);
 	if (conn_rule(c, &r) == -1)
-		return conn_refuse(c, "no-memory");
-	if (!ruling_allows(&r))
+		return conn_refuse(c, "out of memory");
+	if (!net_ruling_allows(&r))
 		return conn_refuse(c, NULL);
 	c->resolve = resolve_start(c->s, c->name, resolve_done, c);
 	if (c->resolve == NULL)
-		return conn_refuse(c, "no-memory");
+		return conn_refuse(c, "out of memory");
 	conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;
 }
@@ -173,7 +173,7 @@ proxy_request(struct conn *c)
 		return tunnel(c, &to, c->in.head) == -1 ? -1 : 1;
 	}
 	if (to.form != HTTP_ABSOLUTE)
-		return conn_refuse(c, "http-target");
+		return conn_refuse(c, "malformed request target");
 	/* tunnels are for a connection of their own */
 	c->in.http.connect = false;
 	if (to.port == 0)
@@ -198,7 +198,7 @@ look_socks(struct conn *c)
 			reply[1] = SOCKS_NO_WAY;
 			c->answered = c->relay.polite = true;
 			(void)say(c, reply, sizeof(reply));
-			return conn_refuse(c, "socks-methods");
+			return conn_refuse(c, "SOCKS authentication");
 		}
 		if (say(c, reply, sizeof(reply)) == -1)
 			return -1;
@@ -209,7 +209,7 @@ look_socks(struct conn *c)
 	if (len == -1) {
 		c->answered = c->relay.polite = true;
 		(void)say_socks(c, code);
-		return conn_refuse(c, "socks-request");
+		return conn_refuse(c, "malformed SOCKS request");
 	}
 	if (len == 0)
 		return 0;
@@ -226,11 +226,12 @@ proxy_look(void *arg)
 	if (c->greeted || (f->len > 0 && f->buf[0] == SOCKS5)) {
 		r = look_socks(c);
 		if (r == 0 && f->ended && c->state == CONN_PROXY)
-			return conn_refuse(c, "socks-request");
+			return conn_refuse(c, "malformed SOCKS request");
 		return r;
 	}
 	if (f->len == 0)
-		return f->ended ? conn_refuse(c, "proxy-request") : 0;
+		return f->ended ? conn_refuse(c, "incomplete proxy request") :
+				  0;
 	c->by = BY_REQUEST;
 	inspect_start(&c->in, 0, true);
 	c->in.http.connect = true;

@@ -13,7 +13,6 @@
 
 #include "clock.h"
 #include "conn.h"
-#include "log.h"
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
@@ -107,7 +106,7 @@ tcp_fail(struct relays *rs)
 	if (rs->failed)
 		return;
 	rs->failed = true;
-	log_warnx("session %s: no connections any more", rs->s->id);
+	nsess_fail(rs->s, "events of its network cannot be written");
 	pause_for(rs, 0);
 }
 
