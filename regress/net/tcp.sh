@@ -38,7 +38,8 @@ network_rules:
 connect_redirects:
   - {name: mirror, match: '^a\.test:7000\$', redirect_to: "$FAR4:9000", message: "by the mirror"}
 END
-start_any "policies.allowed: [net]" "sandbox.network.dns.upstream: [127.0.0.1:5353]"
+start_any "sandbox.network.dns.queries_per_second: 0" \
+    "sandbox.network.dns.upstream: [127.0.0.1:5353]"
 
 new_session s "$T/ws" '"policy":"net"'
 
@@ -47,9 +48,38 @@ want "curl" "$(run_in s curl -sS --cacert ca.pem https://a.test/ http://b.test/)
     "server of a.test
 server of b.test"
 
-# what is written down of it
+# what is written down of it, by the command that did it
 event()
 {
+	type_=$1
+	shift
 	run_in s "$@" >"$T/out" 2>&1
-	jq -c '.events.network_operations[] | select(.type == "net_connect")' "$T/exec.json"
+	jq -c "[.events.network_operations[], .events.blocked_operations[] |
+	    select(.type == \"$type_\")] | unique[]" "$T/exec.json" >"$T/event"
+	[ "$(wc -l <"$T/event")" = 1 ] || fail "$*: events: $(cat "$T/event"); $(cat "$T/out")"
 }
+
+field()
+{
+	jq -r "[$1] | map(tostring) | join(\" \")" "$T/event"
+}
+
+event net_connect curl -sS --http1.1 --cacert ca.pem https://a.test/
+want "TLS" "$(field .domain,.remote,.policy.decision,.policy.rule,.fields.sni,.fields.alpn,.fields.executable)" \
+    "a.test $HOST4:443 allow names a.test http/1.1 /usr/bin/curl"
+event net_connect curl -sS http://b.test:8080/
+want "HTTP" "$(field .domain,.policy.effective_decision,.fields.http_host)" "b.test allow b.test"
+event net_connect curl -sS -H "Host: denied.test" http://a.test/
+want "another Host" "$(field .domain,.policy.effective_decision,.policy.rule,.fields.blocked)" \
+    "denied.test deny default-deny-network true"
+want "what the client hears" "$(cat "$T/out")" "agentsh: default-deny-network"
+event net_connect curl -sS --cacert ca.pem --connect-to far.test:443:a.test:443 https://far.test/
+want "another SNI" "$(field .domain,.policy.effective_decision,.fields.sni)" "far.test deny far.test"
+event net_connect curl -sS -H "Host: far.test" http://a.test/
+want "a name of another address" "$(field .domain,.policy.effective_decision)" "far.test deny"
+
+# a redirect, of what the rules allow
+event net_connect sh -c 'echo hello | timeout 10 curl -sS -N telnet://a.test:7000'
+want "what comes of it" "$(cat "$T/out")" hello
+want "redirect" "$(field .domain,.remote,.policy.effective_decision,.policy.rule,.policy.message,.fields.redirect_to)" \
+    "a.test $HOST4:7000 redirect mirror by the mirror $FAR4:9000"

@@ -23,7 +23,7 @@ echo(void)
 {
 	struct seen e;
 	static char big[1 << 20];
-	int c, s;
+	int c, s, i;
 
 	serve(1, 9000, "a.ok", NULL);
 	tt.owner_later = true;
@@ -34,6 +34,10 @@ echo(void)
 	hears(s, "ping");
 	say(s, "pong");
 	hears(c, "pong");
+	for (i = 0; i < 1000 && tt.made != 1; i++)
+		usleep(1000);
+	CHECK_INT(tt.made, 1);
+	CHECK_INT(events(), 0);
 	/* one side ends, the other goes on */
 	shutdown(c, SHUT_WR);
 	CHECK_INT(rest_of(s, NULL, 0), 0);
@@ -400,6 +404,7 @@ the_end(void)
 	close(c);
 	close(s);
 	CHECK_INT(next_event().sent, 3);
+	CHECK_INT(tt.made, 0);
 }
 
 int

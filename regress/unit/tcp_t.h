@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -55,6 +56,7 @@ static struct {
 	pthread_mutex_t lock;
 	size_t nevents, looked; /* looked: those that the test has seen */
 	struct seen event[EVENTS];
+	atomic_int made; /* connections that are told of, and not their end */
 	bool fail_log, owner_later, failed;
 	/* of connect_redirects */
 	const char *redirect_from, *redirect_to, *redirect_unix;
@@ -294,8 +296,9 @@ copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
-int
-netlog_connect(struct nsess *s, const struct net_connect_event *e)
+/* How each ended is an event of the test. */
+static int
+ends(struct nsess *s, const struct net_connect_event *e)
 {
 	struct seen *n;
 
@@ -321,6 +324,23 @@ netlog_connect(struct nsess *s, const struct net_connect_event *e)
 	n->received = e->bytes_received;
 	pthread_mutex_unlock(&tt.lock);
 	return 0;
+}
+
+int
+netlog_connect(struct nsess *s, const struct net_connect_event *e)
+{
+	if (!e->allowed || e->error != NULL)
+		return ends(s, e);
+	tt.made++;
+	return tt.fail_log ? -1 : 0;
+}
+
+int
+netlog_close(struct nsess *s, const struct net_connect_event *e)
+{
+	tt.made--;
+	/* a refusal was told of */
+	return e->allowed ? ends(s, e) : 0;
 }
 
 static size_t

@@ -69,8 +69,9 @@ conn_wait(struct conn *c, enum conn_state state, uint64_t ms)
 	(void)evtimer_add(c->timer, &tv);
 }
 
+/* closed: what it was, else that it is made, or why not. */
 static void
-write_down(struct conn *c)
+write_event(struct conn *c, bool closed)
 {
 	struct net_connect_event e = {
 		.owner = c->owner,
@@ -97,8 +98,29 @@ write_down(struct conn *c)
 		e.redirected = c->redirected;
 	if (c->error != 0)
 		e.error = strerrordesc_np(c->error);
-	if (netlog_connect(c->s, &e) == -1)
+	if ((closed ? netlog_close(c->s, &e) : netlog_connect(c->s, &e)) == -1)
 		tcp_fail(c->rs);
+}
+
+/* It has been made, and whose it is is known, or will not be any more. */
+static void
+write_opened(struct conn *c)
+{
+	if (c->opened && !c->told) {
+		c->told = true;
+		write_event(c, false);
+	}
+}
+
+/* The same of one that has ended: what is refused after it was made is told of
+ * again. */
+static void
+write_ended(struct conn *c)
+{
+	if (!c->told || c->denied)
+		write_event(c, false);
+	if (c->opened)
+		write_event(c, true);
 }
 
 /* Nothing happens to it any more. */
@@ -141,7 +163,7 @@ conn_free(struct conn *c)
 	if (c->ask != NULL)
 		whose_forget(c->ask);
 	c->ask = NULL;
-	write_down(c);
+	write_ended(c);
 	release(c);
 }
 
@@ -197,7 +219,7 @@ conn_end(struct conn *c, int error)
 		say_refused(c);
 	stop(c, error != 0);
 	if (c->owned) {
-		write_down(c);
+		write_ended(c);
 		release(c);
 	} else {
 		tcp_count(c->rs);
@@ -220,8 +242,10 @@ owner_cb(void *arg, const struct owner *owner)
 	if (owner != NULL && (c->owner = malloc(sizeof(*owner))) != NULL)
 		*c->owner = *owner;
 	if (c->state == CONN_DEAD) {
-		write_down(c);
+		write_ended(c);
 		release(c);
+	} else {
+		write_opened(c);
 	}
 }
 
@@ -341,10 +365,14 @@ conn_dialled(struct conn *c, int fd, int error)
 	}
 	conn_wait(c, CONN_OPEN, tcp_limits.half_ms);
 	tcp_count(c->rs);
-	if (r == -1)
+	c->opened = true;
+	if (r == -1) {
 		conn_end(c, EPERM);
-	else
-		relay_go(&c->relay);
+		return;
+	}
+	if (c->owned)
+		write_opened(c);
+	relay_go(&c->relay);
 }
 
 /* Has it been idle for too long? Else the timer is set for when it will be. */

@@ -63,6 +63,8 @@ struct conn {
 	struct net_ruling ruling;
 	char *rule, *message;
 	bool denied;
+	bool opened;   /* it was made */
+	bool told;     /* and that is written down */
 	bool answered; /* the client of a proxy knows what became of it */
 	bool greeted;  /* by SOCKS */
 	int error;     /* of the connection to the server, or 0 */

@@ -5,12 +5,20 @@
  * reach, and has no right but to connect: who owns it can do what every user
  * of the host's network can, and read what sessions send and receive in clear.
  */
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
+
 #include <event2/event.h>
 
+#include "dns.h"
+#include "hello.h"
 #include "log.h"
 #include "netd.h"
 #include "sandbox.h"
 #include "sess.h"
+
+#define RESOLV_MAX 65536
 
 struct netd netd;
 
@@ -26,12 +34,46 @@ static const struct handler netd_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
+/* The host's name servers, for a configuration that names none. Their file is
+ * out of reach from sandbox_enter() on: it is read once. */
+static void
+configure_dns(void)
+{
+	static struct dns_conf conf;
+	char text[RESOLV_MAX + 1];
+	size_t len = 0;
+	ssize_t n;
+	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	while (fd != -1 && len < RESOLV_MAX) {
+		n = read(fd, text + len, RESOLV_MAX - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	text[len] = '\0';
+	if (fd != -1)
+		close(fd);
+	if (dns_configure(&conf, &netd.p.conf, text) == -1)
+		fatalx("sandbox.network.dns.upstream is malformed");
+	if (conf.upstream.n == 0)
+		log_warnx("the host has no name server: sessions look up "
+			  "nothing");
+	netd.dns_conf = &conf;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct event_base *base;
 
+	/* before a thread's own heap gives memory back, malloc reads /proc */
+	if (mallopt(M_ARENA_MAX, 1) != 1)
+		fatalx("malloc");
 	proc_start(&netd.p, ROLE_NETD, netd_handlers, argc, argv);
+	configure_dns();
+	if (hello_init() == -1)
+		fatalx("OpenSSL");
 	base = sess_init();
 	hostaddr_start(base);
 	sandbox_enter(ROLE_NETD, NULL, 0);

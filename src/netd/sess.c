@@ -365,8 +365,10 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	snprintf(h->n.id, sizeof(h->n.id), "%s", m.session_id);
 	for (i = 0; i < NET_LISTENERS; i++)
 		h->n.listener[i] = -1;
-	if (image_map(&h->n.image, im->fds[0], &e) == -1)
+	if (image_map(&h->n.image, im->fds[0], &e) == -1 ||
+	    image_prepare(&h->n.image, &e) == -1)
 		snprintf(h->why, sizeof(h->why), "policy image: %s", e.message);
+	h->n.dns_conf = netd.dns_conf;
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
 	return 0;
@@ -499,7 +501,8 @@ sess_on_policy_prepare(struct chan *ch, struct imsg *im)
 		return -1;
 	image_unmap(&h->next);
 	h->generation = m.generation;
-	if (image_map(&h->next, im->fds[0], &e) == -1)
+	if (image_map(&h->next, im->fds[0], &e) == -1 ||
+	    image_prepare(&h->next, &e) == -1)
 		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
 	reply.generation = m.generation;
 	msg_send_policy_prepared(ch, im->id, &reply, NULL);
