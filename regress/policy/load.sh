@@ -63,8 +63,8 @@ refused()
 	want "$1" "$(status)" 400
 	want_in "$1" "$(say "$out" | jq -r .error)" "refused.yaml:$3"
 }
-refused "a later kind" 'dns_redirects: [{name: a, match: x, resolve_to: 10.0.0.1}]' \
-    '3:1: dns_redirects: not enforced by this build'
+refused "a later kind" 'audit: {log_allowed: true}' \
+    '3:1: audit: not enforced by this build'
 refused "a later decision" 'signal_rules: [{name: a, signals: [TERM], target: {type: self}, decision: approve}]' \
     '3:75: decision: approve: not enforced by this build'
 refused "an expression" "command_rules: [{name: a, args_patterns: ['a('], decision: deny}]" \
