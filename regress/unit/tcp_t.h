@@ -43,6 +43,8 @@ struct seen {
 	    redirected[256], alpn[64];
 	uint32_t pid;
 	uint64_t sent, received;
+	uint8_t addr[16];
+	uint16_t port;
 };
 
 static struct {
@@ -54,7 +56,8 @@ static struct {
 	int proxy_fd;
 	pthread_mutex_t lock;
 	size_t nevents, looked; /* looked: those that the test has seen */
-	struct seen event[EVENTS];
+	struct seen event[EVENTS], open[EVENTS];
+	size_t nopen;
 	bool fail_log, owner_later, failed;
 	/* of connect_redirects */
 	const char *redirect_from, *redirect_to, *redirect_unix;
@@ -294,18 +297,9 @@ copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
-int
-netlog_connect(struct nsess *s, const struct net_connect_event *e)
+static void
+fill(struct seen *n, const struct net_connect_event *e)
 {
-	struct seen *n;
-
-	(void)s;
-	if (tt.fail_log)
-		return -1;
-	pthread_mutex_lock(&tt.lock);
-	if (tt.nevents == EVENTS)
-		abort();
-	n = &tt.event[tt.nevents++];
 	memset(n, 0, sizeof(*n));
 	n->allowed = e->allowed;
 	copy(n->domain, sizeof(n->domain), e->domain);
@@ -319,6 +313,62 @@ netlog_connect(struct nsess *s, const struct net_connect_event *e)
 	n->pid = e->owner == NULL ? 0 : e->owner->pid;
 	n->sent = e->bytes_sent;
 	n->received = e->bytes_received;
+	memcpy(n->addr, e->addr, sizeof(n->addr));
+	n->port = e->port;
+}
+
+/* Of one that was told of as open; NULL: none. */
+static struct seen *
+seen_open(const struct net_connect_event *e)
+{
+	size_t i;
+
+	for (i = 0; i < tt.nopen; i++) {
+		if (memcmp(tt.open[i].addr, e->addr, 16) == 0 &&
+		    tt.open[i].port == e->port)
+			return &tt.open[i];
+	}
+	return NULL;
+}
+
+/* One that is open is an event of the tests when it has ended. */
+int
+netlog_connect(struct nsess *s, const struct net_connect_event *e)
+{
+	struct seen *n;
+
+	(void)s;
+	if (tt.fail_log)
+		return -1;
+	pthread_mutex_lock(&tt.lock);
+	if (tt.nevents == EVENTS || tt.nopen == EVENTS)
+		abort();
+	if (e->allowed && e->error == NULL) {
+		fill(&tt.open[tt.nopen++], e);
+	} else {
+		n = seen_open(e);
+		if (n != NULL)
+			*n = tt.open[--tt.nopen];
+		fill(&tt.event[tt.nevents++], e);
+	}
+	pthread_mutex_unlock(&tt.lock);
+	return 0;
+}
+
+int
+netlog_close(struct nsess *s, const struct net_connect_event *e)
+{
+	struct seen *n;
+
+	(void)s;
+	if (tt.fail_log)
+		return -1;
+	pthread_mutex_lock(&tt.lock);
+	n = seen_open(e);
+	if (n != NULL) {
+		*n = tt.open[--tt.nopen];
+		fill(&tt.event[tt.nevents++], e);
+	}
 	pthread_mutex_unlock(&tt.lock);
 	return 0;
 }

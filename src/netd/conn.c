@@ -70,9 +70,9 @@ conn_wait(struct conn *c, enum conn_state state, uint64_t ms)
 }
 
 static void
-write_down(struct conn *c)
+event_of(const struct conn *c, struct net_connect_event *e)
 {
-	struct net_connect_event e = {
+	*e = (struct net_connect_event){
 		.owner = c->owner,
 		.addr = c->addr,
 		.port = c->port,
@@ -82,22 +82,58 @@ write_down(struct conn *c)
 		.bytes_sent = c->relay.flow[RELAY_CLIENT].bytes,
 		.bytes_received = c->relay.flow[RELAY_SERVER].bytes,
 	};
+	if (c->name[0] != '\0')
+		e->domain = c->name;
+	if (c->in.hello.sni[0] != '\0')
+		e->sni = c->in.hello.sni;
+	if (c->in.hello.alpn[0] != '\0')
+		e->alpn = c->in.hello.alpn;
+	if (c->in.http.req.host[0] != '\0')
+		e->host = c->in.http.req.host;
+	if (!c->silent)
+		e->redirected = c->redirected;
+	if (c->error != 0)
+		e->error = strerrordesc_np(c->error);
+}
+
+/* It is open, and it is known whose it is. */
+static void
+tell_open(struct conn *c)
+{
+	struct net_connect_event e;
+
+	if (c->told || c->denied || c->rs->failed)
+		return;
+	event_of(c, &e);
+	c->told = true;
+	if (netlog_connect(c->s, &e) == -1)
+		tcp_fail(c->rs);
+}
+
+/* The end. One that was open can have been refused afterwards. */
+static void
+write_down(struct conn *c)
+{
+	struct net_connect_event e;
+	const char *error;
+	int r = 0;
 
 	if (c->rs->failed)
 		return;
-	if (c->name[0] != '\0')
-		e.domain = c->name;
-	if (c->in.hello.sni[0] != '\0')
-		e.sni = c->in.hello.sni;
-	if (c->in.hello.alpn[0] != '\0')
-		e.alpn = c->in.hello.alpn;
-	if (c->in.http.req.host[0] != '\0')
-		e.host = c->in.http.req.host;
-	if (!c->silent)
-		e.redirected = c->redirected;
-	if (c->error != 0)
-		e.error = strerrordesc_np(c->error);
-	if (netlog_connect(c->s, &e) == -1)
+	event_of(c, &e);
+	/* the client is gone, before there was a server */
+	if (!c->opened && !c->denied && e.error == NULL)
+		e.error = strerrordesc_np(ECONNABORTED);
+	error = e.error;
+	if (!c->told || c->denied) {
+		if (c->opened && !c->denied)
+			e.error = NULL; /* of the end */
+		r = netlog_connect(c->s, &e);
+	}
+	e.error = error;
+	if (c->opened && r == 0)
+		r = netlog_close(c->s, &e);
+	if (r == -1)
 		tcp_fail(c->rs);
 }
 
@@ -222,6 +258,8 @@ owner_cb(void *arg, const struct owner *owner)
 	if (c->state == CONN_DEAD) {
 		write_down(c);
 		release(c);
+	} else if (c->opened) {
+		tell_open(c);
 	}
 }
 
@@ -341,6 +379,9 @@ conn_dialled(struct conn *c, int fd, int error)
 	}
 	conn_wait(c, CONN_OPEN, tcp_limits.half_ms);
 	tcp_count(c->rs);
+	c->opened = true;
+	if (c->owned)
+		tell_open(c);
 	if (r == -1)
 		conn_end(c, EPERM);
 	else
