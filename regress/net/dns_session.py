@@ -76,6 +76,8 @@ def rules(ipv6):
         check("loopback", look("loop.test", "AAAA"), (3, []))
     check("a part of them", look("mixed.test"), (0, ["203.0.113.4"]))
     check("redirect", look("moved.test"), (0, ["203.0.113.99"]))
+    check("silent redirect", look("quiet.test"), (0, ["203.0.113.98"]))
+    check("redirect to what is refused", look("closed.test"), (3, []))
     check("redirect into the session", look("black.test"), (0, ["127.0.0.1"]))
     check("hosts", run("getent", "hosts", "localhost")[0], 0)
 

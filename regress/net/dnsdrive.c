@@ -72,7 +72,7 @@ decide_name(const struct image *im, const char *name, struct net_ruling *r)
 			continue;
 		r->v.rule = (uint32_t)i;
 		r->v.rule_name = rules[i];
-		r->v.message = "said so";
+		r->v.message = "{{.Host}}: no";
 		r->v.decision = word[1] == 'l' ? DECISION_ALLOW :
 		    word[1] == 'p'	       ? DECISION_APPROVE :
 						 DECISION_DENY;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "template.h"
 
 #include "dns.h"
 #include "names.h"
@@ -18,7 +19,8 @@
 
 #define EDE_FORGED 4 /* RFC 8914, 4 */
 #define EDE_BLOCKED 15
-#define OWN_TTL 60 /* of answers that are ours */
+#define SAY_MAX 256 /* of a message of the policy */
+#define OWN_TTL 60  /* of answers that are ours */
 #define ANSWERS_MAX DNS_RECORDS_MAX
 
 static const uint8_t loopback4[16] = { [10] = 0xff, [11] = 0xff, 127, 0, 0, 1 };
@@ -50,7 +52,8 @@ ruling_deny(struct net_ruling *r, const char *reason)
 {
 	memset(r, 0, sizeof(*r));
 	r->v.rule = UINT32_MAX;
-	r->v.rule_name = r->v.message = "";
+	r->v.rule_name = "dns-limits";
+	r->v.message = "";
 	r->reason = reason;
 }
 
@@ -123,11 +126,14 @@ conclude(struct dns_asked *a, struct dns_answer *an,
 static void
 deny(struct dns_asked *a, const struct net_ruling *r)
 {
+	const char *values[TEMPLATE_MAX] = { [TEMPLATE_HOST] = a->q.name };
+	char text[SAY_MAX];
 	struct net_query_event event = { .ruling = r };
-	struct dns_answer an = { .rcode = DNS_NXDOMAIN,
-		.ede = EDE_BLOCKED,
-		.ede_text = r->v.message };
+	struct dns_answer an = {
+		.rcode = DNS_NXDOMAIN, .ede = EDE_BLOCKED, .ede_text = text
+	};
 
+	template_expand(text, sizeof(text), r->v.message, values);
 	conclude(a, &an, &event);
 }
 
@@ -308,6 +314,7 @@ redirected(struct dns_asked *a)
 	}
 	if (r.v.decision != DECISION_REDIRECT)
 		return false;
+	r.said = DECISION_REDIRECT;
 	if (redirect_works(a, &to, &why)) {
 		answer_redirect(a, &r, &to);
 		return true;
