@@ -69,11 +69,10 @@ conn_wait(struct conn *c, enum conn_state state, uint64_t ms)
 	(void)evtimer_add(c->timer, &tv);
 }
 
-/* closed: what it was, else that it is made, or why not. */
 static void
-write_event(struct conn *c, bool closed)
+event_of(const struct conn *c, struct net_connect_event *e)
 {
-	struct net_connect_event e = {
+	*e = (struct net_connect_event){
 		.owner = c->owner,
 		.addr = c->addr,
 		.port = c->port,
@@ -83,44 +82,59 @@ write_event(struct conn *c, bool closed)
 		.bytes_sent = c->relay.flow[RELAY_CLIENT].bytes,
 		.bytes_received = c->relay.flow[RELAY_SERVER].bytes,
 	};
-
-	if (c->rs->failed)
-		return;
 	if (c->name[0] != '\0')
-		e.domain = c->name;
+		e->domain = c->name;
 	if (c->in.hello.sni[0] != '\0')
-		e.sni = c->in.hello.sni;
+		e->sni = c->in.hello.sni;
 	if (c->in.hello.alpn[0] != '\0')
-		e.alpn = c->in.hello.alpn;
+		e->alpn = c->in.hello.alpn;
 	if (c->in.http.req.host[0] != '\0')
-		e.host = c->in.http.req.host;
+		e->host = c->in.http.req.host;
 	if (!c->silent)
-		e.redirected = c->redirected;
+		e->redirected = c->redirected;
 	if (c->error != 0)
-		e.error = strerrordesc_np(c->error);
-	if ((closed ? netlog_close(c->s, &e) : netlog_connect(c->s, &e)) == -1)
+		e->error = strerrordesc_np(c->error);
+}
+
+/* It is open, and it is known whose it is. */
+static void
+tell_open(struct conn *c)
+{
+	struct net_connect_event e;
+
+	if (c->told || c->denied || c->rs->failed)
+		return;
+	event_of(c, &e);
+	c->told = true;
+	if (netlog_connect(c->s, &e) == -1)
 		tcp_fail(c->rs);
 }
 
-/* It has been made, and whose it is is known, or will not be any more. */
+/* The end. One that was open can have been refused afterwards. */
 static void
-write_opened(struct conn *c)
+write_down(struct conn *c)
 {
-	if (c->opened && !c->told) {
-		c->told = true;
-		write_event(c, false);
-	}
-}
+	struct net_connect_event e;
+	const char *error;
+	int r = 0;
 
-/* The same of one that has ended: what is refused after it was made is told of
- * again. */
-static void
-write_ended(struct conn *c)
-{
-	if (!c->told || c->denied)
-		write_event(c, false);
-	if (c->opened)
-		write_event(c, true);
+	if (c->rs->failed)
+		return;
+	event_of(c, &e);
+	/* the client is gone, before there was a server */
+	if (!c->opened && !c->denied && e.error == NULL)
+		e.error = strerrordesc_np(ECONNABORTED);
+	error = e.error;
+	if (!c->told || c->denied) {
+		if (c->opened && !c->denied)
+			e.error = NULL; /* of the end */
+		r = netlog_connect(c->s, &e);
+	}
+	e.error = error;
+	if (c->opened && r == 0)
+		r = netlog_close(c->s, &e);
+	if (r == -1)
+		tcp_fail(c->rs);
 }
 
 /* Nothing happens to it any more. */
@@ -163,7 +177,7 @@ conn_free(struct conn *c)
 	if (c->ask != NULL)
 		whose_forget(c->ask);
 	c->ask = NULL;
-	write_ended(c);
+	write_down(c);
 	release(c);
 }
 
@@ -219,7 +233,7 @@ conn_end(struct conn *c, int error)
 		say_refused(c);
 	stop(c, error != 0);
 	if (c->owned) {
-		write_ended(c);
+		write_down(c);
 		release(c);
 	} else {
 		tcp_count(c->rs);
@@ -242,10 +256,10 @@ owner_cb(void *arg, const struct owner *owner)
 	if (owner != NULL && (c->owner = malloc(sizeof(*owner))) != NULL)
 		*c->owner = *owner;
 	if (c->state == CONN_DEAD) {
-		write_ended(c);
+		write_down(c);
 		release(c);
-	} else {
-		write_opened(c);
+	} else if (c->opened) {
+		tell_open(c);
 	}
 }
 
@@ -366,13 +380,12 @@ conn_dialled(struct conn *c, int fd, int error)
 	conn_wait(c, CONN_OPEN, tcp_limits.half_ms);
 	tcp_count(c->rs);
 	c->opened = true;
-	if (r == -1) {
-		conn_end(c, EPERM);
-		return;
-	}
 	if (c->owned)
-		write_opened(c);
-	relay_go(&c->relay);
+		tell_open(c);
+	if (r == -1)
+		conn_end(c, EPERM);
+	else
+		relay_go(&c->relay);
 }
 
 /* Has it been idle for too long? Else the timer is set for when it will be. */

@@ -63,11 +63,11 @@ struct conn {
 	struct net_ruling ruling;
 	char *rule, *message;
 	bool denied;
-	bool opened;   /* it was made */
-	bool told;     /* and that is written down */
 	bool answered; /* the client of a proxy knows what became of it */
 	bool greeted;  /* by SOCKS */
-	int error;     /* of the connection to the server, or 0 */
+	bool opened;   /* to the server */
+	bool told; /* its event is written, and only its end is to be told */
+	int error; /* of the connection to the server, or 0 */
 
 	struct resolve_ask *resolve;
 	void (*resolved)(struct conn *, const uint8_t (*)[16], size_t);
