@@ -48,14 +48,14 @@ struct nsess {
 	struct image image;	 /* in force; changed between operations, and
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */
-	int listener[NET_LISTENERS]; /* -1: the host has not that family */
-	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
-	bool has_ipv6;		     /* of the host: AAAA is worth answering */
-	struct chan *execd;	     /* its arg is this */
-	struct names *names;	     /* names.c */
-	struct dns *dns;	     /* dns.c */
-	struct relays *relays;	     /* tcp.c */
-	struct whose *whose;	     /* whose.c */
+	int listener[NET_LISTENERS];  /* -1: the host has not that family */
+	int diag_fd;		      /* NETLINK_SOCK_DIAG of its namespace */
+	bool has_ipv6;		      /* of the host: AAAA is worth answering */
+	struct chan *execd, *policyd; /* their arg is this */
+	struct names *names;	      /* names.c */
+	struct dns *dns;	      /* dns.c */
+	struct relays *relays;	      /* tcp.c */
+	struct whose *whose;	      /* whose.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
