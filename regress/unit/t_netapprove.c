@@ -269,15 +269,17 @@ not_recorded(void)
 {
 	struct msg_approval_answer no;
 	uint8_t rec[1024] = { 0 };
+	struct approve_wait *w;
 
 	begin();
 	ring_abandon(&s.ring);
 	while (ring_put(&s.ring, rec, sizeof(rec)) == 0)
 		continue;
-	CHECK(ask(&no) != NULL);
+	w = ask(&no);
 	say_pending();
 	CHECK_INT(d.failed, 1);
-	approve_forget(NULL);
+	approve_forget(w);
+	CHECK_INT(d.failed, 2);
 	end();
 }
 

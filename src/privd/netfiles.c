@@ -177,9 +177,8 @@ show(int root, int run, const struct netfile *f, struct aerr *e)
 	mnt = text_mount(run, name, f->text);
 	if (mnt == -1)
 		return make_error(e, "make %s", f->path);
-	r = mnt == -1 ? -1 :
-			move_mount(mnt, "", at, "",
-			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	r = move_mount(mnt, "", at, "",
+	    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	if (r == -1)
 		return make_error(e, "mount %s", f->path);
 	close(mnt);
