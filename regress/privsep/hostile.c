@@ -102,9 +102,11 @@ start_for(struct victim *v, const struct trial *t)
 	if (t->victim == ROLE_SESSIOND && t->peer == ROLE_EXECD)
 		victim_give_session(v);
 	if (t->victim == ROLE_POLICYD &&
-	    (t->peer == ROLE_EXECD || t->peer == ROLE_FSD))
+	    (t->peer == ROLE_EXECD || t->peer == ROLE_FSD ||
+		t->peer == ROLE_NETD))
 		victim_give_asker(v, t->peer);
-	if (t->victim == ROLE_NETD && t->peer == ROLE_EXECD)
+	if (t->victim == ROLE_NETD &&
+	    (t->peer == ROLE_EXECD || t->peer == ROLE_POLICYD))
 		victim_give_net(v);
 }
 

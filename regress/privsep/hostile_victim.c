@@ -250,12 +250,14 @@ send_chans(struct chan *ch, enum role role, struct victim *v)
 		far = edges[i].a == role ? edges[i].b : edges[i].a;
 		/* SESSIOND-EXECD travels in SESS_CREATED on sessiond's side,
 		 * those of a session to policyd in APPROVAL_OPEN on its, and
-		 * EXECD-NETD in NET_OPEN on netd's */
+		 * those of netd in NET_OPEN on its */
 		if (far == ROLE_PRIVD || far == ROLE_CTL ||
 		    (role == ROLE_SESSIOND && far == ROLE_EXECD) ||
 		    (role == ROLE_POLICYD &&
-			(far == ROLE_EXECD || far == ROLE_FSD)) ||
-		    (role == ROLE_NETD && far == ROLE_EXECD))
+			(far == ROLE_EXECD || far == ROLE_FSD ||
+			    far == ROLE_NETD)) ||
+		    (role == ROLE_NETD &&
+			(far == ROLE_EXECD || far == ROLE_POLICYD)))
 			continue;
 		if (chan_pair(fds) == -1)
 			die("socketpair");
@@ -572,13 +574,15 @@ victim_give_net(struct victim *v)
 	struct msg_net_start ms = { .session = 1 };
 	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_NETD, NULL,
 	    NULL);
-	int fds[3], pair[2], ring[3], i;
+	int fds[4], pair[2], policyd[2], ring[3], i;
 
-	if (ch == NULL || chan_pair(pair) == -1 || ring_create(ring) == -1)
+	if (ch == NULL || chan_pair(pair) == -1 || chan_pair(policyd) == -1 ||
+	    ring_create(ring) == -1)
 		die("socketpair");
 	fds[0] = image_fd;
 	fds[1] = make_listener(SOCK_STREAM);
 	fds[2] = pair[0];
+	fds[3] = policyd[0];
 	msg_send_net_open(ch, 0, &mo, fds);
 	fds[2] = make_listener(SOCK_STREAM);
 	msg_send_net_listen(ch, 0, &ml, fds + 1);
@@ -587,9 +591,11 @@ victim_give_net(struct victim *v)
 	close(fds[1]);
 	close(fds[2]);
 	close(pair[0]);
+	close(policyd[0]);
 	for (i = 0; i < 3; i++)
 		close(ring[i]);
 	v->peer[ROLE_EXECD] = pair[1];
+	v->peer[ROLE_POLICYD] = policyd[1];
 	chan_free(ch);
 }
 

@@ -217,6 +217,7 @@ enum spawn_stage {
 enum approval_kind {
 	APPROVAL_FILE,
 	APPROVAL_COMMAND,
+	APPROVAL_NETWORK,
 	APPROVAL_KIND_MAX
 };
 

@@ -56,7 +56,7 @@ struct nsess {
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
-	struct chan *execd;		 /* its arg is this */
+	struct chan *execd, *policyd;	 /* their arg is this */
 	struct names *names;		 /* names.c */
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */

@@ -15,6 +15,7 @@
 
 #include <event2/event.h>
 
+#include "approve.h"
 #include "chan.h"
 #include "log.h"
 #include "loop.h"
@@ -49,7 +50,7 @@ struct held {
 	TAILQ_ENTRY(held) entry; /* the main thread's, as what follows */
 	enum state state;
 	struct loop *worker;
-	int execd_fd;
+	int execd_fd, policyd_fd;
 	uint32_t start, close, commit; /* requests of agentshd */
 	struct image next;
 	uint64_t generation;
@@ -64,9 +65,12 @@ static struct {
 	TAILQ_HEAD(, held) all;
 } sessions = { .all = TAILQ_HEAD_INITIALIZER(sessions.all) };
 
-static const struct handler execd_handlers[] = {
+/* Of execd and policyd, in the worker. */
+static const struct handler peer_handlers[] = {
 	{ MSG_NET_OWNER, whose_on_net_owner },
 	{ MSG_NET_SYNC, whose_on_net_sync },
+	{ MSG_APPROVAL_PENDING, approve_on_pending },
+	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
 };
 
@@ -141,11 +145,28 @@ stop(struct held *h)
 }
 
 static void
-execd_closed(struct chan *ch, const char *why)
+peer_closed(struct chan *ch, const char *why)
 {
-	/* agentshd ends the session */
-	whose_lost(ch->arg);
-	log_debug("channel to execd is over: %s", why);
+	/* agentshd ends the session, or the service */
+	if (ch->peer == ROLE_EXECD)
+		whose_lost(ch->arg);
+	log_debug("channel to %s is over: %s", role_name(ch->peer), why);
+}
+
+/* Takes *fd. NULL without memory. */
+static struct chan *
+join(struct nsess *n, enum role peer, int *fd)
+{
+	struct chan *ch = chan_new(*fd, ROLE_NETD, peer, peer_handlers, n);
+
+	if (ch == NULL)
+		return NULL;
+	*fd = -1;
+	ch->on_close = peer_closed;
+	if (chan_watch(ch, n->base) == 0)
+		return ch;
+	chan_free(ch);
+	return NULL;
 }
 
 static int
@@ -154,13 +175,10 @@ start(struct held *h)
 	struct nsess *n = &h->n;
 
 	n->names = names_new(NAMES_MAX);
-	n->execd = chan_new(h->execd_fd, ROLE_NETD, ROLE_EXECD, execd_handlers,
-	    n);
-	if (n->names == NULL || n->execd == NULL)
-		return -1;
-	h->execd_fd = -1;
-	n->execd->on_close = execd_closed;
-	if (chan_watch(n->execd, n->base) == -1 || whose_start(n) == -1)
+	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
+	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
+	if (n->names == NULL || n->execd == NULL || n->policyd == NULL ||
+	    whose_start(n) == -1)
 		return -1;
 	if (dns_start(n) == -1) {
 		whose_stop(n);
@@ -244,8 +262,9 @@ close_job(void *arg)
 
 	stop(h);
 	chan_free(h->n.execd);
+	chan_free(h->n.policyd);
 	names_free(h->n.names);
-	h->n.execd = NULL;
+	h->n.execd = h->n.policyd = NULL;
 	h->n.names = NULL;
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
@@ -271,6 +290,7 @@ held_free(struct held *h)
 		close_fd(&h->n.listener[i]);
 	close_fd(&h->n.diag_fd);
 	close_fd(&h->execd_fd);
+	close_fd(&h->policyd_fd);
 	if (h->n.ring.size != 0)
 		ring_unmap(&h->n.ring);
 	if (h->grace != NULL)
@@ -371,6 +391,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	h->n.dns_conf = netd.dns_conf;
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
+	h->policyd_fd = imsg_take_fd(im, 3);
 	return 0;
 }
 

@@ -24,6 +24,7 @@
 #define NSSWITCH_MAX 65536
 /* the only place of ours that a link of the host's /etc may lead to */
 #define RUN "/run"
+#define LOOK_TRIES 1000
 
 struct netfile {
 	const char *path;
@@ -115,8 +116,13 @@ look_up(int root, const char *path)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd, tries = LOOK_TRIES;
 
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	/* a "..", while anybody on the machine renames or mounts something */
+	do {
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	} while (fd == -1 && errno == EAGAIN && --tries > 0);
+	return fd;
 }
 
 /* resolv.conf leads to /run on many hosts, and a session's own is empty. */
@@ -160,16 +166,19 @@ show(int root, int run, const struct netfile *f, struct aerr *e)
 	at = look_up(root, f->path);
 	if (at == -1 && errno == ENOENT)
 		at = make_target(root, run, f->path);
+	if (at == -1 && errno == EAGAIN)
+		return make_error(e, "find %s", f->path);
 	if (at == -1 || fstat(at, &st) == -1 || !S_ISREG(st.st_mode)) {
 		log_debug("the host's %s is not there", f->path);
+		if (at != -1)
+			close(at);
 		return 0;
 	}
 	mnt = text_mount(run, name, f->text);
 	if (mnt == -1)
 		return make_error(e, "make %s", f->path);
-	r = mnt == -1 ? -1 :
-			move_mount(mnt, "", at, "",
-			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	r = move_mount(mnt, "", at, "",
+	    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	if (r == -1)
 		return make_error(e, "mount %s", f->path);
 	close(mnt);

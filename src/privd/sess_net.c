@@ -59,16 +59,17 @@ open_net(struct sess *s, int diag)
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };
 	struct chan *ch = netd_chan();
-	int fds[3] = { s->image_fd, diag, s->net_sock };
+	int fds[4] = { s->image_fd, diag, s->net_sock, s->net_approvals };
 	uint32_t id;
 
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
 	if (ch == NULL || msg_send_net_open(ch, 0, &mo, fds) == -1)
 		return -1;
 	s->net = NET_STARTING;
-	/* it ends when netd's does */
+	/* they end when netd's do */
 	close(s->net_sock);
-	s->net_sock = -1;
+	close(s->net_approvals);
+	s->net_sock = s->net_approvals = -1;
 	for (ml.ipv6 = 0; ml.ipv6 < 2; ml.ipv6++) {
 		if (s->listen_fd[ml.ipv6][0] != -1 &&
 		    msg_send_net_listen(ch, 0, &ml, s->listen_fd[ml.ipv6]) ==

@@ -45,22 +45,45 @@ join(struct child *a, struct child *b)
 
 /* By which it asks for an operator's word; policyd hears from us whose it is. */
 static int
-join_policyd(struct sess *s, struct child *c)
+tell_policyd(struct sess *s, enum role role, int end)
 {
 	struct msg_approval_open m = {
-		.session = s->number, .role = c->role, .uid = s->uid
+		.session = s->number, .role = role, .uid = s->uid
 	};
-	int end = -1, r;
 
 	if (privd.helper[ROLE_POLICYD] == NULL)
 		return -1;
 	snprintf(m.session_id, sizeof(m.session_id), "%s", s->id);
+	return msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0, &m,
+	    &end);
+}
+
+static int
+join_policyd(struct sess *s, struct child *c)
+{
+	int end = -1, r;
+
 	r = join_end(c, ROLE_POLICYD, &end);
 	if (r == 0)
-		r = msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0,
-		    &m, &end);
+		r = tell_policyd(s, c->role, end);
 	if (end != -1)
 		close(end);
+	return r;
+}
+
+/* What netd is to have of the session beside its sockets: NET_OPEN. */
+static int
+prepare_net(struct sess *s)
+{
+	int pair[2], r;
+
+	if (ring_create(s->ring[ROLE_NETD]) == -1 ||
+	    join_end(s->execd, ROLE_NETD, &s->net_sock) == -1 ||
+	    chan_pair(pair) == -1)
+		return -1;
+	s->net_approvals = pair[0];
+	r = tell_policyd(s, ROLE_NETD, pair[1]);
+	close(pair[1]);
 	return r;
 }
 
@@ -119,9 +142,7 @@ sess_spawn_helpers(struct sess *s)
 	    join(s->execd, s->fsd) == -1 || join_policyd(s, s->execd) == -1 ||
 	    join_policyd(s, s->fsd) == -1)
 		return -1;
-	if (s->net == NET_WANTED &&
-	    (join_end(s->execd, ROLE_NETD, &s->net_sock) == -1 ||
-		ring_create(s->ring[ROLE_NETD]) == -1))
+	if (s->net == NET_WANTED && prepare_net(s) == -1)
 		return -1;
 	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
 	    spawn_fusereg(s, &cred) == -1)
