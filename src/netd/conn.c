@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "approve.h"
 #include "clock.h"
 #include "conn.h"
 #include "netlog.h"
@@ -149,6 +150,8 @@ stop(struct conn *c, bool reset)
 	if (c->resolve != NULL)
 		resolve_forget(c->resolve);
 	c->resolve = NULL;
+	approve_forget(c->approval);
+	c->approval = NULL;
 	dial_stop(c);
 	if (c->timer != NULL)
 		event_free(c->timer);
@@ -260,6 +263,8 @@ owner_cb(void *arg, const struct owner *owner)
 		release(c);
 	} else if (c->opened) {
 		tell_open(c);
+	} else if (c->state == CONN_APPROVE) {
+		allow_owned(c);
 	}
 }
 
@@ -305,7 +310,7 @@ judge_hello(struct conn *c)
 		/* the name that can be read is not the one that is meant: this
 		 * is no worse only where the name does not matter */
 		decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-		if (!net_ruling_allows(&r))
+		if (!confirm_may(&r))
 			return conn_refuse(c, "encrypted ClientHello");
 	}
 	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, false, NULL);
@@ -436,6 +441,9 @@ timer_cb(int fd, short ev, void *arg)
 		break;
 	case CONN_PROXY:
 		r = conn_refuse(c, "client that says nothing");
+		break;
+	case CONN_APPROVE:
+		r = conn_refuse(c, "approval that did not come");
 		break;
 	case CONN_RESOLVE:
 		r = conn_refuse(c, "look-up without an answer");
