@@ -16,7 +16,7 @@
 #include "netd.h"
 
 struct relays {
-	struct event *ev[2];
+	struct event *ev[2], *proxy;
 };
 
 struct dns {
@@ -76,6 +76,8 @@ tcp_stop(struct nsess *n)
 	if (n->relays == NULL)
 		return;
 	unwatch(n->relays->ev);
+	if (n->relays->proxy != NULL)
+		event_free(n->relays->proxy);
 	free(n->relays);
 	n->relays = NULL;
 }
@@ -89,6 +91,15 @@ tcp_start(struct nsess *n)
 		return 0;
 	tcp_stop(n);
 	return -1;
+}
+
+int
+tcp_proxy(struct nsess *n, int fd)
+{
+	n->relays->proxy = event_new(n->base, fd, EV_READ | EV_PERSIST,
+	    accept_cb, n);
+	return n->relays->proxy == NULL ? -1 :
+					  event_add(n->relays->proxy, NULL);
 }
 
 /* Answers REFUSED, from the address that was asked. */
