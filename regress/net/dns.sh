@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Look-ups in a session: what the policy allows is looked up by netd and answered
 # as far as it is allowed; nothing else of a session's reaches a name server, and
-# all of it is written down.
+# all of it is written down (E08, E09, E13, E14, E39).
 
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 

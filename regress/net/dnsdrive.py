@@ -380,8 +380,11 @@ def budgets(up):
     check("events", [x for x in d.event() if "denied" in x],
           ["event denied d5.leak.test TXT rule=dns-limits reason=too-many-names "
            "error=REFUSED"])
+    d.said()
     check("too long", dns.ask(d.udp4, dns.query("x" * 26 + ".test"))["rcode"],
           5)
+    check("another event", d.event(), ["event denied " + "x" * 26 + ".test A "
+          "rule=dns-limits reason=name-too-long error=REFUSED"])
     d.stop()
 
 

@@ -39,7 +39,7 @@ names(uint32_t rule, const char *suffix, int first, int n, uint64_t now)
 
 	for (i = first; i < first + n; i++) {
 		snprintf(name, sizeof(name), "n%d%s", i, suffix);
-		yes += dnsbudget_name(b, rule, name, now) == NULL;
+		yes += dnsbudget_name(b, rule, name, now) == DNS_WITHIN;
 	}
 	return yes;
 }
@@ -109,19 +109,22 @@ static void
 length(void)
 {
 	start(0, 0, 20);
-	CHECK(dnsbudget_name(b, 1, "12345678901234567.io", 1) == NULL);
-	CHECK_STR(dnsbudget_name(b, 1, "123456789012345678.io", 1),
-	    "name-too-long");
+	CHECK_INT(dnsbudget_name(b, 1, "12345678901234567.io", 1), DNS_WITHIN);
+	CHECK_INT(dnsbudget_name(b, 1, "123456789012345678.io", 1),
+	    DNS_NAME_TOO_LONG);
 }
 
 static void
 notes(void)
 {
 	start(0, 0, 0);
-	CHECK(dnsbudget_note(b, 5));
-	CHECK(!dnsbudget_note(b, 5));
-	CHECK(!dnsbudget_note(b, 5 + DNS_NOTE_MS - 1));
-	CHECK(dnsbudget_note(b, 5 + DNS_NOTE_MS));
+	CHECK(dnsbudget_note(b, DNS_TOO_MANY_NAMES, 5));
+	CHECK(!dnsbudget_note(b, DNS_TOO_MANY_NAMES, 5));
+	CHECK(!dnsbudget_note(b, DNS_TOO_MANY_NAMES, 5 + DNS_NOTE_MS - 1));
+	/* a flood hides nothing else */
+	CHECK(dnsbudget_note(b, DNS_TOO_MANY_QUERIES, 6));
+	CHECK(dnsbudget_note(b, DNS_TOO_MANY_NAMES, 5 + DNS_NOTE_MS));
+	CHECK_STR(dns_excess_reason(DNS_TOO_MANY_NAMES), "too-many-names");
 }
 
 int

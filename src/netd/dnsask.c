@@ -162,15 +162,16 @@ refuse(struct dns_asked *a, const char *reason, bool note)
 
 /* With one event for many. */
 static void
-over_budget(struct dns_asked *a, const char *reason, uint64_t now)
+over_budget(struct dns_asked *a, enum dns_excess what, uint64_t now)
 {
-	refuse(a, reason, dnsbudget_note(a->dns->budget, now));
+	refuse(a, dns_excess_reason(what),
+	    dnsbudget_note(a->dns->budget, what, now));
 }
 
 /* The same before anything is known of who asks. */
 static void
 turn_away(struct dns *d, const struct dns_client *c, const struct dns_query *q,
-    const char *reason, uint64_t now)
+    enum dns_excess what, uint64_t now)
 {
 	struct net_ruling r;
 	struct net_query_event event = {
@@ -181,9 +182,10 @@ turn_away(struct dns *d, const struct dns_client *c, const struct dns_query *q,
 	};
 	char room[16];
 
-	ruling_deny(&r, reason);
+	ruling_deny(&r, dns_excess_reason(what));
 	event.type = dns_type_name(q->type, room);
-	if (dnsbudget_note(d->budget, now) && netlog_query(d->s, &event) == -1)
+	if (dnsbudget_note(d->budget, what, now) &&
+	    netlog_query(d->s, &event) == -1)
 		nsess_fail(d->s, "a look-up cannot be recorded");
 	send_rcode(c, q, DNS_REFUSED);
 }
@@ -507,14 +509,14 @@ look_up(struct dns_asked *a, uint32_t rule)
 	struct dns *d = a->dns;
 	struct dns_pending *p = pending_find(d, &a->q);
 	uint64_t now = clock_ms();
-	const char *reason;
+	enum dns_excess what;
 
 	if (p == NULL) {
-		reason = d->npending == DNS_PENDING ?
-		    "too-many-pending" :
+		what = d->npending == DNS_PENDING ?
+		    DNS_TOO_MANY_PENDING :
 		    dnsbudget_name(d->budget, rule, a->q.name, now);
-		if (reason != NULL) {
-			over_budget(a, reason, now);
+		if (what != DNS_WITHIN) {
+			over_budget(a, what, now);
 			return;
 		}
 		p = pending_new(d, &a->q);
@@ -578,7 +580,7 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 		return;
 	}
 	if (!dnsbudget_question(d->budget, now)) {
-		turn_away(d, c, &q, "too-many-queries", now);
+		turn_away(d, c, &q, DNS_TOO_MANY_QUERIES, now);
 		return;
 	}
 	if (rcode != DNS_NOERROR) {
@@ -586,7 +588,7 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 		return;
 	}
 	if (d->nasked == DNS_ASKED) {
-		turn_away(d, c, &q, "too-many-pending", now);
+		turn_away(d, c, &q, DNS_TOO_MANY_PENDING, now);
 		return;
 	}
 	a = calloc(1, sizeof(*a));

@@ -28,9 +28,9 @@ struct domain {
 struct dns_budget {
 	const struct dns_limits *limits;
 	uint64_t seed;
-	uint64_t tokens; /* thousandths of a question */
-	uint64_t filled; /* when tokens was true */
-	uint64_t noted;	 /* no event before; 0: none so far */
+	uint64_t tokens;		/* thousandths of a question */
+	uint64_t filled;		/* when tokens was true */
+	uint64_t noted[DNS_EXCESS_MAX]; /* no event before; 0: none so far */
 	struct domain all;
 	struct domain domain[DOMAINS];
 	uint64_t known[KNOWN_SLOTS]; /* hashes of names; 0: none */
@@ -160,7 +160,7 @@ has_room(struct domain *d, uint64_t max, uint64_t now)
 	return d->names < max;
 }
 
-const char *
+enum dns_excess
 dnsbudget_name(struct dns_budget *b, uint32_t rule, const char *name,
     uint64_t now)
 {
@@ -169,11 +169,11 @@ dnsbudget_name(struct dns_budget *b, uint32_t rule, const char *name,
 	struct domain *d;
 
 	if (b->limits->name_max != 0 && strlen(name) > b->limits->name_max)
-		return "name-too-long";
+		return DNS_NAME_TOO_LONG;
 	if (max == 0)
-		return NULL;
+		return DNS_WITHIN;
 	if (*known_slot(b, hash) == hash)
-		return NULL;
+		return DNS_WITHIN;
 	d = domain_find(b, hash_of(b, 1 + (uint64_t)rule, suffix_of(name)),
 	    now);
 	if (d != NULL && has_room(d, max, now) &&
@@ -181,16 +181,35 @@ dnsbudget_name(struct dns_budget *b, uint32_t rule, const char *name,
 		d->names++;
 		b->all.names++;
 		known_add(b, hash);
-		return NULL;
+		return DNS_WITHIN;
 	}
-	return "too-many-names";
+	return DNS_TOO_MANY_NAMES;
 }
 
 bool
-dnsbudget_note(struct dns_budget *b, uint64_t now)
+dnsbudget_note(struct dns_budget *b, enum dns_excess what, uint64_t now)
 {
-	if (b->noted != 0 && now < b->noted)
+	if (b->noted[what] != 0 && now < b->noted[what])
 		return false;
-	b->noted = now + DNS_NOTE_MS;
+	b->noted[what] = now + DNS_NOTE_MS;
 	return true;
+}
+
+const char *
+dns_excess_reason(enum dns_excess what)
+{
+	switch (what) {
+	case DNS_TOO_MANY_QUERIES:
+		return "too-many-queries";
+	case DNS_TOO_MANY_PENDING:
+		return "too-many-pending";
+	case DNS_TOO_MANY_NAMES:
+		return "too-many-names";
+	case DNS_NAME_TOO_LONG:
+		return "name-too-long";
+	case DNS_WITHIN:
+	case DNS_EXCESS_MAX:
+		break;
+	}
+	return "";
 }

@@ -16,6 +16,15 @@ enum {
 };
 /* clang-format on */
 
+enum dns_excess {
+	DNS_WITHIN,
+	DNS_TOO_MANY_QUERIES,
+	DNS_TOO_MANY_PENDING,
+	DNS_TOO_MANY_NAMES,
+	DNS_NAME_TOO_LONG,
+	DNS_EXCESS_MAX
+};
+
 /* Of the configuration; 0: no limit. */
 struct dns_limits {
 	uint64_t rate;	   /* questions a second */
@@ -30,11 +39,12 @@ struct dns_budget *dnsbudget_new(const struct dns_limits *limits);
 void dnsbudget_free(struct dns_budget *);
 /* May one more question be answered? now: clock_ms(). */
 bool dnsbudget_question(struct dns_budget *, uint64_t now);
-/* May name be looked up, by that rule? NULL, or static words for what is too
- * much. */
-const char *dnsbudget_name(struct dns_budget *, uint32_t rule, const char *name,
-    uint64_t now);
-/* Is it time for an event about what is too much? Then it is none for a while. */
-bool dnsbudget_note(struct dns_budget *, uint64_t now);
+/* May name be looked up, by that rule? DNS_WITHIN, or what is too much. */
+enum dns_excess dnsbudget_name(struct dns_budget *, uint32_t rule,
+    const char *name, uint64_t now);
+/* Is it time for an event about that? Then it is none for a while. */
+bool dnsbudget_note(struct dns_budget *, enum dns_excess, uint64_t now);
+/* Words for the event. */
+const char *dns_excess_reason(enum dns_excess);
 
 #endif
