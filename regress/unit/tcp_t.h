@@ -129,7 +129,7 @@ rule(bool allow, struct net_ruling *r)
 	r->v.decision = allow ? DECISION_ALLOW : DECISION_DENY;
 	r->said = r->v.decision;
 	r->v.rule_name = allow ? "the-ok" : "the-rest";
-	r->v.message = allow ? "" : "ask somebody";
+	r->v.message = allow ? "" : "ask somebody about {{.Host}}:{{.Port}}";
 }
 
 void

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "netlog.h"
+#include "template.h"
 
 struct tcp_limits tcp_limits = {
 	.conns = 2048,
@@ -188,15 +189,23 @@ void
 conn_say(struct conn *c, const char *status)
 {
 	struct relay *r = &c->relay;
-	char body[512], text[768];
+	char port[8], message[AGENTSH_TEXT_MAX + 1];
+	char body[sizeof(message) + 256], text[sizeof(body) + 256];
+	const char *const values[TEMPLATE_MAX] = {
+		[TEMPLATE_RULE] = c->rule,
+		[TEMPLATE_HOST] = c->name,
+		[TEMPLATE_PORT] = port,
+	};
 	uint8_t rest[4096];
 	int i, n;
 
 	if (r->fd[RELAY_CLIENT] == -1 || r->flow[RELAY_SERVER].bytes > 0)
 		return;
+	snprintf(port, sizeof(port), "%u", c->port);
+	(void)template_expand(message, sizeof(message), c->message, values);
 	n = snprintf(body, sizeof(body), "agentsh: %s%s%s\n",
 	    c->ruling.reason != NULL ? c->ruling.reason : c->rule,
-	    c->message[0] != '\0' ? ": " : "", c->message);
+	    message[0] != '\0' ? ": " : "", message);
 	if (n < 0 || (size_t)n >= sizeof(body))
 		n = (int)strlen(body);
 	n = snprintf(text, sizeof(text),

@@ -83,6 +83,8 @@ void dns_stop(struct nsess *);
 /* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
  * a listening socket of the session, which stays the caller's. */
 int tcp_start(struct nsess *);
+/* Once, before all. */
+void tcp_configure(const struct conf *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 
