@@ -135,8 +135,8 @@ tls(int n, const char *sni, bool ech, size_t piece)
 			break;
 		usleep(piece < len ? 2000 : 0);
 	}
-	shutdown(c, SHUT_WR);
 	s = arrived(n, 500);
+	shutdown(c, SHUT_WR);
 	if (s != -1) {
 		CHECK_INT(rest_of(s, got, sizeof(got)), 0);
 		CHECK(memcmp(got, hello, len) == 0);
@@ -525,6 +525,23 @@ approvals(void)
 	    sizeof(struct linger));
 	close(c);
 	CHECK_STR(next_event().error, "Software caused connection abort");
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(5));
+	close(c);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	/* what comes meanwhile is looked at afterwards */
+	serve(19, 8080, "p.ask", NULL);
+	c = client_of(19);
+	say(c, "GET /");
+	CHECK(asked(6));
+	say(c, " HTTP/1.1\r\nHost: q.no\r\n\r\n");
+	usleep(20000);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(rest_of(c, NULL, 0) == 0);
+	close(c);
+	CHECK_STR(next_event().domain, "q.no");
+	CHECK((c = arrived(19, 100)) == -1 || close(c) == 0);
 	tt.say = APPROVAL_GRANTED;
 	CHECK(arrived(19, 100) == -1);
 }

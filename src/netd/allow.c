@@ -35,6 +35,16 @@ why_not(enum approval_outcome outcome)
 	return "not approved";
 }
 
+/* Whoever ends the connection while it waits has gone: it cannot be told from a
+ * client that has only nothing more to say. */
+static int
+look_gone(void *arg)
+{
+	const struct conn *c = arg;
+
+	return c->relay.flow[RELAY_CLIENT].ended ? -1 : 0;
+}
+
 static void
 answer_cb(void *arg, const struct msg_approval_answer *m)
 {
@@ -54,6 +64,10 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 		(void)conn_refuse(c, NULL);
 	else
 		ret = dial_approved(c);
+	if (c->relay.look[RELAY_CLIENT] == look_gone)
+		c->relay.look[RELAY_CLIENT] = c->look;
+	if (ret == 0 && c->relay.look[RELAY_CLIENT] == conn_look)
+		ret = conn_look(c);
 	if (ret == -1)
 		conn_end(c, EPERM);
 }
@@ -87,6 +101,8 @@ int
 allow_ask(struct conn *c)
 {
 	conn_wait(c, CONN_APPROVE, ALLOW_MS);
+	c->look = c->relay.look[RELAY_CLIENT];
+	c->relay.look[RELAY_CLIENT] = look_gone;
 	/* the request tells whose it is */
 	return c->owned ? ask(c) : 0;
 }

@@ -71,6 +71,7 @@ struct conn {
 	int error; /* of the connection to the server, or 0 */
 
 	struct approve_wait *approval;
+	int (*look)(void *); /* of the relay, when that is over */
 	struct resolve_ask *resolve;
 	void (*resolved)(struct conn *, const uint8_t (*)[16], size_t);
 	struct event *dialling;
