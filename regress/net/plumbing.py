@@ -59,6 +59,11 @@ for fam, addr in (I4, "192.0.2.1"), (I6, "fd00:5e55::1"):
     want("UDP %s" % addr, dial(fam, UDP, (addr, 53), QUERY), ("ECONNREFUSED",))
 
 
+# but for the one that is a proxy
+want("the proxy", dial(I4, TCP, ("192.0.2.1", 3128), b"\r\n\r\n") != "ECONNREFUSED", (True,))
+want("the proxy, UDP", dial(I4, UDP, ("192.0.2.1", 3128)), ("ECONNREFUSED",))
+
+
 def serve(fam, kind, addr, port):
     s = socket.socket(fam, kind)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

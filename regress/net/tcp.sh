@@ -78,6 +78,23 @@ want "another SNI" "$(field .domain,.policy.effective_decision,.fields.sni)" "fa
 event net_connect curl -sS -H "Host: far.test" http://a.test/
 want "a name of another address" "$(field .domain,.policy.effective_decision)" "far.test deny"
 
+# the same by a proxy
+proxy=192.0.2.1:3128
+for how in "-x http://$proxy" "-p -x http://$proxy" "--socks5-hostname $proxy" "--socks5 $proxy"; do
+	# shellcheck disable=SC2086
+	want "$how" "$(run_in s curl -sS $how --cacert ca.pem https://a.test/ http://b.test:8080/)" \
+	    "server of a.test
+server of b.test:8080"
+	# shellcheck disable=SC2086
+	run_in s curl -sS $how http://denied.test/ >"$T/out" 2>&1 && grep -q "server of" "$T/out" &&
+	    fail "$how: a name that is denied: $(cat "$T/out")"
+	# shellcheck disable=SC2086
+	run_in s curl -sS $how --cacert ca.pem --connect-to far.test:443:a.test:443 https://far.test/ \
+	    >"$T/out" 2>&1 && fail "$how: fronting: $(cat "$T/out")"
+done
+want "a tunnel that is refused" "$(run_in s curl -sS -o /dev/null -w '%{http_connect}' \
+    -x "http://$proxy" https://denied.test/ 2>/dev/null)" 403
+
 # a redirect, of what the rules allow
 event net_connect sh -c 'echo hello | timeout 10 curl -sS -N telnet://a.test:7000'
 want "what comes of it" "$(cat "$T/out")" hello

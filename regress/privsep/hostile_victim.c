@@ -587,7 +587,7 @@ victim_give_net(struct victim *v)
 	fds[2] = make_listener(SOCK_STREAM);
 	msg_send_net_listen(ch, 0, &ml, fds + 1);
 	msg_send_net_ring(ch, 0, &mr, ring);
-	msg_send_net_start(ch, 1, &ms, NULL);
+	msg_send_net_start(ch, 1, &ms, fds + 1);
 	close(fds[1]);
 	close(fds[2]);
 	close(pair[0]);

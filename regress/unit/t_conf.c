@@ -124,6 +124,15 @@ test_servers(void)
 	bad(DNS("upstream: ['::1', '::1', '::1', '::1']"),
 	    "c:1:37: sandbox.network.dns.upstream: is not a list of at most"
 	    " three addresses of name servers");
+	T(parse("sandbox: {network: {tcp: {max_connections: 16,"
+		" server_first: 1s, connect_timeout: 2s, idle_timeout: 1m}}}\n",
+	      &c, &e) == 0 &&
+		c.tcp_conns == 16 && c.tcp_speak_ms == 1000 &&
+		c.tcp_dial_ms == 2000 && c.tcp_idle_ms == 60000,
+	    "sandbox.network.tcp: %s", e.message);
+	bad("sandbox: {network: {tcp: {max_connections: 15}}}\n",
+	    "c:1:44: sandbox.network.tcp.max_connections: 15 is not between 16"
+	    " and 16384");
 	bad(DNS("max_name: 254"),
 	    "c:1:37: sandbox.network.dns.max_name: 254 is not between 0 and"
 	    " 253");

@@ -135,8 +135,8 @@ tls(int n, const char *sni, bool ech, size_t piece)
 			break;
 		usleep(piece < len ? 2000 : 0);
 	}
-	shutdown(c, SHUT_WR);
 	s = arrived(n, 500);
+	shutdown(c, SHUT_WR);
 	if (s != -1) {
 		CHECK_INT(rest_of(s, got, sizeof(got)), 0);
 		CHECK(memcmp(got, hello, len) == 0);
@@ -466,6 +466,86 @@ limits(void)
 	tcp_limits.hello_ms = 30000;
 }
 
+/* Waits until the operator was asked so often. */
+static bool
+asked(int n)
+{
+	int i;
+
+	for (i = 0; i < 5000 && tt.asked < n; i++)
+		usleep(1000);
+	return tt.asked == n;
+}
+
+static void
+approvals(void)
+{
+	struct seen e;
+	int c;
+
+	serve(19, 9000, "p.ask", NULL);
+	tt.say = APPROVAL_NONE;
+	tt.owner_later = true;
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(1));
+	CHECK_STR(tt.place, "p.ask:9000");
+	CHECK(arrived(19, 100) == -1);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(served(19, 5000));
+	tt.owner_later = false;
+	close(c);
+	e = next_event();
+	CHECK(e.allowed);
+	CHECK_STR(e.domain, "p.ask");
+	/* as the client names it */
+	serve(19, 443, "p.ask", "q.ask");
+	CHECK(tls(19, "q.ask", false, 4096).allowed);
+	CHECK_STR(tt.place, "q.ask:443");
+	CHECK(asked(2));
+	/* one name is allowed without */
+	serve(19, 443, "p.ask", "a.ok");
+	CHECK(tls(19, "a.ok", false, 4096).allowed);
+	CHECK(asked(2));
+	tt.say = APPROVAL_DENIED;
+	e = tls(19, "p.ask", false, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.reason, "an operator said no");
+	CHECK(asked(3));
+	tt.say = APPROVAL_OFF;
+	CHECK_STR(tls(19, "p.ask", false, 4096).reason,
+	    "approvals are switched off");
+	/* the client does not wait any more */
+	tt.say = APPROVAL_NONE;
+	serve(19, 9000, "p.ask", NULL);
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(4));
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+	    sizeof(struct linger));
+	close(c);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(5));
+	close(c);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	/* what comes meanwhile is looked at afterwards */
+	serve(19, 8080, "p.ask", NULL);
+	c = client_of(19);
+	say(c, "GET /");
+	CHECK(asked(6));
+	say(c, " HTTP/1.1\r\nHost: q.no\r\n\r\n");
+	usleep(20000);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(rest_of(c, NULL, 0) == 0);
+	close(c);
+	CHECK_STR(next_event().domain, "q.no");
+	CHECK((c = arrived(19, 100)) == -1 || close(c) == 0);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(arrived(19, 100) == -1);
+}
+
 static void
 the_end(void)
 {
@@ -499,6 +579,7 @@ main(void)
 	T_RUN(slow_reader);
 	T_RUN(parallel);
 	T_RUN(limits);
+	T_RUN(approvals);
 	T_RUN(the_end);
 	return done_testing();
 }

@@ -29,6 +29,7 @@ refused_at(int n, const char *text, const char *why)
 static void
 hosts(void)
 {
+	char got[1024];
 	struct seen e;
 	int c, s;
 
@@ -61,6 +62,14 @@ hosts(void)
 	refused_at(1, "GET / HTTP/1.1" E "Host: d.ok" E E,
 	    "address that is not one of the name");
 	refused_at(1, "GET / HTTP/1.1" E "Host: d.no" E E, "");
+	c = client_of(1);
+	say(c, "GET / HTTP/1.1" E "Host: d.no" E E);
+	CHECK_INT(rest_of(c, got, sizeof(got)), 0);
+	CHECK(strstr(got,
+		  E E
+		  "agentsh: the-rest: ask somebody about d.no:80\n") != NULL);
+	close(c);
+	next_event();
 	refused_at(1, "GET / HTTP/1.1" E "Host: 203.0.113.2" E E, "");
 	refused_at(1, "GET / HTTP/1.1" E "Host: a.ok:81" E E,
 	    "Host names another port");

@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "approve.h"
 #include "clock.h"
 #include "conn.h"
 #include "names.h"
@@ -59,6 +60,9 @@ static struct {
 	atomic_int made; /* connections that are told of, and not their end */
 	bool fail_log, owner_later, failed;
 	/* of connect_redirects */
+	/* of approvals: what is said when the test lets it be said */
+	atomic_int asked, say;
+	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
 } tt = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -116,7 +120,8 @@ names_of(struct names *n, const uint8_t addr[16], uint64_t now,
 	return i;
 }
 
-/* Names that end with .ok are allowed, and addresses from .200 on. */
+/* Names that end with .ok are allowed, addresses from .200 on as well; those that
+ * end with .ask are to be approved. */
 static void
 rule(bool allow, struct net_ruling *r)
 {
@@ -124,7 +129,7 @@ rule(bool allow, struct net_ruling *r)
 	r->v.decision = allow ? DECISION_ALLOW : DECISION_DENY;
 	r->said = r->v.decision;
 	r->v.rule_name = allow ? "the-ok" : "the-rest";
-	r->v.message = allow ? "" : "ask somebody";
+	r->v.message = allow ? "" : "ask somebody about {{.Host}}:{{.Port}}";
 }
 
 void
@@ -140,7 +145,13 @@ void
 decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
     uint16_t port, struct net_ruling *r)
 {
+	size_t len = name == NULL ? 0 : strlen(name);
+
 	decide_name(im, name, r);
+	if (len > 4 && strcmp(name + len - 4, ".ask") == 0) {
+		rule(true, r);
+		r->v.decision = r->said = DECISION_APPROVE;
+	}
 	if (addr[15] >= 200 && (name == NULL || strstr(name, "bad") == NULL))
 		rule(true, r);
 	if (port == 666)
@@ -234,6 +245,58 @@ resolve_forget(struct resolve_ask *a)
 {
 	event_free(a->ev);
 	free(a);
+}
+
+struct approve_wait {
+	struct event *ev;
+	approve_cb cb;
+	void *arg;
+};
+
+static void
+approve_ev(int fd, short ev, void *arg)
+{
+	static const struct timeval again = { 0, 5000 };
+	struct approve_wait *w = arg;
+	struct msg_approval_answer m = { .outcome = (uint32_t)tt.say };
+
+	(void)fd, (void)ev;
+	if (tt.say == APPROVAL_NONE) {
+		evtimer_add(w->ev, &again);
+		return;
+	}
+	w->cb(w->arg, &m);
+	approve_forget(w);
+}
+
+struct approve_wait *
+approve_ask(struct nsess *s, const struct approve_what *what, approve_cb cb,
+    void *arg, struct msg_approval_answer *no)
+{
+	static const struct timeval soon = { 0, 1000 };
+	struct approve_wait *w;
+
+	if (tt.say == APPROVAL_OFF) {
+		no->outcome = APPROVAL_OFF;
+		return NULL;
+	}
+	w = calloc(1, sizeof(*w));
+	w->cb = cb;
+	w->arg = arg;
+	w->ev = evtimer_new(s->base, approve_ev, w);
+	evtimer_add(w->ev, &soon);
+	snprintf(tt.place, sizeof(tt.place), "%s", what->place);
+	tt.asked++;
+	return w;
+}
+
+void
+approve_forget(struct approve_wait *w)
+{
+	if (w == NULL)
+		return;
+	event_free(w->ev);
+	free(w);
 }
 
 struct whose_ask {

@@ -21,26 +21,34 @@ set_name(struct conn *c, const char *name)
 	c->name[len] = '\0';
 }
 
+bool
+confirm_may(const struct net_ruling *r)
+{
+	return net_ruling_allows(r) || r->v.decision == DECISION_APPROVE;
+}
+
 int
 confirm_address(struct conn *c)
 {
 	const char *name[NAMES_OF_MAX];
-	struct net_ruling r, last;
+	struct net_ruling r, other;
 	size_t i, n = names_of(c->s->names, c->addr, clock_ms(), name);
 
 	set_name(c, n > 0 ? name[0] : "");
 	decide_connect(&c->s->image, n > 0 ? name[0] : NULL, c->addr, c->port,
 	    &r);
 	for (i = 1; i < n && !net_ruling_allows(&r); i++) {
-		decide_connect(&c->s->image, name[i], c->addr, c->port, &last);
-		if (net_ruling_allows(&last)) {
-			r = last;
+		decide_connect(&c->s->image, name[i], c->addr, c->port, &other);
+		/* what is allowed needs nobody's approval */
+		if (net_ruling_allows(&other) ||
+		    (confirm_may(&other) && !confirm_may(&r))) {
+			r = other;
 			set_name(c, name[i]);
 		}
 	}
 	if (conn_rule(c, &r) == -1)
 		return conn_refuse(c, "out of memory");
-	return net_ruling_allows(&r) ? 0 : conn_refuse(c, NULL);
+	return confirm_may(&r) ? 0 : conn_refuse(c, NULL);
 }
 
 static bool
@@ -99,14 +107,16 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
 	if (conn_rule(c, &r) == -1)
 		return conn_refuse(c, "out of memory");
 	set_name(c, name);
-	if (!net_ruling_allows(&r))
+	if (!confirm_may(&r))
 		return conn_refuse(c, NULL);
+	if (c->dialled && !net_ruling_allows(&r))
+		return conn_refuse(c, "approval that comes too late");
 	if (is_addr)
 		return conn_refuse(c, "Host is another address");
 	if (is_bound(c, name))
 		return 0;
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (net_ruling_allows(&r))
+	if (confirm_may(&r))
 		return 0;
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)

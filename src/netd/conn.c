@@ -13,9 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "approve.h"
 #include "clock.h"
 #include "conn.h"
 #include "netlog.h"
+#include "template.h"
 
 struct tcp_limits tcp_limits = {
 	.conns = 2048,
@@ -149,6 +151,8 @@ stop(struct conn *c, bool reset)
 	if (c->resolve != NULL)
 		resolve_forget(c->resolve);
 	c->resolve = NULL;
+	approve_forget(c->approval);
+	c->approval = NULL;
 	dial_stop(c);
 	if (c->timer != NULL)
 		event_free(c->timer);
@@ -185,15 +189,23 @@ void
 conn_say(struct conn *c, const char *status)
 {
 	struct relay *r = &c->relay;
-	char body[512], text[768];
+	char port[8], message[AGENTSH_TEXT_MAX + 1];
+	char body[sizeof(message) + 256], text[sizeof(body) + 256];
+	const char *const values[TEMPLATE_MAX] = {
+		[TEMPLATE_RULE] = c->rule,
+		[TEMPLATE_HOST] = c->name,
+		[TEMPLATE_PORT] = port,
+	};
 	uint8_t rest[4096];
 	int i, n;
 
 	if (r->fd[RELAY_CLIENT] == -1 || r->flow[RELAY_SERVER].bytes > 0)
 		return;
+	snprintf(port, sizeof(port), "%u", c->port);
+	(void)template_expand(message, sizeof(message), c->message, values);
 	n = snprintf(body, sizeof(body), "agentsh: %s%s%s\n",
 	    c->ruling.reason != NULL ? c->ruling.reason : c->rule,
-	    c->message[0] != '\0' ? ": " : "", c->message);
+	    message[0] != '\0' ? ": " : "", message);
 	if (n < 0 || (size_t)n >= sizeof(body))
 		n = (int)strlen(body);
 	n = snprintf(text, sizeof(text),
@@ -260,6 +272,8 @@ owner_cb(void *arg, const struct owner *owner)
 		release(c);
 	} else if (c->opened) {
 		tell_open(c);
+	} else if (c->state == CONN_APPROVE) {
+		allow_owned(c);
 	}
 }
 
@@ -305,7 +319,7 @@ judge_hello(struct conn *c)
 		/* the name that can be read is not the one that is meant: this
 		 * is no worse only where the name does not matter */
 		decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-		if (!net_ruling_allows(&r))
+		if (!confirm_may(&r))
 			return conn_refuse(c, "encrypted ClientHello");
 	}
 	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, false, NULL);
@@ -436,6 +450,9 @@ timer_cb(int fd, short ev, void *arg)
 		break;
 	case CONN_PROXY:
 		r = conn_refuse(c, "client that says nothing");
+		break;
+	case CONN_APPROVE:
+		r = conn_refuse(c, "approval that did not come");
 		break;
 	case CONN_RESOLVE:
 		r = conn_refuse(c, "look-up without an answer");

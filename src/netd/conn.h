@@ -34,6 +34,7 @@ enum conn_state {
 	CONN_PROXY,   /* its destination is to be heard */
 	CONN_LOOK,    /* whose is it, by its first bytes */
 	CONN_RESOLVE, /* a look-up is under way */
+	CONN_APPROVE, /* an operator is to say */
 	CONN_DIAL,    /* the server is to answer */
 	CONN_OPEN,
 	CONN_DEAD /* waits to be written down */
@@ -69,6 +70,8 @@ struct conn {
 	bool told; /* its event is written, and only its end is to be told */
 	int error; /* of the connection to the server, or 0 */
 
+	struct approve_wait *approval;
+	int (*look)(void *); /* of the relay, when that is over */
 	struct resolve_ask *resolve;
 	void (*resolved)(struct conn *, const uint8_t (*)[16], size_t);
 	struct event *dialling;
@@ -136,8 +139,18 @@ int confirm_address(struct conn *);
 int confirm_said(struct conn *, const char *name, bool is_addr,
     const uint8_t addr[16]);
 
+/* Is it allowed, or can an operator allow it? */
+bool confirm_may(const struct net_ruling *);
+
+/* allow.c. An operator is asked, and its end begins when he approves. 0 or -1. */
+int allow_ask(struct conn *);
+/* Whose it is is known now. c may be gone afterwards. */
+void allow_owned(struct conn *);
+
 /* dial.c. Settles where it goes, and begins. 0 or -1. */
 int dial_start(struct conn *);
+/* What dial_start does, when what it needs was approved. */
+int dial_approved(struct conn *);
 void dial_stop(struct conn *);
 /* Would a connection to name be sent elsewhere? */
 bool dial_redirects(struct conn *, const char *name);

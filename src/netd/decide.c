@@ -273,16 +273,17 @@ deny(struct net_ruling *r, const char *reason)
 	r->reason = reason;
 }
 
-/* What the rules say is done, where that can be done. */
+/* What the rules say is done. A name, and its addresses, may be looked up before
+ * an operator has approved the connection. */
 static void
-settle(struct net_ruling *r, int ret)
+settle(struct net_ruling *r, int ret, bool look_up)
 {
 	r->said = r->v.decision;
 	if (ret == -1) {
 		r->said = DECISION_DENY;
 		deny(r, "it could not be decided");
 	} else if (r->v.decision == DECISION_APPROVE) {
-		deny(r, "approvals of connections are not built yet");
+		r->v.decision = look_up ? DECISION_ALLOW : DECISION_APPROVE;
 	} else if (!net_ruling_allows(r)) {
 		r->said = DECISION_DENY;
 		r->v.decision = DECISION_DENY;
@@ -340,7 +341,7 @@ decide_name(const struct image *im, const char *name, struct net_ruling *r)
 	if (fault != NULL)
 		deny(r, fault);
 	else
-		settle(r, image_eval_network_any(im, &q, false, &r->v));
+		settle(r, image_eval_network_any(im, &q, false, &r->v), true);
 }
 
 /* Words for an event; the client gets none of them. */
@@ -384,7 +385,7 @@ decide_answer(const struct image *im, const char *name, const uint8_t addr[16],
 		deny(r, fault);
 		return;
 	}
-	settle(r, image_eval_network_any(im, &q, false, &r->v));
+	settle(r, image_eval_network_any(im, &q, false, &r->v), true);
 	if (class == NULL || r->said == DECISION_DENY)
 		return;
 	if (image_eval_network_any(im, &q, true, &v) == -1 ||
@@ -394,7 +395,7 @@ decide_answer(const struct image *im, const char *name, const uint8_t addr[16],
 	}
 	r->v = v;
 	r->reason = NULL;
-	settle(r, 0);
+	settle(r, 0, true);
 }
 
 void
@@ -413,7 +414,7 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		deny(r, fault);
 		return;
 	}
-	settle(r, image_eval_network(im, &q, &r->v));
+	settle(r, image_eval_network(im, &q, &r->v), false);
 	/* an approval is for what could be approved */
 	if (r->said == DECISION_DENY)
 		return;

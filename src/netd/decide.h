@@ -14,7 +14,8 @@ struct net_ruling {
 	const char *reason; /* static words for the event; NULL: the rule's */
 };
 
-/* All else is a denial, AUDIT is not. */
+/* AUDIT does. All else is a denial, but for APPROVE, which only decide_connect
+ * says: then an operator may still allow it. */
 static inline bool
 net_ruling_allows(const struct net_ruling *r)
 {

@@ -236,11 +236,17 @@ redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
 int
 dial_start(struct conn *c)
 {
+	c->dialled = true;
+	return net_ruling_allows(&c->ruling) ? dial_approved(c) : allow_ask(c);
+}
+
+int
+dial_approved(struct conn *c)
+{
 	char place[NET_NAME_MAX + 8];
 	struct redirect rd;
 	struct verdict v;
 
-	c->dialled = true;
 	conn_place(c->name, c->addr, c->port, place);
 	if (image_eval_redirect(&c->s->image, FAMILY_CONNECT, place, &v, &rd) ==
 	    -1)

@@ -72,6 +72,7 @@ main(int argc, char **argv)
 		fatalx("malloc");
 	proc_start(&netd.p, ROLE_NETD, netd_handlers, argc, argv);
 	configure_dns();
+	tcp_configure(&netd.p.conf);
 	if (hello_init() == -1)
 		fatalx("OpenSSL");
 	base = sess_init();

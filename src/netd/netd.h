@@ -53,6 +53,7 @@ struct nsess {
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
+	int proxy_fd;		     /* listens for clients of a proxy */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
@@ -82,6 +83,8 @@ void dns_stop(struct nsess *);
 /* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
  * a listening socket of the session, which stays the caller's. */
 int tcp_start(struct nsess *);
+/* Once, before all. */
+void tcp_configure(const struct conf *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 

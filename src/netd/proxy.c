@@ -100,7 +100,8 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 			break;
 		if (c->nto == 0)
 			memcpy(c->addr, addr[i], sizeof(c->addr));
-		if (net_ruling_allows(&r))
+		/* what one is approved for is not for others */
+		if (confirm_may(&r) && r.v.decision == c->ruling.v.decision)
 			memcpy(c->to[c->nto++], addr[i], 16);
 	}
 	if (c->nto > 0) {

@@ -142,6 +142,7 @@ stop(struct held *h)
 	/* nothing more is taken, and whoever waits hears so */
 	for (i = 0; i < NET_LISTENERS; i++)
 		close_fd(&n->listener[i]);
+	close_fd(&n->proxy_fd);
 }
 
 static void
@@ -185,6 +186,12 @@ start(struct held *h)
 		return -1;
 	}
 	if (tcp_start(n) == -1) {
+		dns_stop(n);
+		whose_stop(n);
+		return -1;
+	}
+	if (tcp_proxy(n, n->proxy_fd) == -1) {
+		tcp_stop(n);
 		dns_stop(n);
 		whose_stop(n);
 		return -1;
@@ -289,6 +296,7 @@ held_free(struct held *h)
 	for (i = 0; i < NET_LISTENERS; i++)
 		close_fd(&h->n.listener[i]);
 	close_fd(&h->n.diag_fd);
+	close_fd(&h->n.proxy_fd);
 	close_fd(&h->execd_fd);
 	close_fd(&h->policyd_fd);
 	if (h->n.ring.size != 0)
@@ -389,6 +397,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	    image_prepare(&h->n.image, &e) == -1)
 		snprintf(h->why, sizeof(h->why), "policy image: %s", e.message);
 	h->n.dns_conf = netd.dns_conf;
+	h->n.proxy_fd = -1;
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
 	h->policyd_fd = imsg_take_fd(im, 3);
@@ -468,6 +477,7 @@ sess_on_net_start(struct chan *ch, struct imsg *im)
 		return -1;
 	h->state = STARTING;
 	h->start = im->id;
+	h->n.proxy_fd = imsg_take_fd(im, 0);
 	h->n.has_ipv6 = h->n.listener[NET_TCP6] != -1;
 	if (h->why[0] != '\0') {
 		started_job(h); /* with why not */

@@ -165,6 +165,17 @@ accept_proxy_cb(int fd, short ev, void *arg)
 	accept_all(arg, fd, true);
 }
 
+void
+tcp_configure(const struct conf *c)
+{
+	tcp_limits.conns = c->tcp_conns;
+	tcp_limits.waiting = c->tcp_conns / 8;
+	tcp_limits.speak_ms = c->tcp_speak_ms;
+	tcp_limits.hello_ms = tcp_limits.dial_ms = c->tcp_dial_ms;
+	tcp_limits.idle_ms = c->tcp_idle_ms;
+	tcp_limits.half_ms = c->tcp_idle_ms / 12;
+}
+
 int
 tcp_start(struct nsess *s)
 {

@@ -71,8 +71,9 @@ void make_tell_failed(struct chan *, const struct aerr *);
 /* netns.c */
 /* netd's sockets in a session's network, and the session's own address, in the
  * order of the network; of the ranges for documentation and for private use. */
-#define NS_TCP_PORT 1  /* which no server of a session wants */
-#define NS_UDP_PORT 53 /* answers are sent from it */
+#define NS_TCP_PORT 1	   /* which no server of a session wants */
+#define NS_UDP_PORT 53	   /* answers are sent from it */
+#define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
 #define NS_LO_INDEX 1
 #define NS_SELF4 192, 0, 2, 2
 #define NS_NETD4 192, 0, 2, 1

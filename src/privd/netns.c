@@ -247,19 +247,24 @@ hand_over_family(struct chan *privd, const struct net_family *f, struct aerr *e)
 	return r == -1 ? make_error(e, "tell agentshd") : 0;
 }
 
-/* netd finds out by it whose connection it is. */
+/* By the first netd finds out whose connection it is; the other one is for
+ * clients that speak to a proxy. */
 static int
-hand_over_diag(struct chan *privd, struct aerr *e)
+hand_over_rest(struct chan *privd, struct aerr *e)
 {
 	static const struct msg_make_net m;
-	int fd, r;
+	int fds[2], r;
 
-	fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	fds[0] = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    NETLINK_SOCK_DIAG);
-	if (fd == -1)
+	if (fds[0] == -1)
 		return make_error(e, "sock_diag of the session's network");
-	r = msg_send_make_net(privd, 0, &m, &fd);
-	close(fd);
+	fds[1] = make_socket(&ipv4, SOCK_STREAM, NS_PROXY_PORT);
+	if (fds[1] == -1)
+		return make_error(e, "sockets of the session's network");
+	r = msg_send_make_net(privd, 0, &m, fds);
+	close(fds[0]);
+	close(fds[1]);
 	return r == -1 ? make_error(e, "tell agentshd") : 0;
 }
 
@@ -274,7 +279,7 @@ connect_to_netd(struct chan *privd, bool has_ipv6, struct aerr *e)
 	if (nft_steer(e) == -1 || hand_over_family(privd, &ipv4, e) == -1 ||
 	    (has_ipv6 && hand_over_family(privd, &ipv6, e) == -1))
 		return -1;
-	return hand_over_diag(privd, e);
+	return hand_over_rest(privd, e);
 }
 
 static int

@@ -59,7 +59,7 @@ struct rule {
 
 #define DADDR4 16 /* in the IP header */
 #define DADDR6 24
-#define DPORT 2 /* of UDP */
+#define DPORT 2 /* of TCP and UDP */
 #define LOOPBACK6 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 
 #define V4 NFPROTO_IPV4
@@ -80,7 +80,9 @@ static const struct rule rules[] = {
 	{ V6, { { NET, DADDR6, 16, EQ, { LOOPBACK6 } } }, ACT_ACCEPT, 0 },
 	{ V6, { { NET, DADDR6, 16, EQ, { NS_SELF6 } } }, ACT_ACCEPT, 0 },
 	{ V6, { { NET, DADDR6, 1, EQ, { 0xff } } }, ACT_ACCEPT, 0 },
-	/* nobody has business with the address of netd's sockets */
+	{ V4, { { NET, DADDR4, 4, EQ, { NS_NETD4 } },
+	    { TRANS, DPORT, 2, EQ, { NS_PROXY_PORT >> 8, NS_PROXY_PORT & 0xff } } }, ACT_ACCEPT, 0 },
+	/* nobody has other business with the address of netd's sockets */
 	{ V4, { { NET, DADDR4, 4, EQ, { NS_NETD4 } } }, ACT_REFUSED, 0 },
 	{ V6, { { NET, DADDR6, 16, EQ, { NS_NETD6 } } }, ACT_REFUSED, 0 },
 	/* also finds the connections that were accepted */

@@ -52,7 +52,7 @@ sess_on_make_listen(struct chan *ch, struct imsg *im)
 }
 
 static int
-open_net(struct sess *s, int diag)
+open_net(struct sess *s, int diag, int proxy)
 {
 	struct msg_net_open mo = { .session = s->number, .uid = s->uid };
 	struct msg_net_listen ml = { .session = s->number };
@@ -79,7 +79,7 @@ open_net(struct sess *s, int diag)
 	if (msg_send_net_ring(ch, 0, &mr, s->ring[ROLE_NETD]) == -1)
 		return -1;
 	id = chan_request(ch, s);
-	return id == 0 ? -1 : msg_send_net_start(ch, id, &ms, NULL);
+	return id == 0 ? -1 : msg_send_net_start(ch, id, &ms, &proxy);
 }
 
 void
@@ -107,7 +107,7 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
 	    s->listen_fd[0][0] == -1)
 		return -1;
-	if (open_net(s, im->fds[0]) == -1)
+	if (open_net(s, im->fds[0], im->fds[1]) == -1)
 		sess_fail(s, 500, "internal", "netd cannot be told");
 	/* netd alone has them: they end with it */
 	net_close_fds(s);
