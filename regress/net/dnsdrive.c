@@ -76,6 +76,10 @@ decide_name(const struct image *im, const char *name, struct net_ruling *r)
 		r->v.decision = word[1] == 'l' ? DECISION_ALLOW :
 		    word[1] == 'p'	       ? DECISION_APPROVE :
 						 DECISION_DENY;
+		/* as decide.c: it is the connection that is approved */
+		r->said = r->v.decision;
+		if (r->said == DECISION_APPROVE)
+			r->v.decision = DECISION_ALLOW;
 		return;
 	}
 }

@@ -160,14 +160,12 @@ def odd(up):
 
 
 def denied(up):
-    d = Drive(up, ["deny forbidden.test", "approve asked.test",
-                   "allow *.test", "refuse 10.0.0.1"])
+    d = Drive(up, ["deny forbidden.test", "allow *.test", "refuse 10.0.0.1"])
     up.asked.clear()
     for kind in ("A", "AAAA", "TXT", "HTTPS", "ANY"):
         r = dns.ask(d.udp4, dns.query("forbidden.test", kind, edns=1232))
         check("denied " + kind, (r["rcode"], r["answer"], r["ns"]), (3, [], 0))
         check("why", r["opt"][2], b"\0\x0f\0\x14\0\x0fforbidden.test: no")
-    check("approve", answers(dns.ask(d.udp4, dns.query("asked.test"))), (3, []))
     check("by default", answers(dns.ask(d.udp4, dns.query("a.example"))),
           (3, []))
     check("nothing upstream", up.asked, [])
@@ -369,7 +367,8 @@ def budgets(up):
           ["event denied a.test A rule=dns-limits reason=too-many-queries error=REFUSED"])
     d.stop()
 
-    d = Drive(up, ["allow *.test"], "-n", "5", "-l", "30")
+    d = Drive(up, ["allow *.test", "approve *.asked.example"], "-n", "5", "-l",
+              "30")
     up.asked.clear()
     codes = [dns.ask(d.udp4, dns.query(f"d{i}.leak.test", "TXT"))["rcode"]
              for i in range(20)]
@@ -380,6 +379,8 @@ def budgets(up):
     check("events", [x for x in d.event() if "denied" in x],
           ["event denied d5.leak.test TXT rule=dns-limits reason=too-many-names "
            "error=REFUSED"])
+    check("names nobody has approved", [dns.ask(d.udp4, dns.query(
+        f"d{i}.asked.example"))["rcode"] for i in range(3)], [3, 5, 5])
     d.said()
     check("too long", dns.ask(d.udp4, dns.query("x" * 26 + ".test"))["rcode"],
           5)

@@ -504,7 +504,7 @@ pending_new(struct dns *d, const struct dns_query *q)
 }
 
 static void
-look_up(struct dns_asked *a, uint32_t rule)
+look_up(struct dns_asked *a, const struct net_ruling *r)
 {
 	struct dns *d = a->dns;
 	struct dns_pending *p = pending_find(d, &a->q);
@@ -514,7 +514,8 @@ look_up(struct dns_asked *a, uint32_t rule)
 	if (p == NULL) {
 		what = d->npending == DNS_PENDING ?
 		    DNS_TOO_MANY_PENDING :
-		    dnsbudget_name(d->budget, rule, a->q.name, now);
+		    dnsbudget_name(d->budget, r->v.rule,
+			r->said == DECISION_APPROVE, a->q.name, now);
 		if (what != DNS_WITHIN) {
 			over_budget(a, what, now);
 			return;
@@ -550,7 +551,7 @@ decide(struct dns_asked *a)
 	else if (how == DNS_HOW_NONE || (a->q.type == DNS_AAAA && !s->has_ipv6))
 		answer_none(a, &r);
 	else
-		look_up(a, r.v.rule);
+		look_up(a, &r);
 }
 
 static void
