@@ -20,7 +20,7 @@ KINDS = {"s": "socket", "m": "memfd or file", "d": "directory",
          "c": "character device", "a": "anonymous inode", "*": "any"}
 STATES = {"ST_START": "during the start", "ST_RUN": "after the start",
           "ST_ANY": "at any time"}
-GROUPS = {"R_HELPERS": "every helper", "R_PRODUCERS": "execd, fsd"}
+GROUPS = {"R_HELPERS": "every helper", "R_PRODUCERS": "execd, fsd, netd"}
 
 
 def read(name):

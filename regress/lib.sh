@@ -68,6 +68,18 @@ need_stage()
 	done
 }
 
+# To be called first: the host of this test, whose network netd has, is a network
+# namespace of its own, in which there are a loopback and, on it, $HOST4, $HOST6.
+# As root alone: with need_root, or need_modes, which then has no mode "self".
+HOST4=203.0.113.10
+HOST6=2001:db8::10
+need_net()
+{
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	need_tool ip
+	TEST_NET=--net
+}
+
 # The test runs only as root, and from here on in namespaces of its own.
 need_root()
 {
@@ -76,8 +88,8 @@ need_root()
 	if [ -z "${TEST_T:-}" ]; then
 		TEST_T=$(mktemp -d "${TMPDIR:-/tmp}/agentsh-test.XXXXXX") || fail mktemp
 		export TEST_T
-		unshare --mount --propagation private --pid --fork --mount-proc \
-		    --kill-child=KILL -- sh "$0"
+		unshare ${TEST_NET:-} --mount --propagation private --pid --fork \
+		    --mount-proc --kill-child=KILL -- sh "$0"
 		rc_=$?
 		rm -rf --one-file-system "$TEST_T"
 		exit $rc_
@@ -88,6 +100,7 @@ need_root()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	private_root
+	[ -z "${TEST_NET:-}" ] || private_net
 }
 
 # The test runs once for each way to start agentshd: root's service and alice's
@@ -237,6 +250,12 @@ private_root()
 		mknod "$T/dev/fuse" c 10 229 && chmod 0666 "$T/dev/fuse" &&
 		    mount --bind "$T/dev/fuse" /dev/fuse || fail "bind /dev/fuse"
 	fi
+}
+
+private_net()
+{
+	ip link set lo up && ip addr add "$HOST4/32" dev lo &&
+	    ip -6 addr add "$HOST6/128" dev lo nodad || fail "the loopback of the test"
 }
 
 # is_kernel VERSION: this one, or a later one?

@@ -54,6 +54,13 @@ def reach(what, family, addr, kind=socket.SOCK_STREAM):
         s = socket.socket(family, kind)
         s.settimeout(3)
         s.connect(addr)
+        # netd takes what goes elsewhere, and refuses it then
+        s.send(b'x')
+        got = s.recv(1)
+        print(what, got)
+        if got or family == socket.AF_UNIX:
+            bad.append(what)
+    except TimeoutError:
         bad.append(what)
     except OSError as e:
         print(what, e)
@@ -63,7 +70,8 @@ reach('TCP of the host', socket.AF_INET, ('127.0.0.1', $port))
 reach('the API by TCP', socket.AF_INET, ('127.0.0.1', ${API_TCP##*:}))
 reach('TCP by IPv6', socket.AF_INET6, ('::1', $port))
 reach('the network', socket.AF_INET, ('192.0.2.1', 80))
-reach('UDP of the network', socket.AF_INET, ('192.0.2.1', 53), socket.SOCK_DGRAM)
+reach('another host', socket.AF_INET, ('198.51.100.7', 443))
+reach('UDP of the network', socket.AF_INET, ('198.51.100.7', 443), socket.SOCK_DGRAM)
 reach('an abstract name', socket.AF_UNIX, '\0agentsh-test-abstract')
 reach('a socket in /run', socket.AF_UNIX, '$named')
 reach('the API', socket.AF_UNIX, '$API_SOCK')

@@ -37,7 +37,7 @@ for line in text.splitlines():
         say(f"rows.def: {row} is not after {last}")
     last = row
     rows[row] = how
-    if layer not in ("BPF", "NTF", "LL", "NS", "FS", "CG", "ENV", "MON", "POL", "API"):
+    if layer not in ("BPF", "NTF", "LL", "NS", "FS", "CG", "NET", "ENV", "MON", "POL", "API"):
         say(f"rows.def: {row}: no layer {layer}")
     if (how == "ATTACK") == arg.startswith('"'):
         say(f"rows.def: {row}: {how} with {arg}")

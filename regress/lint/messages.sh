@@ -15,7 +15,7 @@ dirs = {"PRIVD": "privd", "READCONF": "privd", "MAKER": "privd", "SESSIOND": "se
         "POLICYD": "policyd", "EVENTD": "eventd", "NETD": "netd", "EXECD": "execd",
         "FSD": "fsd", "FUSEREG": "fusereg", "INIT": "init", "CTL": "agentshctl"}
 masks = {"HELPERS": ["SESSIOND", "POLICYD", "EVENTD", "NETD", "EXECD", "FSD", "FUSEREG"],
-         "PRODUCERS": ["EXECD", "FSD"]}
+         "PRODUCERS": ["EXECD", "FSD", "NETD"]}
 
 
 def sources(d):

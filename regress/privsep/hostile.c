@@ -102,8 +102,12 @@ start_for(struct victim *v, const struct trial *t)
 	if (t->victim == ROLE_SESSIOND && t->peer == ROLE_EXECD)
 		victim_give_session(v);
 	if (t->victim == ROLE_POLICYD &&
-	    (t->peer == ROLE_EXECD || t->peer == ROLE_FSD))
+	    (t->peer == ROLE_EXECD || t->peer == ROLE_FSD ||
+		t->peer == ROLE_NETD))
 		victim_give_asker(v, t->peer);
+	if (t->victim == ROLE_NETD &&
+	    (t->peer == ROLE_EXECD || t->peer == ROLE_POLICYD))
+		victim_give_net(v);
 }
 
 static void
@@ -149,7 +153,7 @@ run_victim(void)
 	enum role far;
 	size_t i;
 
-	if (victim == ROLE_EXECD || victim == ROLE_FSD)
+	if (victim == ROLE_EXECD || victim == ROLE_FSD || victim == ROLE_NETD)
 		victim_image();
 	for (i = 0; i < nedges; i++) {
 		if (edges[i].a != victim && edges[i].b != victim)

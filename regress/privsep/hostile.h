@@ -96,6 +96,8 @@ void victim_ask_session(struct victim *);
 void victim_give_session(struct victim *);
 /* Gives policyd a channel to a session's execd or fsd, which is ours then. */
 void victim_give_asker(struct victim *, enum role);
+/* Opens a session at netd; its channels to execd and policyd are ours then. */
+void victim_give_net(struct victim *);
 /* The operator's command, with its question asked. */
 void victim_start_ctl(struct victim *);
 

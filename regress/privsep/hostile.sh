@@ -87,7 +87,7 @@ def table(name, pattern):
 
 names = dict(table("proc.def", r'^PROC\((\w+),\s*"(\w+)"'))
 rows = table("msg.def", r"^MSG\(\w+, \w+, ([\w|]+), ([\w|]+),")
-sets = {"HELPERS": "SESSIOND|POLICYD|EVENTD|NETD|EXECD|FSD|FUSEREG", "PRODUCERS": "EXECD|FSD"}
+sets = {"HELPERS": "SESSIOND|POLICYD|EVENTD|NETD|EXECD|FSD|FUSEREG", "PRODUCERS": "EXECD|FSD|NETD"}
 
 
 def roles(mask):

@@ -250,6 +250,22 @@ note_pid(void)
 		die(path);
 }
 
+/* What maker has of a session's network namespace: any sockets do here. */
+static void
+give_net(struct chan *ch)
+{
+	static const struct msg_make_listen ml;
+	static const struct msg_make_net mn;
+	int fds[2];
+
+	if (chan_pair(fds) == -1)
+		die("socketpair");
+	msg_send_make_listen(ch, 0, &ml, fds);
+	msg_send_make_net(ch, 0, &mn, fds);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static int
 on_make_root(struct chan *ch, struct imsg *im)
 {
@@ -260,6 +276,7 @@ on_make_root(struct chan *ch, struct imsg *im)
 	(void)im;
 	if (cue(WHEN_ASKED))
 		attack(ch, 0);
+	give_net(ch);
 	if (pipe2(go_fd, O_CLOEXEC) == -1)
 		die("pipe");
 	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, 0, &pidfd,
@@ -274,6 +291,36 @@ on_make_root(struct chan *ch, struct imsg *im)
 		die("pipe");
 	note_pid();
 	stay();
+}
+
+/* --- netd */
+
+static int
+on_net_start(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_start m;
+	struct msg_net_started reply = { 0 };
+
+	if (msg_get_net_start(im, &m) == -1)
+		return -1;
+	if (cue(WHEN_ASKED))
+		attack(ch, im->id);
+	reply.session = m.session;
+	msg_send_net_started(ch, im->id, &reply, NULL);
+	return 0;
+}
+
+static int
+on_net_close(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_close m;
+	struct msg_net_closed reply = { 0 };
+
+	if (msg_get_net_close(im, &m) == -1)
+		return -1;
+	reply.session = m.session;
+	msg_send_net_closed(ch, im->id, &reply, NULL);
+	return 0;
 }
 
 /* --- sessiond */
@@ -547,6 +594,11 @@ static const struct handler handlers[] = {
 	{ MSG_EVENT_RING, on_ignored },
 	{ MSG_EVENT_CLOSE, on_ignored },
 	{ MSG_APPROVAL_OPEN, on_ignored },
+	{ MSG_NET_OPEN, on_ignored },
+	{ MSG_NET_LISTEN, on_ignored },
+	{ MSG_NET_RING, on_ignored },
+	{ MSG_NET_START, on_net_start },
+	{ MSG_NET_CLOSE, on_net_close },
 	{ MSG_SESS_CREATED, on_sess_created },
 	{ MSG_SESS_FAILED, on_sess_failed },
 	{ MSG_SESS_ENDED, on_sess_ended },

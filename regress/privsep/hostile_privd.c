@@ -248,7 +248,8 @@ privd_trials(enum role peer)
 	for (t.when = WHEN_START; t.when < WHEN_MAX; t.when++) {
 		/* who is asked something, and what is not the same twice */
 		if ((t.when == WHEN_ASKED && peer != ROLE_POLICYD &&
-			peer != ROLE_MAKER && peer != ROLE_READCONF) ||
+			peer != ROLE_NETD && peer != ROLE_MAKER &&
+			peer != ROLE_READCONF) ||
 		    (t.when == WHEN_LATER && peer != ROLE_MAKER) ||
 		    (t.when == WHEN_RUN && peer == ROLE_READCONF))
 			continue;

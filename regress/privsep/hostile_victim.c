@@ -253,11 +253,15 @@ send_chans(struct chan *ch, enum role role, struct victim *v)
 			continue;
 		far = edges[i].a == role ? edges[i].b : edges[i].a;
 		/* SESSIOND-EXECD travels in SESS_CREATED on sessiond's side,
-		 * those of a session to policyd in APPROVAL_OPEN on its */
+		 * those of a session to policyd in APPROVAL_OPEN on its, and
+		 * those of netd in NET_OPEN on its */
 		if (far == ROLE_PRIVD || far == ROLE_CTL ||
 		    (role == ROLE_SESSIOND && far == ROLE_EXECD) ||
 		    (role == ROLE_POLICYD &&
-			(far == ROLE_EXECD || far == ROLE_FSD)))
+			(far == ROLE_EXECD || far == ROLE_FSD ||
+			    far == ROLE_NETD)) ||
+		    (role == ROLE_NETD &&
+			(far == ROLE_EXECD || far == ROLE_POLICYD)))
 			continue;
 		if (chan_pair(fds) == -1)
 			die("socketpair");
@@ -296,7 +300,7 @@ hand_over(struct chan *ch, enum role role, struct victim *v)
 	send_hello(ch, role);
 	send_conf(ch);
 	send_chans(ch, role, v);
-	if ((R_PRODUCERS >> role & 1) == 1) {
+	if (role == ROLE_EXECD || role == ROLE_FSD) {
 		if (ring_create(fds) == -1)
 			die("ring");
 		msg_send_sys_ring(ch, 0, &ring, fds);
@@ -560,6 +564,42 @@ victim_give_asker(struct victim *v, enum role role)
 	msg_send_approval_open(ch, 0, &m, &fds[0]);
 	close(fds[0]);
 	v->peer[role] = fds[1];
+	chan_free(ch);
+}
+
+void
+victim_give_net(struct victim *v)
+{
+	struct msg_net_open mo = {
+		.session = 1, .uid = getuid(), .session_id = "h"
+	};
+	struct msg_net_listen ml = { .session = 1 };
+	struct msg_net_ring mr = { .session = 1, .size = RING_SIZE };
+	struct msg_net_start ms = { .session = 1 };
+	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_NETD, NULL,
+	    NULL);
+	int fds[4], pair[2], policyd[2], ring[3], i;
+
+	if (ch == NULL || chan_pair(pair) == -1 || chan_pair(policyd) == -1 ||
+	    ring_create(ring) == -1)
+		die("socketpair");
+	fds[0] = image_fd;
+	fds[1] = make_listener(SOCK_STREAM);
+	fds[2] = pair[0];
+	fds[3] = policyd[0];
+	msg_send_net_open(ch, 0, &mo, fds);
+	fds[2] = make_listener(SOCK_STREAM);
+	msg_send_net_listen(ch, 0, &ml, fds + 1);
+	msg_send_net_ring(ch, 0, &mr, ring);
+	msg_send_net_start(ch, 1, &ms, fds + 1);
+	close(fds[1]);
+	close(fds[2]);
+	close(pair[0]);
+	close(policyd[0]);
+	for (i = 0; i < 3; i++)
+		close(ring[i]);
+	v->peer[ROLE_EXECD] = pair[1];
+	v->peer[ROLE_POLICYD] = policyd[1];
 	chan_free(ch);
 }
 

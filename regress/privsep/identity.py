@@ -47,7 +47,7 @@ for a, b, scope in table("common/chan.def", r"^CHAN\((\w+),\s*(\w+),\s*(\w+)"):
     if scope != "OUTSIDE" and not {a, b} & {"READCONF", "MAKER"}:
         channels[files[a]] += 1
         channels[files[b]] += 1
-number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
+number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_BIND_SERVICE": 10, "NET_ADMIN": 12,
           "SYS_ADMIN": 21, "SETFCAP": 31}
 kept = sum(1 << number[n] for n in table("privd/privcap.def", r"^PRIVCAP\((\w+),"))
 want_fds = collections.defaultdict(dict)
@@ -89,18 +89,22 @@ def sockets(pid):
     return found
 
 
-def is_netlink(pid, fd):
-    """One that is not bound is in no list."""
+def foreign(pid, fd):
+    """One that is in no list: not bound, or of a session's network namespace."""
     mine = ctypes.CDLL(None).syscall(438, os.pidfd_open(pid), int(fd), 0)  # pidfd_getfd
     if mine == -1:
-        return False
+        return "unknown socket"
     with socket.socket(fileno=mine) as s:
-        return s.getsockopt(socket.SOL_SOCKET, 39) == socket.AF_NETLINK  # SO_DOMAIN
+        if s.family == socket.AF_NETLINK:
+            return "netlink"
+        if s.type == socket.SOCK_DGRAM:
+            return "udp"
+        return "listen:tcp" if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else "client"
 
 
 def kind_of_socket(known, inode, who, pid, fd):
     if inode not in known:
-        return "netlink" if is_netlink(pid, fd) else "unknown socket"
+        return foreign(pid, fd)
     family, kind, listens = known[inode]
     if listens:
         return "listen:" + family

@@ -58,7 +58,7 @@ want "mounts of the host" "$(run_in s sh -c "grep -c ' /run/agentsh\| /home \|$T
 python3 - "$TEST_SRC/src/privd/privcap.def" "$SERVER_PID" <<'PY' || fail "capabilities of agentshd"
 import re
 import sys
-number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
+number = {"KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_BIND_SERVICE": 10, "NET_ADMIN": 12,
           "SYS_ADMIN": 21, "SETFCAP": 31}
 names = re.findall(r"^PRIVCAP\((\w+),", open(sys.argv[1]).read(), re.M)
 mask = sum(1 << number[n] for n in names)

@@ -318,12 +318,12 @@ leaving(void)
 static void
 hostile(void)
 {
-	struct msg_approval_ask m[6];
+	struct msg_approval_ask m[7];
 	struct chan *ch;
 	uint32_t id;
 	size_t i;
 
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < 7; i++)
 		m[i] = file_of("/a");
 	m[0].kind = APPROVAL_KIND_MAX;
 	m[1].object[0] = '\0';
@@ -332,8 +332,11 @@ hostile(void)
 	m[4].kind = APPROVAL_COMMAND; /* with half a one */
 	m[4].words = (const uint8_t *)"xy";
 	m[4].words_len = 2;
-	for (i = 0; i < 5; i++) {
-		ch = open_asker(1, 1000, ROLE_EXECD);
+	m[5].kind = APPROVAL_NETWORK; /* has none */
+	m[5].words = (const uint8_t *)"x";
+	m[5].words_len = 2;
+	for (i = 0; i < 6; i++) {
+		ch = open_asker(1, 1000, i == 5 ? ROLE_NETD : ROLE_EXECD);
 		ask(ch, &m[i]);
 		CHECK_INT(d.npending + d.nanswers, 0);
 		CHECK_INT(d.closed, 1);
@@ -341,8 +344,8 @@ hostile(void)
 	}
 	/* one number for two questions */
 	ch = open_asker(1, 1000, ROLE_EXECD);
-	id = ask(ch, &m[5]);
-	msg_send_approval_ask(ch, id, &m[5], NULL);
+	id = ask(ch, &m[6]);
+	msg_send_approval_ask(ch, id, &m[6], NULL);
 	loop(5);
 	CHECK_INT(d.closed, 1);
 	CHECK_INT(resolve(d.pending.id, true, false), -1);

@@ -87,6 +87,57 @@ test_good(void)
 	free(printed);
 }
 
+#define DNS(members) "sandbox: {network: {dns: {" members "}}}\n"
+
+static void
+test_servers(void)
+{
+	struct conf c, d;
+	struct aerr e;
+	char *printed = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	T(parse(DNS("upstream: [192.0.2.1, '192.0.2.2:5353', '[::1]:54'],"
+		    " timeout: 2s, queries_per_second: 0, names_per_minute: 5,"
+		    " max_name: 80"),
+	      &c, &e) == 0,
+	    "sandbox.network.dns: %s", e.message);
+	T(strcmp(c.dns_upstream, "192.0.2.1 192.0.2.2:5353 [::1]:54") == 0 &&
+		c.dns_timeout_ms == 2000 && c.dns_rate == 0 &&
+		c.dns_names == 5 && c.dns_name_max == 80,
+	    "what it says: %s", c.dns_upstream);
+	f = open_memstream(&printed, &len);
+	conf_print(f, &c);
+	fclose(f);
+	T(parse(printed, &d, &e) == 0 && memcmp(&c, &d, sizeof(c)) == 0,
+	    "its printed form: %s", e.message);
+	free(printed);
+	T(parse(DNS("upstream: []"), &c, &e) == 0 && c.dns_upstream[0] == '\0',
+	    "no servers: %s", e.message);
+	bad(DNS("upstream: [192.0.2.1, ns.test]"),
+	    "c:1:49: sandbox.network.dns.upstream: \"ns.test\" is not a list of"
+	    " at most three addresses of name servers");
+	bad(DNS("upstream: 192.0.2.1"),
+	    "c:1:37: sandbox.network.dns.upstream: must be a list, write"
+	    " [a, b]");
+	bad(DNS("upstream: ['::1', '::1', '::1', '::1']"),
+	    "c:1:37: sandbox.network.dns.upstream: is not a list of at most"
+	    " three addresses of name servers");
+	T(parse("sandbox: {network: {tcp: {max_connections: 16,"
+		" server_first: 1s, connect_timeout: 2s, idle_timeout: 1m}}}\n",
+	      &c, &e) == 0 &&
+		c.tcp_conns == 16 && c.tcp_speak_ms == 1000 &&
+		c.tcp_dial_ms == 2000 && c.tcp_idle_ms == 60000,
+	    "sandbox.network.tcp: %s", e.message);
+	bad("sandbox: {network: {tcp: {max_connections: 15}}}\n",
+	    "c:1:44: sandbox.network.tcp.max_connections: 15 is not between 16"
+	    " and 16384");
+	bad(DNS("max_name: 254"),
+	    "c:1:37: sandbox.network.dns.max_name: 254 is not between 0 and"
+	    " 253");
+}
+
 #define SECCOMP(members) "sandbox: {seccomp: {" members "}}\n"
 
 static void
@@ -256,6 +307,7 @@ main(void)
 	test_good();
 	test_profiles();
 	test_calls();
+	test_servers();
 	bad("approvals: {mode: api}\n",
 	    "c:1:19: approvals.mode: \"api\" is not one of operator");
 	bad("approvals: {timeout: 500ms}\n",

@@ -112,6 +112,12 @@ strings(void)
 		CHECK_INT(passes(&c), row->form == FORM_FAMILIES ? 0 : -1);
 		set(s, row, "AF_ALG:kill AF_UNIX:log");
 		CHECK_INT(passes(&c), -1);
+		set(s, row, "192.0.2.1 [::1]:5353");
+		CHECK_INT(passes(&c), row->form == FORM_SERVERS ? 0 : -1);
+		set(s, row, "192.0.2.1 ns.test");
+		CHECK_INT(passes(&c), -1);
+		set(s, row, "::1 ::1 ::1 ::1");
+		CHECK_INT(passes(&c), -1);
 		set(s, row, "a  b");
 		CHECK_INT(passes(&c), -1);
 		set(s, row, "a ");

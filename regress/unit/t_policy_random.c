@@ -29,6 +29,7 @@ struct both {
 };
 
 static size_t asked, wrong, decided[FAMILY_MAX], logged[2];
+static size_t anyport[3]; /* allowed, to be approved, denied */
 static size_t reasons[PLAN_WHY_UNPROVEN + 1];
 /* of automata: by their number of DFA, and whether something is simulated */
 static size_t forms[IMG_MAX_DFAS + 1][2];
@@ -230,6 +231,115 @@ ask_network(const struct both *b)
 	compare(b, &q, ret, &v, host);
 }
 
+/* Has the rule cidrs, and none of them all addresses of that kind? */
+static bool
+names_it(const struct both *b, size_t rule, const uint8_t *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const struct network_part *part =
+	    &b->policy.family[FAMILY_NETWORK].rule[rule].network;
+	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
+	size_t i;
+
+	for (i = 0; i < part->ncidrs; i++) {
+		if (cidr_is_mapped(&part->cidr[i]) == v4 &&
+		    part->cidr[i].bits == (v4 ? 96 : 0))
+			return false;
+	}
+	return part->ncidrs > 0;
+}
+
+/* The rule that decides for a port, or for none of the rules that could if the
+ * address is not known, all of them before the first that does for certain.
+ * best: as image_eval_network_any() has it. */
+static void
+any_port(const struct both *b, struct net_query *n, bool naming, size_t *best)
+{
+	const struct rules *rules = &b->policy.family[FAMILY_NETWORK];
+	struct naive_query q = { .family = FAMILY_NETWORK, .network = n };
+	enum naive_why why;
+	enum decision d;
+	size_t i, k;
+
+	for (i = 0; i < rules->n; i++) {
+		why = naive_rule(b->naive, &q, i);
+		if (why == NAIVE_ADDRESS && n->addr == NULL) {
+			for (k = 0; k < rules->rule[i].network.nports; k++) {
+				if (rules->rule[i].network.port[k] == n->port)
+					break;
+			}
+			if (k == rules->rule[i].network.nports && k > 0)
+				continue;
+		} else if (why != NAIVE_MATCHES) {
+			continue;
+		}
+		d = rules->rule[i].decision;
+		k = d == DECISION_ALLOW || d == DECISION_AUDIT ? 0 :
+		    d == DECISION_APPROVE		       ? 1 :
+								 2;
+		if (naming && !names_it(b, i, n->addr))
+			k = 2;
+		if (i < best[k])
+			best[k] = i;
+		if (why == NAIVE_MATCHES)
+			break;
+	}
+}
+
+static void
+ask_any_port(const struct both *b)
+{
+	static const char *const parts[] = { "a", "b", ".", "A", "a.b", ".b" };
+	/* of the rules, and one of none */
+	static const uint16_t ports[] = { 80, 443, 1, 2, 99 };
+	const struct rules *rules = &b->policy.family[FAMILY_NETWORK];
+	size_t best[3] = { SIZE_MAX, SIZE_MAX, SIZE_MAX }, i, rest;
+	struct net_query n = { 0 };
+	struct naive_query q = { .family = FAMILY_NETWORK, .network = &n };
+	struct net_selectors s;
+	struct verdict v;
+	uint8_t addr[16];
+	char host[64];
+	bool naming;
+
+	rnd_text(host, sizeof(host), parts, COUNT(parts), rnd(5));
+	rnd_addr(addr);
+	n.host = rnd(5) == 0 ? NULL : host;
+	n.addr = rnd(2) == 0 ? NULL : addr;
+	naming = n.addr != NULL && rnd(2) == 0;
+	wrong += image_eval_network_any(&b->image, &n, naming, &v) != 0;
+	for (i = 0; i < COUNT(ports); i++) {
+		n.port = ports[i];
+		any_port(b, &n, naming, best);
+	}
+	asked++;
+	for (i = 0; i < 2 && best[i] == SIZE_MAX; i++)
+		continue;
+	anyport[i]++;
+	if (i < 2) {
+		image_network_selectors(&b->image, &v, addr, &s);
+		wrong += s.domains !=
+			(rules->rule[v.rule].network.domains.n > 0) ||
+		    s.cidrs != (rules->rule[v.rule].network.ncidrs > 0) ||
+		    s.ports != (rules->rule[v.rule].network.nports > 0) ||
+		    s.naming != names_it(b, v.rule, addr);
+	}
+	/* a denial is by the first rule that is about all ports */
+	n.port = 99;
+	for (rest = 0; i == 2 && rest < rules->n; rest++) {
+		if (naive_rule(b->naive, &q, rest) == NAIVE_MATCHES)
+			break;
+	}
+	if (i < 2 ? v.decision == rules->rule[best[i]].decision &&
+		    v.rule == best[i] :
+		    v.decision == DECISION_DENY &&
+		    v.rule == (rest < rules->n ? rest : UINT32_MAX))
+		return;
+	if (wrong++ < 5)
+		printf("# any port of %s: %d %s, want rule %zu\n", host,
+		    v.decision, v.rule_name, best[i < 2 ? i : 2]);
+}
+
 static void
 ask_signal(const struct both *b)
 {
@@ -288,8 +398,10 @@ ask(const struct both *b)
 		ask_command(b);
 		break;
 	case 4:
-	case 5:
 		ask_network(b);
+		break;
+	case 5:
+		ask_any_port(b);
 		break;
 	case 6:
 		ask_signal(b);
@@ -555,6 +667,9 @@ main(int argc, char **argv)
 	for (f = 0; f < FAMILY_MAX; f++)
 		T(decided[f] > 10000, "family %d: %zu decided by a rule", f,
 		    decided[f]);
+	T(anyport[0] > 10000 && anyport[1] > 1000 && anyport[2] > 10000,
+	    "any port: %zu allowed, %zu to be approved, %zu denied", anyport[0],
+	    anyport[1], anyport[2]);
 	test_notices();
 	test_same();
 	return done_testing();

@@ -28,7 +28,7 @@ struct far {
 	uint64_t generation;
 };
 
-static struct far policyd, sessiond, eventd;
+static struct far policyd, sessiond, eventd, netd;
 static struct {
 	struct sess s;
 	struct far fsd, execd;
@@ -89,6 +89,7 @@ on_prepare(struct chan *ch, struct imsg *im)
 
 	if (msg_get_policy_prepare(im, &m) == -1)
 		return -1;
+	CHECK(m.session >= 1 && m.session <= NSESS);
 	f->generation = m.generation;
 	hear(f, im, "prepare");
 	return 0;
@@ -415,6 +416,53 @@ plans(void)
 	end(1);
 }
 
+/* netd has the session's network, beside those of other sessions. */
+static void
+with_network(void)
+{
+	begin(1);
+	join(&netd, ROLE_NETD, NULL);
+	privd.helper[ROLE_NETD] = &netd.child;
+	d[0].s.net = NET_UP;
+	compiled(&d[0].s, new_image);
+	CHECK_STR(heard(&netd), "prepare");
+	CHECK_STR(heard(&d[0].fsd), "prepare");
+	CHECK_STR(heard(&d[0].execd), "prepare");
+	say_prepared(&d[0].fsd, d[0].fsd.id[0], "");
+	say_prepared(&d[0].execd, d[0].execd.id[0], "");
+	CHECK_STR(heard(&d[0].fsd), "");
+	say_prepared(&netd, netd.id[0], "");
+	CHECK_STR(heard(&d[0].fsd), "commit");
+	CHECK_STR(heard(&d[0].execd), "commit");
+	CHECK_STR(heard(&netd), "commit");
+	say_committed(&d[0].fsd, d[0].fsd.id[0], d[0].fsd.generation);
+	say_committed(&d[0].execd, d[0].execd.id[0], d[0].execd.generation);
+	CHECK_STR(heard(&policyd), "");
+	say_committed(&netd, netd.id[0], netd.generation);
+	CHECK_STR(heard(&policyd), "s0:changed done");
+	/* it cannot take the next one, and nobody does */
+	reload_ask(chan_request(policyd.ch, NULL));
+	compiled(&d[0].s, old_image);
+	(void)heard(&netd);
+	(void)heard(&d[0].fsd);
+	(void)heard(&d[0].execd);
+	say_prepared(&netd, netd.id[0], "no memory");
+	CHECK_STR(heard(&netd), "abandon");
+	CHECK_STR(heard(&d[0].fsd), "abandon");
+	CHECK_STR(heard(&policyd), "s0:kept done");
+	/* what it says of a session that is gone is no fault */
+	reload_ask(chan_request(policyd.ch, NULL));
+	compiled(&d[0].s, old_image);
+	(void)heard(&netd);
+	sess_end(&d[0].s, SESS_DESTROYED, "%s", "");
+	chan_forget(netd.child.ch, &d[0].s);
+	say_prepared(&netd, netd.id[0], "");
+	CHECK(!netd.child.ch->closed);
+	privd.helper[ROLE_NETD] = NULL;
+	part(&netd);
+	end(1);
+}
+
 static void
 hostile(void)
 {
@@ -568,6 +616,7 @@ main(void)
 	T_RUN(refused);
 	T_RUN(one_cannot);
 	T_RUN(plans);
+	T_RUN(with_network);
 	T_RUN(hostile);
 	T_RUN(silent);
 	T_RUN(again);

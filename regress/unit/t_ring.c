@@ -201,6 +201,36 @@ test_hostile(void)
 	drop();
 }
 
+static void *
+put_for_ever(void *arg)
+{
+	static uint8_t rec[1024];
+
+	while (ring_put(&a, rec, sizeof(rec)) == 0)
+		continue;
+	*(int *)arg = errno;
+	return NULL;
+}
+
+/* Whoever waits for space, and whoever comes later. */
+static void
+test_abandon(void)
+{
+	uint8_t rec[1024] = { 0 };
+	int error = 0;
+	pthread_t t;
+
+	make();
+	pthread_create(&t, NULL, put_for_ever, &error);
+	usleep(50000);
+	ring_abandon(&a);
+	pthread_join(t, NULL);
+	T(error == ECANCELED, "abandoned by another thread");
+	T(ring_put(&a, rec, sizeof(rec)) == -1 && errno == ECANCELED,
+	    "full and abandoned before");
+	drop();
+}
+
 static void
 test_map(void)
 {
@@ -223,6 +253,7 @@ main(void)
 	test_map();
 	test_full();
 	test_hostile();
+	test_abandon();
 	test_threads(2000000);
 	test_processes(2000000);
 	return done_testing();

@@ -332,7 +332,7 @@ case " $patterns " in
 	[ $failed = 0 ] || rc=1
 	;;
 esac
-[ -n "$patterns" ] || tests="unit/ privsep/ api/ exec/ fs/ escape/"
+[ -n "$patterns" ] || tests="unit/ privsep/ api/ exec/ fs/ net/ escape/"
 if [ -n "$tests" ]; then
 	# the emulated processor is some ten times slower
 	# shellcheck disable=SC2086

@@ -36,6 +36,8 @@ kind_name(uint32_t kind)
 		return "file";
 	case APPROVAL_COMMAND:
 		return "command";
+	case APPROVAL_NETWORK:
+		return "network";
 	default:
 		return "unknown";
 	}

@@ -63,7 +63,7 @@ enum {
 	R_HELPERS = R_SESSIOND | R_POLICYD | R_EVENTD | R_NETD | R_EXECD |
 	    R_FSD | R_FUSEREG,
 	/* who writes events, each into a ring of its own */
-	R_PRODUCERS = R_EXECD | R_FSD
+	R_PRODUCERS = R_EXECD | R_FSD | R_NETD
 };
 /* clang-format on */
 
@@ -163,6 +163,14 @@ enum mount_kind {
 	MOUNT_MAX
 };
 
+/* What maker makes of a session's network. */
+enum net_wish {
+	NET_WISH_NONE,	 /* a loopback and nothing else */
+	NET_WISH_NEEDED, /* sockets for netd, or no session */
+	NET_WISH_TRIED,	 /* sockets for netd where they can be had */
+	NET_WISH_MAX
+};
+
 /* Flags of SESS_CREATE_*. */
 enum {
 	SESS_REAL_PATHS = 1U << 0 /* workspace at its own path */
@@ -210,6 +218,7 @@ enum spawn_stage {
 enum approval_kind {
 	APPROVAL_FILE,
 	APPROVAL_COMMAND,
+	APPROVAL_NETWORK,
 	APPROVAL_KIND_MAX
 };
 

@@ -14,6 +14,7 @@ approval_kind_name(uint32_t kind)
 	static const char *const names[APPROVAL_KIND_MAX] = {
 		[APPROVAL_FILE] = "file",
 		[APPROVAL_COMMAND] = "command",
+		[APPROVAL_NETWORK] = "network",
 	};
 
 	return kind < APPROVAL_KIND_MAX ? names[kind] : "unknown";

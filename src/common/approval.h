@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What execd and fsd say of a request for an operator's approval: the same
+ * What execd, fsd and netd say of a request for an operator's approval: the same
  * events and the same words, whoever asks.
  */
 #ifndef APPROVAL_H

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "ipport.h"
 #include "loopback.h"
 #include "path.h"
 #include "sockfamily.h"
@@ -129,6 +130,23 @@ words_are_valid(enum conf_form form, const char *text)
 	return *text == '\0' && n <= CONF_CALLS_MAX;
 }
 
+static bool
+servers_are_valid(const char *text)
+{
+	char word[CONF_CALL_LEN + 1];
+	uint8_t addr[16];
+	uint16_t port;
+	size_t n = 0;
+
+	for (; conf_next_word(&text, word, sizeof(word)); n++) {
+		port = 53;
+		if (ipport_parse(word, addr, &port) == -1 ||
+		    (*text == '\0' && text[-1] == ' '))
+			return false;
+	}
+	return *text == '\0' && n <= CONF_SERVERS_MAX;
+}
+
 const char *
 conf_form_error(enum conf_form form, const char *text)
 {
@@ -169,6 +187,10 @@ conf_form_error(enum conf_form form, const char *text)
 		if (words_are_valid(form, text))
 			return NULL;
 		return "a list of families of sockets";
+	case FORM_SERVERS:
+		if (servers_are_valid(text))
+			return NULL;
+		return "a list of at most three addresses of name servers";
 	}
 	return "of a known form";
 }
@@ -316,7 +338,8 @@ print_value(FILE *f, const struct conf *c, const struct conf_row *row)
 	uint64_t v;
 
 	if (row->kind == CONF_STR &&
-	    (row->form == FORM_NAMES || row->form == FORM_CALLS)) {
+	    (row->form == FORM_NAMES || row->form == FORM_CALLS ||
+		row->form == FORM_SERVERS)) {
 		print_names(f, conf_str(c, row));
 		return;
 	}

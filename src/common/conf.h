@@ -31,10 +31,12 @@ enum conf_form {
 	FORM_FILE,
 	FORM_PROFILES, /* in YAML a mapping; here the text of profile.h */
 	FORM_CALLS,    /* of system calls; as FORM_NAMES */
-	FORM_FAMILIES  /* in YAML a list of {family, action}; here words of
+	FORM_FAMILIES, /* in YAML a list of {family, action}; here words of
 			* sockfamily.h with a space between two */
+	FORM_SERVERS   /* as FORM_NAMES */
 };
 
+#define CONF_SERVERS_MAX 3 /* of a FORM_SERVERS */
 #define CONF_CALLS_MAX 128 /* names of a FORM_CALLS */
 #define CONF_CALL_LEN 63   /* bytes of one, or of a family with its action */
 
@@ -81,6 +83,12 @@ enum {
 enum {
 	ON_BLOCK_ERRNO,
 	ON_BLOCK_KILL
+};
+
+/* sandbox.network.unavailable */
+enum {
+	NET_UNAVAILABLE_REFUSE,
+	NET_UNAVAILABLE_NONE
 };
 
 enum native_events {

@@ -241,6 +241,7 @@ static int
 set_names(struct parser *p, const struct ynode *v, const struct conf_row *row,
     char *out)
 {
+	enum conf_form one = row->form == FORM_NAMES ? FORM_NAME : row->form;
 	const struct ynode *at;
 	size_t len = 0;
 	int n;
@@ -251,11 +252,11 @@ set_names(struct parser *p, const struct ynode *v, const struct conf_row *row,
 	out[0] = '\0';
 	for (at = v->first; at != NULL; at = at->next) {
 		if (at->kind != YNODE_SCALAR ||
-		    conf_form_error(FORM_NAME, at->text) != NULL)
+		    conf_form_error(one, at->text) != NULL)
 			return ydoc_error(&p->doc, at, p->e,
 			    "%s: \"%.64s\" is not %s", p->key,
 			    at->kind == YNODE_SCALAR ? at->text : "...",
-			    conf_form_error(FORM_NAME, ""));
+			    conf_form_error(one, "?"));
 		n = snprintf(out + len, row->max + 1 - len, "%s%s",
 		    len > 0 ? " " : "", at->text);
 		if (n < 0 || (size_t)n > row->max - len)
@@ -264,6 +265,9 @@ set_names(struct parser *p, const struct ynode *v, const struct conf_row *row,
 			    row->max);
 		len += (size_t)n;
 	}
+	if (conf_form_error(row->form, out) != NULL)
+		return ydoc_error(&p->doc, v, p->e, "%s: is not %s", p->key,
+		    conf_form_error(row->form, out));
 	return 0;
 }
 
@@ -272,7 +276,8 @@ set_value(struct parser *p, const struct ynode *v, const struct conf_row *row)
 {
 	void *at = (char *)p->conf + row->offset;
 
-	if (row->kind == CONF_STR && row->form == FORM_NAMES)
+	if (row->kind == CONF_STR &&
+	    (row->form == FORM_NAMES || row->form == FORM_SERVERS))
 		return set_names(p, v, row, at);
 	if (row->kind == CONF_STR && row->form == FORM_PROFILES)
 		return conf_parse_profiles(&p->doc, v, at, row->max, p->e);

@@ -85,6 +85,21 @@ struct net_query {
 
 int image_eval_network(const struct image *, const struct net_query *,
     struct verdict *);
+/*
+ * The same for the port on which the most is let happen, whichever it is: port
+ * is not looked at. Without addr also for whichever address. naming: where a
+ * rule lets something happen that does not name the address, see below, that is
+ * denied. ALLOW and AUDIT go before APPROVE; else it is DENY.
+ */
+int image_eval_network_any(const struct image *, const struct net_query *,
+    bool naming, struct verdict *);
+/* What the rule that decided about an address goes by; no rule: by nothing. */
+struct net_selectors {
+	bool domains, ports, cidrs;
+	bool naming; /* cidrs, and not the network of all addresses */
+};
+void image_network_selectors(const struct image *, const struct verdict *,
+    const uint8_t addr[16], struct net_selectors *);
 /* Has the policy rules for unix sockets? Without, they are not decided. */
 bool image_has_unix_rules(const struct image *);
 /* Is there an address that not every process may send to, or that is written

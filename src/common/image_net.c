@@ -139,3 +139,144 @@ image_eval_network(const struct image *im, const struct net_query *q,
 		return eval_with_room(im, q, v);
 	return eval(im, q, NULL, v);
 }
+
+static bool
+names_address(const struct img_network *part, const uint8_t *addr)
+{
+	uint32_t all = memcmp(addr, mapped, sizeof(mapped)) == 0 ?
+	    IMG_CIDRS_ALL4 :
+	    IMG_CIDRS_ALL6;
+
+	return part->has_cidrs != 0 && (part->has_cidrs & all) == 0;
+}
+
+/* The ports, from 1 on, for which an earlier rule decides. */
+struct taken {
+	uint64_t bits[(UINT16_MAX + 1) / 64];
+	uint32_t n;
+};
+
+/* Is a port of the rule's still to be decided? take: it decides. */
+static bool
+ports_left(const struct image *im, const struct img_network *part, bool take,
+    struct taken *t)
+{
+	const uint16_t *p = img_at(im, part->ports);
+	bool left = false;
+	uint64_t bit;
+	uint32_t i;
+
+	if (part->nports == 0)
+		return t->n < UINT16_MAX;
+	for (i = 0; i < part->nports; i++) {
+		bit = UINT64_C(1) << (p[i] % 64);
+		if (p[i] == 0 || (t->bits[p[i] / 64] & bit) != 0)
+			continue;
+		left = true;
+		if (!take)
+			break;
+		t->bits[p[i] / 64] |= bit;
+		t->n++;
+	}
+	return left;
+}
+
+/* What is found on the way through the rules; IMG_NONE each. */
+struct found {
+	uint32_t allow;
+	uint32_t approve;
+	uint32_t rest; /* decides for all ports that were left */
+};
+
+static void
+find_any(const struct image *im, const struct net_query *q, bool naming,
+    struct img_rules *domains, struct img_rules *addrs, struct found *f)
+{
+	const struct img_family *family = img_family(im, FAMILY_NETWORK);
+	const struct img_network *part = img_at(im, family->parts);
+	const struct img_rule *rule = img_at(im, family->rules);
+	struct taken taken = { 0 };
+	enum decision d;
+	bool certain;
+	uint32_t r;
+
+	for (r = 0; r < family->nrules && f->allow == IMG_NONE; r++) {
+		if (part[r].has_domains != 0 && img_rules_next(domains, r) != r)
+			continue;
+		certain = part[r].has_cidrs == 0 || q->addr != NULL;
+		if (part[r].has_cidrs != 0 && certain &&
+		    img_rules_next(addrs, r) != r)
+			continue;
+		if (!ports_left(im, &part[r], certain, &taken))
+			continue;
+		d = naming && !names_address(&part[r], q->addr) ?
+		    DECISION_DENY :
+		    (enum decision)rule[r].decision;
+		if (d == DECISION_ALLOW || d == DECISION_AUDIT)
+			f->allow = r;
+		else if (d == DECISION_APPROVE && f->approve == IMG_NONE)
+			f->approve = r;
+		if (certain && part[r].nports == 0) {
+			f->rest = r;
+			break;
+		}
+	}
+}
+
+static int __attribute__((noinline))
+eval_any(const struct image *im, const struct net_query *q, bool naming,
+    uint64_t (*room)[IMG_MAX_WORDS], struct verdict *v)
+{
+	struct found f = { IMG_NONE, IMG_NONE, IMG_NONE };
+	struct img_rules domains = { 0 }, addrs = { 0 };
+	char host[HOST_MAX], addr[17];
+	size_t len;
+
+	if (host_subject(q->host, host, &len) == -1)
+		return -1;
+	if (len > 0)
+		img_rules(im, IMG_AUTO_DOMAIN, host, len, room[0], &domains);
+	if (q->addr != NULL) {
+		addr_subject(q->addr, addr);
+		img_rules(im, IMG_AUTO_CIDR, addr, sizeof(addr), room[1],
+		    &addrs);
+	}
+	find_any(im, q, naming, &domains, &addrs, &f);
+	if (f.allow != IMG_NONE || f.approve != IMG_NONE) {
+		img_verdict_set(im, FAMILY_NETWORK,
+		    f.allow != IMG_NONE ? f.allow : f.approve, v);
+		return 0;
+	}
+	img_verdict_set(im, FAMILY_NETWORK, f.rest, v);
+	v->decision = DECISION_DENY;
+	return 0;
+}
+
+int
+image_eval_network_any(const struct image *im, const struct net_query *q,
+    bool naming, struct verdict *v)
+{
+	uint64_t room[2][IMG_MAX_WORDS];
+
+	img_verdict_preset(v, "default-deny-network");
+	if (naming && q->addr == NULL)
+		return -1;
+	return eval_any(im, q, naming, room, v);
+}
+
+void
+image_network_selectors(const struct image *im, const struct verdict *v,
+    const uint8_t addr[16], struct net_selectors *s)
+{
+	const struct img_family *family = img_family(im, FAMILY_NETWORK);
+	const struct img_network *part = img_at(im, family->parts);
+
+	memset(s, 0, sizeof(*s));
+	if (v->rule >= family->nrules)
+		return;
+	part += v->rule;
+	s->domains = part->has_domains != 0;
+	s->ports = part->nports != 0;
+	s->cidrs = part->has_cidrs != 0;
+	s->naming = names_address(part, addr);
+}

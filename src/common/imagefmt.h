@@ -11,7 +11,7 @@
 #include "agentsh.h"
 
 #define IMG_MAGIC "AGSHPOL1"
-#define IMG_VERSION 4
+#define IMG_VERSION 5
 #define IMG_MAX_SIZE 67108864 /* bytes */
 #define IMG_MAX_PIDS 4194304  /* of pids_max */
 #define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
@@ -116,10 +116,17 @@ struct img_command {
 	uint32_t env_rules; /* number in env; 0: the policy's */
 };
 
+/* Which cidrs a network rule has: any; among them 0.0.0.0/0, ::/0. */
+enum {
+	IMG_CIDRS = 1 << 0,
+	IMG_CIDRS_ALL4 = 1 << 1,
+	IMG_CIDRS_ALL6 = 1 << 2
+};
+
 struct img_network {
 	uint32_t has_domains;
-	uint32_t has_cidrs;
-	uint32_t ports; /* u16[nports], ascending */
+	uint32_t has_cidrs; /* IMG_CIDRS* */
+	uint32_t ports;	    /* u16[nports], ascending */
 	uint32_t nports;
 };
 

@@ -10,9 +10,10 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 
-#define LL_TRUNCATE (1ULL << 14)      /* ABI 3 */
-#define LL_IOCTL_DEV (1ULL << 15)     /* ABI 5 */
-#define LL_NET_ALL 3ULL		      /* bind and connect TCP, ABI 4 */
+#define LL_TRUNCATE (1ULL << 14)  /* ABI 3 */
+#define LL_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define LL_NET_ALL 3ULL		  /* bind and connect TCP, ABI 4 */
+#define LL_NET_BIND 1ULL
 #define LL_SCOPE_ABSTRACT (1ULL << 0) /* abstract unix sockets, ABI 6 */
 #define LL_SCOPE_SIGNAL (1ULL << 1)   /* ABI 6 */
 #define LL_SCOPE_ALL (LL_SCOPE_ABSTRACT | LL_SCOPE_SIGNAL)

@@ -186,6 +186,10 @@ ring_wait_space(struct ring *r, uint32_t need)
 			errno = EPROTO;
 			return -1;
 		}
+		if (atomic_load(&r->abandoned)) {
+			errno = ECANCELED;
+			return -1;
+		}
 		atomic_store(&r->head->producer_sleeps, 1);
 		atomic_thread_fence(memory_order_seq_cst);
 		space = ring_space(r);
@@ -199,6 +203,14 @@ ring_wait_space(struct ring *r, uint32_t need)
 		    errno != EAGAIN && errno != EINTR)
 			return -1;
 	}
+}
+
+void
+ring_abandon(struct ring *r)
+{
+	/* whoever is about to sleep finds the descriptor readable */
+	atomic_store(&r->abandoned, true);
+	ring_wake(r->space_fd);
 }
 
 int

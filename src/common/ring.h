@@ -10,6 +10,7 @@
 #define RING_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "agentsh.h"
 
@@ -26,6 +27,7 @@ struct ring {
 	int wake_fd;
 	int space_fd;
 	pthread_mutex_t lock; /* producers with threads */
+	atomic_bool abandoned;
 };
 
 /* privd: makes the three descriptors of a ring of RING_SIZE. 0 or -1. */
@@ -34,8 +36,11 @@ int ring_create(int fds[3]);
 int ring_map(struct ring *, const int fds[3], uint32_t size);
 void ring_unmap(struct ring *);
 /* Producer; waits while the ring is full. 0, or -1 with errno: EMSGSIZE, more
- * than a quarter of the ring; EPROTO, the consumer's position cannot be true. */
+ * than a quarter of the ring; EPROTO, the consumer's position cannot be true;
+ * ECANCELED, ring_abandon. */
 int ring_put(struct ring *, const void *, size_t len);
+/* Producer, in another thread: nobody reads any more, and nobody is to wait. */
+void ring_abandon(struct ring *);
 /* Consumer: 1 and a record of *len bytes in dst, 0 empty, -1 malformed. */
 int ring_get(struct ring *, void *dst, size_t max, size_t *len);
 /* Consumer: about to sleep on wake_fd; false when a record came meanwhile. */

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -40,6 +41,7 @@
 
 enum {
 	ACCESS_NONE,
+	ACCESS_DIAL,
 	ACCESS_RO,
 	ACCESS_RW,
 	ACCESS_WRITE,
@@ -179,13 +181,14 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 	handled = landlock_fs_all(abi);
 	if (most == ACCESS_WRITE || most == ACCESS_OPEN)
 		handled &= ~(uint64_t)LL_READ;
-	fd = landlock_ruleset(abi, handled, LL_NET_ALL, LL_SCOPE_ALL);
+	fd = landlock_ruleset(abi, handled,
+	    most == ACCESS_DIAL ? LL_NET_BIND : LL_NET_ALL, LL_SCOPE_ALL);
 	if (fd == -1)
 		fatal("landlock_create_ruleset");
 	for (i = 0; i < ndirs; i++) {
 		if (dirs[i].fd == -1)
 			continue;
-		if (most == ACCESS_NONE ||
+		if (most == ACCESS_NONE || most == ACCESS_DIAL ||
 		    (dirs[i].access == SANDBOX_RW && most == ACCESS_RO))
 			fatalx("more access than the LANDLOCK row allows");
 		allowed = LL_READ;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question to NETLINK_SOCK_DIAG about one connection, and its answer, which
- * must be the kernel's and about that connection.
+ * One question to NETLINK_SOCK_DIAG about one socket, and its answer, which must
+ * be the kernel's and about that socket.
  */
 #include <sys/socket.h>
 
@@ -44,18 +44,28 @@ same_address(int family, const void *a, const void *b)
 	return memcmp(a, b, family == AF_INET ? 4 : 16) == 0;
 }
 
-/* A socket that its process closed already belongs to nobody and is reported
- * with uid 0 and inode 0: that is no identity. Where there is none the kernel
- * may find one that listens on the port, which has no far end. */
 static int
-answer(int fd, const struct diag_query *q, uint32_t *uid)
+ask(int fd, struct diag_query *q)
+{
+	static _Atomic uint32_t seq;
+
+	q->head.nlmsg_len = sizeof(*q);
+	q->head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	q->head.nlmsg_flags = NLM_F_REQUEST;
+	q->head.nlmsg_seq = ++seq;
+	q->req.idiag_states = (uint32_t)-1;
+	q->req.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+	q->req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	return send(fd, q, sizeof(*q), 0) == (ssize_t)sizeof(*q) ? 0 : -1;
+}
+
+static int
+answer(int fd, const struct diag_query *q, struct inet_diag_msg *m)
 {
 	union {
 		struct nlmsghdr head;
 		char bytes[4096];
 	} a;
-	const struct inet_diag_sockid *id = &q->req.id;
-	const struct inet_diag_msg *m;
 	struct sockaddr_nl from;
 	socklen_t fromlen;
 	ssize_t n;
@@ -75,36 +85,89 @@ answer(int fd, const struct diag_query *q, uint32_t *uid)
 	if (a.head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    a.head.nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
 		return -1;
-	m = NLMSG_DATA(&a.head);
-	if (m->idiag_family != q->req.sdiag_family || m->idiag_inode == 0 ||
-	    m->id.idiag_sport != id->idiag_sport ||
-	    m->id.idiag_dport != id->idiag_dport ||
-	    !same_address(m->idiag_family, m->id.idiag_src, id->idiag_src) ||
-	    !same_address(m->idiag_family, m->id.idiag_dst, id->idiag_dst))
-		return -1;
-	*uid = m->idiag_uid;
-	return 0;
+	memcpy(m, NLMSG_DATA(&a.head), sizeof(*m));
+	/* One that its process has closed already belongs to nobody and is
+	 * reported with uid 0 and inode 0: that is no identity. */
+	return m->idiag_inode == 0 ? -1 : 0;
 }
 
 int
 sockdiag_owner(int fd, int family, const struct inet_diag_sockid *id,
     uint32_t *uid)
 {
-	static uint32_t seq;
+	struct inet_diag_msg m;
 	struct diag_query q;
 
 	memset(&q, 0, sizeof(q));
-	q.head.nlmsg_len = sizeof(q);
-	q.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	q.head.nlmsg_flags = NLM_F_REQUEST;
-	q.head.nlmsg_seq = ++seq;
 	q.req.sdiag_family = (uint8_t)family;
 	q.req.sdiag_protocol = IPPROTO_TCP;
-	q.req.idiag_states = (uint32_t)-1;
 	q.req.id = *id;
-	q.req.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
-	q.req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	if (send(fd, &q, sizeof(q), 0) != (ssize_t)sizeof(q))
+	/* where there is none the kernel may find one that listens on the port,
+	 * which has no far end */
+	if (ask(fd, &q) == -1 || answer(fd, &q, &m) == -1 ||
+	    m.idiag_family != q.req.sdiag_family ||
+	    m.id.idiag_sport != id->idiag_sport ||
+	    m.id.idiag_dport != id->idiag_dport ||
+	    !same_address(m.idiag_family, m.id.idiag_src, id->idiag_src) ||
+	    !same_address(m.idiag_family, m.id.idiag_dst, id->idiag_dst))
 		return -1;
-	return answer(fd, &q, uid);
+	*uid = m.idiag_uid;
+	return 0;
+}
+
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static void
+end_put(int family, const uint8_t addr[16], uint32_t *dst)
+{
+	memcpy(dst, family == AF_INET ? addr + sizeof(mapped) : addr,
+	    family == AF_INET ? 4 : 16);
+}
+
+/* A socket of IPv6 can be one of IPv4 as well, with mapped addresses. */
+static bool
+is_end(const struct inet_diag_msg *m, const uint32_t *have,
+    const uint8_t want[16])
+{
+	uint8_t addr[16];
+
+	if (m->idiag_family == AF_INET) {
+		memcpy(addr, mapped, sizeof(mapped));
+		memcpy(addr + sizeof(mapped), have, 4);
+	} else {
+		memcpy(addr, have, 16);
+	}
+	return memcmp(addr, want, 16) == 0;
+}
+
+int
+sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, uint64_t *inode)
+{
+	bool v4 = memcmp(own->addr, mapped, sizeof(mapped)) == 0;
+	int family = v4 ? AF_INET : AF_INET6;
+	/* of UDP the kernel takes the far end for the source */
+	const struct sockdiag_end *src = proto == IPPROTO_UDP ? far : own;
+	const struct sockdiag_end *dst = proto == IPPROTO_UDP ? own : far;
+	struct inet_diag_msg m;
+	struct diag_query q;
+
+	memset(&q, 0, sizeof(q));
+	q.req.sdiag_family = (uint8_t)family;
+	q.req.sdiag_protocol = (uint8_t)proto;
+	end_put(family, src->addr, q.req.id.idiag_src);
+	end_put(family, dst->addr, q.req.id.idiag_dst);
+	q.req.id.idiag_sport = htons(src->port);
+	q.req.id.idiag_dport = htons(dst->port);
+	if (ask(fd, &q) == -1 || answer(fd, &q, &m) == -1 ||
+	    m.id.idiag_sport != htons(own->port))
+		return -1;
+	/* one of UDP need not be connected, or bound to an address */
+	if (proto == IPPROTO_TCP &&
+	    (m.id.idiag_dport != htons(far->port) ||
+		!is_end(&m, m.id.idiag_src, own->addr) ||
+		!is_end(&m, m.id.idiag_dst, far->addr)))
+		return -1;
+	*inode = m.idiag_inode;
+	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose a local TCP socket is, as the kernel says by sock_diag(7).
+ * Whose a socket is, as the kernel says by sock_diag(7).
  */
 #ifndef SOCKDIAG_H
 #define SOCKDIAG_H
@@ -18,5 +18,16 @@ int sockdiag_open(void);
  */
 int sockdiag_owner(int fd, int family, const struct inet_diag_sockid *id,
     uint32_t *uid);
+
+/* An IPv4 address is a mapped one; the port is in host order. */
+struct sockdiag_end {
+	uint8_t addr[16];
+	uint16_t port;
+};
+
+/* The inode of the socket of IPPROTO_TCP or IPPROTO_UDP with these ends, in the
+ * network namespace that fd was made in; as above. */
+int sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, uint64_t *inode);
 
 #endif

@@ -20,7 +20,7 @@
 #define EVENTD_POLL_MS 2 /* how often the rings of a busy session are read */
 #define EVENTD_RETRY_MS 1000 /* after a failed write */
 #define EVLOG_MAX_CMDS 256 /* commands whose events are found without a scan */
-#define EVENTD_MAX_RINGS 2 /* of a session: one a role of R_PRODUCERS */
+#define EVENTD_MAX_RINGS 3 /* of a session: one a role of R_PRODUCERS */
 #define QUERY_MAX_EVENTS 5000
 #define QUERY_MAX_BYTES (64U << 20)
 

@@ -183,18 +183,17 @@ command_drop(struct command *c)
 {
 	struct msg_fs_forget m = { .command = c->number };
 
-	if (!c->gone || c->syncing)
+	if (!c->gone || c->syncing > 0)
 		return;
 	if (c->known_to_fsd)
 		msg_send_fs_forget(execd.p.peer[ROLE_FSD], 0, &m, NULL);
 	command_free(c);
 }
 
-/* The command's file events are in fsd's ring: tell how it ended. */
+/* The command's events are in the rings of fsd and netd: tell how it ended. */
 static void
 command_finish(struct command *c)
 {
-	c->syncing = false;
 	if (c->error != 0 && c->denied && c->stage == SPAWN_EXEC)
 		msg_send_exec_denied(execd.p.peer[ROLE_SESSIOND], c->request,
 		    &c->denial, NULL);
@@ -206,6 +205,24 @@ command_finish(struct command *c)
 	if (c->timed_out)
 		command_signal(c, SIGKILL, KILL_TREE);
 	command_drop(c);
+}
+
+/* Where the session has no network nobody is asked. */
+static int
+command_sync_net(struct command *c)
+{
+	struct msg_net_sync m = { .command = c->number };
+	struct chan *netd = execd.p.peer[ROLE_NETD];
+	uint32_t id;
+
+	if (netd == NULL)
+		return 0;
+	id = chan_request(netd, c);
+	if (id == 0)
+		return -1;
+	c->syncing++;
+	msg_send_net_sync(netd, id, &m, NULL);
+	return 0;
 }
 
 static int
@@ -221,11 +238,21 @@ command_ended(struct command *c)
 		command_finish(c);
 		return 0;
 	}
-	c->syncing = true;
 	id = chan_request(execd.p.peer[ROLE_FSD], c);
 	if (id == 0)
 		return -1;
+	c->syncing++;
 	msg_send_fs_sync(execd.p.peer[ROLE_FSD], id, &m, NULL);
+	return command_sync_net(c);
+}
+
+static int
+command_synced(struct command *c, uint64_t number)
+{
+	if (c == NULL || number != c->number || c->syncing == 0)
+		return -1;
+	if (--c->syncing == 0)
+		command_finish(c);
 	return 0;
 }
 
@@ -233,14 +260,22 @@ int
 command_on_fs_synced(struct chan *ch, struct imsg *im)
 {
 	struct msg_fs_synced m;
-	struct command *c = im->arg;
 
 	(void)ch;
-	if (msg_get_fs_synced(im, &m) == -1 || c == NULL ||
-	    m.command != c->number || !c->syncing)
-		return -1;
-	command_finish(c);
-	return 0;
+	return msg_get_fs_synced(im, &m) == -1 ?
+	    -1 :
+	    command_synced(im->arg, m.command);
+}
+
+int
+command_on_net_synced(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_synced m;
+
+	(void)ch;
+	return msg_get_net_synced(im, &m) == -1 ?
+	    -1 :
+	    command_synced(im->arg, m.command);
 }
 
 static struct command *

@@ -26,6 +26,7 @@
 #include "signal_call.h"
 #include "socket.h"
 #include "supervise.h"
+#include "whose.h"
 
 struct execd execd;
 
@@ -147,7 +148,8 @@ execd_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct aerr e = { 0 };
 	const char *why;
 
-	if (msg_get_policy_prepare(im, &m) == -1)
+	if (msg_get_policy_prepare(im, &m) == -1 ||
+	    m.session != execd.p.session)
 		return -1;
 	image_unmap(&execd.next);
 	execd.next_generation = m.generation;
@@ -219,7 +221,8 @@ execd_on_policy_commit(struct chan *ch, struct imsg *im)
 	struct msg_policy_commit m;
 	struct msg_policy_committed reply = { 0 };
 
-	if (msg_get_policy_commit(im, &m) == -1 || execd.next.base == NULL ||
+	if (msg_get_policy_commit(im, &m) == -1 ||
+	    m.session != execd.p.session || execd.next.base == NULL ||
 	    m.generation != execd.next_generation)
 		return -1;
 	replace_image();
@@ -234,7 +237,8 @@ execd_on_policy_abandon(struct chan *ch, struct imsg *im)
 	struct msg_policy_abandon m;
 
 	(void)ch;
-	if (msg_get_policy_abandon(im, &m) == -1)
+	if (msg_get_policy_abandon(im, &m) == -1 ||
+	    m.session != execd.p.session)
 		return -1;
 	if (m.generation == execd.next_generation)
 		image_unmap(&execd.next);
@@ -278,6 +282,8 @@ static const struct handler execd_handlers[] = {
 	{ MSG_FS_SYNCED, command_on_fs_synced },
 	{ MSG_FS_SOCKET_OPENED, socket_on_fs_socket_opened },
 	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
+	{ MSG_NET_WHOSE, whose_on_net_whose },
+	{ MSG_NET_SYNCED, command_on_net_synced },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },

@@ -27,7 +27,7 @@ struct command {
 	bool wants_terminal; /* and INIT_TERMINAL did not come yet */
 	bool known_to_fsd;   /* FS_COMMAND was sent */
 	bool ended;	     /* INIT_EXITED or INIT_FAILED came */
-	bool syncing;	     /* waits for FS_SYNCED */
+	unsigned syncing;    /* waits for so many of FS_SYNCED, NET_SYNCED */
 	bool gone;	     /* INIT_GONE came: no process is left */
 	bool timed_out;
 	bool killed;	 /* a tree kill was asked for */
@@ -111,6 +111,7 @@ int command_on_init_failed(struct chan *, struct imsg *);
 int command_on_init_exited(struct chan *, struct imsg *);
 int command_on_init_gone(struct chan *, struct imsg *);
 int command_on_fs_synced(struct chan *, struct imsg *);
+int command_on_net_synced(struct chan *, struct imsg *);
 void command_free(struct command *);
 struct command *command_find(uint64_t number);
 /* NULL: no command is known that has it. */

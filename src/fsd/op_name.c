@@ -202,7 +202,7 @@ enter(fuse_req_t req, struct node *parent, const char *text, int fd,
 		}
 	}
 	/* our own side looks only for what it mounts something on */
-	if (!fsd.settled && n->type == S_IFDIR)
+	if (!fsd.settled && n->type != S_IFLNK)
 		n->anchor = true;
 	if (watch_dir(n) && node_stat(n, NULL, &fresh) == 0)
 		stx = &fresh;

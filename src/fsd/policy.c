@@ -242,7 +242,8 @@ policy_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct msg_policy_prepared reply = { 0 };
 	struct aerr e = { 0 };
 
-	if (msg_get_policy_prepare(im, &m) == -1)
+	if (msg_get_policy_prepare(im, &m) == -1 ||
+	    m.session != fsd.proc.session)
 		return -1;
 	held_free(policy.next);
 	policy.next = held_new(im->fds[0], &e);
@@ -262,7 +263,8 @@ policy_on_policy_commit(struct chan *ch, struct imsg *im)
 	struct held *old;
 	bool unused;
 
-	if (msg_get_policy_commit(im, &m) == -1 || policy.next == NULL ||
+	if (msg_get_policy_commit(im, &m) == -1 ||
+	    m.session != fsd.proc.session || policy.next == NULL ||
 	    m.generation != policy.generation)
 		return -1;
 	pthread_mutex_lock(&policy.lock);
@@ -285,7 +287,8 @@ policy_on_policy_abandon(struct chan *ch, struct imsg *im)
 	struct msg_policy_abandon m;
 
 	(void)ch;
-	if (msg_get_policy_abandon(im, &m) == -1)
+	if (msg_get_policy_abandon(im, &m) == -1 ||
+	    m.session != fsd.proc.session)
 		return -1;
 	if (policy.next != NULL && m.generation == policy.generation) {
 		held_free(policy.next);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The requests that wait for an operator. execd and fsd of a session ask, each
+ * The requests that wait for an operator. execd, fsd and netd ask, each
  * by a channel that agentshd has made: whose session it is says the channel, and
- * nothing that they write. They run as the session's user and may be hostile:
+ * nothing that they write. The former two run as its user and may be hostile:
  * what they can take is bounded, for a session, for a user, and in all. Only an
  * operator grants (ctl.c), and every other end of a request is a denial: its
  * time, the end of who asked, and our own.
@@ -201,7 +201,7 @@ approvals_on_open(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_approval_open(im, &m) == -1 ||
-	    (m.role != ROLE_EXECD && m.role != ROLE_FSD))
+	    (m.role != ROLE_EXECD && m.role != ROLE_FSD && m.role != ROLE_NETD))
 		return -1;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
@@ -228,8 +228,10 @@ is_well_formed(const struct msg_approval_ask *m)
 	if (m->kind >= APPROVAL_KIND_MAX || m->object[0] == '\0' ||
 	    m->operation[0] == '\0')
 		return false;
-	if (m->kind == APPROVAL_FILE && m->words_len == 0)
+	if (m->kind != APPROVAL_COMMAND && m->words_len == 0)
 		return true;
+	if (m->kind == APPROVAL_NETWORK)
+		return false;
 	return m->words_len > 0 && m->words[m->words_len - 1] == '\0';
 }
 

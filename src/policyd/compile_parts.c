@@ -250,6 +250,21 @@ put_port_table(struct compiler *c)
 	return 0;
 }
 
+static uint32_t
+cidr_flags(const struct network_part *n)
+{
+	uint32_t flags = n->ncidrs > 0 ? IMG_CIDRS : 0;
+	size_t i;
+
+	for (i = 0; i < n->ncidrs; i++) {
+		if (n->cidr[i].bits == 0)
+			flags |= IMG_CIDRS_ALL6;
+		else if (n->cidr[i].bits == 96 && cidr_is_mapped(&n->cidr[i]))
+			flags |= IMG_CIDRS_ALL4;
+	}
+	return flags;
+}
+
 static int
 put_networks(struct compiler *c)
 {
@@ -260,7 +275,7 @@ put_networks(struct compiler *c)
 
 	for (i = 0; ret == 0 && i < rules->n; i++) {
 		part[i].has_domains = rules->rule[i].network.domains.n > 0;
-		part[i].has_cidrs = rules->rule[i].network.ncidrs > 0;
+		part[i].has_cidrs = cidr_flags(&rules->rule[i].network);
 		ret = put_ports(c, &rules->rule[i].network, &part[i]);
 	}
 	if (ret == 0)

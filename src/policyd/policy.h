@@ -71,6 +71,9 @@ struct cidr {
 	uint32_t bits; /* 0 to 128; 96 more than written for IPv4 */
 };
 
+/* rule_network.c: is it one of IPv4? */
+bool cidr_is_mapped(const struct cidr *);
+
 struct network_part {
 	struct words domains; /* lower case, A-labels, no final dot */
 	struct cidr *cidr;

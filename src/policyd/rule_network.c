@@ -74,8 +74,8 @@ cidr_mask(struct cidr *c)
 	return had;
 }
 
-static bool
-is_mapped(const struct cidr *c)
+bool
+cidr_is_mapped(const struct cidr *c)
 {
 	return c->bits >= 96 && memcmp(c->addr, mapped, sizeof(mapped)) == 0;
 }
@@ -85,7 +85,7 @@ cidr_text(char *dst, size_t size, const struct cidr *c)
 {
 	char addr[INET6_ADDRSTRLEN];
 
-	if (is_mapped(c)) {
+	if (cidr_is_mapped(c)) {
 		inet_ntop(AF_INET, c->addr + 12, addr, sizeof(addr));
 		snprintf(dst, size, "%s/%u", addr, c->bits - 96);
 		return;
@@ -242,7 +242,8 @@ covers_cidrs(const struct network_part *a, const struct network_part *b)
 	for (j = 0; j < b->ncidrs; j++) {
 		for (i = 0; i < a->ncidrs; i++) {
 			/* ::/0 has no address of IPv4 */
-			if (is_mapped(&a->cidr[i]) != is_mapped(&b->cidr[j]))
+			if (cidr_is_mapped(&a->cidr[i]) !=
+			    cidr_is_mapped(&b->cidr[j]))
 				continue;
 			c = b->cidr[j];
 			c.bits = a->cidr[i].bits;

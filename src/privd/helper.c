@@ -305,6 +305,8 @@ helper_died(struct child *c, const char *how)
 	if (policy_check_ended(c, how))
 		return;
 	privd.helper[c->role] = NULL;
+	if (c->role == ROLE_NETD)
+		net_lost();
 	if (privd.stopping)
 		return;
 	log_warnx("%s: %s: the service cannot go on", proc_rows[c->role].file,

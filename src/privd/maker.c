@@ -164,18 +164,21 @@ release(struct chan *ch, pid_t pid, int pidfd, const struct root *r, int go_fd,
 }
 
 static int
-make(struct chan *ch, struct root *r, bool watched, struct aerr *e)
+make(struct chan *ch, struct root *r, const struct msg_make_root *m,
+    struct aerr *e)
 {
 	const struct account *a = r->acct;
-	int go_fd[2], native[2], pidfd = -1;
+	int go_fd[2], native[2], pidfd = -1, net;
 	pid_t pid;
 
 	/* the supplementary groups that init will have */
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	if (ns_make_net(e) == -1)
+	net = ns_make_net(ch, (enum net_wish)m->network, e);
+	if (net == -1)
 		return -1;
+	r->has_net = net == 1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native) == -1)
 		return make_error(e, "socketpair");
 	pid = ns_clone(&pidfd, go_fd);
@@ -187,7 +190,7 @@ make(struct chan *ch, struct root *r, bool watched, struct aerr *e)
 	close(native[1]);
 	if (release(ch, pid, pidfd, r, go_fd[1], e) == -1)
 		return -1;
-	if (native_watch(ch, native[0], r->plan, watched) == -1)
+	if (native_watch(ch, native[0], r->plan, m->native_events != 0) == -1)
 		return make_error(e, "tell agentshd");
 	return 0;
 }
@@ -200,7 +203,8 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	struct aerr e = { 0 };
 	struct buf b;
 
-	if (!maker.opened || msg_get_make_root(im, &m) == -1)
+	if (!maker.opened || msg_get_make_root(im, &m) == -1 ||
+	    m.network >= NET_WISH_MAX)
 		return -1;
 	buf_read_from(&b, m.plan, m.plan_len);
 	if (plan_get(&b, &maker.plan) == -1)
@@ -215,7 +219,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	r.fusectl = fusectl_open(maker.mode);
 	r.init_fd = imsg_take_fd(im, 0);
 	r.socket_fd = imsg_take_fd(im, 1);
-	if (make(ch, &r, m.native_events != 0, &e) == -1) {
+	if (make(ch, &r, &m, &e) == -1) {
 		make_tell_failed(ch, &e);
 		exit(1);
 	}

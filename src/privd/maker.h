@@ -35,6 +35,7 @@ struct to_open {
 /* What the root of one session is made of. */
 struct root {
 	const struct account *acct;
+	bool has_net;	       /* netd serves it */
 	bool map_root;	       /* uid 0 exists in the session */
 	const char *mount;     /* where the workspace shows */
 	const char *workspace; /* where it is on the host */
@@ -68,9 +69,28 @@ int workspace_open(struct chan *, enum run_mode, const struct account *,
     const struct to_open *);
 void make_tell_failed(struct chan *, const struct aerr *);
 
+/* netns.c */
+/* netd's sockets in a session's network, and the session's own address, in the
+ * order of the network; of the ranges for documentation and for private use. */
+#define NS_TCP_PORT 1	   /* which no server of a session wants */
+#define NS_UDP_PORT 53	   /* answers are sent from it */
+#define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
+#define NS_LO_INDEX 1
+#define NS_SELF4 192, 0, 2, 2
+#define NS_NETD4 192, 0, 2, 1
+#define NS_SELF6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
+#define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+/* The address that sessions send their questions to; every other does as well. */
+#define NS_RESOLVER "192.0.2.53"
+/* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
+ * there is no more than a loopback, or -1. */
+int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
+
+/* nft.c */
+/* The rules of the network namespace that we are in. */
+int nft_steer(struct aerr *);
+
 /* ns.c */
-/* A network namespace of our own with nothing but a loopback that is up. */
-int ns_make_net(struct aerr *);
 /*
  * clone3(2) of the process that becomes pid 1. In the child returns 0, with
  * *go_fd to be waited on; in the parent its pid, with *pidfd.
@@ -95,6 +115,14 @@ int native_hand_over(int sock, const int *mnt, size_t n);
  * gone. */
 int native_watch(struct chan *privd, int sock, const struct plan *,
     bool wanted);
+
+/* netfiles.c: resolv.conf and the like */
+/* In the host's tree: nsswitch.conf as the session is to see it, or NULL. The
+ * caller frees it. */
+char *netfiles_collect(void);
+/* When all else is mounted. */
+int netfiles_mount(int root, const char *hostname, const char *nsswitch,
+    struct aerr *);
 
 /* root.c: in pid 1. Returns only on failure. */
 int root_enter(struct root *, struct aerr *);

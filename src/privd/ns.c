@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The namespaces of one session. The network namespace is made before the user
- * namespace, so that nobody inside owns it (network_namespaces(7),
- * user_namespaces(7)).
+ * The namespaces of one session but that of its network, which is made before
+ * (netns.c), so that nobody inside owns it (user_namespaces(7)).
  */
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <net/if.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,27 +16,6 @@
 #include <unistd.h>
 
 #include "maker.h"
-
-int
-ns_make_net(struct aerr *e)
-{
-	struct ifreq ifr = { .ifr_name = "lo" };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) == -1)
-		return make_error(e, "make a network namespace");
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return make_error(e, "socket in the network namespace");
-	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
-	if (ioctl(fd, SIOCSIFFLAGS, &ifr) == -1) {
-		make_error(e, "bring up the loopback");
-		close(fd);
-		return -1;
-	}
-	close(fd);
-	return 0;
-}
 
 pid_t
 ns_clone(int *pidfd, int go_fd[2])

@@ -61,6 +61,15 @@ struct limits {
 
 struct reload;
 
+/* A session's part of netd. */
+enum net_state {
+	NET_OFF,      /* there is none, or it is over */
+	NET_WANTED,   /* maker is to make its namespace */
+	NET_STARTING, /* netd was told */
+	NET_UP,
+	NET_CLOSING /* netd still has it */
+};
+
 struct sess {
 	TAILQ_ENTRY(sess) entry;
 	uint64_t number; /* never used again; the list is in this order */
@@ -92,10 +101,14 @@ struct sess {
 	size_t nmounted;	      /* of its mounts, those that are open */
 	int mount_fd[PROFILE_MOUNTS]; /* of each; -1: not open */
 	int workspace_fd;
-	int trash_fd;	       /* of its user */
-	int client_sock;       /* sessiond's end of its channel to execd */
-	int init_sock;	       /* init's end of its channel to execd */
-	int abort_fd;	       /* ends its FUSE connection; -1 */
+	int trash_fd;	 /* of its user */
+	int client_sock; /* sessiond's end of its channel to execd */
+	int init_sock;	 /* init's end of its channel to execd */
+	enum net_state net;
+	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
+	int net_approvals;   /* netd\'s end of its channel to policyd */
+	int net_sock;	     /* netd's end of its channel to execd */
+	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
 	struct child *init;
@@ -292,7 +305,25 @@ int sess_tell_execd(struct sess *, int image);
  * mount. */
 int sess_start_execd(struct sess *, const int fds[3]);
 
+/* sess_net.c */
+/* What maker is to make, by the configuration. */
+enum net_wish net_wish(void);
+int sess_on_make_listen(struct chan *, struct imsg *);
+int sess_on_make_net(struct chan *, struct imsg *);
+/* maker is done with the network. -1: it has not said what it had to. */
+int net_made(struct sess *);
+void net_close_fds(struct sess *);
+/* Nobody is inside any more: netd is to write what it has to, and forget it. */
+void net_close(struct sess *);
+/* netd is gone. */
+void net_lost(void);
+int sess_on_net_started(struct chan *, struct imsg *);
+int sess_on_net_closed(struct chan *, struct imsg *);
+int sess_on_net_broken(struct chan *, struct imsg *);
+
 /* sess_end.c */
+/* netd has nothing of it any more. */
+void sess_net_ended(struct sess *);
 /* Ends a session of any state; the text is for the client and the log. */
 void sess_end(struct sess *, enum sess_reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

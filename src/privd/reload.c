@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Another policy for sessions that run. Every session asks policyd anew for its
- * policy, with its own variables; what comes is taken by fsd and execd both, or
- * by neither: they prepare it, and when both have, they put it in place. What
+ * policy, with its own variables; what comes is taken by fsd, execd and netd, or
+ * by none of them: they prepare it, and when all have, they put it in place. What
  * cannot be read, does not parse or does not fit the session's root leaves the
  * old one. A helper that does not say whether it has the new one ends its
  * session.
@@ -81,13 +81,15 @@ static struct {
 	struct askers waiting;
 } reload;
 
-static const enum role holders[] = { ROLE_FSD, ROLE_EXECD };
+static const enum role holders[] = { ROLE_FSD, ROLE_EXECD, ROLE_NETD };
 
 static void walk(void);
 
 static struct child *
 holder(const struct sess *s, enum role role)
 {
+	if (role == ROLE_NETD)
+		return s->net == NET_UP ? privd.helper[ROLE_NETD] : NULL;
 	return role == ROLE_FSD ? s->fsd : s->execd;
 }
 
@@ -234,7 +236,8 @@ reload_sess_gone(struct sess *s)
 static void
 abandon(const struct sess *s)
 {
-	struct msg_policy_abandon m = { .generation = s->reload->generation };
+	struct msg_policy_abandon m = { .session = s->number,
+		.generation = s->reload->generation };
 	const struct child *c;
 	size_t i;
 
@@ -281,6 +284,7 @@ set_step(struct sess *s, enum reload_step step, unsigned ms)
 
 	s->reload->step = step;
 	memset(s->reload->done, 0, sizeof(s->reload->done));
+	s->reload->done[ROLE_NETD] = s->net != NET_UP;
 	if (evtimer_add(s->reload->timer, &tv) == -1)
 		fatalx("cannot set a timer");
 }
@@ -405,7 +409,7 @@ check_plan(const struct sess *s, const struct plan *wanted, char *text,
 	return -1;
 }
 
-/* Asks both helpers; what cannot be sent is the end of the session anyway. */
+/* Asks its helpers; what cannot be sent is the end of the session anyway. */
 static int
 prepare(struct sess *s)
 {
@@ -414,6 +418,7 @@ prepare(struct sess *s)
 	uint32_t id;
 	size_t i;
 
+	m.session = s->number;
 	m.generation = s->reload->generation = ++s->generation;
 	set_step(s, RELOAD_PREPARE, RELOAD_HELPER_MS);
 	for (i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
@@ -432,7 +437,8 @@ prepare(struct sess *s)
 static void
 commit(struct sess *s)
 {
-	struct msg_policy_commit m = { .generation = s->reload->generation };
+	struct msg_policy_commit m = { .session = s->number,
+		.generation = s->reload->generation };
 	struct child *c;
 	uint32_t id;
 	size_t i;
@@ -488,7 +494,7 @@ reload_refused(struct sess *s, const char *text)
 	keep(s, text);
 }
 
-/* Has the other one answered too? */
+/* Have the others answered too? */
 static bool
 all_done(const struct sess *s, enum role role)
 {
@@ -505,15 +511,16 @@ all_done(const struct sess *s, enum role role)
 int
 reload_on_policy_prepared(struct chan *ch, struct imsg *im)
 {
-	struct child *c = ch->arg;
-	struct sess *s = c->sess;
+	const struct child *c = ch->arg;
+	struct sess *s = im->arg;
 	struct msg_policy_prepared m;
 	char text[AGENTSH_TEXT_MAX + 32];
 
 	if (msg_get_policy_prepared(im, &m) == -1)
 		return -1;
 	/* it may have been given up */
-	if (s->reload == NULL || s->reload->step != RELOAD_PREPARE ||
+	if (s == NULL || s->reload == NULL ||
+	    s->reload->step != RELOAD_PREPARE ||
 	    m.generation != s->reload->generation)
 		return 0;
 	if (m.error[0] != '\0') {
@@ -553,14 +560,14 @@ take(struct sess *s)
 int
 reload_on_policy_committed(struct chan *ch, struct imsg *im)
 {
-	struct child *c = ch->arg;
-	struct sess *s = c->sess;
+	const struct child *c = ch->arg;
+	struct sess *s = im->arg;
 	struct msg_policy_committed m;
 	char text[sizeof(s->reload->text)];
 
 	if (msg_get_policy_committed(im, &m) == -1)
 		return -1;
-	if (sess_is_ending(s))
+	if (s == NULL || sess_is_ending(s))
 		return 0;
 	if (s->reload == NULL || s->reload->step != RELOAD_COMMIT ||
 	    m.generation != s->reload->generation)

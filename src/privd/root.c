@@ -54,6 +54,7 @@ struct host {
 	int fuse;
 	int native[PLAN_MAX]; /* -1: fsd shows it */
 	struct devs *devs;
+	char *nsswitch; /* NULL: there is none */
 };
 
 /* /dev/fuse belongs to root on some hosts: opened before the change of uid,
@@ -152,6 +153,7 @@ collect(const struct root *r, struct host *h, struct aerr *e)
 		    errno != ELOOP && errno != EACCES)
 			return make_error(e, "bind %s", row->path);
 	}
+	h->nsswitch = r->has_net ? netfiles_collect() : NULL;
 	close(hostroot);
 	if (look_as(geteuid(), getegid()) == -1)
 		return make_error(e, "look at the new root");
@@ -376,6 +378,10 @@ assemble(struct root *r, struct aerr *e)
 		return -1;
 	if (work >= 0 && workspace_attach(root, work, r->mount, e) == -1)
 		return -1;
+	if (r->has_net &&
+	    netfiles_mount(root, r->hostname, h.nsswitch, e) == -1)
+		return -1;
+	free(h.nsswitch);
 	return enter(root, e);
 }
 

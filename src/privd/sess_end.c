@@ -31,7 +31,7 @@ static const char *const step_names[] = {
 	[STEP_WORKSPACE] = "opening the workspace",
 	[STEP_POLICY] = "compiling the policy",
 	[STEP_ROOT] = "making the root",
-	[STEP_HELPERS] = "starting execd and fsd",
+	[STEP_HELPERS] = "starting execd, fsd and its network",
 };
 
 static void announce(const struct sess *);
@@ -93,6 +93,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 			break;
 		}
 		s->late = true;
+		net_close(s);
 		child_kill(s->fsd);
 		child_kill(s->execd);
 		child_kill(s->fusereg);
@@ -136,7 +137,7 @@ finish(struct sess *s)
 	size_t i, j;
 
 	if (s->maker != NULL || s->init != NULL || s->fsd != NULL ||
-	    s->execd != NULL || s->fusereg != NULL)
+	    s->execd != NULL || s->fusereg != NULL || s->net == NET_CLOSING)
 		return;
 	/* it is gone for good before anybody hears so */
 	TAILQ_REMOVE(&privd.sessions, s, entry);
@@ -145,7 +146,12 @@ finish(struct sess *s)
 		log_info("session %s: the last of its processes ended", s->id);
 	else
 		announce(s);
+	if (privd.helper[ROLE_NETD] != NULL)
+		chan_forget(privd.helper[ROLE_NETD]->ch, s);
 	mounts_close(s);
+	net_close_fds(s);
+	close_if_open(s->net_sock);
+	close_if_open(s->net_approvals);
 	close_if_open(s->workspace_fd);
 	close_if_open(s->trash_fd);
 	close_if_open(s->client_sock);
@@ -177,6 +183,7 @@ kill_helpers(struct sess *s)
 static void
 end_helpers(struct sess *s)
 {
+	net_close(s);
 	if (privd.conf.trash_at_end != TRASH_PURGE || s->fsd == NULL ||
 	    s->late) {
 		kill_helpers(s);
@@ -196,8 +203,10 @@ stop(struct sess *s)
 		chan_forget(privd.helper[ROLE_POLICYD]->ch, s);
 	child_kill(s->maker);
 	child_kill(s->init);
-	if (s->init == NULL)
+	if (s->init == NULL) {
+		net_close(s);
 		kill_helpers(s);
+	}
 	sess_timer(s, KILL_HELPERS_MS);
 	finish(s);
 }
@@ -251,6 +260,13 @@ forget(struct sess *s, struct child *c)
 	else if (c == s->fusereg)
 		s->fusereg = NULL;
 	return true;
+}
+
+void
+sess_net_ended(struct sess *s)
+{
+	if (sess_is_ending(s))
+		finish(s);
 }
 
 void

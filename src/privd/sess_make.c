@@ -201,7 +201,8 @@ sess_on_make_cloned(struct chan *ch, struct imsg *im)
 	if (msg_get_make_cloned(im, &m) == -1 || maker->role != ROLE_MAKER ||
 	    (s->state == SESS_CREATING && s->step != STEP_ROOT))
 		return -1;
-	if (!child_is_pidfd(im->fds[0]))
+	if (!child_is_pidfd(im->fds[0]) ||
+	    (s->state == SESS_CREATING && net_made(s) == -1))
 		return -1;
 	s->init = child_adopt(ROLE_INIT, (pid_t)m.pid, imsg_take_fd(im, 0), s);
 	s->init->ch = ch;
@@ -317,7 +318,8 @@ sess_on_make_failed(struct chan *ch, struct imsg *im)
 static int
 tell_eventd(struct sess *s)
 {
-	static const enum role producers[] = { ROLE_EXECD, ROLE_FSD };
+	static const enum role producers[] = { ROLE_EXECD, ROLE_FSD,
+		ROLE_NETD };
 	struct chan *ch = privd.helper[ROLE_EVENTD]->ch;
 	struct msg_event_open mo = { 0 };
 	struct msg_event_ring mr = { 0 };
@@ -336,6 +338,8 @@ tell_eventd(struct sess *s)
 		return -1;
 	s->logged = true;
 	for (i = 0; i < sizeof(producers) / sizeof(producers[0]); i++) {
+		if (producers[i] == ROLE_NETD && s->net != NET_UP)
+			continue;
 		mr.session = s->number;
 		mr.role = producers[i];
 		mr.size = RING_SIZE;
@@ -416,7 +420,8 @@ sess_helper_ready(struct sess *s)
 {
 	if (s->state != SESS_CREATING || !s->rooted || s->execd == NULL ||
 	    !s->execd->ready || s->fsd == NULL || !s->fsd->ready ||
-	    (s->fusereg != NULL && !s->fusereg->ready))
+	    (s->fusereg != NULL && !s->fusereg->ready) ||
+	    (s->net != NET_UP && s->net != NET_OFF))
 		return;
 	s->state = SESS_READY;
 	s->ready_ms = clock_ms();

@@ -45,22 +45,45 @@ join(struct child *a, struct child *b)
 
 /* By which it asks for an operator's word; policyd hears from us whose it is. */
 static int
-join_policyd(struct sess *s, struct child *c)
+tell_policyd(struct sess *s, enum role role, int end)
 {
 	struct msg_approval_open m = {
-		.session = s->number, .role = c->role, .uid = s->uid
+		.session = s->number, .role = role, .uid = s->uid
 	};
-	int end = -1, r;
 
 	if (privd.helper[ROLE_POLICYD] == NULL)
 		return -1;
 	snprintf(m.session_id, sizeof(m.session_id), "%s", s->id);
+	return msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0, &m,
+	    &end);
+}
+
+static int
+join_policyd(struct sess *s, struct child *c)
+{
+	int end = -1, r;
+
 	r = join_end(c, ROLE_POLICYD, &end);
 	if (r == 0)
-		r = msg_send_approval_open(privd.helper[ROLE_POLICYD]->ch, 0,
-		    &m, &end);
+		r = tell_policyd(s, c->role, end);
 	if (end != -1)
 		close(end);
+	return r;
+}
+
+/* What netd is to have of the session beside its sockets: NET_OPEN. */
+static int
+prepare_net(struct sess *s)
+{
+	int pair[2], r;
+
+	if (ring_create(s->ring[ROLE_NETD]) == -1 ||
+	    join_end(s->execd, ROLE_NETD, &s->net_sock) == -1 ||
+	    chan_pair(pair) == -1)
+		return -1;
+	s->net_approvals = pair[0];
+	r = tell_policyd(s, ROLE_NETD, pair[1]);
+	close(pair[1]);
 	return r;
 }
 
@@ -118,6 +141,8 @@ sess_spawn_helpers(struct sess *s)
 	    join_end(s->execd, ROLE_INIT, &s->init_sock) == -1 ||
 	    join(s->execd, s->fsd) == -1 || join_policyd(s, s->execd) == -1 ||
 	    join_policyd(s, s->fsd) == -1)
+		return -1;
+	if (s->net == NET_WANTED && prepare_net(s) == -1)
 		return -1;
 	if (privd.conf.passthrough != PASSTHROUGH_OFF && has_passthrough() &&
 	    spawn_fusereg(s, &cred) == -1)
@@ -199,6 +224,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 
 	m.map_root = privd.has_root;
 	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
+	m.network = (uint8_t)net_wish();
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session finds of its network where nothing outside is allowed to it."""
+import errno
+import socket
+import struct
+import sys
+import time
+
+I4, I6 = socket.AF_INET, socket.AF_INET6
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
+QUERY = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\x07example\x04test\0\0\x01\0\x01"
+bad = 0
+
+
+def want(what, got, wanted):
+    global bad
+    if got not in wanted:
+        print("%s: %s, not %s" % (what, got, " or ".join(map(str, wanted))))
+        bad = 1
+
+
+def dial(fam, kind, dst, data=b"x"):
+    """What became of it: bytes, or the error's name."""
+    s = socket.socket(fam, kind)
+    s.settimeout(10)
+    start = time.monotonic()
+    try:
+        s.connect(dst)
+        s.send(data)
+        got = s.recv(512)
+    except socket.timeout:
+        got = "TIMEOUT"
+    except OSError as e:
+        got = errno.errorcode[e.errno]
+    if time.monotonic() - start > 5:
+        print("%s: took %.1f s" % (dst, time.monotonic() - start))
+        return "SLOW"
+    return got
+
+
+OUTSIDE = [(I4, "198.51.100.7"), (I4, "203.0.113.10"), (I4, "10.1.2.3"),
+           (I4, "169.254.169.254"), (I4, "192.0.2.53"), (I6, "2001:db8::10"),
+           (I6, "2606:4700::1"), (I6, "fd00::7"), (I6, "::ffff:198.51.100.7")]
+
+for fam, addr in OUTSIDE:
+    for port in 1, 22, 80, 443, 65535:
+        want("TCP %s %d" % (addr, port), dial(fam, TCP, (addr, port)),
+             ("ECONNRESET", b""))
+    for port in 1, 52, 54, 123, 443:
+        want("UDP %s %d" % (addr, port), dial(fam, UDP, (addr, port)), ("ECONNREFUSED",))
+    # netd answers from the address that was asked, or it would not be received
+    answer = dial(fam, UDP, (addr, 53), QUERY)
+    want("DNS %s" % addr, answer[:2] == QUERY[:2] and len(answer) >= 12, (True,))
+
+# nobody has business with the sockets of netd
+for fam, addr in (I4, "192.0.2.1"), (I6, "fd00:5e55::1"):
+    for port in 1, 53, 80:
+        want("TCP %s %d" % (addr, port), dial(fam, TCP, (addr, port)), ("ECONNREFUSED",))
+    want("UDP %s" % addr, dial(fam, UDP, (addr, 53), QUERY), ("ECONNREFUSED",))
+
+
+# but for the one that is a proxy
+want("the proxy", dial(I4, TCP, ("192.0.2.1", 3128), b"\r\n\r\n") != "ECONNREFUSED", (True,))
+want("the proxy, UDP", dial(I4, UDP, ("192.0.2.1", 3128)), ("ECONNREFUSED",))
+
+
+def serve(fam, kind, addr, port):
+    s = socket.socket(fam, kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if fam == I6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.bind((addr, port))
+    if kind == TCP:
+        s.listen()
+    return s
+
+
+# a server of the session is there for the session, by each of its own addresses,
+# and for nobody who means another host
+for fam, every, own, other in (
+        (I4, "0.0.0.0", ("127.0.0.1", "127.3.2.1", "192.0.2.2", "0.0.0.0"), "198.51.100.7"),
+        (I6, "::", ("::1", "fd00:5e55::2", "::"), "2001:db8::10")):
+    server = serve(fam, TCP, every, 8080)
+    for addr in own:
+        c = socket.create_connection((addr, 8080), 10)
+        a, _ = server.accept()
+        a.send(b"inside")
+        want("own %s" % addr, c.recv(16), (b"inside",))
+        a.close()
+    want("other %s" % other, dial(fam, TCP, (other, 8080)), ("ECONNRESET", b""))
+    server.settimeout(0.1)
+    try:
+        server.accept()
+        want("server", "met a stranger", ())
+    except socket.timeout:
+        pass
+    server.close()
+    server = serve(fam, UDP, every, 8053)
+    server.settimeout(10)
+    c = socket.socket(fam, UDP)
+    c.connect((own[0], 8053))
+    c.send(b"ask")
+    data, peer = server.recvfrom(16)
+    server.sendto(b"inside", peer)
+    want("own UDP %s" % own[0], c.recv(16), (b"inside",))
+    want("other UDP %s" % other, dial(fam, UDP, (other, 8053)), ("ECONNREFUSED",))
+    server.close()
+
+# whoever takes a source address that is nobody's is served like others
+for fam, addr, dst in (I4, "198.51.100.9", "198.51.100.7"), (I6, "2001:db8::9", "2001:db8::7"):
+    s = socket.socket(fam, TCP)
+    s.settimeout(10)
+    if fam == I6:
+        s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
+    s.bind((addr, 0))
+    try:
+        s.connect((dst, 443))
+        want("from %s" % addr, s.recv(1), (b"",))
+    except ConnectionResetError:
+        pass
+
+# many at once: all are refused, and none is forgotten
+many = [socket.socket(I4, TCP) for _ in range(500)]
+for s in many:
+    s.setblocking(False)
+    s.connect_ex(("198.51.100.7", 443))
+for s in many:
+    s.setblocking(True)
+    s.settimeout(20)
+    try:
+        want("one of many", s.recv(1), (b"",))
+    except (ConnectionResetError, BrokenPipeError):
+        pass
+sys.exit(bad)

@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Connections are of the command and process that made them, also where several
+# commands run, with other sockets and descriptors about, and by a child that its
+# parent has left; and an address that the host is given while a session runs is
+# one of the host's from then on.
+. "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
+
+need_net
+need_modes
+need_tool python3 jq curl ip
+own_policies
+ip addr add 203.0.113.11/32 dev lo || fail "address"
+cat >"$policies/net.yaml" <<'P'
+version: 1
+name: net
+file_rules:
+  - {name: all, paths: ["/**"], operations: ["*"], decision: allow}
+command_rules:
+  - {name: all, commands: [], decision: allow}
+network_rules:
+  - {name: near, cidrs: [203.0.113.11/32], decision: allow}
+  - {name: all, decision: allow}
+P
+chmod 0644 "$policies/net.yaml"
+mkdir "$T/ws" && chown "$ME_UID:$ME_UID" "$T/ws"
+cat >"$T/server.py" <<'P'
+import socket, sys
+s = socket.create_server(("", 7000), backlog=100)
+open(sys.argv[1], "w").close()
+while True:
+    s.accept()[0].close()
+P
+cat >"$T/ws/client.py" <<'P'
+import os, socket, sys, time
+held = [socket.socket() for _ in range(200)]
+def dial(host="203.0.113.11"):
+    s = socket.create_connection((host, 7000), 5)
+    s.recv(1)
+    time.sleep(0.05)
+kind = sys.argv[1]
+if kind == "orphan":
+    if os.fork() == 0:
+        if os.fork() == 0:
+            dial()
+            open("done", "w").close()
+        os._exit(0)
+    os.wait()
+    while not os.path.exists("done"):
+        time.sleep(0.05)
+elif kind == "other":
+    try:
+        dial(sys.argv[2])
+    except OSError as e:
+        print(e)
+else:
+    for i in range(20):
+        dial()
+P
+python3 "$T/server.py" "$T/there" &
+wait_for 10 test -e "$T/there" || fail "the server did not start"
+start_any
+new_session s "$T/ws" '"policy":"net"'
+
+# two at once: each has its own in its answer
+run_in s python3 client.py many >"$T/one.out" &
+one=$!
+(
+	T=$T/two
+	mkdir -p "$T"
+	run_in s python3 client.py many >"$T/out"
+	jq -r '.command_id as $c | [.events.network_operations[] | select(.type == "net_connect")] |
+	    [length, ([.[] | select(.command_id == $c and .pid > 1 and
+	    (.fields.executable | test("python")))] | length)] | join(" ")' "$T/exec.json" >"$T/is"
+)
+wait "$one" || fail "the first command"
+want "of the first" "$(jq -r '.command_id as $c | [.events.network_operations[] |
+    select(.type == "net_connect" and .command_id == $c and .pid > 1)] | length' "$T/exec.json")" 20
+want "of the second" "$(cat "$T/two/is")" "20 20"
+
+run_in s python3 client.py orphan || fail "orphan"
+want "of an orphan" "$(jq -r '[.events.network_operations[] | select(.type == "net_connect" and
+    .pid > 1 and (.fields.executable | test("python")))] | length' "$T/exec.json")" 1
+want "its end" "$(jq -r '[.events.network_operations[] | select(.type == "net_close" and
+    .fields.bytes_sent == 0 and .fields.duration_ms >= 0)] | length' "$T/exec.json")" 1
+
+# nobody's address, which becomes the host's
+reason()
+{
+	run_in s python3 client.py other 198.51.100.7 >"$T/out" || fail "client: $(cat "$T/out")"
+	jq -r '[.events.network_operations[] | select(.type == "net_connect")][0] |
+	    [.policy.effective_decision, .fields.reason // ""] | join(" ")' "$T/exec.json"
+}
+case $(reason) in
+allow*) ;;
+*) fail "an address of the Internet: $(reason)" ;;
+esac
+ip addr add 198.51.100.7/32 dev lo || fail "address"
+sleep 0.5
+want "the host's" "$(reason)" "deny host address, which no rule names by cidrs"
+ip addr del 198.51.100.7/32 dev lo
+sleep 0.5
+case $(reason) in
+allow*) ;;
+*) fail "no address of the host any more: $(reason)" ;;
+esac

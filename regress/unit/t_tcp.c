@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections out of a session: whom they may reach, by name, SNI and Host, and
+ * how bytes pass, with real sockets on both sides.
+ */
+#include "tcp_t.h"
+
+#define MANY 1000
+
+/* A connection comes to the server at n, which ends it. */
+static bool
+served(int n, int timeout_ms)
+{
+	int s = arrived(n, timeout_ms);
+
+	if (s != -1)
+		close(s);
+	return s != -1;
+}
+
+static void
+echo(void)
+{
+	struct seen e;
+	static char big[1 << 20];
+	int c, s, i;
+
+	serve(1, 9000, "a.ok", NULL);
+	tt.owner_later = true;
+	c = client_of(1);
+	say(c, "ping");
+	s = arrived(1, 5000);
+	tt.owner_later = false;
+	hears(s, "ping");
+	say(s, "pong");
+	hears(c, "pong");
+	for (i = 0; i < 1000 && tt.made != 1; i++)
+		usleep(1000);
+	CHECK_INT(tt.made, 1);
+	CHECK_INT(events(), 0);
+	/* one side ends, the other goes on */
+	shutdown(c, SHUT_WR);
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	put(s, big, sizeof(big));
+	close(s);
+	CHECK_INT(rest_of(c, NULL, 0), 0);
+	close(c);
+	e = next_event();
+	CHECK(e.allowed);
+	CHECK_STR(e.domain, "a.ok");
+	CHECK_STR(e.rule, "the-ok");
+	CHECK_STR(e.reason, "");
+	CHECK_INT(e.pid, 7);
+	CHECK_INT(e.sent, 4);
+	CHECK_INT(e.received, 4 + sizeof(big));
+}
+
+static void
+server_first(void)
+{
+	int c, s;
+
+	serve(2, 22, "a.ok", NULL);
+	c = client_of(2);
+	s = arrived(2, 5000);
+	CHECK(s != -1);
+	say(s, "SSH-2.0-x\r\n");
+	hears(c, "SSH-2.0-x\r\n");
+	say(c, "SSH-2.0-y\r\n");
+	hears(s, "SSH-2.0-y\r\n");
+	close(c);
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	close(s);
+	CHECK(next_event().allowed);
+	/* where a client has to say whom it means, it is waited for */
+	serve(2, 443, "a.ok", NULL);
+	c = client_of(2);
+	CHECK(arrived(2, 200) == -1);
+	close(c);
+	CHECK(served(2, 5000));
+	CHECK(next_event().allowed);
+}
+
+static void
+denied(void)
+{
+	struct seen e;
+	int c, i;
+
+	serve(3, 9000, "a.no", NULL);
+	serve(4, 9000, NULL, NULL);
+	serve(5, 53, "a.ok", NULL);
+	serve(6, 666, "a.ok", NULL);
+	for (i = 3; i <= 6; i++) {
+		c = client_of(i);
+		if (i == 5) {
+			hears(c, "DNS");
+			close(c);
+			continue;
+		}
+		CHECK(is_reset(c));
+		close(c);
+		e = next_event();
+		CHECK(!e.allowed);
+		CHECK_STR(e.rule, "the-rest");
+		CHECK_STR(e.reason, "");
+		CHECK(arrived(i, 0) == -1);
+	}
+	/* one of several names is enough, and a rule for the address */
+	serve(3, 9000, "a.no", "b.ok");
+	serve(200, 9000, NULL, NULL);
+	c = client_of(3);
+	CHECK(served(3, 5000));
+	close(c);
+	CHECK_STR(next_event().domain, "b.ok");
+	c = client_of(200);
+	CHECK(served(200, 5000));
+	close(c);
+	CHECK_STR(next_event().domain, "");
+}
+
+/* A client of TLS at host n; does its hello arrive, as it was? */
+static struct seen
+tls(int n, const char *sni, bool ech, size_t piece)
+{
+	uint8_t hello[4096];
+	char got[4096];
+	size_t len = hello_of(sni, ech, hello, sizeof(hello)), at, k;
+	struct seen e;
+	int c = client_of(n), s;
+
+	for (at = 0; at < len; at += k) {
+		k = len - at < piece ? len - at : piece;
+		if (send(c, hello + at, k, MSG_NOSIGNAL) == -1)
+			break;
+		usleep(piece < len ? 2000 : 0);
+	}
+	s = arrived(n, 500);
+	shutdown(c, SHUT_WR);
+	if (s != -1) {
+		CHECK_INT(rest_of(s, got, sizeof(got)), 0);
+		CHECK(memcmp(got, hello, len) == 0);
+		close(s);
+	}
+	(void)rest_of(c, NULL, 0);
+	close(c);
+	e = next_event();
+	CHECK(e.allowed == (s != -1));
+	return e;
+}
+
+static void
+sni(void)
+{
+	struct seen e;
+
+	serve(10, 443, "a.ok", "b.ok");
+	e = tls(10, "A.ok", false, 4096);
+	CHECK(e.allowed);
+	CHECK_STR(e.sni, "a.ok");
+	CHECK_STR(e.alpn, "h2");
+	CHECK_STR(e.domain, "a.ok");
+	CHECK(tls(10, "a.ok", false, 50).allowed);
+	CHECK(tls(10, NULL, false, 4096).allowed);
+	e = tls(10, "b.ok", false, 4096);
+	CHECK(e.allowed);
+	CHECK_STR(e.domain, "b.ok");
+	e = tls(10, "c.no", false, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.rule, "the-rest");
+	CHECK_STR(e.domain, "c.no");
+	/* allowed, but not at this address */
+	e = tls(10, "c.ok", false, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.reason, "address that is not one of the name");
+	host[10].also = "c.ok";
+	e = tls(10, "c.ok", false, 4096);
+	CHECK(e.allowed);
+	CHECK_STR(e.domain, "c.ok");
+	e = tls(10, "a.ok", true, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.reason, "encrypted ClientHello");
+	/* an address that is allowed itself */
+	serve(201, 443, NULL, NULL);
+	CHECK(tls(201, "d.example", false, 4096).allowed);
+	CHECK(tls(201, "d.example", true, 4096).allowed);
+	CHECK(!tls(201, "bad.example", false, 4096).allowed);
+	/* on any port, also when the connection is there already */
+	serve(11, 9000, "a.ok", NULL);
+	CHECK(tls(11, "a.ok", false, 4096).allowed);
+	CHECK(!tls(11, "c.no", false, 4096).allowed);
+}
+
+/* The beginning of a HelloRetryRequest, or of a ServerHello. */
+static void
+answer_hello(int s, bool retry)
+{
+	uint8_t text[80] = "\x16\x03\x03\x00\x4b\x02\x00\x00\x47\x03\x03"
+			   "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c"
+			   "\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb"
+			   "\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+
+	text[20] = (uint8_t)(text[20] ^ !retry);
+	put(s, text, 5);
+	usleep(10000);
+	put(s, text + 5, sizeof(text) - 5);
+}
+
+/* A client that says another hello behind the first; what passes of it? */
+static struct seen
+two_hellos(const char *second, bool retry, bool between)
+{
+	static const char data[] = "\x14\x03\x03\x00\x01\x01"
+				   "\x17\x03\x03\x00\x04xxxx";
+	const size_t ndata = between ? sizeof(data) - 1 : 0;
+	uint8_t one[4096], two[4096];
+	size_t n1 = hello_of("a.ok", false, one, sizeof(one));
+	size_t n2 = hello_of(second, false, two, sizeof(two));
+	char got[8192];
+	struct seen e;
+	int c = client_of(10), s;
+
+	put(c, one, n1);
+	put(c, data, ndata);
+	put(c, two, n2);
+	shutdown(c, SHUT_WR);
+	s = arrived(10, 5000);
+	CHECK_INT(recv(s, got, n1, MSG_WAITALL), n1);
+	/* the rest waits for the answer */
+	CHECK(recv(s, got, 1, MSG_DONTWAIT) == -1);
+	answer_hello(s, retry);
+	if (rest_of(s, got, sizeof(got)) == 0) {
+		CHECK(memcmp(got, data, ndata) == 0);
+		CHECK(memcmp(got + ndata, two, n2) == 0);
+	}
+	close(s);
+	(void)rest_of(c, NULL, 0);
+	close(c);
+	e = next_event();
+	CHECK(!e.allowed || e.sent == n1 + ndata + n2);
+	return e;
+}
+
+static void
+second_hello(void)
+{
+	static const uint8_t alert[] = "\x15\x03\x01\x00\x02\x01\x5a";
+	uint8_t hello[4096];
+	size_t len = sizeof(alert) - 1;
+	int c;
+
+	serve(10, 443, "a.ok", "b.ok");
+	CHECK(two_hellos("a.ok", true, false).allowed);
+	CHECK(two_hellos("a.ok", true, true).allowed);
+	CHECK_STR(two_hellos("b.ok", true, false).reason,
+	    "another name in a second ClientHello");
+	CHECK_STR(two_hellos("c.no", true, true).reason,
+	    "another name in a second ClientHello");
+	/* nobody has asked for it: it is no hello to the server */
+	CHECK(two_hellos("c.no", false, false).allowed);
+	/* what servers read past is none that hides one */
+	memcpy(hello, alert, len);
+	len += hello_of("c.no", false, hello + len, sizeof(hello) - len);
+	c = client_of(10);
+	put(c, hello, len);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK(!next_event().allowed);
+	CHECK(arrived(10, 0) == -1);
+}
+
+static void
+late_hello(void)
+{
+	uint8_t hello[4096];
+	size_t len;
+	int c, s;
+
+	serve(12, 25, "a.ok", NULL);
+	len = hello_of("c.no", false, hello, sizeof(hello));
+	c = client_of(12);
+	s = arrived(12, 5000);
+	say(s, "220 hi\r\n");
+	hears(c, "220 hi\r\n");
+	put(c, hello, len);
+	CHECK(is_reset(c));
+	CHECK(is_reset(s));
+	close(c);
+	close(s);
+	CHECK(!next_event().allowed);
+	/* a plaintext that goes over to TLS has said whom it is for */
+	c = client_of(12);
+	s = arrived(12, 5000);
+	say(s, "220 hi\r\n");
+	hears(c, "220 hi\r\n");
+	say(c, "STARTTLS\r\n");
+	hears(s, "STARTTLS\r\n");
+	put(c, hello, len);
+	shutdown(c, SHUT_WR);
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+}
+
+static void
+resets(void)
+{
+	struct linger now = { 1, 0 };
+	int c, s;
+
+	serve(13, 9000, "a.ok", NULL);
+	c = client_of(13);
+	say(c, "x");
+	s = arrived(13, 5000);
+	hears(s, "x");
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(c);
+	CHECK(is_reset(s));
+	close(s);
+	CHECK(next_event().allowed);
+	c = client_of(13);
+	say(c, "x");
+	s = arrived(13, 5000);
+	hears(s, "x");
+	setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(s);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK(next_event().allowed);
+	/* nobody listens */
+	close(host[13].server);
+	host[13].server = 0;
+	c = client_of(13);
+	say(c, "x");
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().error, "Connection refused");
+}
+
+static void
+slow_reader(void)
+{
+	static char block[65536];
+	size_t sent = 0, got = 0;
+	ssize_t n;
+	int c, s;
+
+	serve(14, 9000, "a.ok", NULL);
+	c = client_of(14);
+	say(c, "x");
+	s = arrived(14, 5000);
+	hears(s, "x");
+	/* the server is stopped before it has sent what is too much to keep */
+	for (;;) {
+		n = send(s, block, sizeof(block), MSG_DONTWAIT);
+		if (n > 0) {
+			sent += (size_t)n;
+			continue;
+		}
+		usleep(100000);
+		if (send(s, block, 1, MSG_DONTWAIT) == -1)
+			break;
+		sent++;
+	}
+	CHECK(sent < 64 << 20);
+	shutdown(s, SHUT_WR);
+	while ((n = recv(c, block, sizeof(block), 0)) > 0)
+		got += (size_t)n;
+	CHECK_INT(got, sent);
+	close(c);
+	close(s);
+	CHECK_INT(next_event().received, sent);
+}
+
+static void
+parallel(void)
+{
+	static int c[MANY], s[MANY];
+	char text[16], c1;
+	size_t i, bad = 0;
+
+	serve(15, 9000, "a.ok", NULL);
+	for (i = 0; i < MANY; i++) {
+		c[i] = client_of(15);
+		snprintf(text, sizeof(text), "%06zu", i);
+		say(c[i], text);
+	}
+	for (i = 0; i < MANY; i++) {
+		s[i] = arrived(15, 5000);
+		if (s[i] == -1)
+			break;
+		CHECK_INT(recv(s[i], text, 6, MSG_WAITALL), 6);
+		put(s[i], text, 6);
+	}
+	CHECK_INT(i, MANY);
+	for (i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "%06zu", i);
+		hears(c[i], text);
+		shutdown(c[i], SHUT_WR);
+	}
+	for (i = 0; i < MANY; i++) {
+		bad += recv(s[i], &c1, 1, 0) != 0;
+		close(s[i]);
+		close(c[i]);
+	}
+	CHECK_INT(bad, 0);
+	for (i = 0; i < MANY; i++)
+		bad += !next_event().allowed;
+	CHECK_INT(bad, 0);
+}
+
+static void
+limits(void)
+{
+	int c[5], s, i;
+
+	serve(16, 443, "a.ok", NULL);
+	serve(17, 9000, "a.ok", NULL);
+	tcp_limits.waiting = 4;
+	/* silent ones have the places of those who wait */
+	for (i = 0; i < 4; i++)
+		c[i] = client_of(16);
+	usleep(100000);
+	c[4] = client_of(17);
+	say(c[4], "x");
+	CHECK(arrived(17, 300) == -1);
+	for (i = 0; i < 4; i++)
+		close(c[i]);
+	CHECK(served(17, 5000));
+	close(c[4]);
+	for (i = 0; i < 4; i++)
+		CHECK(served(16, 5000));
+	for (i = 0; i < 5; i++)
+		CHECK(next_event().allowed);
+	tcp_limits.waiting = 256;
+	tcp_limits.conns = 1;
+	c[0] = client_of(17);
+	s = arrived(17, 5000);
+	c[1] = client_of(17);
+	CHECK(arrived(17, 300) == -1);
+	close(c[0]);
+	close(s);
+	CHECK(served(17, 5000));
+	close(c[1]);
+	CHECK(next_event().allowed);
+	CHECK(next_event().allowed);
+	tcp_limits.conns = 2048;
+	/* idle */
+	tcp_limits.half_ms = tcp_limits.idle_ms = 200;
+	c[0] = client_of(17);
+	s = arrived(17, 5000);
+	CHECK(is_reset(c[0]));
+	CHECK(is_reset(s));
+	close(c[0]);
+	close(s);
+	CHECK_STR(next_event().error, "Connection timed out");
+	tcp_limits.idle_ms = 7200000;
+	tcp_limits.half_ms = 600000;
+	/* a silent one where the client speaks first */
+	tcp_limits.hello_ms = 200;
+	c[0] = client_of(16);
+	CHECK(is_reset(c[0]));
+	close(c[0]);
+	CHECK_STR(next_event().reason, "client that says nothing");
+	tcp_limits.hello_ms = 30000;
+}
+
+/* Waits until the operator was asked so often. */
+static bool
+asked(int n)
+{
+	int i;
+
+	for (i = 0; i < 5000 && tt.asked < n; i++)
+		usleep(1000);
+	return tt.asked == n;
+}
+
+static void
+approvals(void)
+{
+	struct seen e;
+	int c;
+
+	serve(19, 9000, "p.ask", NULL);
+	tt.say = APPROVAL_NONE;
+	tt.owner_later = true;
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(1));
+	CHECK_STR(tt.place, "p.ask:9000");
+	CHECK(arrived(19, 100) == -1);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(served(19, 5000));
+	tt.owner_later = false;
+	close(c);
+	e = next_event();
+	CHECK(e.allowed);
+	CHECK_STR(e.domain, "p.ask");
+	/* as the client names it */
+	serve(19, 443, "p.ask", "q.ask");
+	CHECK(tls(19, "q.ask", false, 4096).allowed);
+	CHECK_STR(tt.place, "q.ask:443");
+	CHECK(asked(2));
+	/* one name is allowed without */
+	serve(19, 443, "p.ask", "a.ok");
+	CHECK(tls(19, "a.ok", false, 4096).allowed);
+	CHECK(asked(2));
+	tt.say = APPROVAL_DENIED;
+	e = tls(19, "p.ask", false, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.reason, "an operator said no");
+	CHECK(asked(3));
+	tt.say = APPROVAL_OFF;
+	CHECK_STR(tls(19, "p.ask", false, 4096).reason,
+	    "approvals are switched off");
+	/* the client does not wait any more */
+	tt.say = APPROVAL_NONE;
+	serve(19, 9000, "p.ask", NULL);
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(4));
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+	    sizeof(struct linger));
+	close(c);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(5));
+	close(c);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	/* what comes meanwhile is looked at afterwards */
+	serve(19, 8080, "p.ask", NULL);
+	c = client_of(19);
+	say(c, "GET /");
+	CHECK(asked(6));
+	say(c, " HTTP/1.1\r\nHost: q.no\r\n\r\n");
+	usleep(20000);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(rest_of(c, NULL, 0) == 0);
+	close(c);
+	CHECK_STR(next_event().domain, "q.no");
+	CHECK((c = arrived(19, 100)) == -1 || close(c) == 0);
+	tt.say = APPROVAL_GRANTED;
+	CHECK(arrived(19, 100) == -1);
+}
+
+static void
+the_end(void)
+{
+	int c, s;
+
+	serve(18, 9000, "a.ok", NULL);
+	c = client_of(18);
+	say(c, "123");
+	s = arrived(18, 5000);
+	hears(s, "123");
+	stop_worker();
+	CHECK(is_reset(c));
+	CHECK(is_reset(s));
+	close(c);
+	close(s);
+	CHECK_INT(next_event().sent, 3);
+	CHECK_INT(tt.made, 0);
+}
+
+int
+main(void)
+{
+	start_worker();
+	T_RUN(echo);
+	T_RUN(server_first);
+	T_RUN(denied);
+	T_RUN(sni);
+	T_RUN(second_hello);
+	T_RUN(late_hello);
+	T_RUN(resets);
+	T_RUN(slow_reader);
+	T_RUN(parallel);
+	T_RUN(limits);
+	T_RUN(approvals);
+	T_RUN(the_end);
+	return done_testing();
+}

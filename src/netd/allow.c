@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that a rule wants approved: an operator is asked for the one place
+ * that the client means, by name, once it has said which. Meanwhile the client is
+ * connected to netd and nobody else.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "approve.h"
+#include "conn.h"
+
+/* Longer than any answer takes: policyd has the time limits. */
+#define ALLOW_MS (25 * 3600 * (uint64_t)1000)
+
+static const char *
+why_not(enum approval_outcome outcome)
+{
+	switch (outcome) {
+	case APPROVAL_DENIED:
+		return "an operator said no";
+	case APPROVAL_TIMED_OUT:
+		return "no operator said anything";
+	case APPROVAL_OFF:
+		return "approvals are switched off";
+	case APPROVAL_REFUSED:
+		return "nobody could be asked";
+	case APPROVAL_NONE:
+	case APPROVAL_GRANTED:
+	case APPROVAL_WITHDRAWN:
+	case APPROVAL_CHANGED:
+	case APPROVAL_OUTCOME_MAX:
+		break;
+	}
+	return "not approved";
+}
+
+/* Whoever ends the connection while it waits has gone: it cannot be told from a
+ * client that has only nothing more to say. */
+static int
+look_gone(void *arg)
+{
+	const struct conn *c = arg;
+
+	return c->relay.flow[RELAY_CLIENT].ended ? -1 : 0;
+}
+
+static void
+answer_cb(void *arg, const struct msg_approval_answer *m)
+{
+	struct conn *c = arg;
+	struct net_ruling r;
+	int ret = -1;
+
+	c->approval = NULL;
+	/* the policy can be another one by now */
+	decide_connect(&c->s->image, c->name[0] == '\0' ? NULL : c->name,
+	    c->addr, c->port, &r);
+	if (m->outcome != APPROVAL_GRANTED)
+		(void)conn_refuse(c, why_not(m->outcome));
+	else if (conn_rule(c, &r) == -1)
+		(void)conn_refuse(c, "out of memory");
+	else if (!confirm_may(&r))
+		(void)conn_refuse(c, NULL);
+	else
+		ret = dial_approved(c);
+	if (c->relay.look[RELAY_CLIENT] == look_gone)
+		c->relay.look[RELAY_CLIENT] = c->look;
+	if (ret == 0 && c->relay.look[RELAY_CLIENT] == conn_look)
+		ret = conn_look(c);
+	if (ret == -1)
+		conn_end(c, EPERM);
+}
+
+/* 0 or -1 */
+static int
+ask(struct conn *c)
+{
+	static const struct owner nobody;
+	char place[NET_NAME_MAX + 8];
+	struct msg_approval_answer no;
+	struct approve_what what = {
+		.place = place,
+		.v = &c->ruling.v,
+		.owner = c->owner == NULL ? &nobody : c->owner,
+	};
+
+	conn_place(c->name, c->addr, c->port, place);
+	c->approval = approve_ask(c->s, &what, answer_cb, c, &no);
+	return c->approval != NULL ? 0 : conn_refuse(c, why_not(no.outcome));
+}
+
+void
+allow_owned(struct conn *c)
+{
+	if (c->approval == NULL && ask(c) == -1)
+		conn_end(c, EPERM);
+}
+
+int
+allow_ask(struct conn *c)
+{
+	conn_wait(c, CONN_APPROVE, ALLOW_MS);
+	c->look = c->relay.look[RELAY_CLIENT];
+	c->relay.look[RELAY_CLIENT] = look_gone;
+	/* the request tells whose it is */
+	return c->owned ? ask(c) : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decisions about names and destinations: the rules of the session's image, and
+ * the classes of addresses that nothing but a rule with cidrs opens.
+ */
+#ifndef NETD_DECIDE_H
+#define NETD_DECIDE_H
+
+#include "image.h"
+
+struct net_ruling {
+	struct verdict v;   /* decision: what is to be done */
+	enum decision said; /* what the rule says, for the event */
+	const char *reason; /* static words for the event; NULL: the rule's */
+};
+
+/* AUDIT does. All else is a denial, but for APPROVE, which only decide_connect
+ * says: then an operator may still allow it. */
+static inline bool
+net_ruling_allows(const struct net_ruling *r)
+{
+	return r->v.decision == DECISION_ALLOW ||
+	    r->v.decision == DECISION_AUDIT;
+}
+
+/* May the name be looked up: can a connection to it, on any port, be had? What
+ * is no name of a host, an address in whatever spelling too, may not. */
+void decide_name(const struct image *, const char *name, struct net_ruling *);
+/* May this answer to a look-up be given, and used? */
+void decide_answer(const struct image *, const char *name,
+    const uint8_t addr[16], struct net_ruling *);
+/* name: NULL for an address that was given for none; then a rule has to have
+ * cidrs, or no selector at all. */
+void decide_connect(const struct image *, const char *name,
+    const uint8_t addr[16], uint16_t port, struct net_ruling *);
+
+/* The class of an address that is refused, "metadata" or such, or NULL; of forms
+ * that carry an IPv4 address (mapped, translated, tunnelled) it is that one's.
+ * Before the host's addresses were read, every address is refused ("host"). */
+const char *addr_class(const uint8_t addr[16]);
+/* Reads the host's own addresses, which are a class; to be called again when
+ * they changed, by any thread. 0, or -1 with errno: every address is refused. */
+int decide_host_addresses(void);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The other end of a connection: the address that was decided on and no other, or
+ * the place where connect_redirects send it. From the host's network namespace.
+ */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conn.h"
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static void dial_next(struct conn *);
+
+void
+conn_place(const char *name, const uint8_t addr[16], uint16_t port,
+    char text[NET_NAME_MAX + 8])
+{
+	char a[INET6_ADDRSTRLEN] = "";
+
+	if (name[0] != '\0') {
+		snprintf(text, NET_NAME_MAX + 8, "%s:%u", name, port);
+	} else if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
+		(void)inet_ntop(AF_INET, addr + 12, a, sizeof(a));
+		snprintf(text, NET_NAME_MAX + 8, "%s:%u", a, port);
+	} else {
+		(void)inet_ntop(AF_INET6, addr, a, sizeof(a));
+		snprintf(text, NET_NAME_MAX + 8, "[%s]:%u", a, port);
+	}
+}
+
+bool
+dial_redirects(struct conn *c, const char *name)
+{
+	char place[NET_NAME_MAX + 8];
+	struct redirect rd;
+	struct verdict v;
+
+	conn_place(name, c->addr, c->port, place);
+	return image_eval_redirect(&c->s->image, FAMILY_CONNECT, place, &v,
+		   &rd) == -1 ||
+	    v.decision != DECISION_ALLOW;
+}
+
+static void
+stop_event(struct conn *c)
+{
+	if (c->dialling != NULL)
+		event_free(c->dialling);
+	c->dialling = NULL;
+}
+
+void
+dial_stop(struct conn *c)
+{
+	stop_event(c);
+	if (c->dial_fd != -1)
+		close(c->dial_fd);
+	c->dial_fd = -1;
+}
+
+/* The place of the policy does not answer: what it says then. */
+static void
+dial_failed(struct conn *c)
+{
+	if (c->redirected == NULL || !c->retry) {
+		conn_dialled(c, -1, c->error != 0 ? c->error : EHOSTUNREACH);
+		return;
+	}
+	free(c->redirected);
+	c->redirected = NULL;
+	memcpy(c->to[0], c->addr, sizeof(c->addr));
+	c->ato = 0;
+	c->nto = 1;
+	c->to_port = c->port;
+	dial_next(c);
+}
+
+static void
+fail_cb(int fd, short ev, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)ev;
+	stop_event(c);
+	dial_failed(c);
+}
+
+static void
+dial_cb(int fd, short ev, void *arg)
+{
+	struct conn *c = arg;
+	socklen_t len = sizeof(c->error);
+
+	c->error = ETIMEDOUT;
+	if ((ev & EV_WRITE) &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &c->error, &len) == -1)
+		c->error = errno;
+	stop_event(c);
+	if (c->error == 0) {
+		c->dial_fd = -1;
+		/* a proxy's client named no address: this is it now */
+		if (c->redirected == NULL)
+			memcpy(c->addr, c->to[c->ato], sizeof(c->addr));
+		conn_dialled(c, fd, 0);
+		return;
+	}
+	dial_stop(c);
+	c->ato++;
+	dial_next(c);
+}
+
+/* A socket that connects. 0 or -1 with errno. */
+static int
+dial(struct conn *c, const uint8_t addr[16])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
+	const struct sockaddr *sa = v4 ? (const struct sockaddr *)&in :
+					 (const struct sockaddr *)&in6;
+	struct timeval tv = clock_timeval(tcp_limits.dial_ms);
+
+	memcpy(&in.sin_addr, addr + 12, 4);
+	memcpy(&in6.sin6_addr, addr, 16);
+	in.sin_port = in6.sin6_port = htons(c->to_port);
+	c->dial_fd = socket(v4 ? AF_INET : AF_INET6,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->dial_fd == -1)
+		return -1;
+	if (connect(c->dial_fd, sa, v4 ? sizeof(in) : sizeof(in6)) == -1 &&
+	    errno != EINPROGRESS)
+		return -1;
+	c->dialling = event_new(c->s->base, c->dial_fd, EV_WRITE, dial_cb, c);
+	if (c->dialling != NULL && event_add(c->dialling, &tv) == 0)
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+/* The next of the addresses. What fails at once fails from the loop: the caller
+ * may be in the midst of something. */
+static void
+dial_next(struct conn *c)
+{
+	struct timeval now = { 0 };
+
+	conn_wait(c, CONN_DIAL, 2 * tcp_limits.dial_ms);
+	for (; c->ato < c->nto; c->ato++) {
+		if (dial(c, c->to[c->ato]) == 0)
+			return;
+		c->error = errno;
+		dial_stop(c);
+	}
+	c->dialling = evtimer_new(c->s->base, fail_cb, c);
+	if (c->dialling == NULL || evtimer_add(c->dialling, &now) == -1)
+		/* the timer of the state comes instead */
+		stop_event(c);
+}
+
+/* Of what the place of a redirect is, only what is not refused to all: that the
+ * policy names it does not open the host's own network, unless an address is
+ * written there, or a rule with cidrs has it. */
+static void
+resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+{
+	struct http_request to;
+	struct net_ruling r;
+	size_t i;
+
+	if (http_authority(c->redirected, strlen(c->redirected), &to) == -1)
+		n = 0;
+	c->ato = c->nto = 0;
+	for (i = 0; i < n && c->nto < RESOLVE_MAX; i++) {
+		if (addr_class(addr[i]) != NULL) {
+			decide_connect(&c->s->image, to.host, addr[i], to.port,
+			    &r);
+			if (!net_ruling_allows(&r))
+				continue;
+		}
+		memcpy(c->to[c->nto++], addr[i], 16);
+	}
+	dial_next(c);
+}
+
+static void
+resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
+{
+	struct conn *c = arg;
+
+	c->resolve = NULL;
+	resolved(c, addr, n);
+}
+
+static int
+redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
+{
+	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
+	struct http_request to;
+
+	/* the compiler refuses these; a policy may have been loaded all the
+	 * same */
+	if (rd->to_unix[0] != '\0' || rd->sni[0] != '\0')
+		return conn_refuse(c, "redirect that is not built yet");
+	c->redirected = strdup(rd->to);
+	if (c->redirected == NULL ||
+	    http_authority(rd->to, strlen(rd->to), &to) == -1 || to.port == 0)
+		return conn_refuse(c, "redirect that could not be decided");
+	c->silent = rd->tell == 0;
+	c->retry = rd->fail != 0;
+	c->to_port = to.port;
+	if (!c->silent && conn_rule(c, &r) == -1)
+		return conn_refuse(c, "out of memory");
+	if (!to.is_addr) {
+		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
+		if (c->resolve == NULL)
+			return conn_refuse(c, "out of memory");
+		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
+		return 0;
+	}
+	memcpy(c->to[0], to.addr, sizeof(to.addr));
+	c->nto = 1;
+	dial_next(c);
+	return 0;
+}
+
+int
+dial_start(struct conn *c)
+{
+	c->dialled = true;
+	return net_ruling_allows(&c->ruling) ? dial_approved(c) : allow_ask(c);
+}
+
+int
+dial_approved(struct conn *c)
+{
+	char place[NET_NAME_MAX + 8];
+	struct redirect rd;
+	struct verdict v;
+
+	conn_place(c->name, c->addr, c->port, place);
+	if (image_eval_redirect(&c->s->image, FAMILY_CONNECT, place, &v, &rd) ==
+	    -1)
+		return conn_refuse(c, "redirect that could not be decided");
+	if (v.decision == DECISION_REDIRECT)
+		return redirect(c, &rd, &v);
+	if (c->nto == 0) {
+		memcpy(c->to[0], c->addr, sizeof(c->addr));
+		c->nto = 1;
+	}
+	c->to_port = c->port;
+	dial_next(c);
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions by TCP (RFC 7766): one after the other on a connection, the next is
+ * read when the one before was answered.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "ipport.h"
+
+#include "dns.h"
+
+#define IDLE_MS 20000
+
+struct dns_conn {
+	TAILQ_ENTRY(dns_conn) entry;
+	struct dns *dns;
+	struct dns_client client;
+	struct event *event;
+	uint8_t in[2 + DNS_QUERY_MAX];
+	size_t nin;
+	uint8_t *out; /* being sent; NULL: none */
+	size_t nout, sent;
+	bool hearing; /* inside of dnsask_hear: is not freed */
+	bool ended;
+};
+
+static void io_cb(evutil_socket_t, short, void *);
+
+static void
+conn_close(struct dns_conn *c)
+{
+	c->ended = true;
+	if (c->hearing)
+		return;
+	dnsask_forget(c->dns, c);
+	TAILQ_REMOVE(&c->dns->conns, c, entry);
+	c->dns->nconns--;
+	if (c->event != NULL)
+		event_free(c->event);
+	close(c->client.fd);
+	free(c->out);
+	free(c);
+}
+
+void
+dnsconn_stop(struct dns *d)
+{
+	while (!TAILQ_EMPTY(&d->conns))
+		conn_close(TAILQ_FIRST(&d->conns));
+}
+
+/* what 0: only the time-out, while a question is under way. */
+static void
+conn_wait(struct dns_conn *c, short what)
+{
+	struct timeval tv = clock_timeval(IDLE_MS);
+
+	if (c->event != NULL)
+		event_free(c->event);
+	c->event = event_new(c->dns->s->base, c->client.fd,
+	    (short)(what | EV_PERSIST), io_cb, c);
+	if (c->event == NULL || event_add(c->event, &tv) == -1)
+		conn_close(c);
+}
+
+/* A whole message is there: the question, and what comes behind it stays. */
+static void
+conn_hear(struct dns_conn *c, size_t len)
+{
+	uint8_t msg[DNS_QUERY_MAX];
+
+	memcpy(msg, c->in + 2, len);
+	c->nin -= 2 + len;
+	memmove(c->in, c->in + 2 + len, c->nin);
+	c->hearing = true;
+	dnsask_hear(c->dns, msg, len, &c->client);
+	c->hearing = false;
+	if (c->ended)
+		conn_close(c);
+	else
+		conn_wait(c, c->out != NULL ? EV_WRITE : 0);
+}
+
+/* Is there a whole message, or one that never will be? */
+static void
+conn_look(struct dns_conn *c)
+{
+	size_t len;
+
+	if (c->nin >= 2) {
+		len = (size_t)(c->in[0] << 8 | c->in[1]);
+		if (len > DNS_QUERY_MAX) {
+			conn_close(c);
+			return;
+		}
+		if (c->nin >= 2 + len) {
+			conn_hear(c, len);
+			return;
+		}
+	}
+	conn_wait(c, EV_READ);
+}
+
+static void
+conn_read(struct dns_conn *c)
+{
+	ssize_t n;
+
+	n = recv(c->client.fd, c->in + c->nin, sizeof(c->in) - c->nin,
+	    MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_close(c);
+		return;
+	}
+	c->nin += (size_t)n;
+	conn_look(c);
+}
+
+static void
+conn_write(struct dns_conn *c)
+{
+	ssize_t n;
+
+	n = send(c->client.fd, c->out + c->sent, c->nout - c->sent,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1) {
+		conn_close(c);
+		return;
+	}
+	c->sent += (size_t)n;
+	if (c->sent < c->nout)
+		return;
+	free(c->out);
+	c->out = NULL;
+	conn_look(c);
+}
+
+static void
+io_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_conn *c = arg;
+
+	(void)fd;
+	if ((what & EV_TIMEOUT) != 0)
+		conn_close(c);
+	else if (c->out != NULL)
+		conn_write(c);
+	else
+		conn_read(c);
+}
+
+void
+dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
+{
+	c->out = len == 0 ? NULL : malloc(2 + len);
+	if (c->out == NULL) {
+		conn_close(c);
+		return;
+	}
+	c->out[0] = (uint8_t)(len >> 8);
+	c->out[1] = (uint8_t)len;
+	memcpy(c->out + 2, msg, len);
+	c->nout = 2 + len;
+	c->sent = 0;
+	if (!c->hearing)
+		conn_wait(c, EV_WRITE);
+}
+
+void
+dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	uint16_t port;
+	struct dns_conn *c;
+
+	if (s->dns->nconns == DNS_CONNS ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return;
+	}
+	c->dns = s->dns;
+	c->client.conn = c;
+	c->client.fd = fd;
+	c->client.sport = peer_port;
+	memcpy(c->client.src, peer, 16);
+	TAILQ_INSERT_TAIL(&s->dns->conns, c, entry);
+	s->dns->nconns++;
+	/* the address that was asked, though nobody has it here */
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    ipport_from_sockaddr(&ss, c->client.dst, &port) == -1) {
+		conn_close(c);
+		return;
+	}
+	conn_wait(c, EV_READ);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The events of the network, into the session's ring. The session can read them,
+ * so they tell it no address that it does not know: what a name leads to inside
+ * of the host's networks is left out where that is refused.
+ */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event.h"
+#include "netlog.h"
+#include "template.h"
+
+#define PLACE_MAX                                                              \
+	(NET_NAME_MAX + 64) /* bytes of a name or address and a port */
+
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static void
+begin(struct buf *b, enum event_type type, const struct owner *o)
+{
+	buf_init(b, EVENT_MAX);
+	ev_begin(b, type, o != NULL ? o->command : "", o != NULL ? o->pid : 0);
+	if (o != NULL && o->exe[0] != '\0')
+		ev_str(b, EVF_EXECUTABLE, o->exe);
+}
+
+static int
+emit(struct nsess *n, struct buf *b)
+{
+	int r = b->bad ? -1 : ev_emit(&n->ring, b);
+
+	buf_free(b);
+	return r;
+}
+
+static void
+put_str(struct buf *b, enum event_field f, const char *s)
+{
+	if (s != NULL && s[0] != '\0')
+		ev_str(b, f, s);
+}
+
+/* values: of the message, but for the rule's name. */
+static void
+put_ruling(struct buf *b, const struct net_ruling *r, bool allowed,
+    bool redirected, const char *values[TEMPLATE_MAX])
+{
+	char message[AGENTSH_TEXT_MAX + 1];
+	enum decision done = allowed ? DECISION_ALLOW : DECISION_DENY;
+
+	if (allowed && redirected)
+		done = DECISION_REDIRECT;
+	values[TEMPLATE_RULE] = r->v.rule_name;
+	(void)template_expand(message, sizeof(message), r->v.message, values);
+	ev_policy_done(b, r->said, done, r->v.rule_name, message);
+	if (!allowed)
+		ev_u64(b, EVF_BLOCKED, 1);
+	put_str(b, EVF_REASON, r->reason);
+}
+
+int
+netlog_query(struct nsess *n, const struct net_query_event *e)
+{
+	const char *values[TEMPLATE_MAX] = { [TEMPLATE_HOST] = e->name };
+	struct buf b;
+	size_t i;
+
+	begin(&b, EV_DNS_QUERY, e->owner);
+	ev_str(&b, EVF_DOMAIN, e->name);
+	ev_str(&b, EVF_OPERATION, "dns_query");
+	put_ruling(&b, e->ruling, e->allowed, e->redirected != NULL, values);
+	put_str(&b, EVF_QUERY_TYPE, e->type);
+	for (i = 0; i < e->nanswer && i < EVENT_STRV_MAX; i++)
+		ev_str(&b, EVF_ANSWERS, e->answer[i]);
+	put_str(&b, EVF_REDIRECT_TO, e->redirected);
+	put_str(&b, EVF_ERROR, e->error);
+	return emit(n, &b);
+}
+
+static void
+addr_text(const uint8_t addr[16], char text[INET6_ADDRSTRLEN])
+{
+	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, addr + sizeof(mapped), text,
+		    INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
+}
+
+/* The address, or in its place what kind it is. */
+static bool
+tell_address(const struct net_connect_event *e, char text[INET6_ADDRSTRLEN])
+{
+	const char *class = addr_class(e->addr);
+
+	if (!e->allowed && e->domain != NULL && class != NULL) {
+		snprintf(text, INET6_ADDRSTRLEN, "%s address", class);
+		return false;
+	}
+	addr_text(e->addr, text);
+	return true;
+}
+
+static void
+put_place(struct buf *b, const struct net_connect_event *e,
+    char text[INET6_ADDRSTRLEN])
+{
+	char remote[PLACE_MAX];
+
+	put_str(b, EVF_DOMAIN, e->domain);
+	if (!tell_address(e, text))
+		snprintf(remote, sizeof(remote), "%s:%u", e->domain, e->port);
+	else if (strchr(text, ':') != NULL)
+		snprintf(remote, sizeof(remote), "[%s]:%u", text, e->port);
+	else
+		snprintf(remote, sizeof(remote), "%s:%u", text, e->port);
+	ev_str(b, EVF_REMOTE, remote);
+}
+
+int
+netlog_connect(struct nsess *n, const struct net_connect_event *e)
+{
+	char address[INET6_ADDRSTRLEN], port[8];
+	const char *values[TEMPLATE_MAX] = {
+		[TEMPLATE_ADDRESS] = address, [TEMPLATE_PORT] = port
+	};
+	struct buf b;
+
+	begin(&b, EV_NET_CONNECT, e->owner);
+	put_place(&b, e, address);
+	snprintf(port, sizeof(port), "%u", e->port);
+	values[TEMPLATE_HOST] = e->domain != NULL ? e->domain : address;
+	ev_str(&b, EVF_OPERATION, "connect");
+	put_ruling(&b, e->ruling, e->allowed, e->redirected != NULL, values);
+	ev_u64(&b, EVF_PORT, e->port);
+	put_str(&b, EVF_SNI, e->sni);
+	put_str(&b, EVF_ALPN, e->alpn);
+	put_str(&b, EVF_HTTP_HOST, e->host);
+	put_str(&b, EVF_REDIRECT_TO, e->redirected);
+	put_str(&b, EVF_ERROR, e->error);
+	return emit(n, &b);
+}
+
+int
+netlog_close(struct nsess *n, const struct net_connect_event *e)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct buf b;
+
+	begin(&b, EV_NET_CLOSE, e->owner);
+	put_place(&b, e, address);
+	ev_u64(&b, EVF_BYTES_SENT, e->bytes_sent);
+	ev_u64(&b, EVF_BYTES_RECEIVED, e->bytes_received);
+	ev_u64(&b, EVF_DURATION, e->duration_ms);
+	put_str(&b, EVF_ERROR, e->error);
+	return emit(n, &b);
+}

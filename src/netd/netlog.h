@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The events of the network: dns_query, net_connect, net_close.
+ */
+#ifndef NETLOG_H
+#define NETLOG_H
+
+#include "decide.h"
+#include "netd.h"
+
+struct net_query_event {
+	const struct owner *owner;
+	const char *name, *type;   /* "A" or such */
+	const char *const *answer; /* as text */
+	size_t nanswer;
+	const struct net_ruling *ruling;
+	bool allowed;		/* what was done */
+	const char *error;	/* NXDOMAIN or such, or NULL */
+	const char *redirected; /* address of a dns redirect, or NULL */
+};
+
+struct net_connect_event {
+	const struct owner *owner;
+	const uint8_t *addr;
+	uint16_t port;
+	const char *domain;	       /* the name that decided, or NULL */
+	const char *sni, *alpn, *host; /* NULL: there was none */
+	const char *redirected;	       /* where it was sent instead, or NULL */
+	const struct net_ruling *ruling;
+	bool allowed;
+	const char *error; /* of the host's connect, or NULL */
+	uint64_t bytes_sent, bytes_received, duration_ms;
+};
+
+/* All wait while the ring is full. 0, or -1: the session is to end. A connection
+ * is told of when it is decided about and made, or refused, or failed; and the one
+ * that was made once more when it has ended, with what follows `error`. */
+int netlog_query(struct nsess *, const struct net_query_event *);
+int netlog_connect(struct nsess *, const struct net_connect_event *);
+int netlog_close(struct nsess *, const struct net_connect_event *);
+
+#endif

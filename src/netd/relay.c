@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The copying. An event moves at most RELAY_TURNS buffers, then the next of the
+ * worker's connections has its turn.
+ */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "relay.h"
+
+#define RELAY_TURNS 4
+#define KEEPALIVE_IDLE 60 /* seconds */
+#define KEEPALIVE_INTERVAL 20
+#define KEEPALIVE_COUNT 6
+
+static _Thread_local uint8_t scratch[RELAY_BUF];
+
+static void in_cb(int, short, void *);
+static void out_cb(int, short, void *);
+
+static enum relay_side
+other(enum relay_side s)
+{
+	return s == RELAY_CLIENT ? RELAY_SERVER : RELAY_CLIENT;
+}
+
+static void
+set_options(int fd)
+{
+	int on = 1, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL,
+	    count = KEEPALIVE_COUNT;
+
+	/* a relay works without each of them */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static int
+add_side(struct relay *r, enum relay_side side, int fd)
+{
+	set_options(fd);
+	r->in[side] = event_new(r->base, fd, EV_READ | EV_PERSIST, in_cb, r);
+	r->out[side] = event_new(r->base, fd, EV_WRITE | EV_PERSIST, out_cb, r);
+	r->fd[side] = fd;
+	return r->in[side] == NULL || r->out[side] == NULL ? -1 : 0;
+}
+
+static bool
+want_read(const struct relay *r, enum relay_side side)
+{
+	const struct flow *f = &r->flow[side];
+
+	if (r->fd[side] == -1 || f->ended)
+		return false;
+	if (r->look[side] == NULL && r->fd[other(side)] != -1)
+		return f->len == f->sent;
+	return f->len < RELAY_BUF;
+}
+
+static int
+watch(struct event *ev, bool want, bool *now)
+{
+	if (ev == NULL || want == *now)
+		return 0;
+	*now = want;
+	return want ? event_add(ev, NULL) : event_del(ev);
+}
+
+/* Waits for what can be done next. 0 or -1. */
+static int
+arm(struct relay *r)
+{
+	const struct flow *f;
+	enum relay_side s;
+
+	for (s = RELAY_CLIENT; s < RELAY_SIDES; s++) {
+		f = &r->flow[other(s)];
+		if (watch(r->in[s], want_read(r, s), &r->reading[s]) == -1 ||
+		    watch(r->out[s], r->fd[s] != -1 && f->sent < f->clear,
+			&r->writing[s]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+forget_sent(struct flow *f)
+{
+	size_t n = f->sent < f->pos ? f->sent : f->pos;
+
+	if (n == f->len) {
+		free(f->buf);
+		f->buf = NULL;
+	} else if (n > 0) {
+		memmove(f->buf, f->buf + n, f->len - n);
+	}
+	f->len -= n;
+	f->sent -= n;
+	f->clear -= n;
+	f->pos -= n;
+}
+
+/* Sends what may go of what a side has sent, and its end. 0 or an errno. */
+static int
+flush(struct relay *r, enum relay_side side)
+{
+	struct flow *f = &r->flow[side];
+	int to = r->fd[other(side)];
+	ssize_t n;
+
+	if (r->look[side] == NULL)
+		f->clear = f->pos = f->len;
+	if (to == -1)
+		return 0;
+	while (f->sent < f->clear) {
+		n = send(to, f->buf + f->sent, f->clear - f->sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == ENOBUFS))
+			break;
+		if (n == -1)
+			return errno;
+		f->sent += (size_t)n;
+		f->bytes += (uint64_t)n;
+		r->active = clock_ms();
+	}
+	forget_sent(f);
+	if (f->ended && f->sent == f->len && !f->told) {
+		f->told = true;
+		if (shutdown(to, SHUT_WR) == -1)
+			return errno;
+	}
+	return 0;
+}
+
+static int
+keep(struct flow *f, const uint8_t *data, size_t len)
+{
+	if (f->buf == NULL && (f->buf = malloc(RELAY_BUF)) == NULL)
+		return ENOMEM;
+	if (data != NULL)
+		memcpy(f->buf + f->len, data, len);
+	f->len += len;
+	return 0;
+}
+
+static int
+look(struct relay *r, enum relay_side side)
+{
+	return r->look[side] != NULL && r->look[side](r->arg) == -1 ? EPERM : 0;
+}
+
+/* What can pass at once without being kept does. */
+static int
+pass(struct relay *r, enum relay_side side, size_t len)
+{
+	struct flow *f = &r->flow[side];
+	ssize_t n;
+
+	do {
+		n = send(r->fd[other(side)], scratch, len,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && errno != EAGAIN && errno != ENOBUFS)
+		return errno;
+	if (n == -1)
+		n = 0;
+	f->bytes += (uint64_t)n;
+	return (size_t)n == len ? 0 : keep(f, scratch + n, len - (size_t)n);
+}
+
+/* One buffer from a side. 0 or an errno; *more: there may be another. */
+static int
+take(struct relay *r, enum relay_side side, bool *more)
+{
+	struct flow *f = &r->flow[side];
+	bool direct = r->look[side] == NULL && f->len == 0 &&
+	    r->fd[other(side)] != -1;
+	size_t room = direct ? RELAY_BUF : RELAY_BUF - f->len;
+	ssize_t n;
+	int error;
+
+	*more = false;
+	if (!direct && (error = keep(f, NULL, 0)) != 0)
+		return error;
+	n = recv(r->fd[side], direct ? scratch : f->buf + f->len, room,
+	    MSG_DONTWAIT);
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR ? 0 : errno;
+	if (n > 0)
+		r->active = clock_ms();
+	f->ended = n == 0;
+	*more = (size_t)n == room;
+	if (direct && n > 0 && (error = pass(r, side, (size_t)n)) != 0)
+		return error;
+	if (!direct)
+		f->len += (size_t)n;
+	if ((error = look(r, side)) != 0)
+		return error;
+	/* a look at one side may have let the other go on */
+	error = flush(r, side);
+	return error != 0 ? error : flush(r, other(side));
+}
+
+static void
+finish(struct relay *r, int error)
+{
+	if (error == 0 && arm(r) == -1)
+		error = ENOMEM;
+	if (error != 0 ||
+	    (r->flow[RELAY_CLIENT].told && r->flow[RELAY_SERVER].told))
+		r->ended(r->arg, error);
+}
+
+static void
+in_cb(int fd, short ev, void *arg)
+{
+	struct relay *r = arg;
+	enum relay_side side = fd == r->fd[RELAY_CLIENT] ? RELAY_CLIENT :
+							   RELAY_SERVER;
+	bool more = true;
+	int i, error = 0;
+
+	(void)ev;
+	for (i = 0; i < RELAY_TURNS && error == 0 && more && want_read(r, side);
+	     i++)
+		error = take(r, side, &more);
+	finish(r, error);
+}
+
+static void
+out_cb(int fd, short ev, void *arg)
+{
+	struct relay *r = arg;
+
+	(void)ev;
+	finish(r,
+	    flush(r, fd == r->fd[RELAY_CLIENT] ? RELAY_SERVER : RELAY_CLIENT));
+}
+
+int
+relay_start(struct relay *r, struct event_base *base, int client_fd,
+    void (*ended)(void *arg, int error), void *arg)
+{
+	memset(r, 0, sizeof(*r));
+	r->base = base;
+	r->fd[RELAY_SERVER] = -1;
+	r->ended = ended;
+	r->arg = arg;
+	r->active = clock_ms();
+	return add_side(r, RELAY_CLIENT, client_fd) == -1 ? -1 : arm(r);
+}
+
+int
+relay_join(struct relay *r, int server_fd)
+{
+	return add_side(r, RELAY_SERVER, server_fd) == -1 ? -1 : arm(r);
+}
+
+void
+relay_go(struct relay *r)
+{
+	int error = flush(r, RELAY_CLIENT);
+
+	finish(r, error != 0 ? error : flush(r, RELAY_SERVER));
+}
+
+void
+relay_stop(struct relay *r, bool reset)
+{
+	struct linger now = { .l_onoff = 1 };
+	enum relay_side s;
+
+	for (s = RELAY_CLIENT; s < RELAY_SIDES; s++) {
+		if (r->in[s] != NULL)
+			event_free(r->in[s]);
+		if (r->out[s] != NULL)
+			event_free(r->out[s]);
+		r->in[s] = r->out[s] = NULL;
+		free(r->flow[s].buf);
+		r->flow[s].buf = NULL;
+		if (r->fd[s] == -1)
+			continue;
+		if (reset && !(r->polite && s == RELAY_CLIENT))
+			(void)setsockopt(r->fd[s], SOL_SOCKET, SO_LINGER, &now,
+			    sizeof(now));
+		close(r->fd[s]);
+		r->fd[s] = -1;
+	}
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The listening sockets of a session: what is dialled in its namespace arrives
+ * there, with the address that was meant as its own. How many there may be.
+ */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conn.h"
+
+#define ACCEPT_TURN 16 /* connections of one event */
+#define RESUME_MS 100  /* when there was no descriptor or memory for one */
+#define DNS_PORT 53
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+/* 0 or -1 */
+static int
+from_sockaddr(const struct sockaddr_storage *ss, uint8_t addr[16],
+    uint16_t *port)
+{
+	const struct sockaddr_in *in = (const void *)ss;
+	const struct sockaddr_in6 *in6 = (const void *)ss;
+
+	if (ss->ss_family == AF_INET) {
+		memcpy(addr, mapped, sizeof(mapped));
+		memcpy(addr + 12, &in->sin_addr, 4);
+		*port = ntohs(in->sin_port);
+		return 0;
+	}
+	if (ss->ss_family != AF_INET6)
+		return -1;
+	memcpy(addr, &in6->sin6_addr, 16);
+	*port = ntohs(in6->sin6_port);
+	return 0;
+}
+
+static int
+own_end(int fd, uint8_t addr[16], uint16_t *port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return -1;
+	return from_sockaddr(&ss, addr, port);
+}
+
+static void
+listen_on(struct relays *rs, bool on)
+{
+	struct event *ev[] = { rs->accept[0], rs->accept[1], rs->accept_proxy };
+	size_t i;
+
+	if (rs->paused != on)
+		return;
+	rs->paused = !on;
+	for (i = 0; i < sizeof(ev) / sizeof(ev[0]); i++) {
+		if (ev[i] != NULL && on)
+			(void)event_add(ev[i], NULL);
+		else if (ev[i] != NULL)
+			(void)event_del(ev[i]);
+	}
+}
+
+void
+tcp_count(struct relays *rs)
+{
+	listen_on(rs,
+	    !rs->failed && !rs->stopping && rs->n < tcp_limits.conns &&
+		rs->nwaiting < tcp_limits.waiting);
+}
+
+static void
+resume_cb(int fd, short ev, void *arg)
+{
+	struct relays *rs = arg;
+	struct conn *c;
+
+	(void)fd;
+	(void)ev;
+	while (rs->failed && (c = TAILQ_FIRST(&rs->conns)) != NULL)
+		conn_free(c);
+	tcp_count(rs);
+}
+
+static void
+pause_for(struct relays *rs, uint64_t ms)
+{
+	struct timeval tv = clock_timeval(ms);
+
+	listen_on(rs, false);
+	(void)evtimer_add(rs->resume, &tv);
+}
+
+void
+tcp_fail(struct relays *rs)
+{
+	if (rs->failed)
+		return;
+	rs->failed = true;
+	nsess_fail(rs->s, "events of its network cannot be written");
+	pause_for(rs, 0);
+}
+
+/* One connection. 0; -1: no more of them now. */
+static int
+take(struct relays *rs, int listener, bool proxy)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct conn_ends e;
+	int fd;
+
+	memset(&ss, 0, sizeof(ss));
+	fd = accept4(listener, (struct sockaddr *)&ss, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (errno == ECONNABORTED || errno == EINTR)
+			return 0;
+		if (errno != EAGAIN)
+			pause_for(rs, RESUME_MS);
+		return -1;
+	}
+	if (from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
+	    own_end(fd, e.addr, &e.port) == -1)
+		close(fd);
+	else if (!proxy && e.port == DNS_PORT)
+		dns_take(rs->s, fd, e.peer, e.peer_port);
+	else
+		conn_start(rs, fd, &e, proxy);
+	return 0;
+}
+
+static void
+accept_all(struct relays *rs, int fd, bool proxy)
+{
+	int i;
+
+	for (i = 0; i < ACCEPT_TURN && !rs->paused; i++) {
+		if (take(rs, fd, proxy) == -1)
+			break;
+		tcp_count(rs);
+	}
+}
+
+static void
+accept_cb(int fd, short ev, void *arg)
+{
+	(void)ev;
+	accept_all(arg, fd, false);
+}
+
+static void
+accept_proxy_cb(int fd, short ev, void *arg)
+{
+	(void)ev;
+	accept_all(arg, fd, true);
+}
+
+void
+tcp_configure(const struct conf *c)
+{
+	tcp_limits.conns = c->tcp_conns;
+	tcp_limits.waiting = c->tcp_conns / 8;
+	tcp_limits.speak_ms = c->tcp_speak_ms;
+	tcp_limits.hello_ms = tcp_limits.dial_ms = c->tcp_dial_ms;
+	tcp_limits.idle_ms = c->tcp_idle_ms;
+	tcp_limits.half_ms = c->tcp_idle_ms / 12;
+}
+
+int
+tcp_start(struct nsess *s)
+{
+	struct relays *rs = calloc(1, sizeof(*rs));
+	uint16_t port;
+	int i;
+
+	if (rs == NULL)
+		return -1;
+	TAILQ_INIT(&rs->conns);
+	rs->s = s;
+	rs->paused = true;
+	s->relays = rs;
+	rs->resume = evtimer_new(s->base, resume_cb, rs);
+	if (rs->resume == NULL)
+		goto fail;
+	for (i = NET_TCP4; i <= NET_TCP6; i++) {
+		if (s->listener[i] == -1)
+			continue;
+		rs->accept[i] = event_new(s->base, s->listener[i],
+		    EV_READ | EV_PERSIST, accept_cb, rs);
+		if (rs->accept[i] == NULL ||
+		    own_end(s->listener[i], rs->self[rs->nself], &port) == -1)
+			goto fail;
+		rs->nself++;
+	}
+	tcp_count(rs);
+	return 0;
+fail:
+	tcp_stop(s);
+	return -1;
+}
+
+int
+tcp_proxy(struct nsess *s, int fd)
+{
+	struct relays *rs = s->relays;
+
+	rs->accept_proxy = event_new(s->base, fd, EV_READ | EV_PERSIST,
+	    accept_proxy_cb, rs);
+	if (rs->accept_proxy == NULL)
+		return -1;
+	return rs->paused ? 0 : event_add(rs->accept_proxy, NULL);
+}
+
+void
+tcp_stop(struct nsess *s)
+{
+	struct relays *rs = s->relays;
+	struct conn *c;
+	int i;
+
+	if (rs == NULL)
+		return;
+	rs->stopping = true;
+	listen_on(rs, false);
+	while ((c = TAILQ_FIRST(&rs->conns)) != NULL)
+		conn_free(c);
+	for (i = 0; i < 2; i++) {
+		if (rs->accept[i] != NULL)
+			event_free(rs->accept[i]);
+	}
+	if (rs->accept_proxy != NULL)
+		event_free(rs->accept_proxy);
+	if (rs->resume != NULL)
+		event_free(rs->resume);
+	free(rs);
+	s->relays = NULL;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network of a session: maker makes its namespace, and the sockets in there go
+ * on to netd, which serves them from then on. Bytes of a session never come here.
+ * What netd cannot serve is the end of the session, or its start fails.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privd.h"
+#include "ring.h"
+
+static struct chan *
+netd_chan(void)
+{
+	const struct child *c = privd.helper[ROLE_NETD];
+
+	return c != NULL ? c->ch : NULL;
+}
+
+enum net_wish
+net_wish(void)
+{
+	if (privd.conf.network == 0)
+		return NET_WISH_NONE;
+	return privd.conf.network_unavailable == NET_UNAVAILABLE_NONE ?
+	    NET_WISH_TRIED :
+	    NET_WISH_NEEDED;
+}
+
+/* TCP and UDP of one family. */
+int
+sess_on_make_listen(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+	struct msg_make_listen m;
+	int i;
+
+	if (msg_get_make_listen(im, &m) == -1 || m.ipv6 > 1)
+		return -1;
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->listen_fd[m.ipv6][0] != -1)
+		return -1;
+	for (i = 0; i < 2; i++)
+		s->listen_fd[m.ipv6][i] = imsg_take_fd(im, i);
+	return 0;
+}
+
+static int
+open_net(struct sess *s, int diag, int proxy)
+{
+	struct msg_net_open mo = { .session = s->number, .uid = s->uid };
+	struct msg_net_listen ml = { .session = s->number };
+	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
+	struct msg_net_start ms = { .session = s->number };
+	struct chan *ch = netd_chan();
+	int fds[4] = { s->image_fd, diag, s->net_sock, s->net_approvals };
+	uint32_t id;
+
+	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
+	if (ch == NULL || msg_send_net_open(ch, 0, &mo, fds) == -1)
+		return -1;
+	s->net = NET_STARTING;
+	/* they end when netd's do */
+	close(s->net_sock);
+	close(s->net_approvals);
+	s->net_sock = s->net_approvals = -1;
+	for (ml.ipv6 = 0; ml.ipv6 < 2; ml.ipv6++) {
+		if (s->listen_fd[ml.ipv6][0] != -1 &&
+		    msg_send_net_listen(ch, 0, &ml, s->listen_fd[ml.ipv6]) ==
+			-1)
+			return -1;
+	}
+	if (msg_send_net_ring(ch, 0, &mr, s->ring[ROLE_NETD]) == -1)
+		return -1;
+	id = chan_request(ch, s);
+	return id == 0 ? -1 : msg_send_net_start(ch, id, &ms, &proxy);
+}
+
+void
+net_close_fds(struct sess *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			if (s->listen_fd[i][j] != -1)
+				close(s->listen_fd[i][j]);
+			s->listen_fd[i][j] = -1;
+		}
+	}
+}
+
+int
+sess_on_make_net(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->listen_fd[0][0] == -1)
+		return -1;
+	if (open_net(s, im->fds[0], im->fds[1]) == -1)
+		sess_fail(s, 500, "internal", "netd cannot be told");
+	/* netd alone has them: they end with it */
+	net_close_fds(s);
+	return 0;
+}
+
+int
+net_made(struct sess *s)
+{
+	if (s->net != NET_WANTED)
+		return 0;
+	if (net_wish() == NET_WISH_NEEDED)
+		return -1;
+	log_warnx("session %s of uid %u: has no network, as it cannot be made",
+	    s->id, (unsigned)s->uid);
+	net_close_fds(s);
+	s->net = NET_OFF;
+	return 0;
+}
+
+int
+sess_on_net_started(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_started m;
+	struct sess *s = im->arg;
+
+	(void)ch;
+	if (msg_get_net_started(im, &m) == -1)
+		return -1;
+	if (s == NULL || s->net != NET_STARTING)
+		return 0;
+	if (m.error[0] != '\0') {
+		sess_fail(s, 500, "network", "netd: %s", m.error);
+		return 0;
+	}
+	s->net = NET_UP;
+	sess_helper_ready(s);
+	return 0;
+}
+
+void
+net_close(struct sess *s)
+{
+	struct msg_net_close m = { .session = s->number };
+	struct chan *ch = netd_chan();
+	uint32_t id = 0;
+
+	if (s->net != NET_STARTING && s->net != NET_UP)
+		return;
+	s->net = NET_CLOSING;
+	if (ch != NULL)
+		id = chan_request(ch, s);
+	/* netd is gone, or will be: net_lost() */
+	if (id != 0)
+		msg_send_net_close(ch, id, &m, NULL);
+	else if (ch != NULL)
+		chan_fail(ch, "too many answers are missing");
+}
+
+int
+sess_on_net_closed(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_closed m;
+	struct sess *s = im->arg;
+
+	(void)ch;
+	if (msg_get_net_closed(im, &m) == -1)
+		return -1;
+	if (s == NULL || s->net != NET_CLOSING)
+		return -1;
+	s->net = NET_OFF;
+	sess_net_ended(s);
+	return 0;
+}
+
+int
+sess_on_net_broken(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_broken m;
+	struct sess *s;
+
+	(void)ch;
+	if (msg_get_net_broken(im, &m) == -1)
+		return -1;
+	s = sess_by_number(m.session);
+	if (s == NULL)
+		return 0;
+	if (s->state == SESS_CREATING)
+		sess_fail(s, 500, "network", "netd: %s", m.detail);
+	else
+		sess_end(s, SESS_HELPER_DIED, "netd: %s", m.detail);
+	return 0;
+}
+
+void
+net_lost(void)
+{
+	struct sess *s, *next;
+
+	for (s = TAILQ_FIRST(&privd.sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		s->net = NET_OFF;
+		sess_net_ended(s);
+	}
+}
