@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A host's daemon whose socket or FIFO lies where a session may read is not
-# reached by it: in /opt, in /etc, and in the workspace itself.
+# A host's daemon whose socket (E29; of datagrams: E31) or FIFO lies where a
+# session may read is not reached by it: in /opt, in /etc, and in the workspace
+# itself.
 . "${TEST_SRC:?}/regress/lib.sh"
 need_tool curl jq python3
 need_root
