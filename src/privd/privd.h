@@ -107,7 +107,6 @@ struct sess {
 	enum net_state net;
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int net_approvals;   /* netd\'s end of its channel to policyd */
-	int net_sock;	     /* netd's end of its channel to execd */
 	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;

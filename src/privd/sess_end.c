@@ -150,7 +150,6 @@ finish(struct sess *s)
 		chan_forget(privd.helper[ROLE_NETD]->ch, s);
 	mounts_close(s);
 	net_close_fds(s);
-	close_if_open(s->net_sock);
 	close_if_open(s->net_approvals);
 	close_if_open(s->workspace_fd);
 	close_if_open(s->trash_fd);

@@ -51,6 +51,23 @@ sess_on_make_listen(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/* Its end of a new channel; execd, whose start is not complete yet, hears of netd
+ * only where there is a network. */
+static int
+join_execd(struct sess *s, int *end)
+{
+	int pair[2], r;
+
+	if (s->execd == NULL || chan_pair(pair) == -1)
+		return -1;
+	r = helper_chan(s->execd, ROLE_NETD, pair[0]);
+	close(pair[0]);
+	if (r == -1)
+		close(pair[1]);
+	*end = pair[1];
+	return r;
+}
+
 static int
 open_net(struct sess *s, int diag, int proxy)
 {
@@ -59,17 +76,21 @@ open_net(struct sess *s, int diag, int proxy)
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };
 	struct chan *ch = netd_chan();
-	int fds[4] = { s->image_fd, diag, s->net_sock, s->net_approvals };
+	int fds[4] = { s->image_fd, diag, -1, s->net_approvals };
 	uint32_t id;
+	int r;
 
 	snprintf(mo.session_id, sizeof(mo.session_id), "%s", s->id);
-	if (ch == NULL || msg_send_net_open(ch, 0, &mo, fds) == -1)
+	if (ch == NULL || join_execd(s, &fds[2]) == -1)
+		return -1;
+	r = msg_send_net_open(ch, 0, &mo, fds);
+	/* they end when netd's do */
+	close(fds[2]);
+	close(s->net_approvals);
+	s->net_approvals = -1;
+	if (r == -1)
 		return -1;
 	s->net = NET_STARTING;
-	/* they end when netd's do */
-	close(s->net_sock);
-	close(s->net_approvals);
-	s->net_sock = s->net_approvals = -1;
 	for (ml.ipv6 = 0; ml.ipv6 < 2; ml.ipv6++) {
 		if (s->listen_fd[ml.ipv6][0] != -1 &&
 		    msg_send_net_listen(ch, 0, &ml, s->listen_fd[ml.ipv6]) ==

@@ -77,9 +77,7 @@ prepare_net(struct sess *s)
 {
 	int pair[2], r;
 
-	if (ring_create(s->ring[ROLE_NETD]) == -1 ||
-	    join_end(s->execd, ROLE_NETD, &s->net_sock) == -1 ||
-	    chan_pair(pair) == -1)
+	if (ring_create(s->ring[ROLE_NETD]) == -1 || chan_pair(pair) == -1)
 		return -1;
 	s->net_approvals = pair[0];
 	r = tell_policyd(s, ROLE_NETD, pair[1]);
