@@ -297,8 +297,8 @@ if (!isMainThread) {
 })();
 J
 mkdir sub && node w.js
-echo '{"name":"a","version":"1.0.0","scripts":{"pret":"echo before","t":"node -p 6*7 && echo $npm_lifecycle_event","all":"npm run --silent t"}}' >package.json
-npm run --silent all && npm run --silent t -- x
+echo '{"name":"a","version":"1.0.0","scripts":{"pret":"echo before","t":"node -p 6*7 && echo $npm_lifecycle_event","all":"npm run --silent --no-update-notifier t"}}' >package.json
+npm run --silent --no-update-notifier all && npm run --silent --no-update-notifier t -- x
 echo 'import test from "node:test"; import a from "node:assert"; test("t", () => a.equal(1, 1));' >t.test.mjs
 node --test t.test.mjs | grep -c '^# pass 1\|pass 1'
 E
