@@ -46,7 +46,7 @@ read_in(const char *text, size_t len, size_t piece, bool connect)
 				    h.req.host);
 			}
 			if (n == 0 || n > have - done) {
-				CHECK(!"a step within what is there");
+				CHECK(false && "a step within what is there");
 				return done;
 			}
 			done += n;
