@@ -50,7 +50,11 @@ have strace && work strace <<'E'
 # calls that are the same wherever, of the processes that a shell starts
 seen()
 {
-	cut -d' ' -f2- "$1" | sed -n 's/^ *\(execve(\|exit_group(\|kill(\)\([^,)]*\).*= \(-*[0-9?]*\).*/\1\2 \3/p' | grep -v ' -1$' | sort
+	# a call is in two lines where another process came between
+	awk '{ pid = $1; $1 = ""; sub(/^ */, "") }
+	    sub(/ *<unfinished \.\.\.>$/, "") { part[pid] = $0; next }
+	    sub(/^<\.\.\. [a-z0-9_]* resumed>/, "") { $0 = part[pid] $0 }
+	    { print }' "$1" | sed -n 's/^ *\(execve(\|exit_group(\|kill(\)\([^,)]*\).*= \(-*[0-9?]*\).*/\1\2 \3/p' | grep -v ' -1$' | sort
 }
 strace -f -o o sh -c 'echo a; /bin/echo b; (exec ls); /bin/false; kill -TERM $$' >/dev/null || echo "status $?"
 seen o | sed 's/kill([0-9]*/kill(N/'

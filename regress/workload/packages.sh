@@ -8,7 +8,7 @@ have node npm && work node <<'E'
 mkdir -p lib app && cd lib
 echo '{"name":"l","version":"1.0.0","main":"i.js","bin":{"l":"i.js"}}' >package.json
 printf '#!/usr/bin/env node\nmodule.exports = n => n * 2;\nif (require.main === module) console.log("bin");\n' >i.js
-npm pack --silent --offline && cd ../app
+npm pack --silent --no-update-notifier --offline && cd ../app
 echo '{"name":"a","version":"1.0.0","scripts":{"t":"node t.js"}}' >package.json
 cat >t.js <<'J'
 const fs = require("fs"), cp = require("child_process");
@@ -17,8 +17,8 @@ fs.writeFileSync("o.txt", "x".repeat(1000)); fs.appendFileSync("o.txt", "y");
 console.log(fs.statSync("o.txt").size, cp.execSync("echo sub").toString().trim());
 fs.renameSync("o.txt", "p.txt"); fs.unlinkSync("p.txt");
 J
-npm install --silent --offline --no-audit --no-fund ../lib/l-1.0.0.tgz
-npm run --silent t && node_modules/.bin/l && ls -A node_modules
+npm install --silent --no-update-notifier --offline --no-audit --no-fund ../lib/l-1.0.0.tgz
+npm run --silent --no-update-notifier t && node_modules/.bin/l && ls -A node_modules
 E
 
 have_modules pip setuptools wheel && work pip <<'E'

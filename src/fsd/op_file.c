@@ -33,7 +33,7 @@
 /* the kernel marks an open for execution so, linux/fs.h */
 #define OPEN_FMODE_EXEC 0x20
 /* how long who closed a file may take to be gone */
-#define BUSY_STEPS 70
+#define BUSY_STEPS 14
 #define BUSY_STEP_MAX 12800000
 /* what a file without a name is called where it is decided and recorded */
 #define UNNAMED "#tmpfile"
