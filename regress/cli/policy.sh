@@ -150,7 +150,7 @@ run policy test "$P" exec --depth 1 deep
 check "beneath" out_has '^rule: deep$'
 run policy test "$P" connect a.x.test:80 --address 10.1.2.3
 check "a connection" out_has '^message: a.x.test 80 10.1.2.3$'
-check "has no network yet" out_has '^effective: deny$'
+check "is made" out_has '^decision: allow$'
 run policy test "$P" connect b.test
 check "none" out_has '^rule: default-deny-network$'
 run policy test "$P" signal TERM --target self,children
