@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "ipport.h"
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -123,21 +124,15 @@ dial_cb(int fd, short ev, void *arg)
 static int
 dial(struct conn *c, const uint8_t addr[16])
 {
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
-	const struct sockaddr *sa = v4 ? (const struct sockaddr *)&in :
-					 (const struct sockaddr *)&in6;
 	struct timeval tv = clock_timeval(tcp_limits.dial_ms);
+	struct sockaddr_storage ss;
+	socklen_t len = ipport_sockaddr(addr, c->to_port, &ss);
 
-	memcpy(&in.sin_addr, addr + 12, 4);
-	memcpy(&in6.sin6_addr, addr, 16);
-	in.sin_port = in6.sin6_port = htons(c->to_port);
-	c->dial_fd = socket(v4 ? AF_INET : AF_INET6,
+	c->dial_fd = socket(ss.ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->dial_fd == -1)
 		return -1;
-	if (connect(c->dial_fd, sa, v4 ? sizeof(in) : sizeof(in6)) == -1 &&
+	if (connect(c->dial_fd, (const struct sockaddr *)&ss, len) == -1 &&
 	    errno != EINPROGRESS)
 		return -1;
 	c->dialling = event_new(c->s->base, c->dial_fd, EV_WRITE, dial_cb, c);

@@ -13,33 +13,11 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "ipport.h"
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
 #define DNS_PORT 53
-
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-/* 0 or -1 */
-static int
-from_sockaddr(const struct sockaddr_storage *ss, uint8_t addr[16],
-    uint16_t *port)
-{
-	const struct sockaddr_in *in = (const void *)ss;
-	const struct sockaddr_in6 *in6 = (const void *)ss;
-
-	if (ss->ss_family == AF_INET) {
-		memcpy(addr, mapped, sizeof(mapped));
-		memcpy(addr + 12, &in->sin_addr, 4);
-		*port = ntohs(in->sin_port);
-		return 0;
-	}
-	if (ss->ss_family != AF_INET6)
-		return -1;
-	memcpy(addr, &in6->sin6_addr, 16);
-	*port = ntohs(in6->sin6_port);
-	return 0;
-}
 
 static int
 own_end(int fd, uint8_t addr[16], uint16_t *port)
@@ -50,7 +28,7 @@ own_end(int fd, uint8_t addr[16], uint16_t *port)
 	memset(&ss, 0, sizeof(ss));
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		return -1;
-	return from_sockaddr(&ss, addr, port);
+	return ipport_from_sockaddr(&ss, addr, port);
 }
 
 static void
@@ -129,7 +107,7 @@ take(struct relays *rs, int listener, bool proxy)
 			pause_for(rs, RESUME_MS);
 		return -1;
 	}
-	if (from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
+	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
 	    own_end(fd, e.addr, &e.port) == -1)
 		close(fd);
 	else if (!proxy && e.port == DNS_PORT)
