@@ -509,7 +509,9 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	bool started;
 
 	if (c == NULL) {
+		/* no event can tell of it */
 		close(fd);
+		tcp_fail(rs);
 		return;
 	}
 	c->rs = rs;
