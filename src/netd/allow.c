@@ -62,8 +62,12 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 		(void)conn_refuse(c, "out of memory");
 	else if (!confirm_may(&r))
 		(void)conn_refuse(c, NULL);
-	else
+	else {
+		/* of a name's addresses the one that was decided again */
+		if (c->nto > 1)
+			c->nto = 1;
 		ret = dial_approved(c);
+	}
 	if (c->relay.look[RELAY_CLIENT] == look_gone)
 		c->relay.look[RELAY_CLIENT] = c->look;
 	if (ret == 0 && c->relay.look[RELAY_CLIENT] == conn_look)
