@@ -59,7 +59,6 @@ struct conn {
 	uint8_t addr[16]; /* where it wants to go */
 	uint16_t port;
 	char name[NET_NAME_MAX + 1]; /* that decides; "": there is none */
-	char said[NET_NAME_MAX + 1]; /* by SNI or Host, while it is looked up */
 	/* the decision; its texts are ours, since policies come and go */
 	struct net_ruling ruling;
 	char *rule, *message;
@@ -73,7 +72,6 @@ struct conn {
 	struct approve_wait *approval;
 	int (*look)(void *); /* of the relay, when that is over */
 	struct resolve_ask *resolve;
-	void (*resolved)(struct conn *, const uint8_t (*)[16], size_t);
 	struct event *dialling;
 	int dial_fd;
 	bool dialled;		     /* where it goes is settled */
@@ -135,7 +133,7 @@ int conn_rule(struct conn *, const struct net_ruling *);
  * 0 or -1. */
 int confirm_address(struct conn *);
 /* The client has named its server: the same, by that name. 0; 1: a look-up is
- * under way, and confirm_go comes; or -1. */
+ * under way, and conn_resume or conn_end comes; or -1. */
 int confirm_said(struct conn *, const char *name, bool is_addr,
     const uint8_t addr[16]);
 
