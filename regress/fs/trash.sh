@@ -165,6 +165,22 @@ os.rename("n", "soft/r")
 	want "log" "$(cat "$trash/payload/$(note .token /workspace/soft/log)")" "one "
 	want "replaced" "$(cat "$T/fs/w/soft/r") $(cat "$trash/payload/$(note .token /workspace/soft/r)")" "after before"
 	want "gone" "$(ls "$T/fs/w/soft")" r
+	# more names of attributes than fit into a page
+	if run_in far python3 -c '
+import os
+open("soft/x", "w").close()
+for i in range(40):
+    os.setxattr("soft/x", "user.%03d" % i + "n" * 150, b"v" * 8)
+os.unlink("soft/x")
+'; then
+		kept=$(python3 -c '
+import os, sys
+print(len([n for n in os.listxattr(sys.argv[1]) if os.getxattr(sys.argv[1], n) == b"v" * 8]))' "$trash/payload/$(note .token /workspace/soft/x)")
+		[ "$kept" -gt 5 ] || fail "attributes: $kept are kept"
+		want "attributes in the manifest" "$(jq '.xattrs|length' "$trash/manifest/$(note .token /workspace/soft/x).json")" 40
+	else
+		left_out "this tmpfs has no attributes of users"
+	fi
 	# who goes on writing does not get past the quota
 	run_in far python3 -c '
 import os, threading

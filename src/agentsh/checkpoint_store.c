@@ -253,19 +253,25 @@ int
 cp_begin(int session, const char *id, int *files)
 {
 	char name[AGENTSH_ID_MAX + 8];
+	bool made;
 	int fd = -1;
 
 	hidden(name, id);
 	*files = -1;
-	if (mkdirat(session, name, 0700) == 0)
+	made = mkdirat(session, name, 0700) == 0;
+	if (made)
 		fd = openat(session, name, DIR_FLAGS);
 	if (fd != -1 && mkdirat(fd, FILES, 0700) == 0)
 		*files = openat(fd, FILES, DIR_FLAGS);
 	if (*files != -1)
 		return fd;
 	say("checkpoint %s: %s", id, strerror(errno));
-	if (fd != -1)
+	if (fd != -1) {
+		(void)unlinkat(fd, FILES, AT_REMOVEDIR);
 		close(fd);
+	}
+	if (made)
+		(void)unlinkat(session, name, AT_REMOVEDIR);
 	return -1;
 }
 
@@ -275,7 +281,9 @@ cp_finish(int session, const char *id)
 	char name[AGENTSH_ID_MAX + 8];
 
 	hidden(name, id);
-	if (renameat(session, name, session, id) == 0)
+	/* with a name that is shown it must be whole, whatever happens then */
+	if (syncfs(session) == 0 && renameat(session, name, session, id) == 0 &&
+	    fsync(session) == 0)
 		return 0;
 	say("checkpoint %s: %s", id, strerror(errno));
 	return -1;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <limits.h>
 #include <sha2.h>
 #include <stdio.h>
@@ -93,23 +94,28 @@ trash_copy_data(int from, int to, uint64_t size, uint64_t most)
 }
 
 /* Of the user's own attributes what the other file system takes. */
-static void
+static int
 copy_attributes(int from, int to)
 {
-	char list[4096], value[4096];
-	ssize_t len, n;
+	char *list = malloc(XATTR_LIST_MAX), *value = malloc(XATTR_SIZE_MAX);
+	ssize_t len = -1, n;
 	size_t at, count = 0;
 
-	len = flistxattr(from, list, sizeof(list));
+	if (list != NULL && value != NULL)
+		len = flistxattr(from, list, XATTR_LIST_MAX);
 	for (at = 0; len > 0 && at < (size_t)len && count < TRASH_XATTR_MAX;
 	     at += strnlen(list + at, (size_t)len - at) + 1) {
 		if (strncmp(list + at, "user.", 5) != 0)
 			continue;
 		count++;
-		n = fgetxattr(from, list + at, value, sizeof(value));
+		n = fgetxattr(from, list + at, value, XATTR_SIZE_MAX);
 		if (n >= 0)
 			(void)fsetxattr(to, list + at, value, (size_t)n, 0);
 	}
+	len = list == NULL || value == NULL ? -1 : 0;
+	free(value);
+	free(list);
+	return (int)len;
 }
 
 static int
@@ -120,8 +126,8 @@ finish(int data_fd, const struct statx *stx, int fd)
 		{ stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec },
 	};
 
-	copy_attributes(data_fd, fd);
-	if (fchmod(fd, stx->stx_mode & COPY_MODE) == -1 ||
+	if (copy_attributes(data_fd, fd) == -1 ||
+	    fchmod(fd, stx->stx_mode & COPY_MODE) == -1 ||
 	    futimens(fd, t) == -1)
 		return -1;
 	return fsync(fd);

@@ -463,7 +463,8 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd != -1)
 		rc = close(fd);
-	reply_error(req, rc == -1 ? errno : 0);
+	/* without a descriptor to close nobody knows whether there is one */
+	reply_error(req, fd == -1 ? EIO : rc == -1 ? errno : 0);
 }
 
 void

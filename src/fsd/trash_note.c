@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,19 +57,19 @@ put_path(yajl_gen g, const char *key, const char *dir, const char *below)
 static void
 put_xattrs(yajl_gen g, int fd)
 {
-	char list[4096], value[4096];
+	char *list = malloc(XATTR_LIST_MAX), *value = malloc(XATTR_SIZE_MAX);
 	ssize_t len = -1, n;
 	size_t at, bytes = 0, i = 0;
 
 	json_key(g, "xattrs");
 	yajl_gen_array_open(g);
-	if (fd != -1)
-		len = flistxattr(fd, list, sizeof(list));
+	if (fd != -1 && list != NULL && value != NULL)
+		len = flistxattr(fd, list, XATTR_LIST_MAX);
 	for (at = 0; len > 0 && at < (size_t)len && i < TRASH_XATTR_MAX;
 	     at += strnlen(list + at, (size_t)len - at) + 1, i++) {
 		if (strncmp(list + at, "user.", 5) != 0)
 			continue;
-		n = fgetxattr(fd, list + at, value, sizeof(value));
+		n = fgetxattr(fd, list + at, value, XATTR_SIZE_MAX);
 		if (n < 0 || (bytes += (size_t)n) > XATTRS_BYTES)
 			continue;
 		yajl_gen_map_open(g);
@@ -78,6 +79,8 @@ put_xattrs(yajl_gen g, int fd)
 		yajl_gen_map_close(g);
 	}
 	yajl_gen_array_close(g);
+	free(value);
+	free(list);
 }
 
 static void
