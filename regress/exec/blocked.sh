@@ -56,12 +56,35 @@ try()
 	want "$1" "$(run_in "$1" python3 calls.py)" "$2"
 }
 
+# events: of the sockets that were refused to the command that ran last
+events()
+{
+	jq -r '[.events.network_operations[] | select(.type == "socket_blocked") |
+	    "\(.operation) \(.fields.family) \(.fields.socket_type) \(.fields.protocol) \(.policy.decision) \(.pid > 1)"] | join(", ")' "$T/exec.json"
+}
+
 start_any
 try plain "done done EPERM done EAFNOSUPPORT done ENOSYS "
+want "its event" "$(events)" "socket AF_ALG seqpacket 0 deny true"
+run_in plain python3 -c '
+import socket
+for args in (socket.AF_INET, socket.SOCK_RAW, 1), (socket.AF_INET6, socket.SOCK_DGRAM, 58), (99, 77), (40, 1), \
+    (socket.AF_INET, socket.SOCK_STREAM, 262), (socket.AF_NETLINK, socket.SOCK_RAW, 12), (socket.AF_INET, socket.SOCK_STREAM):
+    try:
+        socket.socket(*args)
+    except OSError as e:
+        print(e.errno, end=" ")
+try:
+    socket.socketpair(30)
+except OSError as e:
+    print(e.errno)' >"$T/out" || fail "sockets"
+want "sockets" "$(cat "$T/out")" "1 93 97 97 93 93 97"
+want "their events" "$(events)" "socket AF_INET raw 1 deny true, socket AF_INET6 dgram 58 deny true, socket 99 13 0 deny true, socket AF_VSOCK stream 0 deny true, socket AF_INET stream 262 deny true, socket AF_NETLINK raw 12 deny true, socketpair AF_TIPC stream 0 deny true"
 stop_server
 start_any "sandbox.seccomp.syscalls.block: [sync, ptrace]" \
     "sandbox.seccomp.blocked_socket_families: [{family: AF_NETLINK}, {family: AF_ALG, action: kill}]"
 try errno "EPERM done EPERM EAFNOSUPPORT signal 31 done ENOSYS "
+want "the operator's" "$(events)" "socket AF_NETLINK raw 0 deny true"
 stop_server
 start_any "sandbox.seccomp.syscalls.block: [sync, ptrace]" \
     "sandbox.seccomp.syscalls.on_block: kill" "sandbox.seccomp.syscalls.block_unknown: kill"

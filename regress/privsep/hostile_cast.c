@@ -255,12 +255,14 @@ static void
 give_net(struct chan *ch)
 {
 	static const struct msg_make_listen ml;
+	static const struct msg_make_refused mr;
 	static const struct msg_make_net mn;
 	int fds[2];
 
 	if (chan_pair(fds) == -1)
 		die("socketpair");
 	msg_send_make_listen(ch, 0, &ml, fds);
+	msg_send_make_refused(ch, 0, &mr, fds);
 	msg_send_make_net(ch, 0, &mn, fds);
 	close(fds[0]);
 	close(fds[1]);
@@ -596,6 +598,7 @@ static const struct handler handlers[] = {
 	{ MSG_APPROVAL_OPEN, on_ignored },
 	{ MSG_NET_OPEN, on_ignored },
 	{ MSG_NET_LISTEN, on_ignored },
+	{ MSG_NET_REFUSED, on_ignored },
 	{ MSG_NET_RING, on_ignored },
 	{ MSG_NET_START, on_net_start },
 	{ MSG_NET_CLOSE, on_net_close },

@@ -574,6 +574,7 @@ victim_give_net(struct victim *v)
 		.session = 1, .uid = getuid(), .session_id = "h"
 	};
 	struct msg_net_listen ml = { .session = 1 };
+	struct msg_net_refused mf = { .session = 1 };
 	struct msg_net_ring mr = { .session = 1, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = 1 };
 	struct chan *ch = chan_new(dup(v->privd), ROLE_PRIVD, ROLE_NETD, NULL,
@@ -590,6 +591,7 @@ victim_give_net(struct victim *v)
 	msg_send_net_open(ch, 0, &mo, fds);
 	fds[2] = make_listener(SOCK_STREAM);
 	msg_send_net_listen(ch, 0, &ml, fds + 1);
+	msg_send_net_refused(ch, 0, &mf, fds + 1);
 	msg_send_net_ring(ch, 0, &mr, ring);
 	msg_send_net_start(ch, 1, &ms, fds + 1);
 	close(fds[1]);

@@ -62,6 +62,18 @@ static const struct {
 	{ "AF_MCTP", 45 },
 };
 
+const char *
+sockfamily_name(int family)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		if (families[i].number == family)
+			return families[i].name;
+	}
+	return NULL;
+}
+
 int
 sockfamily_number(const char *name, size_t len)
 {

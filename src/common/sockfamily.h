@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Its name, a constant, or NULL. */
+const char *sockfamily_name(int family);
 /* The family of that name, len bytes, or -1. */
 int sockfamily_number(const char *name, size_t len);
 /* 0, or -1 when it is no such word. */

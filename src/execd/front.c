@@ -29,6 +29,7 @@
 #include "filter.h"
 #include "log.h"
 #include "sockfamily.h"
+#include "sockmake.h"
 
 #define FILTER_CALLS 1024 /* numbers looked at; no table is that long yet */
 
@@ -121,6 +122,14 @@ front_only(struct front *f, const uint32_t *v, size_t n, int error)
 {
 	front_if_one_of(f, v, n, 1);
 	front_return(f, SECCOMP_RET_ERRNO | (uint32_t)error);
+}
+
+/* The same, but that execd refuses it, and writes it down. */
+static void
+front_only_ask(struct front *f, const uint32_t *v, size_t n)
+{
+	front_if_one_of(f, v, n, 1);
+	front_return(f, SECCOMP_RET_USER_NOTIF);
 }
 
 /* Starts the part for one call; front_end() closes it. */
@@ -257,57 +266,46 @@ front_blocked_families(struct front *f, const struct conf *c)
 		}
 		front_add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)family, 0, 1);
 		front_return(f,
-		    kill ? SECCOMP_RET_KILL_PROCESS :
-			   SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+		    kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_USER_NOTIF);
 	}
 }
 
-/*
- * socket(2): local sockets, routing questions, TCP and UDP. No raw sockets, no
- * ICMP, no MPTCP, SCTP, DCCP or UDP-Lite, no other family.
- */
+/* socket(2), by the lists of sockmake.h. */
 static void
 front_socket(struct front *f, const struct conf *c)
 {
-	static const uint32_t families[] = { AF_UNIX, AF_INET, AF_INET6,
-		AF_NETLINK };
 	static const uint32_t inet[] = { AF_INET, AF_INET6 };
-	static const uint32_t types[] = { SOCK_STREAM, SOCK_DGRAM };
-	static const uint32_t protocols[] = { 0, IPPROTO_TCP, IPPROTO_UDP };
-	static const uint32_t route[] = { 0 /* NETLINK_ROUTE */ };
 	size_t begin = front_begin(f, SCMP_SYS(socket)), other;
 
 	front_load(f, ARG(0));
 	front_blocked_families(f, c);
-	front_only(f, families, COUNT(families), EAFNOSUPPORT);
+	front_only_ask(f, sockmake_families, COUNT(sockmake_families));
 	front_if_one_of(f, inet, COUNT(inet), 1);
 	front_add(f, BPF_JMP | BPF_JA, 0, 0, 0); /* past the part for inet */
 	other = f->n - 1;
 	front_load(f, ARG(1));
-	front_add(f, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0); /* SOCK_TYPE_MASK */
-	front_only(f, types, COUNT(types), EPERM);
+	front_add(f, BPF_ALU | BPF_AND | BPF_K, SOCKMAKE_TYPE, 0, 0);
+	front_only_ask(f, sockmake_types, COUNT(sockmake_types));
 	front_load(f, ARG(2));
-	front_only(f, protocols, COUNT(protocols), EPROTONOSUPPORT);
+	front_only_ask(f, sockmake_protocols, COUNT(sockmake_protocols));
 	if (other < FRONT_MAX)
 		f->insn[other].k = (uint32_t)(f->n - other - 1);
 	front_load(f, ARG(0));
 	front_add(f, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0,
-	    (uint8_t)(1 + COUNT(route) + 1));
+	    (uint8_t)(1 + COUNT(sockmake_netlink) + 1));
 	front_load(f, ARG(2));
-	front_only(f, route, COUNT(route), EPROTONOSUPPORT);
+	front_only_ask(f, sockmake_netlink, COUNT(sockmake_netlink));
 	front_end(f, begin);
 }
 
-/* socketpair(2): TIPC has it too. */
 static void
 front_socketpair(struct front *f, const struct conf *c)
 {
-	static const uint32_t families[] = { AF_UNIX };
 	size_t begin = front_begin(f, SCMP_SYS(socketpair));
 
 	front_load(f, ARG(0));
 	front_blocked_families(f, c);
-	front_only(f, families, COUNT(families), EAFNOSUPPORT);
+	front_only_ask(f, sockmake_pairs, COUNT(sockmake_pairs));
 	front_end(f, begin);
 }
 

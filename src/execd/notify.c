@@ -34,6 +34,8 @@ static const struct {
 #define NOTIFY_OWNER(call, arg, value, asked, reason) { SYS_##call, asked },
 #include "sandbox.def"
 	{ SYS_ptrace, ptrace_asked },
+	{ SYS_socket, socket_refused },
+	{ SYS_socketpair, socket_refused },
 };
 /* clang-format on */
 

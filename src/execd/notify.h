@@ -29,6 +29,7 @@ void supervise_asked(const struct seccomp_notif *);
 void signal_asked(const struct seccomp_notif *);
 void signal_owner_asked(const struct seccomp_notif *);
 void socket_asked(const struct seccomp_notif *);
-void ptrace_asked(const struct seccomp_notif *); /* ASK_PTRACE rows */
+void socket_refused(const struct seccomp_notif *); /* what sockmake.h has not */
+void ptrace_asked(const struct seccomp_notif *);   /* ASK_PTRACE rows */
 
 #endif

@@ -25,6 +25,7 @@ struct netd netd;
 static const struct handler netd_handlers[] = {
 	{ MSG_NET_OPEN, sess_on_net_open },
 	{ MSG_NET_LISTEN, sess_on_net_listen },
+	{ MSG_NET_REFUSED, sess_on_net_refused },
 	{ MSG_NET_RING, sess_on_net_ring },
 	{ MSG_NET_START, sess_on_net_start },
 	{ MSG_NET_CLOSE, sess_on_net_close },

@@ -43,6 +43,7 @@ struct names;
 struct relays;
 struct dns;
 struct whose;
+struct refused;
 
 struct nsess {
 	uint64_t number;
@@ -55,6 +56,7 @@ struct nsess {
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int proxy_fd;		     /* listens for clients of a proxy */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
+	int refused_fd;		     /* nfnetlink_log of it, or -1 */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
@@ -62,6 +64,7 @@ struct nsess {
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */
+	struct refused *refused;	 /* refused.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
@@ -108,5 +111,11 @@ void whose_lost(struct nsess *);
 int whose_on_net_owner(struct chan *, struct imsg *);
 int whose_on_net_sync(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
+
+/* refused.c: hears what the namespace refuses, where the kernel tells of it. 0 or
+ * -1. refused_look takes now what has come. */
+int refused_start(struct nsess *);
+void refused_look(struct nsess *);
+void refused_stop(struct nsess *);
 
 #endif

@@ -160,3 +160,49 @@ netlog_close(struct nsess *n, const struct net_connect_event *e)
 	put_str(&b, EVF_ERROR, e->error);
 	return emit(n, &b);
 }
+
+static const char *
+proto_name(uint8_t proto, char text[8])
+{
+	switch (proto) {
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
+	default:
+		snprintf(text, 8, "%u", proto);
+		return text;
+	}
+}
+
+int
+netlog_refused(struct nsess *n, const struct net_refused_event *e)
+{
+	char address[INET6_ADDRSTRLEN], remote[PLACE_MAX], text[8];
+	struct buf b;
+
+	begin(&b, EV_NET_REFUSED, e->owner);
+	if (e->addr != NULL) {
+		addr_text(e->addr, address);
+		snprintf(remote, sizeof(remote),
+		    strchr(address, ':') != NULL ? "[%s]:%u" : "%s:%u", address,
+		    e->port);
+		ev_str(&b, EVF_REMOTE, e->port != 0 ? remote : address);
+	}
+	ev_str(&b, EVF_OPERATION, "send");
+	ev_policy_done(&b, DECISION_DENY, DECISION_DENY, "network-protocol",
+	    "");
+	ev_u64(&b, EVF_BLOCKED, 1);
+	if (e->addr != NULL)
+		ev_str(&b, EVF_PROTOCOL, proto_name(e->proto, text));
+	if (e->addr != NULL && e->port != 0)
+		ev_u64(&b, EVF_PORT, e->port);
+	ev_u64(&b, EVF_COUNT, e->count);
+	if (e->incomplete)
+		ev_u64(&b, EVF_INCOMPLETE, 1);
+	return emit(n, &b);
+}

@@ -32,11 +32,22 @@ struct net_connect_event {
 	uint64_t bytes_sent, bytes_received, duration_ms;
 };
 
+/* Packets of which none went out. */
+struct net_refused_event {
+	const struct owner *owner; /* NULL: of several, or not known */
+	const uint8_t *addr;	   /* NULL: of several */
+	uint16_t port;		   /* 0: has none */
+	uint8_t proto;		   /* IPPROTO_UDP or such */
+	uint64_t count;
+	bool incomplete; /* there were more */
+};
+
 /* All wait while the ring is full. 0, or -1: the session is to end. A connection
  * is told of when it is decided about and made, or refused, or failed; and the one
  * that was made once more when it has ended, with what follows `error`. */
 int netlog_query(struct nsess *, const struct net_query_event *);
 int netlog_connect(struct nsess *, const struct net_connect_event *);
 int netlog_close(struct nsess *, const struct net_connect_event *);
+int netlog_refused(struct nsess *, const struct net_refused_event *);
 
 #endif

@@ -136,6 +136,7 @@ stop(struct held *h)
 	if (!h->started)
 		return;
 	h->started = false;
+	refused_stop(n);
 	tcp_stop(n);
 	dns_stop(n);
 	whose_stop(n);
@@ -143,6 +144,7 @@ stop(struct held *h)
 	for (i = 0; i < NET_LISTENERS; i++)
 		close_fd(&n->listener[i]);
 	close_fd(&n->proxy_fd);
+	close_fd(&n->refused_fd);
 }
 
 static void
@@ -197,6 +199,10 @@ start(struct held *h)
 		return -1;
 	}
 	h->started = true;
+	if (refused_start(n) == -1) {
+		stop(h);
+		return -1;
+	}
 	return 0;
 }
 
@@ -297,6 +303,7 @@ held_free(struct held *h)
 		close_fd(&h->n.listener[i]);
 	close_fd(&h->n.diag_fd);
 	close_fd(&h->n.proxy_fd);
+	close_fd(&h->n.refused_fd);
 	close_fd(&h->execd_fd);
 	close_fd(&h->policyd_fd);
 	if (h->n.ring.size != 0)
@@ -397,7 +404,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	    image_prepare(&h->n.image, &e) == -1)
 		snprintf(h->why, sizeof(h->why), "policy image: %s", e.message);
 	h->n.dns_conf = netd.dns_conf;
-	h->n.proxy_fd = -1;
+	h->n.proxy_fd = h->n.refused_fd = -1;
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
 	h->policyd_fd = imsg_take_fd(im, 3);
@@ -421,6 +428,22 @@ sess_on_net_listen(struct chan *ch, struct imsg *im)
 		return -1;
 	h->n.listener[tcp] = imsg_take_fd(im, 0);
 	h->n.listener[udp] = imsg_take_fd(im, 1);
+	return 0;
+}
+
+int
+sess_on_net_refused(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_refused m;
+	struct held *h;
+
+	(void)ch;
+	if (msg_get_net_refused(im, &m) == -1)
+		return -1;
+	h = find(m.session);
+	if (h == NULL || h->state != OPENING || h->n.refused_fd != -1)
+		return -1;
+	h->n.refused_fd = imsg_take_fd(im, 0);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ void sess_start_workers(void);
 
 int sess_on_net_open(struct chan *, struct imsg *);
 int sess_on_net_listen(struct chan *, struct imsg *);
+int sess_on_net_refused(struct chan *, struct imsg *);
 int sess_on_net_ring(struct chan *, struct imsg *);
 int sess_on_net_start(struct chan *, struct imsg *);
 int sess_on_net_close(struct chan *, struct imsg *);

@@ -84,6 +84,8 @@ sync_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!s->looked)
+		refused_look(s->n);
 	if (s->looked || s->n->whose->nasks == 0 ||
 	    evtimer_add(s->timer, &tv) == -1)
 		sync_answer(s);

@@ -86,9 +86,17 @@ void make_tell_failed(struct chan *, const struct aerr *);
  * there is no more than a loopback, or -1. */
 int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
 
+/* nflog.c */
+#define NS_LOG_GROUP 1
+#define NS_LOG_BYTES 128 /* of a packet: its headers */
+/* A socket by which the kernel tells what the rules refuse in the namespace that we
+ * are in. The caller's to close; -1 with errno: it cannot. */
+int nflog_open(void);
+
 /* nft.c */
-/* The rules of the network namespace that we are in. */
-int nft_steer(struct aerr *);
+/* The rules of the network namespace that we are in. log: the kernel tells what
+ * they refuse. */
+int nft_steer(bool log, struct aerr *);
 
 /* ns.c */
 /*

@@ -268,15 +268,38 @@ hand_over_rest(struct chan *privd, struct aerr *e)
 	return r == -1 ? make_error(e, "tell agentshd") : 0;
 }
 
+/* Where the kernel cannot tell what it refuses, it refuses it all the same. */
+static int
+hand_over_refused(struct chan *privd, int fd, struct aerr *e)
+{
+	static const struct msg_make_refused m;
+	int r;
+
+	r = msg_send_make_refused(privd, 0, &m, &fd);
+	return r == -1 ? make_error(e, "tell agentshd") : 0;
+}
+
 static int
 connect_to_netd(struct chan *privd, bool has_ipv6, struct aerr *e)
 {
+	int refused = nflog_open(), r = 0;
+
 	if (add_family(&ipv4) == -1)
 		return make_error(e, "address of the session's network");
 	/* the host may have it, and not let new namespaces have it */
 	if (has_ipv6 && add_family(&ipv6) == -1)
 		has_ipv6 = false;
-	if (nft_steer(e) == -1 || hand_over_family(privd, &ipv4, e) == -1 ||
+	if (refused != -1 && nft_steer(true, e) == -1) {
+		close(refused);
+		refused = -1;
+	}
+	if (refused == -1 && nft_steer(false, e) == -1)
+		return -1;
+	if (refused != -1) {
+		r = hand_over_refused(privd, refused, e);
+		close(refused);
+	}
+	if (r == -1 || hand_over_family(privd, &ipv4, e) == -1 ||
 	    (has_ipv6 && hand_over_family(privd, &ipv6, e) == -1))
 		return -1;
 	return hand_over_rest(privd, e);

@@ -269,6 +269,19 @@ put_match(struct nlmsghdr *h, const struct match *m)
 	put_cmp(h, m->op, value, m->len);
 }
 
+/* To nflog.c's socket, at once: who has sent it may be gone soon. */
+static void
+put_log(struct nlmsghdr *h)
+{
+	struct nlattr *elem, *data;
+
+	elem = expr_begin(h, "log", &data);
+	mnl_attr_put_u16(h, NFTA_LOG_GROUP, htons(NS_LOG_GROUP));
+	put_be32(h, NFTA_LOG_SNAPLEN, NS_LOG_BYTES);
+	mnl_attr_put_u16(h, NFTA_LOG_QTHRESHOLD, htons(1));
+	expr_end(h, elem, data);
+}
+
 static void
 put_action(struct nlmsghdr *h, const struct rule *r)
 {
@@ -343,7 +356,7 @@ put_chain(struct batch *b)
 }
 
 static void
-put_rule(struct batch *b, const struct rule *r)
+put_rule(struct batch *b, const struct rule *r, bool log)
 {
 	struct nlmsghdr *h = nft_begin(b, NFT_MSG_NEWRULE, NLM_F_APPEND);
 	struct match family = { FAMILY, 0, 1, EQ, { r->family } };
@@ -357,13 +370,15 @@ put_rule(struct batch *b, const struct rule *r)
 		put_match(h, &family);
 	for (i = 0; i < COUNT(r->match); i++)
 		put_match(h, &r->match[i]);
+	if (log && (r->action == ACT_REFUSED || r->action == ACT_PROHIBITED))
+		put_log(h);
 	put_action(h, r);
 	mnl_attr_nest_end(h, list);
 	msg_end(b, h);
 }
 
 static void
-make_batch(struct batch *b)
+make_batch(struct batch *b, bool log)
 {
 	struct nlmsghdr *h;
 	size_t i;
@@ -376,7 +391,7 @@ make_batch(struct batch *b)
 	msg_end(b, h);
 	put_chain(b);
 	for (i = 0; i < COUNT(rules); i++)
-		put_rule(b, &rules[i]);
+		put_rule(b, &rules[i], log);
 	h = msg_begin(b, NFNL_MSG_BATCH_END, 0, AF_UNSPEC,
 	    NFNL_SUBSYS_NFTABLES);
 	msg_end(b, h);
@@ -424,7 +439,7 @@ lacking(struct aerr *e, const char *what)
 }
 
 int
-nft_steer(struct aerr *e)
+nft_steer(bool log, struct aerr *e)
 {
 	struct batch b = { .len = 0 };
 	struct mnl_socket *nl;
@@ -433,7 +448,7 @@ nft_steer(struct aerr *e)
 	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (nl == NULL)
 		return lacking(e, "the kernel has no nf_tables");
-	make_batch(&b);
+	make_batch(&b, log);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, b.data, b.len) == (ssize_t)b.len)
 		r = read_answers(nl, b.seq - 2);

@@ -106,6 +106,7 @@ struct sess {
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
+	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
 	int net_approvals;   /* netd\'s end of its channel to policyd */
 	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
@@ -308,6 +309,7 @@ int sess_start_execd(struct sess *, const int fds[3]);
 /* What maker is to make, by the configuration. */
 enum net_wish net_wish(void);
 int sess_on_make_listen(struct chan *, struct imsg *);
+int sess_on_make_refused(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);

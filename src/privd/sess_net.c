@@ -51,6 +51,21 @@ sess_on_make_listen(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+int
+sess_on_make_refused(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->refused_fd != -1)
+		return -1;
+	s->refused_fd = imsg_take_fd(im, 0);
+	return 0;
+}
+
 /* Its end of a new channel; execd, whose start is not complete yet, hears of netd
  * only where there is a network. */
 static int
@@ -73,6 +88,7 @@ open_net(struct sess *s, int diag, int proxy)
 {
 	struct msg_net_open mo = { .session = s->number, .uid = s->uid };
 	struct msg_net_listen ml = { .session = s->number };
+	struct msg_net_refused mf = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };
 	struct chan *ch = netd_chan();
@@ -97,6 +113,9 @@ open_net(struct sess *s, int diag, int proxy)
 			-1)
 			return -1;
 	}
+	if (s->refused_fd != -1 &&
+	    msg_send_net_refused(ch, 0, &mf, &s->refused_fd) == -1)
+		return -1;
 	if (msg_send_net_ring(ch, 0, &mr, s->ring[ROLE_NETD]) == -1)
 		return -1;
 	id = chan_request(ch, s);
@@ -115,6 +134,9 @@ net_close_fds(struct sess *s)
 			s->listen_fd[i][j] = -1;
 		}
 	}
+	if (s->refused_fd != -1)
+		close(s->refused_fd);
+	s->refused_fd = -1;
 }
 
 int
@@ -122,12 +144,18 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 {
 	const struct child *c = ch->arg;
 	struct sess *s = c->sess;
+	static bool told;
 
 	if (sess_is_ending(s))
 		return 0;
 	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
 	    s->listen_fd[0][0] == -1)
 		return -1;
+	if (s->refused_fd == -1 && !told) {
+		log_warnx("the kernel has not nft_log and nfnetlink_log:"
+			  " packets that are refused leave no event");
+		told = true;
+	}
 	if (open_net(s, im->fds[0], im->fds[1]) == -1)
 		sess_fail(s, 500, "internal", "netd cannot be told");
 	/* netd alone has them: they end with it */
