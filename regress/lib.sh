@@ -320,6 +320,7 @@ copy_stage()
 # write_config FILE DIR [line...]: a configuration that keeps everything under
 # DIR, and lets shell scripts of any form run, which is how the tests say what a
 # command does; the lines are "dotted.key: value" and win.
+# TEST_STEER: the way that sessions reach netd by.
 write_config()
 {
 	config_=$1
@@ -328,7 +329,8 @@ write_config()
 	python3 - "$config_" "server.http.addr: 127.0.0.1:$(free_port)" \
 	    "sessions.base_dir: $dir_/lib" "audit.dir: $dir_/log" \
 	    "policies.dir: $dir_/policies" "sandbox.fuse.audit.trash_path: $dir_/trash" \
-	    "sandbox.seccomp.shellc.opaque: allow" "$@" <<'PY'
+	    "sandbox.seccomp.shellc.opaque: allow" \
+	    ${TEST_STEER:+"sandbox.network.steer: $TEST_STEER"} "$@" <<'PY'
 import sys
 tree = {}
 for line in sys.argv[2:]:

@@ -138,6 +138,11 @@ lockdown(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl");
+}
+
+void
+lockdown_calls(void)
+{
 	deny_calls();
 }
 

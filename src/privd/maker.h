@@ -13,6 +13,7 @@
 #include "chan.h"
 #include "plan.h"
 #include "profile.h"
+#include "steer.h"
 
 /* Who the session is for, as the host's account database says. */
 struct account {
@@ -83,12 +84,26 @@ void make_tell_failed(struct chan *, const struct aerr *);
 /* The address that sessions send their questions to; every other does as well. */
 #define NS_RESOLVER "192.0.2.53"
 /* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
- * there is no more than a loopback, or -1. */
-int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
+ * there is no more than a loopback, or -1. STEER_AUTO: by the first way that
+ * works. */
+int ns_make_net(struct chan *privd, enum net_wish, enum steer, struct aerr *);
+/* Which way it would be, STEER_AUTO if there is none, and what became of those
+ * before it; we are in some network namespace afterwards. */
+enum steer ns_probe(enum steer wanted, struct aerr *why);
 
-/* nft.c */
-/* The rules of the network namespace that we are in. */
-int nft_steer(struct aerr *);
+/* What a session's network consists of, by family: IPv4, IPv6. -1: there is
+ * none. */
+struct net_sockets {
+	int tcp[2], udp[2]; /* listen, and get DNS */
+	int diag;	    /* NETLINK_SOCK_DIAG */
+	int proxy;	    /* listens */
+	int hold;	    /* as long as it is open, what is dialled comes */
+};
+
+/* The ways of steer.def: in the network namespace that we are in, what is dialled
+ * gets to these sockets. 0, or -1 with what is lacking. */
+int steer_tproxy(struct net_sockets *, struct aerr *);
+int steer_redirect(struct net_sockets *, struct aerr *);
 
 /* ns.c */
 /*
