@@ -25,14 +25,23 @@ def dial(fam, kind, dst, data=b"x"):
     return dial_by(socket.socket(fam, kind), dst, data)
 
 
+def says(s, data=b"x"):
+    try:
+        s.send(data)
+        return s.recv(512)
+    except socket.timeout:
+        return "TIMEOUT"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+
 def dial_by(s, dst, data=b"x"):
     """What became of it: bytes, or the error's name."""
     s.settimeout(10)
     start = time.monotonic()
     try:
         s.connect(dst)
-        s.send(data)
-        got = s.recv(512)
+        got = says(s, data)
     except socket.timeout:
         got = "TIMEOUT"
     except OSError as e:
@@ -171,15 +180,16 @@ s.connect(("198.51.100.7", 53))
 want("AF_UNSPEC", disconnect(s), (0,))
 want("other UDP after DNS", dial_by(s, ("198.51.100.7", 443)), ("ECONNREFUSED",))
 
-# two connections of one port to two hosts are two
+# connections of one port to several places are several
 pair = []
-for addr in "198.51.100.7", "198.51.100.8":
+for dst in ("198.51.100.7", 443), ("198.51.100.8", 443), ("198.51.100.7", 80):
     s = socket.socket(I4, TCP)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("192.0.2.2", 40404))
-    pair.append((s, addr))
-for s, addr in pair:
-    want("one port, %s" % addr, dial_by(s, (addr, 443)), ("ECONNRESET", b""))
+    s.connect(dst)
+    pair.append((s, dst))
+for s, dst in pair:
+    want("one port, %s %d" % dst, says(s), ("ECONNRESET", b""))
 
 # whoever takes a source address that is nobody's is served like others
 for fam, addr, dst in (I4, "198.51.100.9", "198.51.100.7"), (I6, "2001:db8::9", "2001:db8::7"):
