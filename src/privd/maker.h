@@ -11,6 +11,7 @@
 
 #include "agentsh.h"
 #include "chan.h"
+#include "netaddr.h"
 #include "plan.h"
 #include "profile.h"
 #include "steer.h"
@@ -71,16 +72,6 @@ int workspace_open(struct chan *, enum run_mode, const struct account *,
 void make_tell_failed(struct chan *, const struct aerr *);
 
 /* netns.c */
-/* netd's sockets in a session's network, and the session's own address, in the
- * order of the network; of the ranges for documentation and for private use. */
-#define NS_TCP_PORT 1	   /* which no server of a session wants */
-#define NS_UDP_PORT 53	   /* answers are sent from it */
-#define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
-#define NS_LO_INDEX 1
-#define NS_SELF4 192, 0, 2, 2
-#define NS_NETD4 192, 0, 2, 1
-#define NS_SELF6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
-#define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 /* The address that sessions send their questions to; every other does as well. */
 #define NS_RESOLVER "192.0.2.53"
 /* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
@@ -104,6 +95,7 @@ struct net_sockets {
  * gets to these sockets. 0, or -1 with what is lacking. */
 int steer_tproxy(struct net_sockets *, struct aerr *);
 int steer_redirect(struct net_sockets *, struct aerr *);
+int steer_sk_lookup(struct net_sockets *, struct aerr *);
 
 /* ns.c */
 /*

@@ -315,6 +315,8 @@ int sess_start_execd(struct sess *, const int fds[3]);
 void steer_find(void);
 /* Was it maker of that? */
 bool steer_find_ended(const struct child *, const char *how);
+/* May nobody be kept from bpf(2)? */
+bool steer_needs_bpf(void);
 /* A session did, this way. */
 void steer_found(enum steer);
 

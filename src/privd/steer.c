@@ -106,6 +106,12 @@ steer_find(void)
 	    probe.why);
 }
 
+bool
+steer_needs_bpf(void)
+{
+	return probe.found == STEER_SK_LOOKUP;
+}
+
 void
 steer_found(enum steer how)
 {
