@@ -24,8 +24,8 @@ on()
 	SERVER_WRAP=
 }
 
-# steered WAY: a session says so, the log does, and what it dials gets to netd
-steered()
+# by WAY: a session says so, the log does, and what it dials gets to netd
+by()
 {
 	grep -q "sessions reach netd by $1" "$T/server.log" || fail "the log does not say $1"
 	new_session s "$WS"
@@ -41,23 +41,52 @@ except ConnectionResetError:
 	stop_server
 }
 
+# not TEXT: there is no session, and that is why
+not()
+{
+	api POST /api/v1/sessions "{\"id\":\"s\",\"workspace\":\"$WS\"}" >"$T/answer.json"
+	want "a session" "$(status)" 500
+	want_in "why" "$(cat "$T/answer.json")" "$1"
+	grep -q "sessions cannot reach netd, and are refused: .*$1" "$T/server.log" ||
+	    fail "the log does not say so"
+}
+
 start_any
-steered tproxy
+by tproxy
 for way in tproxy redirect; do
 	start_any "sandbox.network.steer: $way"
-	steered "$way"
 	grep -q "by $way, as configured" "$T/server.log" || fail "the log does not say why"
+	by "$way"
 done
 
 # a kernel without transparent sockets has the next one
 on setsockopt:2=19
-steered redirect
 grep -q "tproxy: transparent sockets: Operation not permitted" "$T/server.log" ||
     fail "the log does not say why not tproxy"
+by redirect
 # but not where another is wanted
 on setsockopt:2=19 "sandbox.network.steer: tproxy"
-api POST /api/v1/sessions "{\"id\":\"s\",\"workspace\":\"$WS\"}" >"$T/answer.json"
-want "a session without tproxy" "$(status)" 500
-want_in "why" "$(cat "$T/answer.json")" "tproxy: transparent sockets: Operation not permitted"
+not "tproxy: transparent sockets: Operation not permitted"
 ! grep -q "redirect" "$T/answer.json" || fail "another one was tried: $(cat "$T/answer.json")"
 stop_server
+
+# one without nf_tables has none for an ordinary user
+if [ "$MODE" = user ]; then
+	on socket:2=12
+	not "redirect: the kernel has no nf_tables"
+	not "sk_lookup: an ordinary user may load no programs into the kernel"
+	stop_server
+	start_any "sandbox.network.steer: sk_lookup"
+	not "sk_lookup: an ordinary user may load no programs into the kernel"
+	exit 0
+fi
+# and with neither a service has none
+on bpf "sandbox.network.steer: sk_lookup"
+grep -q "built without programs for the kernel" "$T/server.log" &&
+    left_out "sk_lookup: built without programs for the kernel" && exit 0
+not "sk_lookup: load a program into the kernel: Operation not permitted"
+stop_server
+start_any "sandbox.network.steer: sk_lookup"
+by sk_lookup
+on socket:2=12
+by sk_lookup
