@@ -68,6 +68,21 @@ need_stage()
 	done
 }
 
+# steered WAY MODES test...: these tests, of sessions that reach netd this way.
+steered()
+{
+	[ "${TEST_ROOT:-0}" = 1 ] || skip "needs root: run make check-root, or regress/run -r"
+	export TEST_STEER="$1" TEST_MODES="$2"
+	shift 2
+	for test_ in "$@"; do
+		say "== $test_"
+		sh "$TEST_SRC/regress/$test_.sh"
+		rc_=$?
+		[ $rc_ != 77 ] || skip "$test_ is left out; see its reason"
+		[ $rc_ = 0 ] || fail "$test_: status $rc_"
+	done
+}
+
 # To be called first: the host of this test, whose network netd has, is a network
 # namespace of its own, in which there are a loopback and, on it, $HOST4, $HOST6.
 # As root alone: with need_root, or need_modes, which then has no mode "self".
@@ -105,7 +120,8 @@ need_root()
 
 # The test runs once for each way to start agentshd: root's service and alice's
 # own when root runs it, and else as whoever runs it ("self"). $ME is who the
-# sessions belong to, $MODE service or user; start_any starts.
+# sessions belong to, $MODE service or user; start_any starts. TEST_MODES: only
+# these of service and user.
 need_modes()
 {
 	case ${TEST_MODE:-} in
@@ -131,7 +147,7 @@ need_modes()
 	if [ "$(id -u)" != 0 ]; then
 		modes_=self
 	elif [ "${TEST_ROOT:-0}" = 1 ]; then
-		modes_="service user"
+		modes_=${TEST_MODES:-service user}
 	else
 		skip "as root this needs private namespaces: run make check-root, or regress/run -r"
 	fi
@@ -320,6 +336,7 @@ copy_stage()
 # write_config FILE DIR [line...]: a configuration that keeps everything under
 # DIR, and lets shell scripts of any form run, which is how the tests say what a
 # command does; the lines are "dotted.key: value" and win.
+# TEST_STEER: the way that sessions reach netd by.
 write_config()
 {
 	config_=$1
@@ -328,7 +345,8 @@ write_config()
 	python3 - "$config_" "server.http.addr: 127.0.0.1:$(free_port)" \
 	    "sessions.base_dir: $dir_/lib" "audit.dir: $dir_/log" \
 	    "policies.dir: $dir_/policies" "sandbox.fuse.audit.trash_path: $dir_/trash" \
-	    "sandbox.seccomp.shellc.opaque: allow" "$@" <<'PY'
+	    "sandbox.seccomp.shellc.opaque: allow" \
+	    ${TEST_STEER:+"sandbox.network.steer: $TEST_STEER"} "$@" <<'PY'
 import sys
 tree = {}
 for line in sys.argv[2:]:

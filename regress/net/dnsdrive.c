@@ -340,6 +340,7 @@ main(int argc, char **argv)
 	rules = argv + optind + 1;
 	nrules = argc - optind - 1;
 	sess.base = event_base_new();
+	sess.steer = STEER_TPROXY;
 	sess.dns_conf = &conf;
 	sess.names = names_new(1000);
 	printf("ports");

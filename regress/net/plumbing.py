@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session finds of its network where nothing outside is allowed to it."""
+import ctypes
 import errno
 import socket
 import struct
@@ -7,6 +8,7 @@ import sys
 import time
 
 I4, I6 = socket.AF_INET, socket.AF_INET6
+IPV6_FREEBIND = 78
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 QUERY = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\x07example\x04test\0\0\x01\0\x01"
 bad = 0
@@ -20,14 +22,26 @@ def want(what, got, wanted):
 
 
 def dial(fam, kind, dst, data=b"x"):
+    return dial_by(socket.socket(fam, kind), dst, data)
+
+
+def says(s, data=b"x"):
+    try:
+        s.send(data)
+        return s.recv(512)
+    except socket.timeout:
+        return "TIMEOUT"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+
+def dial_by(s, dst, data=b"x"):
     """What became of it: bytes, or the error's name."""
-    s = socket.socket(fam, kind)
     s.settimeout(10)
     start = time.monotonic()
     try:
         s.connect(dst)
-        s.send(data)
-        got = s.recv(512)
+        got = says(s, data)
     except socket.timeout:
         got = "TIMEOUT"
     except OSError as e:
@@ -69,10 +83,33 @@ def serve(fam, kind, addr, port):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if fam == I6:
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
     s.bind((addr, port))
     if kind == TCP:
         s.listen()
     return s
+
+
+def taken(fam, kind, addr, port):
+    """Whether a socket can be had there, among others that share it."""
+    s = socket.socket(fam, kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if fam == I6:
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+    try:
+        s.bind((addr, port))
+        if kind == TCP:
+            s.listen()
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    finally:
+        s.close()
+    return "taken"
+
+
+def disconnect(s):
+    return ctypes.CDLL(None).connect(s.fileno(), bytes(16), 16)
 
 
 # a server of the session is there for the session, by each of its own addresses,
@@ -106,12 +143,60 @@ for fam, every, own, other in (
     want("other UDP %s" % other, dial(fam, UDP, (other, 8053)), ("ECONNREFUSED",))
     server.close()
 
+# the sockets of netd are nobody's to take, and no other has their address
+for fam, every, own in (I4, "0.0.0.0", "192.0.2.1"), (I6, "::", "fd00:5e55::1"):
+    for kind in TCP, UDP:
+        for addr in every, own, "127.0.0.1" if fam == I4 else "::1":
+            for port in 1, 53:
+                want("bind %s %d" % (addr, port), taken(fam, kind, addr, port), ("EACCES",))
+    if fam == I4:
+        for addr in every, own:
+            want("bind %s 3128" % addr, taken(fam, TCP, addr, 3128), ("EADDRINUSE",))
+    for kind in TCP, UDP:
+        server = serve(fam, kind, own, 8080)
+        want("an impostor at %s" % own, dial(fam, kind, (own, 8080)), ("ECONNREFUSED",))
+        server.close()
+for fam, addr in (I4, "127.0.0.1"), (I4, "192.0.2.2"), (I6, "::1"), (I6, "fd00:5e55::2"):
+    for kind in TCP, UDP:
+        want("own DNS %s" % addr, dial(fam, kind, (addr, 53), QUERY), ("ECONNREFUSED",))
+
+# a server that has taken an address outside is not met there
+for fam, addr in (I4, "198.51.100.7"), (I6, "2001:db8::7"):
+    for kind, wanted in (TCP, ("ECONNRESET", b"")), (UDP, ("ECONNREFUSED",)):
+        server = serve(fam, kind, addr, 8080)
+        want("a host that is not there, %s" % addr, dial(fam, kind, (addr, 8080)), wanted)
+        server.close()
+
+# a socket that was connected inside is no other when it goes outside
+for kind, wanted in (TCP, ("ECONNRESET", b"")), (UDP, ("ECONNREFUSED",)):
+    server = serve(I4, kind, "127.0.0.1", 8080)
+    s = socket.socket(I4, kind)
+    s.connect(("127.0.0.1", 8080))
+    want("AF_UNSPEC", disconnect(s), (0,))
+    want("outside after inside", dial_by(s, ("198.51.100.7", 443)), wanted)
+    server.close()
+s = socket.socket(I4, UDP)
+s.connect(("198.51.100.7", 53))
+want("AF_UNSPEC", disconnect(s), (0,))
+want("other UDP after DNS", dial_by(s, ("198.51.100.7", 443)), ("ECONNREFUSED",))
+
+# connections of one port to several places are several
+pair = []
+for dst in ("198.51.100.7", 443), ("198.51.100.8", 443), ("198.51.100.7", 80):
+    s = socket.socket(I4, TCP)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("192.0.2.2", 40404))
+    s.connect(dst)
+    pair.append((s, dst))
+for s, dst in pair:
+    want("one port, %s %d" % dst, says(s), ("ECONNRESET", b""))
+
 # whoever takes a source address that is nobody's is served like others
 for fam, addr, dst in (I4, "198.51.100.9", "198.51.100.7"), (I6, "2001:db8::9", "2001:db8::7"):
     s = socket.socket(fam, TCP)
     s.settimeout(10)
     if fam == I6:
-        s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
     s.bind((addr, 0))
     try:
         s.connect((dst, 443))

@@ -65,6 +65,8 @@ start_any "sandbox.network.enabled: false"
 nothing_outside || fail "sandbox.network.enabled: false"
 stop_server
 
+[ "${TEST_STEER:-tproxy}" = tproxy ] || exit 0
+TEST_STEER=tproxy
 # a kernel without nf_tables: no session, but where the configuration wants one
 refuse=$TEST_BUILD/regress/privsep/refuse
 [ -x "$refuse" ] || fail "regress/privsep/refuse is not built"

@@ -25,6 +25,7 @@
 
 #include "hostile.h"
 #include "log.h"
+#include "steer.h"
 
 #define WINDOW 4 /* sessions at a time */
 
@@ -256,7 +257,7 @@ give_net(struct chan *ch)
 {
 	static const struct msg_make_listen ml;
 	static const struct msg_make_refused mr;
-	static const struct msg_make_net mn;
+	static const struct msg_make_net mn = { .steer = STEER_TPROXY };
 	int fds[2];
 
 	if (chan_pair(fds) == -1)
@@ -266,6 +267,17 @@ give_net(struct chan *ch)
 	msg_send_make_net(ch, 0, &mn, fds);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* Before there is a session. */
+static int
+on_make_probe(struct chan *ch, struct imsg *im)
+{
+	struct msg_make_probed m = { .steer = STEER_TPROXY };
+
+	(void)im;
+	msg_send_make_probed(ch, 0, &m, NULL);
+	_exit(chan_drain(ch, 1000) == -1);
 }
 
 static int
@@ -584,6 +596,7 @@ static const struct handler handlers[] = {
 	{ MSG_POLICY_IMAGE, on_ignored },
 	{ MSG_MAKE_OPEN, on_make_open },
 	{ MSG_MAKE_ROOT, on_make_root },
+	{ MSG_MAKE_PROBE, on_make_probe },
 	{ MSG_FS_ROOT, on_ignored },
 	{ MSG_FS_TRASH, on_ignored },
 	{ MSG_EXEC_NS, on_ignored },

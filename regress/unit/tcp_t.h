@@ -595,6 +595,7 @@ start_worker(void)
 		abort();
 	tt.base = event_base_new();
 	tt.s.base = tt.base;
+	tt.s.steer = STEER_TPROXY;
 	tt.s.listener[NET_TCP4] = listen_at(INADDR_ANY, &tt.port);
 	tt.s.listener[NET_TCP6] = -1;
 	evutil_make_socket_nonblocking(tt.s.listener[NET_TCP4]);

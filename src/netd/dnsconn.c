@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "ipport.h"
 
 #include "dns.h"
 
@@ -179,8 +178,6 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 void
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	uint16_t port;
 	struct dns_conn *c;
 
@@ -197,8 +194,7 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	TAILQ_INSERT_TAIL(&s->dns->conns, c, entry);
 	s->dns->nconns++;
 	/* the address that was asked, though nobody has it here */
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ipport_from_sockaddr(&ss, c->client.dst, &port) == -1) {
+	if (dest_of(s, fd, c->client.dst, &port) == -1) {
 		conn_close(c);
 		return;
 	}

@@ -16,6 +16,7 @@
 #include "image.h"
 #include "proc.h"
 #include "ring.h"
+#include "steer.h"
 
 #define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
@@ -50,6 +51,7 @@ struct nsess {
 	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
 	struct event_base *base; /* of its worker */
+	enum steer steer;	 /* how what it dials gets here */
 	struct image image;	 /* in force; changed between operations, and
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */
@@ -82,6 +84,10 @@ int dns_start(struct nsess *);
 void dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
 void dns_stop(struct nsess *);
+
+/* dest.c: the address that a connection, which was accepted, was to go to; by it,
+ * not by getsockname(2), whatever way it came. 0 or -1. */
+int dest_of(const struct nsess *, int fd, uint8_t addr[16], uint16_t *port);
 
 /* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
  * a listening socket of the session, which stays the caller's. */

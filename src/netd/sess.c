@@ -388,6 +388,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_net_open(im, &m) == -1 || find(m.session) != NULL ||
+	    m.steer == STEER_AUTO || m.steer >= STEER_MAX ||
 	    !session_id_is_valid(m.session_id))
 		return -1;
 	h = calloc(1, sizeof(*h));
@@ -397,6 +398,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	SLIST_INIT(&h->old);
 	h->n.number = m.session;
 	h->n.uid = m.uid;
+	h->n.steer = (enum steer)m.steer;
 	snprintf(h->n.id, sizeof(h->n.id), "%s", m.session_id);
 	for (i = 0; i < NET_LISTENERS; i++)
 		h->n.listener[i] = -1;

@@ -108,7 +108,8 @@ take(struct relays *rs, int listener, bool proxy)
 		return -1;
 	}
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
-	    own_end(fd, e.addr, &e.port) == -1)
+	    (proxy ? own_end(fd, e.addr, &e.port) :
+		     dest_of(rs->s, fd, e.addr, &e.port)) == -1)
 		close(fd);
 	else if (!proxy && e.port == DNS_PORT)
 		dns_take(rs->s, fd, e.peer, e.peer_port);

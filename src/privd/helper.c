@@ -302,7 +302,7 @@ helper_died(struct child *c, const char *how)
 		snprintf(reader.how, sizeof(reader.how), "%s", how);
 		return;
 	}
-	if (policy_check_ended(c, how))
+	if (policy_check_ended(c, how) || steer_find_ended(c, how))
 		return;
 	privd.helper[c->role] = NULL;
 	if (c->role == ROLE_NETD)

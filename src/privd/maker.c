@@ -38,12 +38,14 @@ static int maker_on_sys_hello(struct chan *, struct imsg *);
 static int maker_on_sess_mount(struct chan *, struct imsg *);
 static int maker_on_make_open(struct chan *, struct imsg *);
 static int maker_on_make_root(struct chan *, struct imsg *);
+static int maker_on_make_probe(struct chan *, struct imsg *);
 
 static const struct handler maker_handlers[] = {
 	{ MSG_SYS_HELLO, maker_on_sys_hello },
 	{ MSG_SESS_MOUNT, maker_on_sess_mount },
 	{ MSG_MAKE_OPEN, maker_on_make_open },
 	{ MSG_MAKE_ROOT, maker_on_make_root },
+	{ MSG_MAKE_PROBE, maker_on_make_probe },
 	{ MSG_NONE, NULL },
 };
 
@@ -175,7 +177,8 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	net = ns_make_net(ch, (enum net_wish)m->network, e);
+	net = ns_make_net(ch, (enum net_wish)m->network,
+	    (enum steer)m->steer, e);
 	if (net == -1)
 		return -1;
 	r->has_net = net == 1;
@@ -204,7 +207,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	struct buf b;
 
 	if (!maker.opened || msg_get_make_root(im, &m) == -1 ||
-	    m.network >= NET_WISH_MAX)
+	    m.network >= NET_WISH_MAX || m.steer >= STEER_MAX)
 		return -1;
 	buf_read_from(&b, m.plan, m.plan_len);
 	if (plan_get(&b, &maker.plan) == -1)
@@ -223,6 +226,26 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 		make_tell_failed(ch, &e);
 		exit(1);
 	}
+	maker.done = true;
+	return 0;
+}
+
+/* In a process that makes no session. */
+static int
+maker_on_make_probe(struct chan *ch, struct imsg *im)
+{
+	struct msg_make_probe m;
+	struct msg_make_probed a = { 0 };
+	struct aerr why = { 0 };
+
+	if (!maker.hello || maker.opened ||
+	    msg_get_make_probe(im, &m) == -1 || m.steer >= STEER_MAX)
+		return -1;
+	a.steer = (uint8_t)ns_probe((enum steer)m.steer, &why);
+	snprintf(a.why, sizeof(a.why), "%s", why.message);
+	if (msg_send_make_probed(ch, 0, &a, NULL) == -1 ||
+	    chan_drain(ch, 1000) == -1)
+		return -1;
 	maker.done = true;
 	return 0;
 }

@@ -11,8 +11,10 @@
 
 #include "agentsh.h"
 #include "chan.h"
+#include "netaddr.h"
 #include "plan.h"
 #include "profile.h"
+#include "steer.h"
 
 /* Who the session is for, as the host's account database says. */
 struct account {
@@ -70,21 +72,15 @@ int workspace_open(struct chan *, enum run_mode, const struct account *,
 void make_tell_failed(struct chan *, const struct aerr *);
 
 /* netns.c */
-/* netd's sockets in a session's network, and the session's own address, in the
- * order of the network; of the ranges for documentation and for private use. */
-#define NS_TCP_PORT 1	   /* which no server of a session wants */
-#define NS_UDP_PORT 53	   /* answers are sent from it */
-#define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
-#define NS_LO_INDEX 1
-#define NS_SELF4 192, 0, 2, 2
-#define NS_NETD4 192, 0, 2, 1
-#define NS_SELF6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
-#define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 /* The address that sessions send their questions to; every other does as well. */
 #define NS_RESOLVER "192.0.2.53"
 /* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
- * there is no more than a loopback, or -1. */
-int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
+ * there is no more than a loopback, or -1. STEER_AUTO: by the first way that
+ * works. */
+int ns_make_net(struct chan *privd, enum net_wish, enum steer, struct aerr *);
+/* Which way it would be, STEER_AUTO if there is none, and what became of those
+ * before it; we are in some network namespace afterwards. */
+enum steer ns_probe(enum steer wanted, struct aerr *why);
 
 /* nflog.c */
 #define NS_LOG_GROUP 1
@@ -93,10 +89,21 @@ int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
  * are in. The caller's to close; -1 with errno: it cannot. */
 int nflog_open(void);
 
-/* nft.c */
-/* The rules of the network namespace that we are in. log: the kernel tells what
- * they refuse. */
-int nft_steer(bool log, struct aerr *);
+/* What a session's network consists of, by family: IPv4, IPv6. -1: there is
+ * none. */
+struct net_sockets {
+	int tcp[2], udp[2]; /* listen, and get DNS */
+	int diag;	    /* NETLINK_SOCK_DIAG */
+	int proxy;	    /* listens */
+	int refused;	    /* by it the kernel tells what it refuses */
+	int hold;	    /* as long as it is open, what is dialled comes */
+};
+
+/* The ways of steer.def: in the network namespace that we are in, what is dialled
+ * gets to these sockets. 0, or -1 with what is lacking. */
+int steer_tproxy(struct net_sockets *, struct aerr *);
+int steer_redirect(struct net_sockets *, struct aerr *);
+int steer_sk_lookup(struct net_sockets *, struct aerr *);
 
 /* ns.c */
 /*

@@ -2,9 +2,10 @@
 /*
  * The network of a session: a namespace in which there is nothing but a loopback,
  * by which every address is reached, and sockets that get what goes to any but
- * the session's own. netd has those sockets, in the host's namespace, and there
- * is no other way out. It is made before the session's user namespace, so nobody
- * inside may change it, and it is the same for every session.
+ * the session's own, by one of the ways of steer.def. netd has those sockets, in
+ * the host's namespace, and there is no other way out. It is made before the
+ * session's user namespace, so nobody inside may change it, and it is the same
+ * for every session.
  */
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -31,6 +32,26 @@ struct net_family {
 	uint8_t self[16];
 	uint8_t netd[16];
 };
+
+/* Which address netd's sockets have. */
+enum address {
+	AT_NETD,
+	AT_ANY
+};
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	enum address at;
+	int (*set_up)(struct net_sockets *, struct aerr *);
+	const char *needs;
+} ways[STEER_MAX] = {
+#define STEER(id, name, at, dst, needs) \
+	[STEER_##id] = { #name, AT_##at, steer_##name, needs },
+#include "steer.def"
+#undef STEER
+};
+/* clang-format on */
 
 static const struct net_family ipv4 = { AF_INET, 4, { NS_SELF4 },
 	{ NS_NETD4 } };
@@ -179,17 +200,16 @@ set(int fd, int level, int name)
 static int
 set_options(int fd, int af, int type)
 {
-	if (set(fd, SOL_SOCKET, SO_REUSEADDR) == -1)
+	/* of UDP it would let others have the same port */
+	if (type == SOCK_STREAM && set(fd, SOL_SOCKET, SO_REUSEADDR) == -1)
 		return -1;
 	if (af == AF_INET)
-		return set(fd, IPPROTO_IP, IP_TRANSPARENT) == -1 ||
-			set(fd, IPPROTO_IP, IP_FREEBIND) == -1 ||
+		return set(fd, IPPROTO_IP, IP_FREEBIND) == -1 ||
 			(type == SOCK_DGRAM &&
 			    set(fd, IPPROTO_IP, IP_PKTINFO) == -1) ?
 		    -1 :
 		    0;
 	return set(fd, IPPROTO_IPV6, IPV6_V6ONLY) == -1 ||
-		set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT) == -1 ||
 		set(fd, IPPROTO_IPV6, IPV6_FREEBIND) == -1 ||
 		(type == SOCK_DGRAM &&
 		    set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) == -1) ?
@@ -198,31 +218,32 @@ set_options(int fd, int af, int type)
 }
 
 static int
-bind_to(int fd, const struct net_family *f, uint16_t port)
+bind_to(int fd, const struct net_family *f, const uint8_t *addr, uint16_t port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
 
 	sin.sin_port = sin6.sin6_port = htons(port);
 	if (f->af == AF_INET) {
-		memcpy(&sin.sin_addr, f->netd, sizeof(sin.sin_addr));
+		memcpy(&sin.sin_addr, addr, sizeof(sin.sin_addr));
 		return bind(fd, (struct sockaddr *)&sin, sizeof(sin));
 	}
-	memcpy(&sin6.sin6_addr, f->netd, sizeof(sin6.sin6_addr));
+	memcpy(&sin6.sin6_addr, addr, sizeof(sin6.sin6_addr));
 	return bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
 }
 
-/* -1 with errno. Bound to an address of its own: the session can have the same
- * ports on its loopback. */
+/* -1 with errno. */
 static int
-make_socket(const struct net_family *f, int type, uint16_t port)
+make_socket(const struct net_family *f, int type, const uint8_t *addr,
+    uint16_t port)
 {
 	int fd, saved;
 
 	fd = socket(f->af, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, f->af, type) == 0 && bind_to(fd, f, port) == 0 &&
+	if (set_options(fd, f->af, type) == 0 &&
+	    bind_to(fd, f, addr, port) == 0 &&
 	    (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0))
 		return fd;
 	saved = errno;
@@ -231,78 +252,61 @@ make_socket(const struct net_family *f, int type, uint16_t port)
 	return -1;
 }
 
-static int
-hand_over_family(struct chan *privd, const struct net_family *f, struct aerr *e)
+static void
+close_fd(int *fd)
 {
-	struct msg_make_listen m = { .ipv6 = f->af == AF_INET6 };
-	int fds[2], r;
-
-	fds[0] = make_socket(f, SOCK_STREAM, NS_TCP_PORT);
-	fds[1] = make_socket(f, SOCK_DGRAM, NS_UDP_PORT);
-	if (fds[0] == -1 || fds[1] == -1)
-		return make_error(e, "sockets of the session's network");
-	r = msg_send_make_listen(privd, 0, &m, fds);
-	close(fds[0]);
-	close(fds[1]);
-	return r == -1 ? make_error(e, "tell agentshd") : 0;
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
 }
 
-/* By the first netd finds out whose connection it is; the other one is for
- * clients that speak to a proxy. */
-static int
-hand_over_rest(struct chan *privd, struct aerr *e)
+static void
+sockets_init(struct net_sockets *n)
 {
-	static const struct msg_make_net m;
-	int fds[2], r;
+	n->tcp[0] = n->tcp[1] = n->udp[0] = n->udp[1] = -1;
+	n->diag = n->proxy = n->refused = n->hold = -1;
+}
 
-	fds[0] = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+static void
+sockets_close(struct net_sockets *n)
+{
+	int *const fd[] = { &n->tcp[0], &n->tcp[1], &n->udp[0], &n->udp[1],
+		&n->diag, &n->proxy, &n->refused, &n->hold };
+	size_t i;
+
+	for (i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
+		close_fd(fd[i]);
+}
+
+static int
+open_family(struct net_sockets *n, const struct net_family *f, enum steer how)
+{
+	static const uint8_t any[16];
+	const uint8_t *addr = ways[how].at == AT_ANY ? any : f->netd;
+	size_t i = f->af == AF_INET6;
+
+	n->tcp[i] = make_socket(f, SOCK_STREAM, addr, NS_TCP_PORT);
+	n->udp[i] = make_socket(f, SOCK_DGRAM, addr, NS_UDP_PORT);
+	return n->tcp[i] == -1 || n->udp[i] == -1 ? -1 : 0;
+}
+
+/* By the first of the other two netd finds out whose connection it is; the second
+ * is for clients that speak to a proxy. */
+static int
+open_sockets(struct net_sockets *n, bool has_ipv6, enum steer how,
+    struct aerr *e)
+{
+	if (open_family(n, &ipv4, how) == -1 ||
+	    (has_ipv6 && open_family(n, &ipv6, how) == -1))
+		return make_error(e, "sockets of the session's network");
+	n->diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    NETLINK_SOCK_DIAG);
-	if (fds[0] == -1)
+	if (n->diag == -1)
 		return make_error(e, "sock_diag of the session's network");
-	fds[1] = make_socket(&ipv4, SOCK_STREAM, NS_PROXY_PORT);
-	if (fds[1] == -1)
-		return make_error(e, "sockets of the session's network");
-	r = msg_send_make_net(privd, 0, &m, fds);
-	close(fds[0]);
-	close(fds[1]);
-	return r == -1 ? make_error(e, "tell agentshd") : 0;
-}
-
-/* Where the kernel cannot tell what it refuses, it refuses it all the same. */
-static int
-hand_over_refused(struct chan *privd, int fd, struct aerr *e)
-{
-	static const struct msg_make_refused m;
-	int r;
-
-	r = msg_send_make_refused(privd, 0, &m, &fd);
-	return r == -1 ? make_error(e, "tell agentshd") : 0;
-}
-
-static int
-connect_to_netd(struct chan *privd, bool has_ipv6, struct aerr *e)
-{
-	int refused = nflog_open(), r = 0;
-
-	if (add_family(&ipv4) == -1)
-		return make_error(e, "address of the session's network");
-	/* the host may have it, and not let new namespaces have it */
-	if (has_ipv6 && add_family(&ipv6) == -1)
-		has_ipv6 = false;
-	if (refused != -1 && nft_steer(true, e) == -1) {
-		close(refused);
-		refused = -1;
-	}
-	if (refused == -1 && nft_steer(false, e) == -1)
-		return -1;
-	if (refused != -1) {
-		r = hand_over_refused(privd, refused, e);
-		close(refused);
-	}
-	if (r == -1 || hand_over_family(privd, &ipv4, e) == -1 ||
-	    (has_ipv6 && hand_over_family(privd, &ipv6, e) == -1))
-		return -1;
-	return hand_over_rest(privd, e);
+	n->proxy = make_socket(&ipv4, SOCK_STREAM, ipv4.netd, NS_PROXY_PORT);
+	return n->proxy == -1 ?
+	    make_error(e, "sockets of the session's network") :
+	    0;
 }
 
 static int
@@ -313,20 +317,119 @@ enter_new(struct aerr *e)
 	return loopback_up(e);
 }
 
-int
-ns_make_net(struct chan *privd, enum net_wish wish, struct aerr *e)
+/* A namespace, and all that there is to be in it. */
+static int
+set_up(enum steer how, bool has_ipv6, struct net_sockets *n, struct aerr *e)
 {
-	bool has_ipv6 = wish != NET_WISH_NONE && host_has_ipv6();
-
+	sockets_init(n);
 	if (enter_new(e) == -1)
 		return -1;
-	if (wish == NET_WISH_NONE)
+	if (add_family(&ipv4) == -1)
+		return make_error(e, "address of the session's network");
+	/* the host may have it, and not let new namespaces have it */
+	if (has_ipv6 && add_family(&ipv6) == -1)
+		has_ipv6 = false;
+	if (open_sockets(n, has_ipv6, how, e) == 0 &&
+	    ways[how].set_up(n, e) == 0)
 		return 0;
-	if (connect_to_netd(privd, has_ipv6, e) == 0)
-		return 1;
+	sockets_close(n);
+	return -1;
+}
+
+/* Appends what became of one way. */
+static void
+add_reason(struct aerr *e, enum steer how, const struct aerr *why)
+{
+	size_t len = strlen(e->message);
+
+	snprintf(e->message + len, sizeof(e->message) - len,
+	    "%s%s: %s (it needs %s)", len == 0 ? "" : "; ", ways[how].name,
+	    why->message, ways[how].needs);
+}
+
+/* The way that is named, or the first that works; STEER_AUTO: none does. *why:
+ * what became of those before it. */
+static enum steer
+find_way(enum steer wanted, bool has_ipv6, struct net_sockets *n,
+    struct aerr *why)
+{
+	struct aerr e = { 0 };
+	enum steer how;
+
+	why->message[0] = '\0';
+	for (how = STEER_AUTO + 1; how < STEER_MAX; how++) {
+		if (wanted != STEER_AUTO && wanted != how)
+			continue;
+		if (set_up(how, has_ipv6, n, &e) == 0)
+			return how;
+		add_reason(why, how, &e);
+	}
+	return STEER_AUTO;
+}
+
+static int
+hand_over(struct chan *privd, struct net_sockets *n, enum steer how,
+    struct aerr *e)
+{
+	static const struct msg_make_steer ms;
+	static const struct msg_make_refused mr;
+	struct msg_make_listen ml = { 0 };
+	struct msg_make_net mn = { .steer = (uint8_t)how };
+	int fds[2], r = 0;
+
+	if (n->hold != -1)
+		r = msg_send_make_steer(privd, 0, &ms, &n->hold);
+	if (n->refused != -1 && r == 0)
+		r = msg_send_make_refused(privd, 0, &mr, &n->refused);
+	for (ml.ipv6 = 0; ml.ipv6 < 2 && r == 0; ml.ipv6++) {
+		if (n->tcp[ml.ipv6] == -1)
+			continue;
+		fds[0] = n->tcp[ml.ipv6];
+		fds[1] = n->udp[ml.ipv6];
+		r = msg_send_make_listen(privd, 0, &ml, fds);
+	}
+	fds[0] = n->diag;
+	fds[1] = n->proxy;
+	if (r == 0)
+		r = msg_send_make_net(privd, 0, &mn, fds);
+	sockets_close(n);
+	return r == -1 ? make_error(e, "tell agentshd") : 0;
+}
+
+int
+ns_make_net(struct chan *privd, enum net_wish wish, enum steer wanted,
+    struct aerr *e)
+{
+	bool has_ipv6 = wish != NET_WISH_NONE && host_has_ipv6();
+	struct net_sockets n;
+	struct aerr why;
+	enum steer how;
+
+	if (wish == NET_WISH_NONE)
+		return enter_new(e);
+	how = find_way(wanted, has_ipv6, &n, &why);
+	if (how != STEER_AUTO)
+		return hand_over(privd, &n, how, e) == -1 ? -1 : 1;
 	if (wish == NET_WISH_NEEDED)
-		return -1;
+		return make_errorx(e, 500,
+		    "sessions cannot reach netd: %s"
+		    " (sandbox.network.unavailable: none does without a"
+		    " network)",
+		    why.message);
 	/* nothing that was half made is left behind */
-	log_warnx("%s", e->message);
+	log_warnx("%s", why.message);
 	return enter_new(e);
+}
+
+enum steer
+ns_probe(enum steer wanted, struct aerr *why)
+{
+	bool has_ipv6 = host_has_ipv6();
+	struct net_sockets n;
+	enum steer how;
+
+	how = find_way(wanted, has_ipv6, &n, why);
+	if (how != STEER_AUTO)
+		sockets_close(&n);
+	return how;
 }

@@ -1,108 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of a session's network namespace: what goes anywhere but to the
- * session itself goes to the sockets that netd has, or is refused. They are the
- * same for every session and never changed: what a policy says is netd's to know.
- *
- * A batch of messages as nf_tables(4) of the kernel takes it, by libmnl; a rule is
- * two comparisons at most and what is done then.
+ * Rules as a batch of messages that nf_tables of the kernel takes, by libmnl.
+ * They are made once in a network namespace and never changed.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
 #include "maker.h"
+#include "nft.h"
 
 #define TABLE "agentsh"
-#define CHAIN "steer"
-#define PRIORITY_MANGLE (-150) /* as iptables(8) has it: before routing */
-#define BATCH_SIZE 16384
-
-enum action {
-	ACT_ACCEPT,
-	ACT_DROP,
-	ACT_TPROXY,  /* to netd's socket of the rule's family */
-	ACT_REFUSED, /* as a host without that service does */
-	ACT_PROHIBITED
-};
-
-enum what {
-	NONE,
-	IIF,	/* index of the device that it came by */
-	FAMILY, /* NFPROTO_IPV4 or _IPV6 */
-	L4,	/* IPPROTO_TCP or such */
-	NET,	/* bytes of the IP header */
-	TRANS	/* bytes of the header after it */
-};
-
-struct match {
-	enum what what;
-	uint8_t offset, len; /* of NET and TRANS */
-	enum nft_cmp_ops op;
-	uint8_t value[16];
-};
-
-struct rule {
-	uint8_t family; /* NFPROTO_UNSPEC: both */
-	struct match match[2];
-	enum action action;
-	uint16_t port; /* of ACT_TPROXY */
-};
-
-#define DADDR4 16 /* in the IP header */
-#define DADDR6 24
-#define DPORT 2 /* of TCP and UDP */
-#define LOOPBACK6 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+#define BATCH_SIZE 32768
+#define MARKED 1 /* by ACT_MARK */
 
 #define V4 NFPROTO_IPV4
-#define V6 NFPROTO_IPV6
 #define EQ NFT_CMP_EQ
 
 static const uint8_t netd4[4] = { NS_NETD4 };
 static const uint8_t netd6[16] = { NS_NETD6 };
-
-/* clang-format off */
-static const struct rule rules[] = {
-	/* there is no other device, and nobody inside can make one */
-	{ 0, { { IIF, 0, 4, NFT_CMP_NEQ, { 0 } } }, ACT_DROP, 0 },
-	/* the session's own: loopback, its address, multicast on its loopback */
-	{ V4, { { NET, DADDR4, 1, EQ, { 127 } } }, ACT_ACCEPT, 0 },
-	{ V4, { { NET, DADDR4, 4, EQ, { NS_SELF4 } } }, ACT_ACCEPT, 0 },
-	{ V4, { { NET, DADDR4, 1, NFT_CMP_GTE, { 224 } } }, ACT_ACCEPT, 0 },
-	{ V6, { { NET, DADDR6, 16, EQ, { LOOPBACK6 } } }, ACT_ACCEPT, 0 },
-	{ V6, { { NET, DADDR6, 16, EQ, { NS_SELF6 } } }, ACT_ACCEPT, 0 },
-	{ V6, { { NET, DADDR6, 1, EQ, { 0xff } } }, ACT_ACCEPT, 0 },
-	{ V4, { { NET, DADDR4, 4, EQ, { NS_NETD4 } },
-	    { TRANS, DPORT, 2, EQ, { NS_PROXY_PORT >> 8, NS_PROXY_PORT & 0xff } } }, ACT_ACCEPT, 0 },
-	/* nobody has other business with the address of netd's sockets */
-	{ V4, { { NET, DADDR4, 4, EQ, { NS_NETD4 } } }, ACT_REFUSED, 0 },
-	{ V6, { { NET, DADDR6, 16, EQ, { NS_NETD6 } } }, ACT_REFUSED, 0 },
-	/* also finds the connections that were accepted */
-	{ V4, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
-	{ V6, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_TPROXY, NS_TCP_PORT },
-	/* left over: answers to who has bound another source address */
-	{ 0, { { L4, 0, 1, EQ, { IPPROTO_TCP } } }, ACT_ACCEPT, 0 },
-	{ V4, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
-	    { TRANS, DPORT, 2, EQ, { 0, NS_UDP_PORT } } }, ACT_TPROXY, NS_UDP_PORT },
-	{ V6, { { L4, 0, 1, EQ, { IPPROTO_UDP } },
-	    { TRANS, DPORT, 2, EQ, { 0, NS_UDP_PORT } } }, ACT_TPROXY, NS_UDP_PORT },
-	/* QUIC and the like: whoever tries goes on over TCP */
-	{ 0, { { L4, 0, 1, EQ, { IPPROTO_UDP } } }, ACT_REFUSED, 0 },
-	/* the loopback would answer for everybody */
-	{ V4, { { L4, 0, 1, EQ, { IPPROTO_ICMP } },
-	    { TRANS, 0, 1, EQ, { ICMP_ECHO } } }, ACT_PROHIBITED, 0 },
-	{ V6, { { L4, 0, 1, EQ, { IPPROTO_ICMPV6 } },
-	    { TRANS, 0, 1, EQ, { ICMP6_ECHO_REQUEST } } }, ACT_PROHIBITED, 0 },
-};
-/* clang-format on */
+static const uint32_t marked = MARKED;
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -222,16 +144,23 @@ put_reject(struct nlmsghdr *h, enum nft_reject_types type, uint8_t code)
 }
 
 static void
+put_port(struct nlmsghdr *h, enum nft_registers reg, uint16_t port)
+{
+	uint16_t net_port = htons(port);
+
+	put_immediate(h, reg, &net_port, sizeof(net_port));
+}
+
+static void
 put_tproxy(struct nlmsghdr *h, uint8_t family, uint16_t port)
 {
 	struct nlattr *elem, *data;
-	uint16_t net_port = htons(port);
 
 	if (family == V4)
 		put_immediate(h, NFT_REG_1, netd4, sizeof(netd4));
 	else
 		put_immediate(h, NFT_REG_1, netd6, sizeof(netd6));
-	put_immediate(h, NFT_REG_2, &net_port, sizeof(net_port));
+	put_port(h, NFT_REG_2, port);
 	elem = expr_begin(h, "tproxy", &data);
 	put_be32(h, NFTA_TPROXY_FAMILY, family);
 	put_be32(h, NFTA_TPROXY_REG_ADDR, NFT_REG_1);
@@ -240,8 +169,34 @@ put_tproxy(struct nlmsghdr *h, uint8_t family, uint16_t port)
 	put_verdict(h, NF_ACCEPT);
 }
 
+/* Accepts as well. */
 static void
-put_match(struct nlmsghdr *h, const struct match *m)
+put_dnat(struct nlmsghdr *h, uint8_t family, uint16_t port)
+{
+	struct nlattr *elem, *data;
+
+	put_port(h, NFT_REG_1, port);
+	elem = expr_begin(h, "nat", &data);
+	put_be32(h, NFTA_NAT_TYPE, NFT_NAT_DNAT);
+	put_be32(h, NFTA_NAT_FAMILY, family);
+	put_be32(h, NFTA_NAT_REG_PROTO_MIN, NFT_REG_1);
+	expr_end(h, elem, data);
+}
+
+static void
+put_mark(struct nlmsghdr *h)
+{
+	struct nlattr *elem, *data;
+
+	put_immediate(h, NFT_REG_1, &marked, sizeof(marked));
+	elem = expr_begin(h, "meta", &data);
+	put_be32(h, NFTA_META_KEY, NFT_META_MARK);
+	put_be32(h, NFTA_META_SREG, NFT_REG_1);
+	expr_end(h, elem, data);
+}
+
+static void
+put_match(struct nlmsghdr *h, const struct nft_match *m)
 {
 	static const uint32_t lo = NS_LO_INDEX;
 	const void *value = m->value;
@@ -252,6 +207,10 @@ put_match(struct nlmsghdr *h, const struct match *m)
 	case IIF:
 		put_meta(h, NFT_META_IIF);
 		value = &lo;
+		break;
+	case MARK:
+		put_meta(h, NFT_META_MARK);
+		value = &marked;
 		break;
 	case FAMILY:
 		put_meta(h, NFT_META_NFPROTO);
@@ -283,7 +242,7 @@ put_log(struct nlmsghdr *h)
 }
 
 static void
-put_action(struct nlmsghdr *h, const struct rule *r)
+put_action(struct nlmsghdr *h, const struct nft_rule *r)
 {
 	switch (r->action) {
 	case ACT_ACCEPT:
@@ -294,6 +253,12 @@ put_action(struct nlmsghdr *h, const struct rule *r)
 		break;
 	case ACT_TPROXY:
 		put_tproxy(h, r->family, r->port);
+		break;
+	case ACT_PORT:
+		put_dnat(h, r->family, r->port);
+		break;
+	case ACT_MARK:
+		put_mark(h);
 		break;
 	case ACT_REFUSED:
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
@@ -339,32 +304,33 @@ msg_end(struct batch *b, const struct nlmsghdr *h)
 }
 
 static void
-put_chain(struct batch *b)
+put_chain(struct batch *b, const struct nft_chain *c)
 {
 	struct nlmsghdr *h = nft_begin(b, NFT_MSG_NEWCHAIN, 0);
 	struct nlattr *hook;
 
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, TABLE);
-	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, CHAIN);
+	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, c->name);
 	hook = mnl_attr_nest_start(h, NFTA_CHAIN_HOOK);
-	put_be32(h, NFTA_HOOK_HOOKNUM, NF_INET_PRE_ROUTING);
-	put_be32(h, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY_MANGLE);
+	put_be32(h, NFTA_HOOK_HOOKNUM, c->hook);
+	put_be32(h, NFTA_HOOK_PRIORITY, (uint32_t)c->priority);
 	mnl_attr_nest_end(h, hook);
-	put_be32(h, NFTA_CHAIN_POLICY, NF_DROP);
-	mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, "filter");
+	put_be32(h, NFTA_CHAIN_POLICY, c->policy);
+	mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, c->type);
 	msg_end(b, h);
 }
 
 static void
-put_rule(struct batch *b, const struct rule *r, bool log)
+put_rule(struct batch *b, const struct nft_chain *c, const struct nft_rule *r,
+    bool log)
 {
 	struct nlmsghdr *h = nft_begin(b, NFT_MSG_NEWRULE, NLM_F_APPEND);
-	struct match family = { FAMILY, 0, 1, EQ, { r->family } };
+	struct nft_match family = { FAMILY, 0, 1, EQ, { r->family } };
 	struct nlattr *list;
 	size_t i;
 
 	mnl_attr_put_strz(h, NFTA_RULE_TABLE, TABLE);
-	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, CHAIN);
+	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, c->name);
 	list = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS);
 	if (r->family != NFPROTO_UNSPEC)
 		put_match(h, &family);
@@ -378,10 +344,21 @@ put_rule(struct batch *b, const struct rule *r, bool log)
 }
 
 static void
-make_batch(struct batch *b, bool log)
+put_chains(struct batch *b, const struct nft_chain *c, size_t n, bool log)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		put_chain(b, &c[i]);
+		for (k = 0; k < c[i].nrules; k++)
+			put_rule(b, &c[i], &c[i].rule[k], log);
+	}
+}
+
+static void
+make_batch(struct batch *b, const struct nft_chain *c, size_t n, bool log)
 {
 	struct nlmsghdr *h;
-	size_t i;
 
 	h = msg_begin(b, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC,
 	    NFNL_SUBSYS_NFTABLES);
@@ -389,9 +366,7 @@ make_batch(struct batch *b, bool log)
 	h = nft_begin(b, NFT_MSG_NEWTABLE, NLM_F_EXCL);
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, TABLE);
 	msg_end(b, h);
-	put_chain(b);
-	for (i = 0; i < COUNT(rules); i++)
-		put_rule(b, &rules[i], log);
+	put_chains(b, c, n, log);
 	h = msg_begin(b, NFNL_MSG_BATCH_END, 0, AF_UNSPEC,
 	    NFNL_SUBSYS_NFTABLES);
 	msg_end(b, h);
@@ -428,18 +403,8 @@ read_answers(struct mnl_socket *nl, unsigned wanted)
 	return 0;
 }
 
-static int
-lacking(struct aerr *e, const char *what)
-{
-	return make_error(e,
-	    "%s; the network of sessions needs nf_tables with nft_tproxy and"
-	    " nft_reject_inet (sandbox.network.unavailable: none does without"
-	    " a network)",
-	    what);
-}
-
 int
-nft_steer(bool log, struct aerr *e)
+nft_load(const struct nft_chain *c, size_t n, bool log, struct aerr *e)
 {
 	struct batch b = { .len = 0 };
 	struct mnl_socket *nl;
@@ -447,13 +412,13 @@ nft_steer(bool log, struct aerr *e)
 
 	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (nl == NULL)
-		return lacking(e, "the kernel has no nf_tables");
-	make_batch(&b, log);
+		return make_error(e, "the kernel has no nf_tables");
+	make_batch(&b, c, n, log);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, b.data, b.len) == (ssize_t)b.len)
 		r = read_answers(nl, b.seq - 2);
 	if (r == -1)
-		lacking(e, "the kernel does not take our rules");
+		make_error(e, "the kernel does not take our rules");
 	mnl_socket_close(nl);
 	return r;
 }

@@ -43,6 +43,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_POLICY_STALE, reload_on_policy_stale },
 	{ MSG_MAKE_LISTEN, sess_on_make_listen },
 	{ MSG_MAKE_REFUSED, sess_on_make_refused },
+	{ MSG_MAKE_STEER, sess_on_make_steer },
 	{ MSG_MAKE_NET, sess_on_make_net },
 	{ MSG_NET_STARTED, sess_on_net_started },
 	{ MSG_NET_CLOSED, sess_on_net_closed },
@@ -371,6 +372,8 @@ main(int argc, char **argv)
 	if (privd.mode == MODE_USER)
 		outer_enter();
 	lockdown();
+	steer_find();
+	lockdown_calls();
 	make_events();
 	helpers_start();
 	event_base_dispatch(privd.base);

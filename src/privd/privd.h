@@ -15,6 +15,7 @@
 #include "chan.h"
 #include "conf.h"
 #include "plan.h"
+#include "steer.h"
 
 struct event;
 struct event_base;
@@ -105,8 +106,10 @@ struct sess {
 	int client_sock; /* sessiond's end of its channel to execd */
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
+	enum steer steer;    /* how what it dials gets to netd; AUTO: it does not */
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
+	int steer_fd;	     /* from maker: what it dials comes while it is open */
 	int net_approvals;   /* netd\'s end of its channel to policyd */
 	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
@@ -154,6 +157,7 @@ struct privd {
 	int init_fd;	   /* init's executable */
 	const char *areas; /* of -T, for the helpers */
 	int verbose;
+	enum steer steer; /* of the next session; AUTO: whatever works */
 	TAILQ_HEAD(, child) children;
 	TAILQ_HEAD(sess_list, sess) sessions;
 	size_t nsessions;
@@ -191,6 +195,8 @@ void notify_manager(const char *line);
 void lockdown_check(void);
 /* Gives up what a spawner does not need; before anything hostile is read. */
 void lockdown(void);
+/* The rest of it, when it is known how sessions reach netd. */
+void lockdown_calls(void);
 /* In a child before exec: no capability can come back. 0 or -1. */
 int lockdown_child(bool enters);
 /* After that and the change of user, which PR_SET_KEEPCAPS let it survive: nothing but
@@ -305,11 +311,24 @@ int sess_tell_execd(struct sess *, int image);
  * mount. */
 int sess_start_execd(struct sess *, const int fds[3]);
 
+/* steer.c */
+/* Finds out which way sessions reach netd, and says so. */
+void steer_find(void);
+/* Was it maker of that? */
+bool steer_find_ended(const struct child *, const char *how);
+/* May nobody be kept from bpf(2)? */
+bool steer_needs_bpf(void);
+/* A session did, this way. */
+void steer_found(enum steer);
+
 /* sess_net.c */
 /* What maker is to make, by the configuration. */
 enum net_wish net_wish(void);
+/* How what it dials gets to netd, or "none". */
+const char *net_name(const struct sess *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_refused(struct chan *, struct imsg *);
+int sess_on_make_steer(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);

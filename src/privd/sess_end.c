@@ -151,6 +151,7 @@ finish(struct sess *s)
 	mounts_close(s);
 	net_close_fds(s);
 	close_if_open(s->net_approvals);
+	close_if_open(s->steer_fd);
 	close_if_open(s->workspace_fd);
 	close_if_open(s->trash_fd);
 	close_if_open(s->client_sock);

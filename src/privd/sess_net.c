@@ -30,6 +30,12 @@ net_wish(void)
 	    NET_WISH_NEEDED;
 }
 
+const char *
+net_name(const struct sess *s)
+{
+	return s->net == NET_OFF ? "none" : steer_name(s->steer);
+}
+
 /* TCP and UDP of one family. */
 int
 sess_on_make_listen(struct chan *ch, struct imsg *im)
@@ -86,7 +92,9 @@ join_execd(struct sess *s, int *end)
 static int
 open_net(struct sess *s, int diag, int proxy)
 {
-	struct msg_net_open mo = { .session = s->number, .uid = s->uid };
+	struct msg_net_open mo = {
+		.session = s->number, .uid = s->uid, .steer = (uint8_t)s->steer
+	};
 	struct msg_net_listen ml = { .session = s->number };
 	struct msg_net_refused mf = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
@@ -139,8 +147,9 @@ net_close_fds(struct sess *s)
 	s->refused_fd = -1;
 }
 
+/* It is ours, so that nobody else ends what it holds. */
 int
-sess_on_make_net(struct chan *ch, struct imsg *im)
+sess_on_make_steer(struct chan *ch, struct imsg *im)
 {
 	const struct child *c = ch->arg;
 	struct sess *s = c->sess;
@@ -149,13 +158,35 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 	if (sess_is_ending(s))
 		return 0;
 	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->steer_fd != -1)
+		return -1;
+	s->steer_fd = imsg_take_fd(im, 0);
+	return 0;
+}
+
+int
+sess_on_make_net(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+	struct msg_make_net m;
+
+	if (msg_get_make_net(im, &m) == -1 || m.steer == STEER_AUTO ||
+	    m.steer >= STEER_MAX)
+		return -1;
+	if (sess_is_ending(s))
+		return 0;
+	s->steer = (enum steer)m.steer;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
 	    s->listen_fd[0][0] == -1)
 		return -1;
 	if (s->refused_fd == -1 && !told) {
-		log_warnx("the kernel has not nft_log and nfnetlink_log:"
-			  " packets that are refused leave no event");
+		log_warnx("packets that sessions' networks refuse leave no"
+			  " event: that needs nf_tables with nft_log, and"
+			  " nfnetlink_log");
 		told = true;
 	}
+	steer_found(s->steer);
 	if (open_net(s, im->fds[0], im->fds[1]) == -1)
 		sess_fail(s, 500, "internal", "netd cannot be told");
 	/* netd alone has them: they end with it */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a connection was to go, by the way that it came here (steer.def): it is
+ * the accepted socket's own address, or, where destinations are rewritten before,
+ * the one that the kernel's connection tracking of that namespace remembers.
+ */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <string.h>
+
+#include "ipport.h"
+#include "netd.h"
+
+static int
+dest_SOCKNAME(int fd, struct sockaddr_storage *ss)
+{
+	socklen_t len = sizeof(*ss);
+
+	return getsockname(fd, (struct sockaddr *)ss, &len);
+}
+
+static int
+dest_CONNTRACK(int fd, struct sockaddr_storage *ss)
+{
+	socklen_t len = sizeof(*ss);
+	sa_family_t af;
+
+	if (dest_SOCKNAME(fd, ss) == -1)
+		return -1;
+	af = ss->ss_family;
+	memset(ss, 0, sizeof(*ss));
+	return af == AF_INET ?
+	    getsockopt(fd, IPPROTO_IP, SO_ORIGINAL_DST, ss, &len) :
+	    getsockopt(fd, IPPROTO_IPV6, IP6T_SO_ORIGINAL_DST, ss, &len);
+}
+
+/* clang-format off */
+static int (*const dest[STEER_MAX])(int, struct sockaddr_storage *) = {
+#define STEER(id, name, at, dst, needs) [STEER_##id] = dest_##dst,
+#include "steer.def"
+#undef STEER
+};
+/* clang-format on */
+
+int
+dest_of(const struct nsess *s, int fd, uint8_t addr[16], uint16_t *port)
+{
+	struct sockaddr_storage ss;
+
+	memset(&ss, 0, sizeof(ss));
+	if (dest[s->steer] == NULL || dest[s->steer](fd, &ss) == -1)
+		return -1;
+	return ipport_from_sockaddr(&ss, addr, port);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the programs of netcg.bpf.c are told, and what they tell netd: where each
+ * socket of a session wanted to go. Also compiled for the kernel's machine, so
+ * there is nothing of libc here.
+ */
+#ifndef NETCG_H
+#define NETCG_H
+
+#include "dialled.h"
+
+/* Ports of netd's sockets on the loopback, in network byte order; 0: it has none
+ * of that family. */
+struct netcg_ports {
+	__u16 tcp4, udp4;
+	__u16 tcp6, udp6;
+	__u16 proxy; /* by IPv4 */
+	__u16 pad[3];
+};
+
+/* The address of the proxy that sessions are told of, and its port. */
+#define NETCG_PROXY4 0xc0000201 /* 192.0.2.1 */
+#define NETCG_PROXY_PORT 3128
+
+#endif
