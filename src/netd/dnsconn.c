@@ -181,7 +181,6 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
-	uint16_t port;
 	struct dns_conn *c;
 
 	if (s->dns->nconns == DNS_CONNS ||
@@ -198,7 +197,7 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	s->dns->nconns++;
 	/* the address that was asked, though nobody has it here */
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ipport_from_sockaddr(&ss, c->client.dst, &port) == -1) {
+	    ipport_from_sockaddr(&ss, c->client.dst, &c->client.dport) == -1) {
 		conn_close(c);
 		return;
 	}

@@ -299,6 +299,7 @@ held_free(struct held *h)
 	close_fd(&h->n.proxy_fd);
 	close_fd(&h->execd_fd);
 	close_fd(&h->policyd_fd);
+	dialled_unmap(h->n.dialled);
 	if (h->n.ring.size != 0)
 		ring_unmap(&h->n.ring);
 	if (h->grace != NULL)
@@ -401,6 +402,27 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
 	h->policyd_fd = imsg_take_fd(im, 3);
+	return 0;
+}
+
+/* Before its sockets: they are where anybody may dial. */
+int
+sess_on_net_dialled(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_dialled m;
+	struct held *h;
+
+	(void)ch;
+	if (msg_get_net_dialled(im, &m) == -1)
+		return -1;
+	h = find(m.session);
+	if (h == NULL || h->state != OPENING || h->n.dialled != NULL ||
+	    h->n.listener[NET_TCP4] != -1)
+		return -1;
+	h->n.dialled = dialled_map(im->fds[0]);
+	if (h->n.dialled == NULL)
+		snprintf(h->why, sizeof(h->why),
+		    "what it dials cannot be mapped");
 	return 0;
 }
 

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include "agentsh.h"
+#include "cgroup.h"
 #include "chan.h"
+#include "conf.h"
 #include "plan.h"
 #include "profile.h"
 
@@ -86,16 +88,38 @@ void make_tell_failed(struct chan *, const struct aerr *);
  * there is no more than a loopback, or -1. */
 int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
 
+/* Has privd heard of what was made? */
+bool ns_has_told(void);
+/* Has the host an address of IPv6 that others could reach it by? */
+bool ns_host_has_ipv6(void);
+
+/* netcg.c: hooks of a control group with this name, which is new. 0, with its
+ * descriptor; or -1, when there may be one all the same. */
+int netcg_make(struct chan *privd, const char *name, const char *why,
+    int *group, struct aerr *);
+
+/* netmode.c */
+struct net_want {
+	enum net_wish wish;
+	enum net_mode mode;
+	char group[CGROUP_NAME_MAX]; /* a name for it */
+};
+/* As ns_make_net, by whichever way is wanted; group: where the session's
+ * processes have to be, or -1. */
+int net_make(struct chan *privd, const struct net_want *, int *group,
+    struct aerr *);
+
 /* nft.c */
 /* The rules of the network namespace that we are in. */
 int nft_steer(struct aerr *);
 
 /* ns.c */
 /*
- * clone3(2) of the process that becomes pid 1. In the child returns 0, with
- * *go_fd to be waited on; in the parent its pid, with *pidfd.
+ * clone3(2) of the process that becomes pid 1, in a control group or, -1, in
+ * ours. In the child returns 0, with *go_fd to be waited on; in the parent its
+ * pid, with *pidfd.
  */
-pid_t ns_clone(int *pidfd, int go_fd[2]);
+pid_t ns_clone(int *pidfd, int go_fd[2], int group);
 int ns_write_maps(pid_t, enum run_mode, const struct account *, bool map_root,
     struct aerr *);
 

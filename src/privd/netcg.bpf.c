@@ -42,7 +42,7 @@ const volatile struct netcg_ports ports;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, DIALLED_SLOTS);
 	__type(key, __u32);
 	__type(value, struct dialled);

@@ -37,6 +37,8 @@ static const struct net_family ipv4 = { AF_INET, 4, { NS_SELF4 },
 static const struct net_family ipv6 = { AF_INET6, 16, { NS_SELF6 },
 	{ NS_NETD6 } };
 
+static bool told;
+
 /* --- loopback, address, route */
 
 static int
@@ -148,8 +150,8 @@ add_family(const struct net_family *f)
 
 /* Has the host an address that others could reach it by? Asked before there is
  * a namespace. A session without would only waste tries on it. */
-static bool
-host_has_ipv6(void)
+bool
+ns_host_has_ipv6(void)
 {
 	char line[128];
 	unsigned scope;
@@ -241,6 +243,7 @@ hand_over_family(struct chan *privd, const struct net_family *f, struct aerr *e)
 	fds[1] = make_socket(f, SOCK_DGRAM, NS_UDP_PORT);
 	if (fds[0] == -1 || fds[1] == -1)
 		return make_error(e, "sockets of the session's network");
+	told = true;
 	r = msg_send_make_listen(privd, 0, &m, fds);
 	close(fds[0]);
 	close(fds[1]);
@@ -290,10 +293,16 @@ enter_new(struct aerr *e)
 	return loopback_up(e);
 }
 
+bool
+ns_has_told(void)
+{
+	return told;
+}
+
 int
 ns_make_net(struct chan *privd, enum net_wish wish, struct aerr *e)
 {
-	bool has_ipv6 = wish != NET_WISH_NONE && host_has_ipv6();
+	bool has_ipv6 = wish != NET_WISH_NONE && ns_host_has_ipv6();
 
 	if (enter_new(e) == -1)
 		return -1;

@@ -106,6 +106,8 @@ struct sess {
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
+	int dialled_fd;	     /* likewise, when it has no namespace */
+	bool hooked;	     /* it has a control group of its own */
 	int net_approvals;   /* netd\'s end of its channel to policyd */
 	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
@@ -149,6 +151,7 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
+	int cgroup_fd;	   /* ours, where sessions may have one each; or -1 */
 	int trash_fd;	   /* the users' trashes, or the user's own */
 	int init_fd;	   /* init's executable */
 	const char *areas; /* of -T, for the helpers */
@@ -307,11 +310,16 @@ int sess_start_execd(struct sess *, const int fds[3]);
 /* sess_net.c */
 /* What maker is to make, by the configuration. */
 enum net_wish net_wish(void);
+int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
+/* Finds out whether sessions can have what the configuration says of them. */
+void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
 void net_close_fds(struct sess *);
+/* No process is left. */
+void net_gone(struct sess *);
 /* Nobody is inside any more: netd is to write what it has to, and forget it. */
 void net_close(struct sess *);
 /* netd is gone. */

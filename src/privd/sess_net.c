@@ -4,10 +4,13 @@
  * on to netd, which serves them from then on. Bytes of a session never come here.
  * What netd cannot serve is the end of the session, or its start fails.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "log.h"
 #include "privd.h"
 #include "ring.h"
@@ -28,6 +31,53 @@ net_wish(void)
 	return privd.conf.network_unavailable == NET_UNAVAILABLE_NONE ?
 	    NET_WISH_TRIED :
 	    NET_WISH_NEEDED;
+}
+
+static bool
+may_have_hooks(void)
+{
+	return privd.mode == MODE_SERVICE && privd.conf.network != 0 &&
+	    privd.conf.network_mode != NET_MODE_NAMESPACE;
+}
+
+void
+net_probe(void)
+{
+	if (privd.conf.network != 0 &&
+	    privd.conf.network_mode == NET_MODE_EBPF &&
+	    privd.mode != MODE_SERVICE)
+		fatalx(
+		    "sandbox.network.mode: ebpf is for the service of root:"
+		    " an ordinary user may load no programs into the kernel");
+	if (!may_have_hooks())
+		return;
+	privd.cgroup_fd = cgroup_open_own();
+	if (privd.cgroup_fd != -1)
+		cgroup_sweep(privd.cgroup_fd);
+}
+
+/* The session shares the host's network, and hooks keep it from that: maker has
+ * made its control group, and this is the table that netd needs. */
+int
+sess_on_make_hooks(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+	struct msg_make_hooks m;
+
+	if (msg_get_make_hooks(im, &m) == -1)
+		return -1;
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->hooked || !may_have_hooks())
+		return -1;
+	s->hooked = true;
+	s->dialled_fd = imsg_take_fd(im, 0);
+	log_info("session %s of uid %u: no network namespace, but hooks of a"
+		 " control group: %s",
+	    s->id, (unsigned)s->uid, m.why);
+	return 0;
 }
 
 /* TCP and UDP of one family. */
@@ -72,6 +122,7 @@ static int
 open_net(struct sess *s, int diag, int proxy)
 {
 	struct msg_net_open mo = { .session = s->number, .uid = s->uid };
+	struct msg_net_dialled md = { .session = s->number };
 	struct msg_net_listen ml = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };
@@ -91,6 +142,9 @@ open_net(struct sess *s, int diag, int proxy)
 	if (r == -1)
 		return -1;
 	s->net = NET_STARTING;
+	if (s->dialled_fd != -1 &&
+	    msg_send_net_dialled(ch, 0, &md, &s->dialled_fd) == -1)
+		return -1;
 	for (ml.ipv6 = 0; ml.ipv6 < 2; ml.ipv6++) {
 		if (s->listen_fd[ml.ipv6][0] != -1 &&
 		    msg_send_net_listen(ch, 0, &ml, s->listen_fd[ml.ipv6]) ==
@@ -115,6 +169,24 @@ net_close_fds(struct sess *s)
 			s->listen_fd[i][j] = -1;
 		}
 	}
+	if (s->dialled_fd != -1)
+		close(s->dialled_fd);
+	s->dialled_fd = -1;
+}
+
+/* Also maker may have made a group that it could not tell of. */
+void
+net_gone(struct sess *s)
+{
+	char name[CGROUP_NAME_MAX];
+
+	net_close_fds(s);
+	if (privd.cgroup_fd == -1)
+		return;
+	cgroup_name(name, getpid(), s->number);
+	if (unlinkat(privd.cgroup_fd, name, AT_REMOVEDIR) == -1 &&
+	    errno != ENOENT)
+		log_warn("session %s: control group %s", s->id, name);
 }
 
 int
