@@ -20,6 +20,7 @@ SERVER_PID=
 API_SOCK=
 API_TCP=
 RUN_IN=
+CG=
 
 say()
 {
@@ -116,6 +117,7 @@ need_root()
 	trap 'exit 143' TERM
 	private_root
 	[ -z "${TEST_NET:-}" ] || private_net
+	[ "${TEST_NET_MODE:-}" != ebpf ] || private_cgroup
 }
 
 # The test runs once for each way to start agentshd: root's service and alice's
@@ -148,6 +150,8 @@ need_modes()
 		modes_=self
 	elif [ "${TEST_ROOT:-0}" = 1 ]; then
 		modes_=${TEST_MODES:-service user}
+		# which an ordinary user cannot have
+		[ "${TEST_NET_MODE:-}" != ebpf ] || modes_=service
 	else
 		skip "as root this needs private namespaces: run make check-root, or regress/run -r"
 	fi
@@ -209,6 +213,12 @@ cleanup()
 	rc_=$?
 	trap - EXIT
 	stop_server
+	if [ -n "${CG:-}" ]; then
+		echo $$ >"$CG_UP/cgroup.procs"
+		echo 1 >"$CG/cgroup.kill"
+		wait_for 5 sh -c '! grep -q "populated 1" "$1/cgroup.events"' sh "$CG"
+		find "$CG" -depth -type d -exec rmdir {} +
+	fi
 	if [ -n "${TEST_T:-}" ]; then
 		cd /
 		umount -l "$T" 2>/dev/null
@@ -272,6 +282,21 @@ private_net()
 {
 	ip link set lo up && ip addr add "$HOST4/32" dev lo &&
 	    ip -6 addr add "$HOST6/128" dev lo nodad || fail "the loopback of the test"
+}
+
+# For sessions without a network namespace, TEST_NET_MODE=ebpf: a control group of
+# the test, $CG, in which agentshd makes its own.
+private_cgroup()
+{
+	grep -q '^have_bpf = yes' "$TEST_BUILD/Makefile" || skip "built without programs for the kernel"
+	is_kernel 6.12 || skip "this kernel is older than 6.12"
+	cg_=$(findmnt -rn -t cgroup2 -o TARGET | head -n 1)
+	[ -n "$cg_" ] || skip "no cgroup2 is mounted"
+	own_=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	CG_UP=$cg_${own_%/}
+	CG=$CG_UP/test-$(basename "$T")
+	mkdir "$CG" 2>/dev/null || skip "no control group can be made in $CG_UP"
+	echo $$ >"$CG/cgroup.procs" || fail "enter $CG"
 }
 
 # is_kernel VERSION: this one, or a later one?
@@ -346,7 +371,8 @@ write_config()
 	    "sessions.base_dir: $dir_/lib" "audit.dir: $dir_/log" \
 	    "policies.dir: $dir_/policies" "sandbox.fuse.audit.trash_path: $dir_/trash" \
 	    "sandbox.seccomp.shellc.opaque: allow" \
-	    ${TEST_STEER:+"sandbox.network.steer: $TEST_STEER"} "$@" <<'PY'
+	    ${TEST_STEER:+"sandbox.network.steer: $TEST_STEER"} \
+	    ${TEST_NET_MODE:+"sandbox.network.mode: $TEST_NET_MODE"} "$@" <<'PY'
 import sys
 tree = {}
 for line in sys.argv[2:]:

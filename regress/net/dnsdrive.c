@@ -178,6 +178,21 @@ later_cb(evutil_socket_t fd, short what, void *arg)
 	free(w);
 }
 
+static uint16_t ports[3];
+static size_t nports;
+
+static bool
+is_ours(uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < nports; i++) {
+		if (ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
 struct whose_ask *
 whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport, whose_cb cb, void *arg)
@@ -186,8 +201,8 @@ whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
 	struct timeval tv = { .tv_usec = 1000 };
 	struct whose_ask *w;
 
-	/* only a client on loopback, only what it asked */
-	if (src[15] != 1 || dst[15] != 1 || sport < 1024 || dport != 53 ||
+	/* only a client on loopback, only what it asked, where it arrived */
+	if (src[15] != 1 || dst[15] != 1 || sport < 1024 || !is_ours(dport) ||
 	    (proto != IPPROTO_UDP && proto != IPPROTO_TCP))
 		abort();
 	if (delay++ % 2 == 0) {
@@ -235,6 +250,7 @@ listener(int family, int type)
 		perror("listener");
 		exit(1);
 	}
+	ports[nports++] = port;
 	printf(" %u", port);
 	return fd;
 }

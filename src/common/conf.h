@@ -85,6 +85,14 @@ enum {
 	ON_BLOCK_KILL
 };
 
+/* sandbox.network.mode */
+enum net_mode {
+	NET_MODE_AUTO,
+	NET_MODE_NAMESPACE,
+	NET_MODE_EBPF,
+	NET_MODE_MAX
+};
+
 /* sandbox.network.unavailable */
 enum {
 	NET_UNAVAILABLE_REFUSE,

@@ -86,9 +86,15 @@ answer(int fd, const struct diag_query *q, struct inet_diag_msg *m)
 	    a.head.nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
 		return -1;
 	memcpy(m, NLMSG_DATA(&a.head), sizeof(*m));
-	/* One that its process has closed already belongs to nobody and is
-	 * reported with uid 0 and inode 0: that is no identity. */
-	return m->idiag_inode == 0 ? -1 : 0;
+	return 0;
+}
+
+/* One that its process has closed already belongs to nobody and is reported with
+ * uid 0 and inode 0: that is no identity. */
+static bool
+is_owned(const struct inet_diag_msg *m)
+{
+	return m->idiag_inode != 0;
 }
 
 int
@@ -104,7 +110,7 @@ sockdiag_owner(int fd, int family, const struct inet_diag_sockid *id,
 	q.req.id = *id;
 	/* where there is none the kernel may find one that listens on the port,
 	 * which has no far end */
-	if (ask(fd, &q) == -1 || answer(fd, &q, &m) == -1 ||
+	if (ask(fd, &q) == -1 || answer(fd, &q, &m) == -1 || !is_owned(&m) ||
 	    m.idiag_family != q.req.sdiag_family ||
 	    m.id.idiag_sport != id->idiag_sport ||
 	    m.id.idiag_dport != id->idiag_dport ||
@@ -140,16 +146,15 @@ is_end(const struct inet_diag_msg *m, const uint32_t *have,
 	return memcmp(addr, want, 16) == 0;
 }
 
-int
-sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
-    const struct sockdiag_end *far, uint64_t *inode)
+static int
+find(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, struct inet_diag_msg *m)
 {
 	bool v4 = memcmp(own->addr, mapped, sizeof(mapped)) == 0;
 	int family = v4 ? AF_INET : AF_INET6;
 	/* of UDP the kernel takes the far end for the source */
 	const struct sockdiag_end *src = proto == IPPROTO_UDP ? far : own;
 	const struct sockdiag_end *dst = proto == IPPROTO_UDP ? own : far;
-	struct inet_diag_msg m;
 	struct diag_query q;
 
 	memset(&q, 0, sizeof(q));
@@ -159,15 +164,38 @@ sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
 	end_put(family, dst->addr, q.req.id.idiag_dst);
 	q.req.id.idiag_sport = htons(src->port);
 	q.req.id.idiag_dport = htons(dst->port);
-	if (ask(fd, &q) == -1 || answer(fd, &q, &m) == -1 ||
-	    m.id.idiag_sport != htons(own->port))
+	if (ask(fd, &q) == -1 || answer(fd, &q, m) == -1 ||
+	    m->id.idiag_sport != htons(own->port))
 		return -1;
 	/* one of UDP need not be connected, or bound to an address */
 	if (proto == IPPROTO_TCP &&
-	    (m.id.idiag_dport != htons(far->port) ||
-		!is_end(&m, m.id.idiag_src, own->addr) ||
-		!is_end(&m, m.id.idiag_dst, far->addr)))
+	    (m->id.idiag_dport != htons(far->port) ||
+		!is_end(m, m->id.idiag_src, own->addr) ||
+		!is_end(m, m->id.idiag_dst, far->addr)))
+		return -1;
+	return 0;
+}
+
+int
+sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, uint64_t *inode)
+{
+	struct inet_diag_msg m;
+
+	if (find(fd, proto, own, far, &m) == -1 || !is_owned(&m))
 		return -1;
 	*inode = m.idiag_inode;
+	return 0;
+}
+
+int
+sockdiag_cookie(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, uint64_t *cookie)
+{
+	struct inet_diag_msg m;
+
+	if (find(fd, proto, own, far, &m) == -1)
+		return -1;
+	*cookie = m.id.idiag_cookie[0] | (uint64_t)m.id.idiag_cookie[1] << 32;
 	return 0;
 }

@@ -29,5 +29,8 @@ struct sockdiag_end {
  * network namespace that fd was made in; as above. */
 int sockdiag_inode(int fd, int proto, const struct sockdiag_end *own,
     const struct sockdiag_end *far, uint64_t *inode);
+/* Its cookie (SO_COOKIE), also when its process has closed it already. 0 or -1. */
+int sockdiag_cookie(int fd, int proto, const struct sockdiag_end *own,
+    const struct sockdiag_end *far, uint64_t *cookie);
 
 #endif

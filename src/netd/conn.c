@@ -523,8 +523,8 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	rs->n++;
 	rs->nwaiting++;
 	started = relay_start(&c->relay, rs->s->base, fd, ended, c) == 0;
-	c->ask = whose_ask(rs->s, IPPROTO_TCP, e->peer, e->peer_port, e->addr,
-	    e->port, owner_cb, c);
+	c->ask = whose_ask(rs->s, IPPROTO_TCP, e->peer, e->peer_port, e->local,
+	    e->local_port, owner_cb, c);
 	if (!started)
 		conn_end(c, ENOMEM);
 	else if (start(c, e, proxy) == -1)

@@ -104,6 +104,9 @@ struct relays {
 struct conn_ends {
 	uint8_t peer[16], addr[16];
 	uint16_t peer_port, port;
+	/* where it arrived: addr and port, where there is a namespace */
+	uint8_t local[16];
+	uint16_t local_port;
 };
 
 /* Takes fd, also on failure. proxy: the client will say where to. */

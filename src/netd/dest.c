@@ -2,7 +2,8 @@
 /*
  * Where a connection was to go, by the way that it came here (steer.def): it is
  * the accepted socket's own address, or, where destinations are rewritten before,
- * the one that the kernel's connection tracking of that namespace remembers.
+ * the one that the kernel's connection tracking of that namespace remembers. Of
+ * sessions in the host's namespace it is only where it came to (dialled.c).
  */
 #include <sys/socket.h>
 
@@ -40,6 +41,7 @@ dest_CONNTRACK(int fd, struct sockaddr_storage *ss)
 
 /* clang-format off */
 static int (*const dest[STEER_MAX])(int, struct sockaddr_storage *) = {
+	[STEER_AUTO] = dest_SOCKNAME, /* hooks */
 #define STEER(id, name, at, dst, needs) [STEER_##id] = dest_##dst,
 #include "steer.def"
 #undef STEER
@@ -52,7 +54,7 @@ dest_of(const struct nsess *s, int fd, uint8_t addr[16], uint16_t *port)
 	struct sockaddr_storage ss;
 
 	memset(&ss, 0, sizeof(ss));
-	if (dest[s->steer] == NULL || dest[s->steer](fd, &ss) == -1)
+	if (dest[s->steer](fd, &ss) == -1)
 		return -1;
 	return ipport_from_sockaddr(&ss, addr, port);
 }

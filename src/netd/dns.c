@@ -12,7 +12,9 @@
 #include "ipport.h"
 
 #include "dns.h"
+#include "sockdiag.h"
 
+#define DNS_PORT 53
 #define DATAGRAMS 32 /* of one session, before others have their turn */
 
 int
@@ -63,6 +65,23 @@ asked_address(struct dns_client *c, struct msghdr *m)
 	return false;
 }
 
+/* Anybody may ask who shares the loopback with the session. */
+static bool
+is_of_session(const struct nsess *s, const struct dns_client *c)
+{
+	struct sockdiag_end own = { .port = c->sport },
+			    far = { .port = c->dport };
+	uint8_t addr[16];
+	uint16_t port;
+
+	if (s->dialled == NULL)
+		return true;
+	memcpy(own.addr, c->src, sizeof(own.addr));
+	memcpy(far.addr, c->dst, sizeof(far.addr));
+	return dialled_find(s, IPPROTO_UDP, &own, &far, addr, &port) == 0 &&
+	    port == DNS_PORT;
+}
+
 static bool
 receive(struct dns *d, int fd)
 {
@@ -83,8 +102,10 @@ receive(struct dns *d, int fd)
 	if (n == -1)
 		return false;
 	c.peer_len = m.msg_namelen;
+	c.dport = d->udp_port[fd == d->s->listener[NET_UDP6]];
 	if (asked_address(&c, &m) &&
-	    ipport_from_sockaddr(&c.peer, c.src, &c.sport) == 0)
+	    ipport_from_sockaddr(&c.peer, c.src, &c.sport) == 0 &&
+	    is_of_session(d->s, &c))
 		dnsask_hear(d, msg, (size_t)n, &c);
 	return true;
 }
@@ -120,6 +141,19 @@ dns_send(const struct dns_client *c, const uint8_t *msg, size_t len)
 		(void)sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static int
+udp_port(int fd, uint16_t *port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	uint8_t addr[16];
+
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return -1;
+	return ipport_from_sockaddr(&ss, addr, port);
+}
+
 int
 dns_start(struct nsess *s)
 {
@@ -143,6 +177,8 @@ dns_start(struct nsess *s)
 		fd = s->listener[udp[i]];
 		if (fd == -1)
 			continue;
+		if (udp_port(fd, &d->udp_port[i]) == -1)
+			goto fail;
 		d->udp[i] = event_new(s->base, fd, EV_READ | EV_PERSIST, udp_cb,
 		    d);
 		if (d->udp[i] == NULL || event_add(d->udp[i], NULL) == -1)

@@ -38,7 +38,7 @@ struct dns_client {
 	uint8_t control[CMSG_SPACE(32)] __attribute__((aligned(8)));
 	size_t control_len;
 	uint8_t src[16], dst[16];
-	uint16_t sport;
+	uint16_t sport, dport;
 };
 
 /* A question of a client that was not answered so far. */
@@ -71,6 +71,7 @@ TAILQ_HEAD(dns_conns, dns_conn);
 struct dns {
 	struct nsess *s;
 	struct event *udp[2];
+	uint16_t udp_port[2];
 	struct dns_budget *budget;
 	struct dns_askeds asked;
 	size_t nasked;

@@ -603,7 +603,7 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 	TAILQ_INSERT_TAIL(&d->asked, a, entry);
 	d->nasked++;
 	a->whose = whose_ask(d->s, c->conn != NULL ? IPPROTO_TCP : IPPROTO_UDP,
-	    c->src, c->sport, c->dst, DNS_PORT, owned_cb, a);
+	    c->src, c->sport, c->dst, c->dport, owned_cb, a);
 	if (a->owned)
 		decide(a);
 }

@@ -178,7 +178,6 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 void
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 {
-	uint16_t port;
 	struct dns_conn *c;
 
 	if (s->dns->nconns == DNS_CONNS ||
@@ -194,7 +193,7 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	TAILQ_INSERT_TAIL(&s->dns->conns, c, entry);
 	s->dns->nconns++;
 	/* the address that was asked, though nobody has it here */
-	if (dest_of(s, fd, c->client.dst, &port) == -1) {
+	if (dest_of(s, fd, c->client.dst, &c->client.dport) == -1) {
 		conn_close(c);
 		return;
 	}

@@ -24,6 +24,7 @@ struct netd netd;
 
 static const struct handler netd_handlers[] = {
 	{ MSG_NET_OPEN, sess_on_net_open },
+	{ MSG_NET_DIALLED, sess_on_net_dialled },
 	{ MSG_NET_LISTEN, sess_on_net_listen },
 	{ MSG_NET_REFUSED, sess_on_net_refused },
 	{ MSG_NET_RING, sess_on_net_ring },

@@ -55,11 +55,12 @@ struct nsess {
 	struct image image;	 /* in force; changed between operations, and
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */
-	int listener[NET_LISTENERS]; /* -1: the host has not that family */
-	int proxy_fd;		     /* listens for clients of a proxy */
-	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
-	int refused_fd;		     /* nfnetlink_log of it, or -1 */
-	bool has_ipv6;		     /* of the host: AAAA is worth answering */
+	int listener[NET_LISTENERS];   /* -1: the host has not that family */
+	int proxy_fd;		       /* listens for clients of a proxy */
+	int diag_fd;		       /* NETLINK_SOCK_DIAG of its namespace */
+	int refused_fd;		       /* nfnetlink_log of it, or -1 */
+	const struct dialled *dialled; /* NULL: it has a namespace */
+	bool has_ipv6; /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
 	struct names *names;		 /* names.c */
@@ -96,6 +97,17 @@ int tcp_start(struct nsess *);
 void tcp_configure(const struct conf *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
+
+/* dialled.c: the table of a session without a namespace. NULL: cannot be had. */
+struct dialled;
+struct sockdiag_end;
+const struct dialled *dialled_map(int fd);
+void dialled_unmap(const struct dialled *);
+/* Where the socket with these ends wanted to go. 0, or -1: it is none of the
+ * session. */
+int dialled_find(const struct nsess *, int proto,
+    const struct sockdiag_end *own, const struct sockdiag_end *far,
+    uint8_t addr[16], uint16_t *port);
 
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {

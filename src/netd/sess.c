@@ -306,6 +306,7 @@ held_free(struct held *h)
 	close_fd(&h->n.refused_fd);
 	close_fd(&h->execd_fd);
 	close_fd(&h->policyd_fd);
+	dialled_unmap(h->n.dialled);
 	if (h->n.ring.size != 0)
 		ring_unmap(&h->n.ring);
 	if (h->grace != NULL)
@@ -388,7 +389,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_net_open(im, &m) == -1 || find(m.session) != NULL ||
-	    m.steer == STEER_AUTO || m.steer >= STEER_MAX ||
+	    m.steer >= STEER_MAX ||
 	    !session_id_is_valid(m.session_id))
 		return -1;
 	h = calloc(1, sizeof(*h));
@@ -410,6 +411,27 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
 	h->policyd_fd = imsg_take_fd(im, 3);
+	return 0;
+}
+
+/* Before its sockets: they are where anybody may dial. */
+int
+sess_on_net_dialled(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_dialled m;
+	struct held *h;
+
+	(void)ch;
+	if (msg_get_net_dialled(im, &m) == -1)
+		return -1;
+	h = find(m.session);
+	if (h == NULL || h->state != OPENING || h->n.dialled != NULL ||
+	    h->n.listener[NET_TCP4] != -1)
+		return -1;
+	h->n.dialled = dialled_map(im->fds[0]);
+	if (h->n.dialled == NULL)
+		snprintf(h->why, sizeof(h->why),
+		    "what it dials cannot be mapped");
 	return 0;
 }
 
@@ -499,6 +521,10 @@ sess_on_net_start(struct chan *ch, struct imsg *im)
 	h = find(m.session);
 	if (h == NULL || h->state != OPENING || h->n.listener[NET_TCP4] == -1 ||
 	    (h->n.ring.size == 0 && h->why[0] == '\0'))
+		return -1;
+	/* where it wanted to go, by hooks or by the way that is named */
+	if (h->why[0] == '\0' &&
+	    (h->n.steer == STEER_AUTO) != (h->n.dialled != NULL))
 		return -1;
 	h->state = STARTING;
 	h->start = im->id;

@@ -15,6 +15,7 @@ struct event_base *sess_init(void);
 void sess_start_workers(void);
 
 int sess_on_net_open(struct chan *, struct imsg *);
+int sess_on_net_dialled(struct chan *, struct imsg *);
 int sess_on_net_listen(struct chan *, struct imsg *);
 int sess_on_net_refused(struct chan *, struct imsg *);
 int sess_on_net_ring(struct chan *, struct imsg *);

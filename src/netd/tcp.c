@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ipport.h"
+#include "sockdiag.h"
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
@@ -88,6 +89,30 @@ tcp_fail(struct relays *rs)
 	pause_for(rs, 0);
 }
 
+/* Where it was to go. 0, or -1: it is none of the session. */
+static int
+meant_end(const struct nsess *s, bool proxy, struct conn_ends *e)
+{
+	struct sockdiag_end own = { .port = e->peer_port };
+	struct sockdiag_end far = { .port = e->local_port };
+	uint8_t addr[16];
+	uint16_t port;
+
+	memcpy(e->addr, e->local, sizeof(e->addr));
+	e->port = e->local_port;
+	if (s->dialled == NULL)
+		return 0;
+	memcpy(own.addr, e->peer, sizeof(own.addr));
+	memcpy(far.addr, e->local, sizeof(far.addr));
+	if (dialled_find(s, IPPROTO_TCP, &own, &far, addr, &port) == -1)
+		return -1;
+	if (!proxy) {
+		memcpy(e->addr, addr, sizeof(e->addr));
+		e->port = port;
+	}
+	return 0;
+}
+
 /* One connection. 0; -1: no more of them now. */
 static int
 take(struct relays *rs, int listener, bool proxy)
@@ -108,8 +133,9 @@ take(struct relays *rs, int listener, bool proxy)
 		return -1;
 	}
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
-	    (proxy ? own_end(fd, e.addr, &e.port) :
-		     dest_of(rs->s, fd, e.addr, &e.port)) == -1)
+	    (proxy ? own_end(fd, e.local, &e.local_port) :
+		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
+	    meant_end(rs->s, proxy, &e) == -1)
 		close(fd);
 	else if (!proxy && e.port == DNS_PORT)
 		dns_take(rs->s, fd, e.peer, e.peer_port);
@@ -179,7 +205,8 @@ tcp_start(struct nsess *s)
 		if (rs->accept[i] == NULL ||
 		    own_end(s->listener[i], rs->self[rs->nself], &port) == -1)
 			goto fail;
-		rs->nself++;
+		/* a port of the loopback is not an address of ours */
+		rs->nself += s->dialled == NULL;
 	}
 	tcp_count(rs);
 	return 0;

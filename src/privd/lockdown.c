@@ -116,7 +116,8 @@ deny_calls(void)
 	for (i = 0; i < COUNT(denied) && r == 0; i++) {
 		nr = seccomp_syscall_resolve_name(denied[i]);
 		/* maker's, where sessions reach netd by it */
-		if (nr == SCMP_SYS(bpf) && steer_needs_bpf())
+		if (nr == SCMP_SYS(bpf) &&
+		    (steer_needs_bpf() || privd.cgroup_fd != -1))
 			continue;
 		if (nr < 0)
 			continue; /* this architecture never had it */

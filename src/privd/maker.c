@@ -26,6 +26,7 @@
 static struct {
 	enum run_mode mode;
 	bool hello;
+	uint64_t session;
 	bool opened;
 	bool done;
 	struct account acct;
@@ -85,6 +86,7 @@ maker_on_sys_hello(struct chan *ch, struct imsg *im)
 	if (start_hello(ROLE_MAKER, im, &m) == -1)
 		return -1;
 	maker.mode = (enum run_mode)m.run_mode;
+	maker.session = m.session;
 	maker.hello = true;
 	return 0;
 }
@@ -170,21 +172,24 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
     struct aerr *e)
 {
 	const struct account *a = r->acct;
-	int go_fd[2], native[2], pidfd = -1, net;
+	struct net_want want = { .wish = (enum net_wish)m->network,
+		.mode = (enum net_mode)m->net_mode,
+		.steer = (enum steer)m->steer };
+	int go_fd[2], native[2], pidfd = -1, group, net;
 	pid_t pid;
 
 	/* the supplementary groups that init will have */
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	net = ns_make_net(ch, (enum net_wish)m->network,
-	    (enum steer)m->steer, e);
+	cgroup_name(want.group, getppid(), maker.session);
+	net = net_make(ch, &want, &group, e);
 	if (net == -1)
 		return -1;
 	r->has_net = net == 1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, native) == -1)
 		return make_error(e, "socketpair");
-	pid = ns_clone(&pidfd, go_fd);
+	pid = ns_clone(&pidfd, go_fd, group);
 	if (pid == -1)
 		return make_error(e, "make the session's namespaces");
 	if (pid == 0)
@@ -207,7 +212,8 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	struct buf b;
 
 	if (!maker.opened || msg_get_make_root(im, &m) == -1 ||
-	    m.network >= NET_WISH_MAX || m.steer >= STEER_MAX)
+	    m.network >= NET_WISH_MAX || m.net_mode >= NET_MODE_MAX ||
+	    m.steer >= STEER_MAX)
 		return -1;
 	buf_read_from(&b, m.plan, m.plan_len);
 	if (plan_get(&b, &maker.plan) == -1)

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include "agentsh.h"
+#include "cgroup.h"
 #include "chan.h"
+#include "conf.h"
 #include "netaddr.h"
 #include "plan.h"
 #include "profile.h"
@@ -82,6 +84,9 @@ int ns_make_net(struct chan *privd, enum net_wish, enum steer, struct aerr *);
  * before it; we are in some network namespace afterwards. */
 enum steer ns_probe(enum steer wanted, struct aerr *why);
 
+/* Has the host an address of IPv6 that others could reach it by? */
+bool ns_host_has_ipv6(void);
+
 /* nflog.c */
 #define NS_LOG_GROUP 1
 #define NS_LOG_BYTES 128 /* of a packet: its headers */
@@ -105,12 +110,30 @@ int steer_tproxy(struct net_sockets *, struct aerr *);
 int steer_redirect(struct net_sockets *, struct aerr *);
 int steer_sk_lookup(struct net_sockets *, struct aerr *);
 
+/* netcg.c: hooks of a control group with this name, which is new. 0, with its
+ * descriptor; or -1, when there may be one all the same. */
+int netcg_make(struct chan *privd, const char *name, const char *why,
+    int *group, struct aerr *);
+
+/* netmode.c */
+struct net_want {
+	enum net_wish wish;
+	enum net_mode mode;
+	enum steer steer;
+	char group[CGROUP_NAME_MAX]; /* a name for it */
+};
+/* As ns_make_net, by whichever way is wanted; group: where the session's
+ * processes have to be, or -1. */
+int net_make(struct chan *privd, const struct net_want *, int *group,
+    struct aerr *);
+
 /* ns.c */
 /*
- * clone3(2) of the process that becomes pid 1. In the child returns 0, with
- * *go_fd to be waited on; in the parent its pid, with *pidfd.
+ * clone3(2) of the process that becomes pid 1, in a control group or, -1, in
+ * ours. In the child returns 0, with *go_fd to be waited on; in the parent its
+ * pid, with *pidfd.
  */
-pid_t ns_clone(int *pidfd, int go_fd[2]);
+pid_t ns_clone(int *pidfd, int go_fd[2], int group);
 int ns_write_maps(pid_t, enum run_mode, const struct account *, bool map_root,
     struct aerr *);
 

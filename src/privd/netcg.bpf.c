@@ -23,6 +23,8 @@
 #define SO_REUSEPORT 15
 #define LOOPBACK_IFINDEX 1
 #define OPTLEN_MAX 4096 /* that a hook is shown */
+#define ENETUNREACH 101
+#define ECONNREFUSED 111
 #define DNS_PORT bpf_htons(53)
 #define MAPPED bpf_htonl(0xffff)
 #define LOOPBACK4 bpf_htonl(INADDR_LOOPBACK)
@@ -42,7 +44,7 @@ const volatile struct netcg_ports ports;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, DIALLED_SLOTS);
 	__type(key, __u32);
 	__type(value, struct dialled);
@@ -85,22 +87,34 @@ is_any(const struct place *p)
 	return p->addr[3] == 0 && (is_mapped(p) || p->addr[2] == 0);
 }
 
-/* Is what answers at this place of the loopback a socket of the session? */
-static __always_inline bool
-is_own(struct bpf_sock_addr *c, const struct place *p)
+enum owner {
+	NOBODY,
+	HOST,
+	SESSION
+};
+
+/* Whose socket would answer at this place of the loopback? */
+static __always_inline enum owner
+whose(struct bpf_sock_addr *c, const struct place *p)
 {
+	struct bpf_sock *sk, *from = c->sk;
 	struct bpf_sock_tuple t = {};
-	struct bpf_sock *sk;
+	__u16 sport = 0;
 	__u32 len;
 	bool own;
 
+	/* one of UDP may be connected to the sender; of TCP those are no servers */
+	if (c->protocol == IPPROTO_UDP && from != NULL)
+		sport = bpf_htons((__u16)from->src_port);
 	if (is_mapped(p)) {
 		t.ipv4.saddr = LOOPBACK4;
+		t.ipv4.sport = sport;
 		t.ipv4.daddr = p->addr[3] == 0 ? LOOPBACK4 : p->addr[3];
 		t.ipv4.dport = p->port;
 		len = sizeof(t.ipv4);
 	} else {
 		t.ipv6.saddr[3] = t.ipv6.daddr[3] = bpf_htonl(1);
+		t.ipv6.sport = sport;
 		t.ipv6.dport = p->port;
 		len = sizeof(t.ipv6);
 	}
@@ -109,10 +123,10 @@ is_own(struct bpf_sock_addr *c, const struct place *p)
 	else
 		sk = bpf_sk_lookup_udp(c, &t, len, BPF_F_CURRENT_NETNS, 0);
 	if (sk == NULL)
-		return false;
+		return NOBODY;
 	own = bpf_sk_storage_get(&owned, sk, NULL, 0) != NULL;
 	bpf_sk_release(sk);
-	return own;
+	return own ? SESSION : HOST;
 }
 
 /* For netd, and for who asks the socket. false: it cannot be told. */
@@ -164,18 +178,29 @@ send_to(struct bpf_sock_addr *c, struct place *p, bool connects)
 	struct own *o = bpf_sk_storage_get(&owned, c->sk, NULL, 0);
 	bool tcp = c->protocol == IPPROTO_TCP, v4 = is_mapped(p);
 	__u16 port = netd_port(p, tcp);
+	enum owner w = HOST;
 
 	if (o == NULL || (!tcp && c->protocol != IPPROTO_UDP))
 		return REFUSE;
 	o->refused = 0;
-	if (is_loopback(p) && is_own(c, p)) {
+	if (is_loopback(p))
+		w = whose(c, p);
+	if (w == SESSION) {
 		o->sent = 0;
 		if (is_any(p))
 			p->addr[3] = v4 ? LOOPBACK4 : bpf_htonl(1);
 		return ALLOW;
 	}
-	if (port == 0)
+	if (w == NOBODY && tcp) {
+		/* netd would take it first, and who tries ::1 before 127.0.0.1
+		 * would believe that somebody is there */
+		bpf_set_retval(-ECONNREFUSED);
 		return REFUSE;
+	}
+	if (port == 0) {
+		bpf_set_retval(-ENETUNREACH);
+		return REFUSE;
+	}
 	if (!tcp && p->port != DNS_PORT) {
 		/* many connect only to learn which address they would have */
 		if (!connects)

@@ -169,8 +169,8 @@ add_family(const struct net_family *f)
 
 /* Has the host an address that others could reach it by? Asked before there is
  * a namespace. A session without would only waste tries on it. */
-static bool
-host_has_ipv6(void)
+bool
+ns_host_has_ipv6(void)
 {
 	char line[128];
 	unsigned scope;
@@ -400,7 +400,7 @@ int
 ns_make_net(struct chan *privd, enum net_wish wish, enum steer wanted,
     struct aerr *e)
 {
-	bool has_ipv6 = wish != NET_WISH_NONE && host_has_ipv6();
+	bool has_ipv6 = wish != NET_WISH_NONE && ns_host_has_ipv6();
 	struct net_sockets n;
 	struct aerr why;
 	enum steer how;
@@ -424,7 +424,7 @@ ns_make_net(struct chan *privd, enum net_wish wish, enum steer wanted,
 enum steer
 ns_probe(enum steer wanted, struct aerr *why)
 {
-	bool has_ipv6 = host_has_ipv6();
+	bool has_ipv6 = ns_host_has_ipv6();
 	struct net_sockets n;
 	enum steer how;
 

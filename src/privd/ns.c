@@ -18,7 +18,7 @@
 #include "maker.h"
 
 pid_t
-ns_clone(int *pidfd, int go_fd[2])
+ns_clone(int *pidfd, int go_fd[2], int group)
 {
 	struct clone_args args = { 0 };
 	long pid;
@@ -27,6 +27,10 @@ ns_clone(int *pidfd, int go_fd[2])
 	args.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
 	    CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PARENT | CLONE_PIDFD;
 	args.pidfd = (uint64_t)(uintptr_t)pidfd;
+	if (group != -1) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)group;
+	}
 	if (pipe2(go_fd, O_CLOEXEC) == -1)
 		return -1;
 	pid = syscall(SYS_clone3, &args, sizeof(args));

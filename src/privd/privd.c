@@ -41,6 +41,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_POLICY_COMPILED, sess_on_policy_compiled },
 	{ MSG_POLICY_REFUSED, sess_on_policy_refused },
 	{ MSG_POLICY_STALE, reload_on_policy_stale },
+	{ MSG_MAKE_HOOKS, sess_on_make_hooks },
 	{ MSG_MAKE_LISTEN, sess_on_make_listen },
 	{ MSG_MAKE_REFUSED, sess_on_make_refused },
 	{ MSG_MAKE_STEER, sess_on_make_steer },
@@ -149,7 +150,7 @@ init(void)
 	privd.mode = geteuid() == 0 ? MODE_SERVICE : MODE_USER;
 	privd.has_root = true;
 	privd.lock_fd = privd.init_fd = privd.host_root_fd = -1;
-	privd.trash_fd = -1;
+	privd.trash_fd = privd.cgroup_fd = -1;
 	for (i = 0; i < DIR_MAX; i++)
 		privd.dir_fd[i] = -1;
 	for (i = 0; i < ROLE_MAX; i++)
@@ -364,6 +365,7 @@ main(int argc, char **argv)
 		check_only(&o);
 	privd.verbose = (int)privd.conf.log_level + o.verbose;
 	log_set_verbose(privd.verbose);
+	net_probe();
 	dirs_open();
 	/* they are all there now, wherever links lead */
 	mounts_check_conf();

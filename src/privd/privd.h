@@ -110,6 +110,8 @@ struct sess {
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
 	int steer_fd;	     /* from maker: what it dials comes while it is open */
+	int dialled_fd;	     /* likewise, when it has no namespace */
+	bool hooked;	     /* it has a control group of its own */
 	int net_approvals;   /* netd\'s end of its channel to policyd */
 	int abort_fd;	     /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
@@ -153,6 +155,7 @@ struct privd {
 	int listen_fd[ROLE_MAX];    /* likewise */
 	int lock_fd;
 	int host_root_fd;
+	int cgroup_fd;	   /* ours, where sessions may have one each; or -1 */
 	int trash_fd;	   /* the users' trashes, or the user's own */
 	int init_fd;	   /* init's executable */
 	const char *areas; /* of -T, for the helpers */
@@ -326,13 +329,20 @@ void steer_found(enum steer);
 enum net_wish net_wish(void);
 /* How what it dials gets to netd, or "none". */
 const char *net_name(const struct sess *);
+/* Can sessions have hooks of a control group instead of a namespace? */
+bool net_may_have_hooks(void);
+int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_refused(struct chan *, struct imsg *);
 int sess_on_make_steer(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
+/* Finds out whether sessions can have what the configuration says of them. */
+void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
 void net_close_fds(struct sess *);
+/* No process is left. */
+void net_gone(struct sess *);
 /* Nobody is inside any more: netd is to write what it has to, and forget it. */
 void net_close(struct sess *);
 /* netd is gone. */

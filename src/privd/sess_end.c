@@ -149,7 +149,7 @@ finish(struct sess *s)
 	if (privd.helper[ROLE_NETD] != NULL)
 		chan_forget(privd.helper[ROLE_NETD]->ch, s);
 	mounts_close(s);
-	net_close_fds(s);
+	net_gone(s);
 	close_if_open(s->net_approvals);
 	close_if_open(s->steer_fd);
 	close_if_open(s->workspace_fd);

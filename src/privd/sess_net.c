@@ -4,10 +4,13 @@
  * on to netd, which serves them from then on. Bytes of a session never come here.
  * What netd cannot serve is the end of the session, or its start fails.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "log.h"
 #include "privd.h"
 #include "ring.h"
@@ -33,7 +36,56 @@ net_wish(void)
 const char *
 net_name(const struct sess *s)
 {
-	return s->net == NET_OFF ? "none" : steer_name(s->steer);
+	if (s->net == NET_OFF)
+		return "none";
+	return s->hooked ? "ebpf" : steer_name(s->steer);
+}
+
+bool
+net_may_have_hooks(void)
+{
+	return privd.mode == MODE_SERVICE && privd.conf.network != 0 &&
+	    privd.conf.network_mode != NET_MODE_NAMESPACE;
+}
+
+void
+net_probe(void)
+{
+	if (privd.conf.network != 0 &&
+	    privd.conf.network_mode == NET_MODE_EBPF &&
+	    privd.mode != MODE_SERVICE)
+		fatalx(
+		    "sandbox.network.mode: ebpf is for the service of root:"
+		    " an ordinary user may load no programs into the kernel");
+	if (!net_may_have_hooks())
+		return;
+	privd.cgroup_fd = cgroup_open_own();
+	if (privd.cgroup_fd != -1)
+		cgroup_sweep(privd.cgroup_fd);
+}
+
+/* The session shares the host's network, and hooks keep it from that: maker has
+ * made its control group, and this is the table that netd needs. */
+int
+sess_on_make_hooks(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+	struct msg_make_hooks m;
+
+	if (msg_get_make_hooks(im, &m) == -1)
+		return -1;
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    s->hooked || !net_may_have_hooks())
+		return -1;
+	s->hooked = true;
+	s->dialled_fd = imsg_take_fd(im, 0);
+	log_info("session %s of uid %u: no network namespace, but hooks of a"
+		 " control group: %s",
+	    s->id, (unsigned)s->uid, m.why);
+	return 0;
 }
 
 /* TCP and UDP of one family. */
@@ -95,6 +147,7 @@ open_net(struct sess *s, int diag, int proxy)
 	struct msg_net_open mo = {
 		.session = s->number, .uid = s->uid, .steer = (uint8_t)s->steer
 	};
+	struct msg_net_dialled md = { .session = s->number };
 	struct msg_net_listen ml = { .session = s->number };
 	struct msg_net_refused mf = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
@@ -115,6 +168,9 @@ open_net(struct sess *s, int diag, int proxy)
 	if (r == -1)
 		return -1;
 	s->net = NET_STARTING;
+	if (s->dialled_fd != -1 &&
+	    msg_send_net_dialled(ch, 0, &md, &s->dialled_fd) == -1)
+		return -1;
 	for (ml.ipv6 = 0; ml.ipv6 < 2; ml.ipv6++) {
 		if (s->listen_fd[ml.ipv6][0] != -1 &&
 		    msg_send_net_listen(ch, 0, &ml, s->listen_fd[ml.ipv6]) ==
@@ -144,7 +200,24 @@ net_close_fds(struct sess *s)
 	}
 	if (s->refused_fd != -1)
 		close(s->refused_fd);
-	s->refused_fd = -1;
+	if (s->dialled_fd != -1)
+		close(s->dialled_fd);
+	s->refused_fd = s->dialled_fd = -1;
+}
+
+/* Also maker may have made a group that it could not tell of. */
+void
+net_gone(struct sess *s)
+{
+	char name[CGROUP_NAME_MAX];
+
+	net_close_fds(s);
+	if (privd.cgroup_fd == -1)
+		return;
+	cgroup_name(name, getpid(), s->number);
+	if (unlinkat(privd.cgroup_fd, name, AT_REMOVEDIR) == -1 &&
+	    errno != ENOENT)
+		log_warn("session %s: control group %s", s->id, name);
 }
 
 /* It is ours, so that nobody else ends what it holds. */
@@ -153,7 +226,6 @@ sess_on_make_steer(struct chan *ch, struct imsg *im)
 {
 	const struct child *c = ch->arg;
 	struct sess *s = c->sess;
-	static bool told;
 
 	if (sess_is_ending(s))
 		return 0;
@@ -170,12 +242,15 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 	const struct child *c = ch->arg;
 	struct sess *s = c->sess;
 	struct msg_make_net m;
+	static bool told;
 
-	if (msg_get_make_net(im, &m) == -1 || m.steer == STEER_AUTO ||
-	    m.steer >= STEER_MAX)
+	if (msg_get_make_net(im, &m) == -1 || m.steer >= STEER_MAX)
 		return -1;
 	if (sess_is_ending(s))
 		return 0;
+	/* hooks steer by themselves */
+	if ((m.steer == STEER_AUTO) != s->hooked)
+		return -1;
 	s->steer = (enum steer)m.steer;
 	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
 	    s->listen_fd[0][0] == -1)
@@ -186,7 +261,8 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 			  " nfnetlink_log");
 		told = true;
 	}
-	steer_found(s->steer);
+	if (!s->hooked)
+		steer_found(s->steer);
 	if (open_net(s, im->fds[0], im->fds[1]) == -1)
 		sess_fail(s, 500, "internal", "netd cannot be told");
 	/* netd alone has them: they end with it */

@@ -179,7 +179,7 @@ sess_new(const struct wanted *w)
 	s->gid = w->gid;
 	s->created = (uint64_t)clock_epoch_s();
 	s->workspace_fd = s->trash_fd = s->client_sock = s->init_sock =
-	    s->abort_fd = -1;
+	    s->abort_fd = s->dialled_fd = -1;
 	s->image_fd = s->net_approvals = s->steer_fd = -1;
 	memset(s->listen_fd, -1, sizeof(s->listen_fd));
 	s->refused_fd = -1;

@@ -87,9 +87,16 @@ steer_find(void)
 	enum steer wanted = (enum steer)privd.conf.network_steer;
 
 	privd.steer = wanted;
-	if (privd.conf.network == 0)
+	if (privd.conf.network == 0 ||
+	    privd.conf.network_mode == NET_MODE_EBPF)
 		return;
 	run(wanted);
+	if (probe.found == STEER_AUTO && net_may_have_hooks()) {
+		log_warnx("sessions have no network namespace that reaches netd,"
+			  " but hooks of a control group, or none: %s",
+		    probe.why);
+		return;
+	}
 	if (probe.found == STEER_AUTO) {
 		log_warnx("sessions cannot reach netd, and %s: %s",
 		    privd.conf.network_unavailable == NET_UNAVAILABLE_NONE ?

@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Connections of a session without a network namespace: ../net/tcp.sh, with
+# sandbox.network.mode: ebpf.
+# timeout: 300
+TEST_NET_MODE=ebpf exec sh "${TEST_SRC:?run it by regress/run}/regress/net/tcp.sh"

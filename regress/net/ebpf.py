@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Ways out of a session that has hooks of a control group and no network namespace.
+
+    ebpf.py services READY          on the host: what trusts who is on its loopback
+    ebpf.py sniff FILE              in the far namespace: the packets that came
+    ebpf.py attacks FAR4 FAR6       one line each, "NAME REACHED", "NAME sent" (whether
+                                    it came is the sniffer's to say) or "NAME stopped"
+    ebpf.py dial PORT... [-u PORT...]  dials netd's own sockets
+    ebpf.py serve READY             servers of the session
+"""
+import errno
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+I4, I6 = socket.AF_INET, socket.AF_INET6
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
+FASTOPEN = 0x20000000
+
+
+def services(ready):
+    kept = []
+    for fam, addr in (I4, "127.0.0.1"), (I6, "::1"):
+        s = socket.create_server((addr, 7001), family=fam)
+        u = socket.socket(fam, UDP)
+        u.bind((addr, 7002))
+        kept += [s, u]
+
+        def answer(s=s):
+            while True:
+                c, _ = s.accept()
+                c.sendall(b"of the host")
+                c.close()
+
+        def echo(u=u):
+            while True:
+                _, peer = u.recvfrom(100)
+                u.sendto(b"of the host", peer)
+        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=echo, daemon=True).start()
+    a = socket.socket(socket.AF_UNIX, TCP)
+    a.bind("\0agentsh-test-ebpf")
+    a.listen()
+    open(ready, "w").close()
+    while True:
+        c, _ = a.accept()
+        c.sendall(b"of the host")
+        c.close()
+
+
+def sniff(path):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+    with open(path, "w") as f:
+        f.write("ready\n")
+        f.flush()
+        while True:
+            data, (_, proto, kind, _, _) = s.recvfrom(2000)
+            if kind == 4:  # PACKET_OUTGOING
+                continue
+            if proto == 0x800:
+                head, l4 = (data[0] & 15) * 4, data[9]
+            elif proto == 0x86dd:
+                head, l4 = 40, data[6]
+            else:
+                continue
+            body = data[head:]
+            if l4 == 58 and body[0] in range(130, 144):
+                continue  # neighbours
+            port = struct.unpack(">H", body[2:4])[0] if l4 in (6, 17) else 0
+            mark = body[8:24].decode("latin-1") if l4 == 17 else ""
+            f.write("%d %d %s\n" % (l4, port, mark))
+            f.flush()
+
+
+def connect(fam, kind, dst, flags=0):
+    s = socket.socket(fam, kind)
+    s.settimeout(None if flags else 3)
+    if flags:
+        s.sendto(b"x", flags, dst)
+        s.settimeout(3)
+    else:
+        s.connect(dst)
+        if kind == UDP:
+            s.send(b"x")
+    return s.recv(100) == b"of the host"
+
+
+def send(fam, dst, name, before=None, options=None):
+    s = socket.socket(fam, UDP)
+    if options:
+        s.setsockopt(*options)
+    if before:
+        before(s)
+    s.sendto(name.encode(), dst)
+
+
+def unspec(s):
+    """connect(2) to AF_UNSPEC: a socket without a destination."""
+    s.connect(("127.0.0.1", 53))
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    addr = struct.pack("=H14x", socket.AF_UNSPEC)
+    if libc.connect(s.fileno(), addr, len(addr)) == -1:
+        raise OSError(ctypes.get_errno(), "connect")
+
+
+def attacks(far4, far6):
+    def syn(fam, dst, port):
+        """Only the sniffer knows whether anything came."""
+        s = socket.socket(fam, TCP)
+        s.setblocking(False)
+        try:
+            s.connect((dst, port))
+        except BlockingIOError:
+            pass
+        kept.append(s)
+        return "sent"
+
+    def datagram(name, fam, dst, **kw):
+        send(fam, dst, name, **kw)
+        return "sent"
+
+    def ping(kind, dst):
+        s = socket.socket(I4, kind, socket.IPPROTO_ICMP)
+        s.sendto(struct.pack(">BBHHH", 8, 0, 0xf7ff, 0, 0), (dst, 0))
+        return "sent"
+
+    def abstract():
+        s = socket.socket(socket.AF_UNIX, TCP)
+        s.connect("\0agentsh-test-ebpf")
+        return s.recv(100) == b"of the host"
+
+    def other(protocol):
+        socket.socket(I4, TCP if protocol != 136 else UDP, protocol)
+        return True
+
+    kept = []
+    hop = socket.inet_aton(far4)
+    source = (socket.IPPROTO_IP, 4, bytes([131, 7, 4]) + hop + b"\0")  # LSRR
+    rows = [
+        ("tcp4", lambda: syn(I4, far4, 7101)),
+        ("tcp6", lambda: syn(I6, far6, 7102)),
+        ("tcp-mapped", lambda: syn(I6, "::ffff:" + far4, 7103)),
+        ("udp4", lambda: datagram("udp4", I4, (far4, 7104))),
+        ("udp6", lambda: datagram("udp6", I6, (far6, 7105))),
+        ("udp-mapped", lambda: datagram("udp-mapped", I6, ("::ffff:" + far4, 7106))),
+        ("udp-connected", lambda: connect_send("udp-connected", (far4, 7107))),
+        ("udp-dns", lambda: datagram("udp-dns", I4, (far4, 53))),
+        ("connect-then-sendto", lambda: datagram(
+            "connect-then-sendto", I4, (far4, 7108),
+            before=lambda s: s.connect((far4, 53)))),
+        ("unspec", lambda: datagram("unspec", I4, (far4, 7109), before=unspec)),
+        ("source-route", lambda: datagram("source-route", I4, (far4[:-1] + "9", 53),
+                                          options=source)),
+        ("fastopen", lambda: fastopen(far4, 7110)),
+        ("ping", lambda: ping(UDP, far4)),
+        ("loopback4", lambda: connect(I4, TCP, ("127.0.0.1", 7001))),
+        ("loopback6", lambda: connect(I6, TCP, ("::1", 7001))),
+        ("any4", lambda: connect(I4, TCP, ("0.0.0.0", 7001))),
+        ("any6", lambda: connect(I6, TCP, ("::", 7001))),
+        ("loopback-mapped", lambda: connect(I6, TCP, ("::ffff:127.0.0.1", 7001))),
+        ("any-mapped", lambda: connect(I6, TCP, ("::ffff:0.0.0.0", 7001))),
+        ("loopback-udp4", lambda: connect(I4, UDP, ("127.0.0.1", 7002))),
+        ("loopback-udp6", lambda: connect(I6, UDP, ("::1", 7002))),
+        ("loopback-fastopen", lambda: connect(I4, TCP, ("127.0.0.1", 7001), FASTOPEN)),
+        ("abstract", abstract),
+        ("udplite", lambda: other(136)),
+        ("mptcp", lambda: other(262)),
+    ]
+
+    def connect_send(name, dst):
+        s = socket.socket(I4, UDP)
+        s.connect(dst)
+        s.send(name.encode())
+        return "sent"
+
+    def fastopen(dst, port):
+        s = socket.socket(I4, TCP)
+        s.setblocking(False)
+        try:
+            s.sendto(b"x", FASTOPEN, (dst, port))
+        except BlockingIOError:
+            pass
+        kept.append(s)
+        return "sent"
+
+    for name, f in rows:
+        try:
+            r = f()
+            r = r if r == "sent" else "REACHED" if r else "stopped: nothing came"
+        except (OSError, socket.timeout) as e:
+            r = "stopped: %s" % errno.errorcode.get(e.errno, str(e))
+        print(name, r, flush=True)
+    time.sleep(0.3)
+
+
+def dial(ports):
+    """Netd's sockets, for who is not of the session."""
+    kind, spoke = TCP, False
+    for port in ports:
+        if port == "-u":
+            kind = UDP
+            continue
+        s = socket.socket(I4, kind)
+        s.settimeout(1)
+        try:
+            s.connect(("127.0.0.1", int(port)))
+            if kind == TCP:
+                s.sendall(b"CONNECT ok.test:80 HTTP/1.1\r\nHost: ok.test:80\r\n\r\n")
+            else:
+                s.send(struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) +
+                       b"\x02ok\x04test\0\0\x01\0\x01")
+            if s.recv(100):
+                print(port, "answers")
+                spoke = True
+        except OSError:
+            pass
+    sys.exit(spoke)
+
+
+def serve(ready):
+    socket.setdefaulttimeout(5)
+    kept = []
+    for fam, addr, port in (I4, "0.0.0.0", 7201), (I6, "::", 7202):
+        s = socket.socket(fam, TCP)
+        s.bind((addr, port))
+        s.listen()
+        kept.append(s)
+    print(kept[0].getsockname()[0], flush=True)
+    for addr, port in (("127.0.0.1", 7201), ("localhost", 7201), ("0.0.0.0", 7201),
+                       ("::1", 7202), ("127.0.0.1", 7202)):
+        c = socket.create_connection((addr, port), 5)
+        a, peer = kept[port - 7201].accept()
+        a.sendall(b"own")
+        assert c.recv(10) == b"own", (addr, port)
+        assert c.getpeername()[1] == port
+    # nobody, as a program that tries both families has to hear
+    for fam, addr in (I4, "127.0.0.1"), (I6, "::1"):
+        try:
+            socket.create_connection((addr, 7209))
+            raise SystemExit("somebody is at %s" % addr)
+        except ConnectionRefusedError:
+            pass
+    # UDP among themselves, and the address that was asked
+    u = socket.socket(I4, UDP)
+    u.bind(("127.0.0.1", 0))
+    c = socket.socket(I4, UDP)
+    c.connect(u.getsockname())
+    c.send(b"ask")
+    data, peer = u.recvfrom(10)
+    assert peer == c.getsockname()
+    u.sendto(b"own", peer)
+    assert c.recv(10) == b"own"
+    # two of one port, as with SO_REUSEPORT: the second is one too many
+    r = [socket.socket(I4, TCP) for _ in range(2)]
+    for s in r:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    r[0].bind(("127.0.0.1", 7203))
+    try:
+        r[1].bind(("127.0.0.1", 7203))
+        raise SystemExit("two servers share a port")
+    except OSError as e:
+        assert e.errno == errno.EADDRINUSE, e
+    for addr in sys.argv[3:]:
+        s = socket.socket(I6 if ":" in addr else I4, TCP)
+        try:
+            s.bind((addr, 7204))
+            raise SystemExit("bound to %s" % addr)
+        except OSError as e:
+            assert e.errno == errno.EPERM, e
+    s = socket.socket(I4, TCP)
+    s.settimeout(5)
+    s.connect(("203.0.113.12", 80))
+    assert s.getpeername() == ("203.0.113.12", 80), s.getpeername()
+    open(ready, "w").close()
+    while not os.path.exists(ready + ".end"):
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    {"services": lambda: services(sys.argv[2]), "sniff": lambda: sniff(sys.argv[2]),
+     "attacks": lambda: attacks(*sys.argv[2:4]), "dial": lambda: dial(sys.argv[2:]),
+     "serve": lambda: serve(sys.argv[2])}[sys.argv[1]]()
