@@ -345,10 +345,18 @@ struct sifted {
 	bool keep[DNS_RECORDS_MAX];
 	size_t nkept, nrefused;
 	struct net_ruling refused; /* of the first that was */
-	char text[ANSWERS_MAX][INET6_ADDRSTRLEN];
+	char text[ANSWERS_MAX][DNS_TEXT_MAX];
 	const char *answer[ANSWERS_MAX];
 	size_t nanswer;
 };
+
+static void
+tell_record(struct sifted *s, const struct dns_record *rec)
+{
+	dnsmsg_text(rec, s->text[s->nanswer]);
+	s->answer[s->nanswer] = s->text[s->nanswer];
+	s->nanswer++;
+}
 
 static void
 sift_address(struct dns_asked *a, const struct dns_record *rec, bool *keep,
@@ -365,11 +373,7 @@ sift_address(struct dns_asked *a, const struct dns_record *rec, bool *keep,
 	if (bind_address(a->dns, a->q.name, rec->addr, rec->ttl) == -1)
 		return;
 	*keep = true;
-	inet_ntop(rec->type == DNS_A ? AF_INET : AF_INET6,
-	    rec->type == DNS_A ? rec->addr + 12 : rec->addr,
-	    s->text[s->nanswer], INET6_ADDRSTRLEN);
-	s->answer[s->nanswer] = s->text[s->nanswer];
-	s->nanswer++;
+	tell_record(s, rec);
 }
 
 /* Which records are given. 0; -1: an alias is denied, and all with it. */
@@ -392,8 +396,9 @@ sift(struct dns_asked *a, const struct dns_reply *reply, struct sifted *s)
 			continue;
 		}
 		s->keep[i] = true;
-		if (rec->type == DNS_CNAME && a->q.type == DNS_CNAME)
-			s->answer[s->nanswer++] = rec->target;
+		/* aliases on the way are no answer */
+		if (rec->type == a->q.type)
+			tell_record(s, rec);
 	}
 	return 0;
 }
