@@ -90,17 +90,22 @@ resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
 	resolved(c, addr, n);
 }
 
-int
-confirm_said(struct conn *c, const char *name, bool is_addr,
-    const uint8_t addr[16])
+/* A name that is the same says nothing new, and an address no more than where it
+ * goes. */
+static bool
+is_known(const struct conn *c, const char *name, const uint8_t *addr)
+{
+	return addr != NULL ? memcmp(addr, c->addr, sizeof(c->addr)) == 0 :
+			      strcmp(name, c->name) == 0;
+}
+
+/* The name decides from now on, as far as it still can. 0 or -1. */
+static int
+take_name(struct conn *c, const char *name)
 {
 	struct net_ruling r;
 
-	/* an address says no more than where it goes */
-	if (is_addr && memcmp(addr, c->addr, sizeof(c->addr)) == 0)
-		return 0;
-	if (!is_addr && strcmp(name, c->name) == 0)
-		return 0;
+	/* where it has gone was settled by the name before */
 	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
 		return conn_refuse(c, "another name after a redirect");
 	decide_connect(&c->s->image, name, c->addr, c->port, &r);
@@ -111,17 +116,39 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
 		return conn_refuse(c, NULL);
 	if (c->dialled && !net_ruling_allows(&r))
 		return conn_refuse(c, "approval that comes too late");
-	if (is_addr)
-		return conn_refuse(c, "Host is another address");
-	if (is_bound(c, name))
-		return 0;
+	return 0;
+}
+
+/* Is it enough to know the address? */
+static bool
+is_free(const struct conn *c)
+{
+	struct net_ruling r;
+
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (confirm_may(&r))
-		return 0;
+	return confirm_may(&r);
+}
+
+/* Is the address one of the name's? 1: later, or -1. */
+static int
+find_out(struct conn *c, const char *name)
+{
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	if (c->state == CONN_LOOK)
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;
+}
+
+int
+confirm_said(struct conn *c, const char *name, const uint8_t *addr)
+{
+	if (is_known(c, name, addr))
+		return 0;
+	if (take_name(c, name) == -1)
+		return -1;
+	if (addr != NULL)
+		return conn_refuse(c, "Host is another address");
+	return is_bound(c, name) || is_free(c) ? 0 : find_out(c, name);
 }

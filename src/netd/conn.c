@@ -322,7 +322,7 @@ judge_hello(struct conn *c)
 		if (!confirm_may(&r))
 			return conn_refuse(c, "encrypted ClientHello");
 	}
-	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, false, NULL);
+	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, NULL);
 }
 
 static int
@@ -336,7 +336,7 @@ judge_request(struct conn *c)
 		return conn_refuse(c, "Host names another port");
 	return r->host[0] == '\0' ?
 	    0 :
-	    confirm_said(c, r->host, r->is_addr, r->addr);
+	    confirm_said(c, r->host, r->is_addr ? r->addr : NULL);
 }
 
 int

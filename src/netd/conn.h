@@ -132,10 +132,10 @@ int conn_rule(struct conn *, const struct net_ruling *);
 /* confirm.c. May it go on, by its address and the names that were given for it?
  * 0 or -1. */
 int confirm_address(struct conn *);
-/* The client has named its server: the same, by that name. 0; 1: a look-up is
- * under way, and conn_resume or conn_end comes; or -1. */
-int confirm_said(struct conn *, const char *name, bool is_addr,
-    const uint8_t addr[16]);
+/* The client has named its server: the same, by that name, or by the address that
+ * it is the text of; NULL: of none. 0; 1: a look-up is under way, and conn_resume
+ * or conn_end comes; or -1. */
+int confirm_said(struct conn *, const char *name, const uint8_t *addr);
 
 /* Is it allowed, or can an operator allow it? */
 bool confirm_may(const struct net_ruling *);
