@@ -477,6 +477,40 @@ asked(int n)
 	return tt.asked == n;
 }
 
+/* Who has only nothing more to say still waits. */
+static void
+half_closed(void)
+{
+	int c, s;
+
+	tt.client_there = true;
+	c = client_of(19);
+	say(c, "x");
+	CHECK(asked(6));
+	shutdown(c, SHUT_WR);
+	usleep(50000);
+	tt.say = APPROVAL_GRANTED;
+	s = arrived(19, 5000);
+	CHECK(s != -1);
+	hears(s, "x");
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	say(s, "yes");
+	close(s);
+	hears(c, "yes");
+	close(c);
+	CHECK(next_event().allowed);
+	/* until it is gone, of which nothing tells */
+	tt.say = APPROVAL_NONE;
+	c = client_of(19);
+	say(c, "x");
+	shutdown(c, SHUT_WR);
+	CHECK(asked(7));
+	usleep(50000);
+	tt.client_there = false;
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	close(c);
+}
+
 static void
 approvals(void)
 {
@@ -530,11 +564,12 @@ approvals(void)
 	CHECK(asked(5));
 	close(c);
 	CHECK_STR(next_event().error, "Software caused connection abort");
+	half_closed();
 	/* what comes meanwhile is looked at afterwards */
 	serve(19, 8080, "p.ask", NULL);
 	c = client_of(19);
 	say(c, "GET /");
-	CHECK(asked(6));
+	CHECK(asked(8));
 	say(c, " HTTP/1.1\r\nHost: q.no\r\n\r\n");
 	usleep(20000);
 	tt.say = APPROVAL_GRANTED;

@@ -452,7 +452,7 @@ timer_cb(int fd, short ev, void *arg)
 		r = conn_refuse(c, "client that says nothing");
 		break;
 	case CONN_APPROVE:
-		r = conn_refuse(c, "approval that did not come");
+		r = allow_waits(c);
 		break;
 	case CONN_RESOLVE:
 		r = conn_refuse(c, "look-up without an answer");
@@ -519,6 +519,7 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	c->dial_fd = -1;
 	c->born = clock_ms();
 	c->state = proxy ? CONN_PROXY : CONN_LOOK;
+	c->ends = *e;
 	TAILQ_INSERT_TAIL(&rs->conns, c, entry);
 	rs->n++;
 	rs->nwaiting++;

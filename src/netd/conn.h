@@ -47,6 +47,12 @@ enum conn_by {
 	BY_SOCKS
 };
 
+/* The ends of a connection that was accepted. */
+struct conn_ends {
+	uint8_t peer[16], addr[16];
+	uint16_t peer_port, port;
+};
+
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct relays *rs;
@@ -56,6 +62,7 @@ struct conn {
 	struct relay relay;
 	struct inspect in;
 	struct event *timer;
+	struct conn_ends ends;
 	uint8_t addr[16]; /* where it wants to go */
 	uint16_t port;
 	char name[NET_NAME_MAX + 1]; /* that decides; "": there is none */
@@ -98,12 +105,6 @@ struct relays {
 	bool paused, failed, stopping;
 	uint8_t self[2][16]; /* the addresses of the listeners */
 	int nself;
-};
-
-/* The ends of a connection that was accepted. */
-struct conn_ends {
-	uint8_t peer[16], addr[16];
-	uint16_t peer_port, port;
 };
 
 /* Takes fd, also on failure. proxy: the client will say where to. */
@@ -149,6 +150,8 @@ void allow_owned(struct conn *);
 int dial_start(struct conn *);
 /* What dial_start does, when what it needs was approved. */
 int dial_approved(struct conn *);
+/* It has waited for as long as conn_wait said. 0: it goes on, or -1. */
+int allow_waits(struct conn *);
 void dial_stop(struct conn *);
 /* Would a connection to name be sent elsewhere? */
 bool dial_redirects(struct conn *, const char *name);

@@ -108,5 +108,8 @@ void whose_lost(struct nsess *);
 int whose_on_net_owner(struct chan *, struct imsg *);
 int whose_on_net_sync(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
+/* Is that socket still somebody's? */
+bool whose_has(struct nsess *, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport);
 
 #endif

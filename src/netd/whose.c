@@ -133,6 +133,28 @@ ask_drop(struct whose *w, struct whose_ask *a)
 }
 
 struct whose_ask *
+/* 0: nobody's; one that its process has closed has no inode. */
+static uint64_t
+inode_of(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	struct sockdiag_end own = { .port = sport }, far = { .port = dport };
+	uint64_t inode;
+
+	memcpy(own.addr, src, sizeof(own.addr));
+	memcpy(far.addr, dst, sizeof(far.addr));
+	return sockdiag_inode(n->diag_fd, proto, &own, &far, &inode) == -1 ?
+	    0 :
+	    inode;
+}
+
+bool
+whose_has(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	return inode_of(n, proto, src, sport, dst, dport) != 0;
+}
+
 whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport, whose_cb cb, void *arg)
 {
@@ -146,8 +168,7 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 	memcpy(own.addr, src, sizeof(own.addr));
 	memcpy(far.addr, dst, sizeof(far.addr));
 	/* without a socket execd may still know whose it must have been */
-	if (sockdiag_inode(n->diag_fd, proto, &own, &far, &m.inode) == -1)
-		m.inode = 0;
+	m.inode = inode_of(n, proto, src, sport, dst, dport);
 	if (!w->lost && w->nasks < ASKS_MAX)
 		a = calloc(1, sizeof(*a));
 	if (a != NULL)
