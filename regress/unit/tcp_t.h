@@ -21,8 +21,10 @@
 #include <unistd.h>
 
 #include "approve.h"
+#include "chan.h"
 #include "clock.h"
 #include "conn.h"
+#include "dialunix.h"
 #include "names.h"
 #include "netlog.h"
 #include "t.h"
@@ -42,7 +44,7 @@ static struct {
 struct seen {
 	bool allowed;
 	char domain[256], sni[256], http[256], reason[64], rule[64], error[64],
-	    redirected[256], alpn[64];
+	    redirected[256], redirected_unix[256], alpn[64];
 	uint32_t pid;
 	uint64_t sent, received;
 };
@@ -59,9 +61,12 @@ static struct {
 	struct seen event[EVENTS];
 	atomic_int made; /* connections that are told of, and not their end */
 	bool fail_log, owner_later, failed;
+	atomic_bool client_there;
 	/* of connect_redirects */
 	/* of approvals: what is said when the test lets it be said */
-	atomic_bool client_there;
+	struct chan *execd; /* what it hears; the test's thread */
+	uint32_t wanted;    /* request of a socket of the host */
+	char path[256];
 	atomic_int asked, say;
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
@@ -338,11 +343,6 @@ whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
 	return a;
 }
 
-void
-whose_forget(struct whose_ask *a)
-{
-	event_free(a->ev);
-	free(a);
 bool
 whose_has(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport)
@@ -351,6 +351,11 @@ whose_has(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
 	return tt.client_there;
 }
 
+void
+whose_forget(struct whose_ask *a)
+{
+	event_free(a->ev);
+	free(a);
 }
 
 void
@@ -391,6 +396,8 @@ ends(struct nsess *s, const struct net_connect_event *e)
 	copy(n->rule, sizeof(n->rule), e->ruling->v.rule_name);
 	copy(n->error, sizeof(n->error), e->error);
 	copy(n->redirected, sizeof(n->redirected), e->redirected);
+	copy(n->redirected_unix, sizeof(n->redirected_unix),
+	    e->redirected_unix);
 	n->pid = e->owner == NULL ? 0 : e->owner->pid;
 	n->sent = e->bytes_sent;
 	n->received = e->bytes_received;
@@ -413,6 +420,46 @@ netlog_close(struct nsess *s, const struct net_connect_event *e)
 	tt.made--;
 	/* a refusal was told of */
 	return e->allowed ? ends(s, e) : 0;
+}
+
+/* --- execd, which the test plays */
+
+static int
+on_net_unix(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_unix m;
+
+	(void)ch;
+	if (msg_get_net_unix(im, &m) == -1)
+		return -1;
+	tt.wanted = im->id;
+	snprintf(tt.path, sizeof(tt.path), "%s", m.path);
+	return 0;
+}
+
+static const struct handler of_netd[] = {
+	{ MSG_NET_UNIX, on_net_unix },
+	{ MSG_NONE, NULL },
+};
+
+static const struct handler of_execd[] = {
+	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
+	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
+	{ MSG_NONE, NULL },
+};
+
+static void
+start_execd(void)
+{
+	int fds[2];
+
+	if (chan_pair(fds) == -1)
+		abort();
+	tt.s.execd = chan_new(fds[0], ROLE_NETD, ROLE_EXECD, of_execd, &tt.s);
+	tt.execd = chan_new(fds[1], ROLE_EXECD, ROLE_NETD, of_netd, NULL);
+	if (tt.s.execd == NULL || tt.execd == NULL ||
+	    chan_watch(tt.s.execd, tt.base) == -1)
+		abort();
 }
 
 static size_t
@@ -609,6 +656,7 @@ start_worker(void)
 	evutil_make_socket_nonblocking(tt.s.listener[NET_TCP4]);
 	tt.proxy_fd = listen_at(INADDR_LOOPBACK, &tt.proxy_port);
 	evutil_make_socket_nonblocking(tt.proxy_fd);
+	start_execd();
 	tcp_limits.speak_ms = 50;
 	if (pthread_create(&tt.thread, NULL, loop, NULL) != 0)
 		abort();
@@ -620,6 +668,8 @@ stop_worker(void)
 	if (write(tt.control[1], "q", 1) != 1)
 		abort();
 	pthread_join(tt.thread, NULL);
+	chan_free(tt.s.execd);
+	chan_free(tt.execd);
 	close(tt.s.listener[NET_TCP4]);
 	close(tt.proxy_fd);
 	event_base_free(tt.base);

@@ -92,7 +92,9 @@ event_of(const struct conn *c, struct net_connect_event *e)
 		e->alpn = c->in.hello.alpn;
 	if (c->in.http.req.host[0] != '\0')
 		e->host = c->in.http.req.host;
-	if (!c->silent)
+	if (!c->silent && c->is_unix)
+		e->redirected_unix = c->redirected;
+	else if (!c->silent)
 		e->redirected = c->redirected;
 	if (c->error != 0)
 		e->error = strerrordesc_np(c->error);
@@ -517,9 +519,9 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	c->rs = rs;
 	c->s = rs->s;
 	c->dial_fd = -1;
+	c->ends = *e;
 	c->born = clock_ms();
 	c->state = proxy ? CONN_PROXY : CONN_LOOK;
-	c->ends = *e;
 	TAILQ_INSERT_TAIL(&rs->conns, c, entry);
 	rs->n++;
 	rs->nwaiting++;

@@ -86,8 +86,13 @@ struct conn {
 	size_t ato, nto;
 	uint16_t to_port;
 	char *redirected; /* the place, or NULL */
-	bool silent;	  /* and the event does not tell it */
-	bool retry;	  /* without the redirect, when that fails */
+	struct dial_unix {
+		enum ask_kind kind; /* of execd, or NONE */
+		uint64_t until, wait_ms;
+	} host;	      /* where the place is a socket of the host */
+	bool is_unix; /* which it is */
+	bool silent;  /* and the event does not tell it */
+	bool retry;   /* without the redirect, when that fails */
 
 	uint64_t born;
 	struct whose_ask *ask;
@@ -145,19 +150,26 @@ bool confirm_may(const struct net_ruling *);
 int allow_ask(struct conn *);
 /* Whose it is is known now. c may be gone afterwards. */
 void allow_owned(struct conn *);
+/* It has waited for as long as conn_wait said. 0: it goes on, or -1. */
+int allow_waits(struct conn *);
 
 /* dial.c. Settles where it goes, and begins. 0 or -1. */
 int dial_start(struct conn *);
 /* What dial_start does, when what it needs was approved. */
 int dial_approved(struct conn *);
-/* It has waited for as long as conn_wait said. 0: it goes on, or -1. */
-int allow_waits(struct conn *);
 void dial_stop(struct conn *);
+/* What is dialled at last: fd, or an errno. c may be gone afterwards. */
+void dial_answered(struct conn *, int fd, int error);
 /* Would a connection to name be sent elsewhere? */
 bool dial_redirects(struct conn *, const char *name);
 /* "" or a place as a policy writes it. */
 void conn_place(const char *name, const uint8_t addr[16], uint16_t port,
     char text[NET_NAME_MAX + 8]);
+
+/* dialunix.c: has execd connect to the socket that c->redirected names, and tells
+ * dial_answered, never from within. */
+void dialunix_start(struct conn *);
+void dialunix_stop(struct conn *);
 
 /* proxy.c: looks at what a client wants of it. 0 or -1. */
 int proxy_look(void *arg);

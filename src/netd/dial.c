@@ -62,7 +62,7 @@ stop_event(struct conn *c)
 void
 dial_stop(struct conn *c)
 {
-	stop_event(c);
+	dialunix_stop(c);
 	if (c->dial_fd != -1)
 		close(c->dial_fd);
 	c->dial_fd = -1;
@@ -78,11 +78,22 @@ dial_failed(struct conn *c)
 	}
 	free(c->redirected);
 	c->redirected = NULL;
+	c->is_unix = false;
 	memcpy(c->to[0], c->addr, sizeof(c->addr));
 	c->ato = 0;
 	c->nto = 1;
 	c->to_port = c->port;
 	dial_next(c);
+}
+
+void
+dial_answered(struct conn *c, int fd, int error)
+{
+	c->error = error;
+	if (error == 0)
+		conn_dialled(c, fd, 0);
+	else
+		dial_failed(c);
 }
 
 static void
@@ -196,25 +207,16 @@ resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
 	resolved(c, addr, n);
 }
 
+/* To a place of the network. 0 or -1. */
 static int
-redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
+redirect_to(struct conn *c)
 {
-	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
 	struct http_request to;
 
-	/* the compiler refuses these; a policy may have been loaded all the
-	 * same */
-	if (rd->to_unix[0] != '\0' || rd->sni[0] != '\0')
-		return conn_refuse(c, "redirect that is not built yet");
-	c->redirected = strdup(rd->to);
-	if (c->redirected == NULL ||
-	    http_authority(rd->to, strlen(rd->to), &to) == -1 || to.port == 0)
+	if (http_authority(c->redirected, strlen(c->redirected), &to) == -1 ||
+	    to.port == 0)
 		return conn_refuse(c, "redirect that could not be decided");
-	c->silent = rd->tell == 0;
-	c->retry = rd->fail != 0;
 	c->to_port = to.port;
-	if (!c->silent && conn_rule(c, &r) == -1)
-		return conn_refuse(c, "out of memory");
 	if (!to.is_addr) {
 		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
 		if (c->resolve == NULL)
@@ -225,6 +227,26 @@ redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
 	memcpy(c->to[0], to.addr, sizeof(to.addr));
 	c->nto = 1;
 	dial_next(c);
+	return 0;
+}
+
+static int
+redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
+{
+	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
+
+	/* the compiler refuses it; a policy may have been loaded all the same */
+	if (rd->sni[0] != '\0')
+		return conn_refuse(c, "redirect with another name for TLS");
+	c->is_unix = rd->to_unix[0] != '\0';
+	c->redirected = strdup(c->is_unix ? rd->to_unix : rd->to);
+	c->silent = rd->tell == 0;
+	c->retry = rd->fail != 0;
+	if (c->redirected == NULL || (!c->silent && conn_rule(c, &r) == -1))
+		return conn_refuse(c, "out of memory");
+	if (!c->is_unix)
+		return redirect_to(c);
+	dialunix_start(c);
 	return 0;
 }
 

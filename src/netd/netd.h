@@ -88,6 +88,14 @@ void tcp_configure(const struct conf *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 
+/* What is remembered of a question to execd begins with what it was: the answer
+ * is from a process that may be anybody's by now. */
+enum ask_kind {
+	ASK_NONE,
+	ASK_WHOSE,
+	ASK_UNIX
+};
+
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
 	uint32_t pid; /* as the session sees it; 0: not known */
@@ -100,6 +108,9 @@ struct whose_ask;
  * is found. NULL: it was called already. */
 struct whose_ask *whose_ask(struct nsess *, int proto, const uint8_t src[16],
     uint16_t sport, const uint8_t dst[16], uint16_t dport, whose_cb, void *arg);
+/* Is that socket still somebody's? */
+bool whose_has(struct nsess *, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport);
 /* cb is not called any more. */
 void whose_forget(struct whose_ask *);
 int whose_start(struct nsess *);
@@ -108,8 +119,5 @@ void whose_lost(struct nsess *);
 int whose_on_net_owner(struct chan *, struct imsg *);
 int whose_on_net_sync(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
-/* Is that socket still somebody's? */
-bool whose_has(struct nsess *, int proto, const uint8_t src[16], uint16_t sport,
-    const uint8_t dst[16], uint16_t dport);
 
 #endif

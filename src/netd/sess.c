@@ -17,6 +17,7 @@
 
 #include "approve.h"
 #include "chan.h"
+#include "dialunix.h"
 #include "log.h"
 #include "loop.h"
 #include "names.h"
@@ -69,6 +70,8 @@ static struct {
 static const struct handler peer_handlers[] = {
 	{ MSG_NET_OWNER, whose_on_net_owner },
 	{ MSG_NET_SYNC, whose_on_net_sync },
+	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
+	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
