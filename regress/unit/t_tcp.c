@@ -581,6 +581,84 @@ approvals(void)
 	CHECK(arrived(19, 100) == -1);
 }
 
+/* A client of the address that stands for a name. */
+static int
+held_client(const char *name)
+{
+	uint8_t addr[16];
+
+	CHECK_INT(names_held_address(tt.s.held, name, addr), 0);
+	CHECK(names_held_name(tt.s.held, addr) != NULL);
+	return dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]),
+	    tt.port);
+}
+
+/* Nobody is asked about a name before an operator is. */
+static void
+held(void)
+{
+	uint8_t hello[4096];
+	int lookups = tt.lookups, n = tt.asked;
+	struct seen e;
+	int c, s;
+
+	tt.held_port = 9000;
+	tt.say = APPROVAL_NONE;
+	serve(21, 9000, NULL, NULL);
+	host[21].also = "h.ask";
+	c = held_client("h.ask");
+	say(c, "x");
+	CHECK(asked(n + 1));
+	usleep(20000);
+	CHECK_STR(tt.place, "h.ask:9000");
+	CHECK_INT(tt.lookups, lookups);
+	tt.say = APPROVAL_GRANTED;
+	hears(s = arrived(21, 5000), "x");
+	CHECK_INT(tt.lookups, lookups + 1);
+	say(s, "y");
+	hears(c, "y");
+	close(s);
+	close(c);
+	CHECK_STR(next_event().domain, "h.ask");
+	/* denied, or one that has no address */
+	tt.say = APPROVAL_DENIED;
+	c = held_client("h.ask");
+	say(c, "x");
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().reason, "an operator said no");
+	tt.say = APPROVAL_GRANTED;
+	c = held_client("nowhere.ask");
+	say(c, "x");
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().error, "No route to host");
+	/* the name that is asked about is the one that is meant */
+	tt.held_port = 443;
+	c = held_client("h.ask");
+	put(c, hello, hello_of("g.ask", false, hello, sizeof(hello)));
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().reason, "another name than was looked up");
+	/* one that no rule lets happen any more, and an address of no name */
+	tt.held_port = 9000;
+	c = held_client("h.no");
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().domain, "h.no");
+	c = dial_at(0x7f02ff01, tt.port);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK(!next_event().allowed);
+	/* nor by what a client says to an address that it knows */
+	serve(23, 443, "a.ok", NULL);
+	lookups = tt.lookups;
+	e = tls(23, "g.ask", false, 4096);
+	CHECK(!e.allowed);
+	CHECK_STR(e.reason, "name that was not looked up before");
+	CHECK_INT(tt.lookups, lookups);
+}
+
 static void
 the_end(void)
 {
@@ -615,6 +693,7 @@ main(void)
 	T_RUN(parallel);
 	T_RUN(limits);
 	T_RUN(approvals);
+	T_RUN(held);
 	T_RUN(the_end);
 	return done_testing();
 }

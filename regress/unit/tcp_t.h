@@ -3,7 +3,8 @@
  * netd's connections alone: a worker's loop in a thread, and in the place of the
  * other parts, of the session's namespace and of the internet a few tables. What
  * is dialled at 127.1.0.N arrives as meant for 203.0.113.N, at the port of the
- * table, and what netd dials there goes to a server of the test.
+ * table, and what netd dials there goes to a server of the test. 127.2.x.y is
+ * 198.18.x.y, at tt.held_port.
  */
 #ifndef TCP_T_H
 #define TCP_T_H
@@ -25,6 +26,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "dialunix.h"
+#include "held.h"
 #include "names.h"
 #include "netlog.h"
 #include "t.h"
@@ -54,7 +56,7 @@ static struct {
 	struct nsess s;
 	pthread_t thread;
 	int control[2];
-	uint16_t port, proxy_port;
+	uint16_t port, proxy_port, held_port;
 	int proxy_fd;
 	pthread_mutex_t lock;
 	size_t nevents, looked; /* looked: those that the test has seen */
@@ -67,7 +69,7 @@ static struct {
 	struct chan *execd; /* what it hears; the test's thread */
 	uint32_t wanted;    /* request of a socket of the host */
 	char path[256];
-	atomic_int asked, say;
+	atomic_int asked, say, lookups;
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
@@ -88,6 +90,10 @@ __wrap_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 	int r = __real_getsockname(fd, sa, len);
 	uint32_t a = ntohl(in->sin_addr.s_addr);
 
+	if (r == 0 && a >> 16 == 0x7f02) {
+		in->sin_addr.s_addr = htonl(0xc6120000 | (a & 0xffff));
+		in->sin_port = htons(tt.held_port);
+	}
 	if (r == 0 && a >> 16 == 0x7f01) {
 		in->sin_addr.s_addr = htonl(0xcb007100 | (a & 0xff));
 		in->sin_port = htons(host[a & 0xff].port);
@@ -145,6 +151,10 @@ decide_name(const struct image *im, const char *name, struct net_ruling *r)
 
 	(void)im;
 	rule(len > 3 && strcmp(name + len - 3, ".ok") == 0, r);
+	if (len > 4 && strcmp(name + len - 4, ".ask") == 0) {
+		rule(true, r);
+		r->said = DECISION_APPROVE;
+	}
 }
 
 void
@@ -158,6 +168,8 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		rule(true, r);
 		r->v.decision = r->said = DECISION_APPROVE;
 	}
+	if (addr[12] == 198)
+		rule(false, r);
 	if (addr[15] >= 200 && (name == NULL || strstr(name, "bad") == NULL))
 		rule(true, r);
 	if (port == 666)
@@ -240,6 +252,7 @@ resolve_start(struct nsess *s, const char *name, resolve_cb cb, void *arg)
 
 	a->cb = cb;
 	a->arg = arg;
+	tt.lookups++;
 	snprintf(a->name, sizeof(a->name), "%s", name);
 	a->ev = evtimer_new(s->base, resolve_ev, a);
 	evtimer_add(a->ev, &tv);
@@ -422,45 +435,7 @@ netlog_close(struct nsess *s, const struct net_connect_event *e)
 	return e->allowed ? ends(s, e) : 0;
 }
 
-/* --- execd, which the test plays */
-
-static int
-on_net_unix(struct chan *ch, struct imsg *im)
-{
-	struct msg_net_unix m;
-
-	(void)ch;
-	if (msg_get_net_unix(im, &m) == -1)
-		return -1;
-	tt.wanted = im->id;
-	snprintf(tt.path, sizeof(tt.path), "%s", m.path);
-	return 0;
-}
-
-static const struct handler of_netd[] = {
-	{ MSG_NET_UNIX, on_net_unix },
-	{ MSG_NONE, NULL },
-};
-
-static const struct handler of_execd[] = {
-	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
-	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
-	{ MSG_NONE, NULL },
-};
-
-static void
-start_execd(void)
-{
-	int fds[2];
-
-	if (chan_pair(fds) == -1)
-		abort();
-	tt.s.execd = chan_new(fds[0], ROLE_NETD, ROLE_EXECD, of_execd, &tt.s);
-	tt.execd = chan_new(fds[1], ROLE_EXECD, ROLE_NETD, of_netd, NULL);
-	if (tt.s.execd == NULL || tt.execd == NULL ||
-	    chan_watch(tt.s.execd, tt.base) == -1)
-		abort();
-}
+#include "tcp_execd_t.h"
 
 static size_t
 events(void)
@@ -657,6 +632,8 @@ start_worker(void)
 	tt.proxy_fd = listen_at(INADDR_LOOPBACK, &tt.proxy_port);
 	evutil_make_socket_nonblocking(tt.proxy_fd);
 	start_execd();
+	if ((tt.s.held = names_held_new()) == NULL)
+		abort();
 	tcp_limits.speak_ms = 50;
 	if (pthread_create(&tt.thread, NULL, loop, NULL) != 0)
 		abort();
@@ -668,6 +645,7 @@ stop_worker(void)
 	if (write(tt.control[1], "q", 1) != 1)
 		abort();
 	pthread_join(tt.thread, NULL);
+	names_held_free(tt.s.held);
 	chan_free(tt.s.execd);
 	chan_free(tt.execd);
 	close(tt.s.listener[NET_TCP4]);

@@ -73,8 +73,7 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 
 	c->approval = NULL;
 	/* the policy can be another one by now */
-	decide_connect(&c->s->image, c->name[0] == '\0' ? NULL : c->name,
-	    c->addr, c->port, &r);
+	confirm_decide(c, &r);
 	if (m->outcome != APPROVAL_GRANTED)
 		(void)conn_refuse(c, why_not(m->outcome));
 	else if (conn_rule(c, &r) == -1)
@@ -82,6 +81,7 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 	else if (!confirm_may(&r))
 		(void)conn_refuse(c, NULL);
 	else {
+		c->approved = true;
 		/* of a name's addresses the one that was decided again */
 		if (c->nto > 1)
 			c->nto = 1;

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "held.h"
 #include "names.h"
 
 static void
@@ -27,13 +28,43 @@ confirm_may(const struct net_ruling *r)
 	return net_ruling_allows(r) || r->v.decision == DECISION_APPROVE;
 }
 
+void
+confirm_decide(struct conn *c, struct net_ruling *r)
+{
+	if (c->held) {
+		decide_name(&c->s->image, c->name, r);
+		if (net_ruling_asks(r) && !c->approved)
+			r->v.decision = DECISION_APPROVE;
+	} else {
+		decide_connect(&c->s->image,
+		    c->name[0] == '\0' ? NULL : c->name, c->addr, c->port, r);
+	}
+}
+
+int
+confirm_held(struct conn *c, const char *name)
+{
+	struct net_ruling r;
+
+	c->held = true;
+	set_name(c, name);
+	confirm_decide(c, &r);
+	if (conn_rule(c, &r) == -1)
+		return conn_refuse(c, "out of memory");
+	return confirm_may(&r) ? 0 : conn_refuse(c, NULL);
+}
+
 int
 confirm_address(struct conn *c)
 {
-	const char *name[NAMES_OF_MAX];
+	const char *name[NAMES_OF_MAX], *held;
 	struct net_ruling r, other;
-	size_t i, n = names_of(c->s->names, c->addr, clock_ms(), name);
+	size_t i, n;
 
+	held = names_held_name(c->s->held, c->addr);
+	if (held != NULL)
+		return confirm_held(c, held);
+	n = names_of(c->s->names, c->addr, clock_ms(), name);
 	set_name(c, n > 0 ? name[0] : "");
 	decide_connect(&c->s->image, n > 0 ? name[0] : NULL, c->addr, c->port,
 	    &r);
@@ -105,6 +136,9 @@ take_name(struct conn *c, const char *name)
 {
 	struct net_ruling r;
 
+	/* which an operator is asked about */
+	if (c->held)
+		return conn_refuse(c, "another name than was looked up");
 	/* where it has gone was settled by the name before */
 	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
 		return conn_refuse(c, "another name after a redirect");
@@ -133,6 +167,9 @@ is_free(const struct conn *c)
 static int
 find_out(struct conn *c, const char *name)
 {
+	/* nobody hears of it before an operator was asked */
+	if (!net_ruling_allows(&c->ruling))
+		return conn_refuse(c, "name that was not looked up before");
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");

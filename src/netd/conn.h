@@ -69,6 +69,8 @@ struct conn {
 	/* the decision; its texts are ours, since policies come and go */
 	struct net_ruling ruling;
 	char *rule, *message;
+	bool held;     /* its name is to be looked up when it may be */
+	bool approved; /* by an operator */
 	bool denied;
 	bool answered; /* the client of a proxy knows what became of it */
 	bool greeted;  /* by SOCKS */
@@ -138,6 +140,10 @@ int conn_rule(struct conn *, const struct net_ruling *);
 /* confirm.c. May it go on, by its address and the names that were given for it?
  * 0 or -1. */
 int confirm_address(struct conn *);
+/* The same of one whose name is to be looked up when an operator was asked. */
+int confirm_held(struct conn *, const char *name);
+/* What the rules say to it as it is. */
+void confirm_decide(struct conn *, struct net_ruling *);
 /* The client has named its server: the same, by that name, or by the address that
  * it is the text of; NULL: of none. 0; 1: a look-up is under way, and conn_resume
  * or conn_end comes; or -1. */

@@ -20,6 +20,7 @@
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 static void dial_next(struct conn *);
+static int dial_meant(struct conn *);
 
 void
 conn_place(const char *name, const uint8_t addr[16], uint16_t port,
@@ -79,11 +80,9 @@ dial_failed(struct conn *c)
 	free(c->redirected);
 	c->redirected = NULL;
 	c->is_unix = false;
-	memcpy(c->to[0], c->addr, sizeof(c->addr));
-	c->ato = 0;
-	c->nto = 1;
-	c->to_port = c->port;
-	dial_next(c);
+	c->ato = c->nto = 0;
+	if (dial_meant(c) == -1)
+		conn_end(c, EPERM);
 }
 
 void
@@ -250,6 +249,56 @@ redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
 	return 0;
 }
 
+/* What an operator has approved is the name at this port: of its addresses those
+ * that may be connected to. */
+static void
+held_resolved(void *arg, const uint8_t (*addr)[16], size_t n)
+{
+	struct conn *c = arg;
+	struct net_ruling r;
+	size_t i;
+
+	c->resolve = NULL;
+	for (i = 0; i < n && c->nto < RESOLVE_MAX; i++) {
+		decide_connect(&c->s->image, c->name, addr[i], c->port, &r);
+		if (c->nto == 0 && conn_rule(c, &r) == -1)
+			break;
+		if (!net_ruling_allows(&r) &&
+		    !(c->approved && r.v.decision == DECISION_APPROVE))
+			continue;
+		if (c->nto == 0)
+			memcpy(c->addr, addr[i], sizeof(c->addr));
+		memcpy(c->to[c->nto++], addr[i], 16);
+	}
+	if (c->nto > 0) {
+		c->held = false;
+		dial_next(c);
+	} else if (n == 0) {
+		conn_dialled(c, -1, EHOSTUNREACH);
+	} else {
+		(void)conn_refuse(c, NULL);
+		conn_end(c, EPERM);
+	}
+}
+
+/* Where it was meant to go. 0 or -1. */
+static int
+dial_meant(struct conn *c)
+{
+	c->to_port = c->port;
+	if (c->held) {
+		c->resolve = resolve_start(c->s, c->name, held_resolved, c);
+		if (c->resolve == NULL)
+			return conn_refuse(c, "out of memory");
+		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
+		return 0;
+	}
+	if (c->nto == 0)
+		memcpy(c->to[c->nto++], c->addr, sizeof(c->addr));
+	dial_next(c);
+	return 0;
+}
+
 int
 dial_start(struct conn *c)
 {
@@ -270,11 +319,5 @@ dial_approved(struct conn *c)
 		return conn_refuse(c, "redirect that could not be decided");
 	if (v.decision == DECISION_REDIRECT)
 		return redirect(c, &rd, &v);
-	if (c->nto == 0) {
-		memcpy(c->to[0], c->addr, sizeof(c->addr));
-		c->nto = 1;
-	}
-	c->to_port = c->port;
-	dial_next(c);
-	return 0;
+	return dial_meant(c);
 }

@@ -14,6 +14,7 @@
 #include "template.h"
 
 #include "dns.h"
+#include "held.h"
 #include "names.h"
 #include "netlog.h"
 
@@ -519,8 +520,7 @@ look_up(struct dns_asked *a, const struct net_ruling *r)
 	if (p == NULL) {
 		what = d->npending == DNS_PENDING ?
 		    DNS_TOO_MANY_PENDING :
-		    dnsbudget_name(d->budget, r->v.rule,
-			r->said == DECISION_APPROVE, a->q.name, now);
+		    dnsbudget_name(d->budget, r->v.rule, a->q.name, now);
 		if (what != DNS_WITHIN) {
 			over_budget(a, what, now);
 			return;
@@ -533,6 +533,37 @@ look_up(struct dns_asked *a, const struct net_ruling *r)
 	}
 	a->pending = p;
 	TAILQ_INSERT_TAIL(&p->waiting, a, waiting);
+}
+
+/* Nothing is said to a name server before an operator was asked, who is asked for
+ * a connection: what stands for the name leads to that. */
+static void
+hold(struct dns_asked *a, struct net_ruling *r)
+{
+	uint8_t addr[16];
+	struct dns_reply *reply = NULL;
+	char text[INET6_ADDRSTRLEN];
+	const char *answer = text;
+	struct net_query_event event = {
+		.ruling = r, .answer = &answer, .allowed = true
+	};
+	struct dns_answer an = { .rcode = DNS_SERVFAIL, .ede = -1 };
+
+	if (a->q.type != DNS_A && a->q.type != DNS_AAAA) {
+		refuse(a, "approval-first", true);
+		return;
+	}
+	r->reason = "approval-first";
+	if (names_held_address(a->dns->s->held, a->q.name, addr) == 0)
+		reply = own_reply(&a->q, addr);
+	if (reply != NULL) {
+		inet_ntop(AF_INET, addr + 12, text, sizeof(text));
+		event.nanswer = reply->n;
+		an.rcode = DNS_NOERROR;
+		an.reply = reply;
+	}
+	conclude(a, &an, &event);
+	reply_free(reply);
 }
 
 static void
@@ -555,6 +586,8 @@ decide(struct dns_asked *a)
 		refuse(a, "type-refused", true);
 	else if (how == DNS_HOW_NONE || (a->q.type == DNS_AAAA && !s->has_ipv6))
 		answer_none(a, &r);
+	else if (net_ruling_asks(&r))
+		hold(a, &r);
 	else
 		look_up(a, &r);
 }

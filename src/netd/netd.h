@@ -39,6 +39,7 @@ enum net_listener {
 
 struct chan;
 struct imsg;
+struct held;
 struct names;
 struct relays;
 struct dns;
@@ -59,6 +60,7 @@ struct nsess {
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
 	struct names *names;		 /* names.c */
+	struct held *held;		 /* held.c */
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */

@@ -18,6 +18,7 @@
 #include "approve.h"
 #include "chan.h"
 #include "dialunix.h"
+#include "held.h"
 #include "log.h"
 #include "loop.h"
 #include "names.h"
@@ -179,10 +180,11 @@ start(struct held *h)
 	struct nsess *n = &h->n;
 
 	n->names = names_new(NAMES_MAX);
+	n->held = names_held_new();
 	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
 	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
-	if (n->names == NULL || n->execd == NULL || n->policyd == NULL ||
-	    whose_start(n) == -1)
+	if (n->names == NULL || n->held == NULL || n->execd == NULL ||
+	    n->policyd == NULL || whose_start(n) == -1)
 		return -1;
 	if (dns_start(n) == -1) {
 		whose_stop(n);
@@ -274,8 +276,10 @@ close_job(void *arg)
 	chan_free(h->n.execd);
 	chan_free(h->n.policyd);
 	names_free(h->n.names);
+	names_held_free(h->n.held);
 	h->n.execd = h->n.policyd = NULL;
 	h->n.names = NULL;
+	h->n.held = NULL;
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
 }
