@@ -109,8 +109,7 @@ static void
 length(void)
 {
 	start(0, 0, 20);
-	CHECK_INT(dnsbudget_name(b, 1, "12345678901234567.io", 1),
-	    DNS_WITHIN);
+	CHECK_INT(dnsbudget_name(b, 1, "12345678901234567.io", 1), DNS_WITHIN);
 	CHECK_INT(dnsbudget_name(b, 1, "123456789012345678.io", 1),
 	    DNS_NAME_TOO_LONG);
 }
