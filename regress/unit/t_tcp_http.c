@@ -434,6 +434,36 @@ redirects(void)
 	redirect(NULL, NULL, 0, 0);
 }
 
+/* A name that is looked up only when the place of the redirect fails. */
+static void
+held_redirect(void)
+{
+	uint8_t addr[16];
+	int c, s, lookups = tt.lookups;
+
+	serve(30, 9000, NULL, NULL);
+	host[30].also = "h.ask";
+	tt.held_port = 9000;
+	tt.say = APPROVAL_GRANTED;
+	redirect("h.ask:9000", "203.0.113.31:7000", 1, 2);
+	CHECK_INT(names_held_address(tt.s.held, "h.ask", addr), 0);
+	c = dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]), tt.port);
+	say(c, "x");
+	hears(s = arrived(31, 5000), "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+	CHECK_INT(tt.lookups, lookups);
+	redirect("h.ask:9000", "203.0.113.31:1", 1, 2);
+	c = dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]), tt.port);
+	say(c, "x");
+	hears(s = arrived(30, 5000), "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+	CHECK_INT(tt.lookups, lookups + 1);
+}
+
 /* A client of host 30, until execd is asked for the socket. */
 static int
 unix_client(const char *path, uint32_t fail)
@@ -599,6 +629,7 @@ main(void)
 	T_RUN(absolute);
 	T_RUN(socks);
 	T_RUN(redirects);
+	T_RUN(held_redirect);
 	T_RUN(unix_redirects);
 	T_RUN(unix_waits);
 	T_RUN(no_log);
