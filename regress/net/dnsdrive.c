@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../src/netd/dns.h"
+#include "../../src/netd/held.h"
 #include "../../src/netd/names.h"
 #include "../../src/netd/netlog.h"
 #include "../../src/netd/resolve.h"
@@ -359,6 +360,7 @@ main(int argc, char **argv)
 	sess.steer = STEER_TPROXY;
 	sess.dns_conf = &conf;
 	sess.names = names_new(1000);
+	sess.held = names_held_new();
 	printf("ports");
 	sess.listener[NET_UDP4] = listener(AF_INET, SOCK_DGRAM);
 	sess.listener[NET_UDP6] = listener(AF_INET6, SOCK_DGRAM);
@@ -373,6 +375,7 @@ main(int argc, char **argv)
 	event_base_dispatch(sess.base);
 	dns_stop(&sess);
 	names_free(sess.names);
+	names_held_free(sess.held);
 	event_free(in);
 	event_free(acc);
 	event_base_free(sess.base);

@@ -97,6 +97,7 @@ def simple(up):
     check("events", d.event(), ["event allowed a.test AAAA rule=allow *.test "
                                 "2001:db8::1"] * 2)
     check("bound by IPv6", d.bound("2001:db8::1"), ["a.test"])
+    d.said()
     for kind, want in (("TXT", "hello"), ("MX", "mail.test")):
         check(kind, answers(dns.ask(d.udp4, dns.query("a.test", kind))),
               (0, [f"a.test {kind} {want}"]))
@@ -105,6 +106,9 @@ def simple(up):
     check("PTR", answers(dns.ask(d.udp4, dns.query(
         "10.113.0.203.in-addr.arpa", "PTR"))),
         (0, ["10.113.0.203.in-addr.arpa PTR host.test"]))
+    check("their events", [x.split("*.", 1)[1] for x in d.event()],
+          ['test "hello"', "test 10 mail.test", "test 1 2 443 b.test",
+           "arpa host.test"])
     check("no records", answers(dns.ask(d.udp4, dns.query("empty.test"))),
           (0, []))
     d.said()
@@ -112,6 +116,33 @@ def simple(up):
           (3, []))
     check("its event", d.event(),
           ["event allowed no.test A rule=allow *.test error=NXDOMAIN"])
+    d.stop()
+
+
+def approved_first(up):
+    """Nothing of a name that an operator has to approve goes up."""
+    d = Drive(up, ["allow *.test", "approve *.asked.example"])
+    up.asked.clear()
+    for n in "x", "y", "x":
+        check("held", answers(dns.ask(d.udp4, dns.query(
+            n + ".asked.example"))),
+              (0, [n + ".asked.example A 198.18.0." +
+                   ("1" if n == "x" else "2")]))
+    check("no other family", answers(dns.ask(d.udp4, dns.query(
+        "x.asked.example", "AAAA"))), (0, []))
+    for kind in "TXT", "MX", "SRV", "PTR", "CNAME":
+        check(kind, dns.ask(d.udp4, dns.query(
+            "secret.asked.example", kind))["rcode"], 5)
+    check("upstream", len(up.asked), 0)
+    check("bound", d.bound("198.18.0.1"), [])
+    d.said()
+    dns.ask(d.udp4, dns.query("x.asked.example"))
+    dns.ask(d.udp4, dns.query("x.asked.example", "TXT"))
+    check("events", d.event(),
+          ["event allowed x.asked.example A rule=approve *.asked.example "
+           "reason=approval-first 198.18.0.1",
+           "event denied x.asked.example TXT rule=dns-limits "
+           "reason=approval-first error=REFUSED"])
     d.stop()
 
 
@@ -379,8 +410,6 @@ def budgets(up):
     check("events", [x for x in d.event() if "denied" in x],
           ["event denied d5.leak.test TXT rule=dns-limits reason=too-many-names "
            "error=REFUSED"])
-    check("names nobody has approved", [dns.ask(d.udp4, dns.query(
-        f"d{i}.asked.example"))["rcode"] for i in range(3)], [3, 5, 5])
     d.said()
     check("too long", dns.ask(d.udp4, dns.query("x" * 26 + ".test"))["rcode"],
           5)
@@ -463,8 +492,9 @@ def unlogged(up):
 def main():
     never = {"never.test": lambda n, tcp, reply, send: None}
     up = dns.Upstream(special=never)
-    for part in (simple, nothing_else_goes_up, odd, denied, own_names,
-                 redirects, sizes, budgets, for_netd_itself, unlogged):
+    for part in (simple, approved_first, nothing_else_goes_up, odd,
+                 denied, own_names, redirects, sizes, budgets,
+                 for_netd_itself, unlogged):
         print(part.__name__, flush=True)
         part(up)
     upstream_trouble()

@@ -9,7 +9,6 @@
 
 static struct dns_limits limits;
 static struct dns_budget *b;
-static bool unapproved;
 
 static void
 start(uint64_t rate, uint64_t names, uint64_t name_max)
@@ -40,8 +39,7 @@ names(uint32_t rule, const char *suffix, int first, int n, uint64_t now)
 
 	for (i = first; i < first + n; i++) {
 		snprintf(name, sizeof(name), "n%d%s", i, suffix);
-		yes += dnsbudget_name(b, rule, unapproved, name, now) ==
-		    DNS_WITHIN;
+		yes += dnsbudget_name(b, rule, name, now) == DNS_WITHIN;
 	}
 	return yes;
 }
@@ -80,21 +78,6 @@ new_names(void)
 	CHECK_INT(names(1, "", 0, 5, 1000), 5);
 }
 
-/* Of a rule that says approve. */
-static void
-unapproved_names(void)
-{
-	start(0, 20, 0);
-	unapproved = true;
-	CHECK_INT(names(1, ".corp.test", 0, 100, 1000), 4);
-	unapproved = false;
-	CHECK_INT(names(2, ".corp.test", 0, 100, 1000), 4 + 20);
-	start(0, 1, 0);
-	unapproved = true;
-	CHECK_INT(names(1, ".corp.test", 0, 100, 1000), 1);
-	unapproved = false;
-}
-
 static void
 of_all_domains(void)
 {
@@ -126,9 +109,8 @@ static void
 length(void)
 {
 	start(0, 0, 20);
-	CHECK_INT(dnsbudget_name(b, 1, false, "12345678901234567.io", 1),
-	    DNS_WITHIN);
-	CHECK_INT(dnsbudget_name(b, 1, false, "123456789012345678.io", 1),
+	CHECK_INT(dnsbudget_name(b, 1, "12345678901234567.io", 1), DNS_WITHIN);
+	CHECK_INT(dnsbudget_name(b, 1, "123456789012345678.io", 1),
 	    DNS_NAME_TOO_LONG);
 }
 
@@ -150,7 +132,6 @@ main(void)
 {
 	T_RUN(rate);
 	T_RUN(new_names);
-	T_RUN(unapproved_names);
 	T_RUN(of_all_domains);
 	T_RUN(known_names_are_bounded);
 	T_RUN(length);

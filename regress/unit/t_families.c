@@ -568,6 +568,11 @@ test_redirects(void)
 		strcmp(r.sni, "x.test") == 0 && r.fail == 1,
 	    "another place");
 	ret = image_eval_redirect(&im, FAMILY_CONNECT, "a:81", &v, &r);
+	T(image_redirects_to(&im, "/run/x") &&
+		!image_redirects_to(&im, "/run/xy") &&
+		!image_redirects_to(&im, "/run/") &&
+		!image_redirects_to(&im, ""),
+	    "sockets that a redirect has");
 	T(ret == 0 && strcmp(r.to_unix, "/run/x") == 0 && r.to[0] == '\0',
 	    "a socket");
 	T(image_eval_redirect(&im, FAMILY_FILE, "a", &v, &r) == -1,

@@ -5,6 +5,7 @@
  */
 #include "t.h"
 
+#include "../../src/netd/held.h"
 #include "../../src/netd/names.h"
 
 static const uint8_t A[16] = { [10] = 0xff, 0xff, 203, 0, 113, 1 };
@@ -98,6 +99,45 @@ bounded(void)
 	CHECK(names_new(0) == NULL);
 }
 
+/* Addresses that stand for names. */
+static void
+held(void)
+{
+	struct held *h = names_held_new();
+	uint8_t a[16], b[16], first[16];
+	char text[16];
+	int i;
+
+	CHECK_INT(names_held_address(h, "a.test", first), 0);
+	CHECK_INT(names_held_address(h, "b.test", b), 0);
+	CHECK_INT(names_held_address(h, "a.test", a), 0);
+	CHECK(memcmp(first, a, 16) == 0);
+	CHECK(memcmp(b, a, 16) != 0);
+	CHECK_STR(names_held_name(h, a), "a.test");
+	CHECK_STR(names_held_name(h, b), "b.test");
+	b[12] = 203;
+	CHECK(names_held_name(h, b) == NULL);
+	CHECK(names_held_name(h, A) == NULL);
+	/* the oldest goes, and its address is nobody else's */
+	for (i = 0; i < HELD_MAX - 1; i++) {
+		snprintf(text, sizeof(text), "n%d.test", i);
+		CHECK_INT(names_held_address(h, text, a), 0);
+		CHECK(memcmp(first, a, 16) != 0);
+	}
+	CHECK(names_held_name(h, first) == NULL);
+	CHECK_INT(names_held_address(h, "a.test", a), 0);
+	CHECK(memcmp(first, a, 16) != 0);
+	/* all around: the network's own address is none */
+	for (i = 0; i < 70000; i++) {
+		snprintf(text, sizeof(text), "m%d.test", i);
+		CHECK_INT(names_held_address(h, text, a), 0);
+		CHECK(a[14] != 0 || a[15] != 0);
+		CHECK_STR(names_held_name(h, a), text);
+	}
+	names_held_free(h);
+	names_held_free(NULL);
+}
+
 /* Against a plain list of what was bound, in the order of the last time. */
 static struct {
 	int name, addr;
@@ -161,5 +201,6 @@ main(void)
 	T_RUN(out_of_date);
 	T_RUN(bounded);
 	T_RUN(against_a_list);
+	T_RUN(held);
 	return done_testing();
 }

@@ -425,19 +425,169 @@ redirects(void)
 	e = next_event();
 	CHECK(e.allowed);
 	CHECK_STR(e.redirected, "");
-	tt.redirect_unix = "/run/x";
-	c = client_of(30);
-	say(c, "x");
-	CHECK(is_reset(c));
-	close(c);
-	CHECK_STR(next_event().reason, "redirect that is not built yet");
-	tt.redirect_unix = NULL;
 	/* what is not allowed is not sent elsewhere either */
 	redirect("other.no:7000", "203.0.113.30:9000", 1, 0);
 	c = client_of(31);
 	CHECK(is_reset(c));
 	close(c);
 	CHECK_STR(next_event().rule, "the-rest");
+	redirect(NULL, NULL, 0, 0);
+}
+
+/* A name that is looked up only when the place of the redirect fails. */
+static void
+held_redirect(void)
+{
+	uint8_t addr[16];
+	int c, s, lookups = tt.lookups;
+
+	serve(30, 9000, NULL, NULL);
+	host[30].also = "h.ask";
+	tt.held_port = 9000;
+	tt.say = APPROVAL_GRANTED;
+	redirect("h.ask:9000", "203.0.113.31:7000", 1, 2);
+	CHECK_INT(names_held_address(tt.s.held, "h.ask", addr), 0);
+	c = dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]), tt.port);
+	say(c, "x");
+	hears(s = arrived(31, 5000), "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+	CHECK_INT(tt.lookups, lookups);
+	redirect("h.ask:9000", "203.0.113.31:1", 1, 2);
+	c = dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]), tt.port);
+	say(c, "x");
+	hears(s = arrived(30, 5000), "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+	CHECK_INT(tt.lookups, lookups + 1);
+}
+
+/* A client of host 30, until execd is asked for the socket. */
+static int
+unix_client(const char *path, uint32_t fail)
+{
+	int c;
+
+	redirect("r.ok:9000", "", 1, fail);
+	tt.redirect_unix = path;
+	tt.wanted = 0;
+	tt.path[0] = '\0';
+	c = client_of(30);
+	say(c, "x");
+	CHECK_INT(chan_step(tt.execd, 5000), 1);
+	CHECK_STR(tt.path, path);
+	return c;
+}
+
+static void
+unix_failed(int error)
+{
+	struct msg_net_unix_failed m = { .error = (uint32_t)error };
+
+	CHECK_INT(msg_send_net_unix_failed(tt.execd, tt.wanted, &m, NULL), 0);
+}
+
+/* What execd gives, and the test's end of it. */
+static int
+unix_connected(void)
+{
+	static const struct msg_net_unix_connected m;
+	struct timeval tv = { 10, 0 };
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == -1)
+		abort();
+	setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	CHECK_INT(msg_send_net_unix_connected(tt.execd, tt.wanted, &m, &fd[1]),
+	    0);
+	close(fd[1]);
+	return fd[0];
+}
+
+static void
+unix_redirects(void)
+{
+	struct seen e;
+	int c, s;
+
+	serve(30, 9000, "r.ok", NULL);
+	c = unix_client("/run/x", 0);
+	s = unix_connected();
+	hears(s, "x");
+	shutdown(c, SHUT_WR);
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	say(s, "yes");
+	close(s);
+	hears(c, "yes");
+	CHECK_INT(rest_of(c, NULL, 0), 0);
+	close(c);
+	e = next_event();
+	CHECK(e.allowed);
+	CHECK_STR(e.redirected_unix, "/run/x");
+	CHECK_STR(e.redirected, "");
+	CHECK_STR(e.rule, "the-redirect");
+	CHECK_INT(e.sent, 1);
+	CHECK_INT(e.received, 3);
+	/* nobody is there */
+	c = unix_client("/run/x", 0);
+	unix_failed(EACCES);
+	CHECK(is_reset(c));
+	close(c);
+	e = next_event();
+	CHECK_STR(e.error, "Permission denied");
+	CHECK_STR(e.redirected_unix, "/run/x");
+	/* then it goes where it was meant to */
+	c = unix_client("/run/x", 2);
+	unix_failed(ENOENT);
+	hears(s = arrived(30, 5000), "x");
+	close(s);
+	close(c);
+	e = next_event();
+	CHECK(e.allowed);
+	CHECK_STR(e.redirected_unix, "");
+	/* one that has no room is asked again */
+	c = unix_client("/run/x", 0);
+	unix_failed(EAGAIN);
+	CHECK_INT(chan_step(tt.execd, 5000), 1);
+	unix_failed(EAGAIN);
+	CHECK_INT(chan_step(tt.execd, 5000), 1);
+	s = unix_connected();
+	hears(s, "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+}
+
+static void
+unix_waits(void)
+{
+	uint64_t dial_ms = tcp_limits.dial_ms;
+	int c, s;
+
+	serve(30, 9000, "r.ok", NULL);
+	/* but not for ever */
+	tcp_limits.dial_ms = 200;
+	c = unix_client("/run/x", 0);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(next_event().error, "Connection timed out");
+	/* what comes then is for nobody */
+	s = unix_connected();
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	close(s);
+	tcp_limits.dial_ms = dial_ms;
+	/* a client that is gone */
+	c = unix_client("/run/x", 0);
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+	    sizeof(struct linger));
+	close(c);
+	(void)next_event();
+	s = unix_connected();
+	CHECK_INT(rest_of(s, NULL, 0), 0);
+	close(s);
+	tt.redirect_unix = NULL;
 	redirect(NULL, NULL, 0, 0);
 }
 
@@ -479,6 +629,9 @@ main(void)
 	T_RUN(absolute);
 	T_RUN(socks);
 	T_RUN(redirects);
+	T_RUN(held_redirect);
+	T_RUN(unix_redirects);
+	T_RUN(unix_waits);
 	T_RUN(no_log);
 	stop_worker();
 	return done_testing();

@@ -3,7 +3,8 @@
  * netd's connections alone: a worker's loop in a thread, and in the place of the
  * other parts, of the session's namespace and of the internet a few tables. What
  * is dialled at 127.1.0.N arrives as meant for 203.0.113.N, at the port of the
- * table, and what netd dials there goes to a server of the test.
+ * table, and what netd dials there goes to a server of the test. 127.2.x.y is
+ * 198.18.x.y, at tt.held_port.
  */
 #ifndef TCP_T_H
 #define TCP_T_H
@@ -21,8 +22,11 @@
 #include <unistd.h>
 
 #include "approve.h"
+#include "chan.h"
 #include "clock.h"
 #include "conn.h"
+#include "dialunix.h"
+#include "held.h"
 #include "names.h"
 #include "netlog.h"
 #include "t.h"
@@ -42,7 +46,7 @@ static struct {
 struct seen {
 	bool allowed;
 	char domain[256], sni[256], http[256], reason[64], rule[64], error[64],
-	    redirected[256], alpn[64];
+	    redirected[256], redirected_unix[256], alpn[64];
 	uint32_t pid;
 	uint64_t sent, received;
 };
@@ -52,16 +56,20 @@ static struct {
 	struct nsess s;
 	pthread_t thread;
 	int control[2];
-	uint16_t port, proxy_port;
+	uint16_t port, proxy_port, held_port;
 	int proxy_fd;
 	pthread_mutex_t lock;
 	size_t nevents, looked; /* looked: those that the test has seen */
 	struct seen event[EVENTS];
 	atomic_int made; /* connections that are told of, and not their end */
 	bool fail_log, owner_later, failed;
+	atomic_bool client_there;
 	/* of connect_redirects */
 	/* of approvals: what is said when the test lets it be said */
-	atomic_int asked, say;
+	struct chan *execd; /* what it hears; the test's thread */
+	uint32_t wanted;    /* request of a socket of the host */
+	char path[256];
+	atomic_int asked, say, lookups;
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
@@ -82,6 +90,10 @@ __wrap_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 	int r = __real_getsockname(fd, sa, len);
 	uint32_t a = ntohl(in->sin_addr.s_addr);
 
+	if (r == 0 && a >> 16 == 0x7f02) {
+		in->sin_addr.s_addr = htonl(0xc6120000 | (a & 0xffff));
+		in->sin_port = htons(tt.held_port);
+	}
 	if (r == 0 && a >> 16 == 0x7f01) {
 		in->sin_addr.s_addr = htonl(0xcb007100 | (a & 0xff));
 		in->sin_port = htons(host[a & 0xff].port);
@@ -139,6 +151,10 @@ decide_name(const struct image *im, const char *name, struct net_ruling *r)
 
 	(void)im;
 	rule(len > 3 && strcmp(name + len - 3, ".ok") == 0, r);
+	if (len > 4 && strcmp(name + len - 4, ".ask") == 0) {
+		rule(true, r);
+		r->said = DECISION_APPROVE;
+	}
 }
 
 void
@@ -152,6 +168,8 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		rule(true, r);
 		r->v.decision = r->said = DECISION_APPROVE;
 	}
+	if (addr[12] == 198)
+		rule(false, r);
 	if (addr[15] >= 200 && (name == NULL || strstr(name, "bad") == NULL))
 		rule(true, r);
 	if (port == 666)
@@ -234,6 +252,7 @@ resolve_start(struct nsess *s, const char *name, resolve_cb cb, void *arg)
 
 	a->cb = cb;
 	a->arg = arg;
+	tt.lookups++;
 	snprintf(a->name, sizeof(a->name), "%s", name);
 	a->ev = evtimer_new(s->base, resolve_ev, a);
 	evtimer_add(a->ev, &tv);
@@ -337,6 +356,14 @@ whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
 	return a;
 }
 
+bool
+whose_has(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	(void)s, (void)proto, (void)src, (void)sport, (void)dst, (void)dport;
+	return tt.client_there;
+}
+
 void
 whose_forget(struct whose_ask *a)
 {
@@ -382,6 +409,8 @@ ends(struct nsess *s, const struct net_connect_event *e)
 	copy(n->rule, sizeof(n->rule), e->ruling->v.rule_name);
 	copy(n->error, sizeof(n->error), e->error);
 	copy(n->redirected, sizeof(n->redirected), e->redirected);
+	copy(n->redirected_unix, sizeof(n->redirected_unix),
+	    e->redirected_unix);
 	n->pid = e->owner == NULL ? 0 : e->owner->pid;
 	n->sent = e->bytes_sent;
 	n->received = e->bytes_received;
@@ -405,6 +434,8 @@ netlog_close(struct nsess *s, const struct net_connect_event *e)
 	/* a refusal was told of */
 	return e->allowed ? ends(s, e) : 0;
 }
+
+#include "tcp_execd_t.h"
 
 static size_t
 events(void)
@@ -601,6 +632,9 @@ start_worker(void)
 	evutil_make_socket_nonblocking(tt.s.listener[NET_TCP4]);
 	tt.proxy_fd = listen_at(INADDR_LOOPBACK, &tt.proxy_port);
 	evutil_make_socket_nonblocking(tt.proxy_fd);
+	start_execd();
+	if ((tt.s.held = names_held_new()) == NULL)
+		abort();
 	tcp_limits.speak_ms = 50;
 	if (pthread_create(&tt.thread, NULL, loop, NULL) != 0)
 		abort();
@@ -612,6 +646,9 @@ stop_worker(void)
 	if (write(tt.control[1], "q", 1) != 1)
 		abort();
 	pthread_join(tt.thread, NULL);
+	names_held_free(tt.s.held);
+	chan_free(tt.s.execd);
+	chan_free(tt.execd);
 	close(tt.s.listener[NET_TCP4]);
 	close(tt.proxy_fd);
 	event_base_free(tt.base);

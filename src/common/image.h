@@ -147,6 +147,9 @@ struct redirect {
 int image_eval_redirect(const struct image *, enum family, const char *subject,
     struct verdict *, struct redirect *r);
 
+/* Is that the socket of a connect redirect, by its very path? */
+bool image_redirects_to(const struct image *, const char *path);
+
 /* What the winning file rule wants beside its decision: the directory of
  * redirect_to or "". */
 const char *image_file_redirect(const struct image *, const struct verdict *,

@@ -280,3 +280,18 @@ image_network_selectors(const struct image *im, const struct verdict *v,
 	s->cidrs = part->has_cidrs != 0;
 	s->naming = names_address(part, addr);
 }
+
+bool
+image_redirects_to(const struct image *im, const char *path)
+{
+	const struct img_family *f = img_family(im, FAMILY_CONNECT);
+	const struct img_redirect *part = img_at(im, f->parts);
+	uint32_t i;
+
+	for (i = 0; i < f->nrules; i++, part++) {
+		if (path[0] != '\0' &&
+		    strcmp(img_string(im, part->to_unix), path) == 0)
+			return true;
+	}
+	return false;
+}

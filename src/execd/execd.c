@@ -20,6 +20,7 @@
 #include "landlock.h"
 #include "log.h"
 #include "look.h"
+#include "netunix.h"
 #include "notify.h"
 #include "path.h"
 #include "sandbox.h"
@@ -284,6 +285,9 @@ static const struct handler execd_handlers[] = {
 	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
 	{ MSG_NET_WHOSE, whose_on_net_whose },
 	{ MSG_NET_SYNCED, command_on_net_synced },
+	{ MSG_NET_UNIX, netunix_on_net_unix },
+	{ MSG_FS_UNIX_OPENED, netunix_on_fs_unix_opened },
+	{ MSG_FS_UNIX_FAILED, netunix_on_fs_unix_failed },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unix sockets: whether one may be made in the session's files, and those of
- * the host that a rule of the policy names. execd, which asks for those, sees no
- * tree but the session's; it gets the socket's inode, which it can do nothing
- * with but connect or send as the session's user.
+ * the host that a rule or a redirect of the policy names. execd, which asks for
+ * those, sees no tree but the session's; it gets the socket's inode, which it can
+ * do nothing with but connect or send as the session's user.
  */
 #include <sys/stat.h>
 
@@ -54,6 +54,9 @@ is_own(const struct stat *st)
 	return false;
 }
 
+/* Or of a server beside ours. */
+#define SYSTEM_RUN "/run/agentsh"
+
 static bool
 is_named(enum unix_op op, const char *path)
 {
@@ -64,27 +67,53 @@ is_named(enum unix_op op, const char *path)
 	    image_names_socket(policy_image(), &v, path);
 }
 
-/* By its real path: no link that somebody may have made leads past the rule. */
+/* The host's socket at a path, and where it really is. 0 or an errno; *fd may be
+ * open all the same. */
 static int
-open_named(enum unix_op op, const char *path, int *fd)
+open_socket(const char *path, int *fd, char real[AGENTSH_PATH_MAX + 1])
 {
-	char name[16], real[AGENTSH_PATH_MAX + 1];
+	char name[16];
 	struct stat st;
 	ssize_t n;
 
-	if (!is_named(op, path))
-		return EACCES;
 	*fd = openat(fsd.root_fd, path + 1, O_PATH | O_CLOEXEC);
 	if (*fd == -1)
 		return errno;
 	if (fstat(*fd, &st) == -1 || !S_ISSOCK(st.st_mode))
 		return ECONNREFUSED;
 	backing_name(name, *fd);
-	n = readlinkat(fsd.self_fd, name, real, sizeof(real) - 1);
+	n = readlinkat(fsd.self_fd, name, real, AGENTSH_PATH_MAX);
 	if (n <= 0)
 		return EACCES;
 	real[n] = '\0';
-	return is_named(op, real) && !is_own(&st) ? 0 : EACCES;
+	return is_own(&st) || path_is_beneath(real, SYSTEM_RUN) ? EACCES : 0;
+}
+
+/* By its real path: no link that somebody may have made leads past the rule. */
+static int
+open_named(enum unix_op op, const char *path, int *fd)
+{
+	char real[AGENTSH_PATH_MAX + 1];
+	int error;
+
+	if (!is_named(op, path))
+		return EACCES;
+	error = open_socket(path, fd, real);
+	return error != 0 || is_named(op, real) ? error : EACCES;
+}
+
+/* The path of a redirect has no link in it. */
+static int
+open_redirect(const char *path, int *fd)
+{
+	char real[AGENTSH_PATH_MAX + 1];
+	int error;
+
+	if (policy_image() == NULL || !path_is_clean(path) ||
+	    !image_redirects_to(policy_image(), path))
+		return EACCES;
+	error = open_socket(path, fd, real);
+	return error != 0 || strcmp(real, path) == 0 ? error : ELOOP;
 }
 
 int
@@ -104,6 +133,28 @@ socket_on_fs_socket(struct chan *ch, struct imsg *im)
 		msg_send_fs_socket_opened(ch, im->id, &opened, &fd);
 	else
 		msg_send_fs_socket_failed(ch, im->id, &failed, NULL);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
+
+int
+socket_on_fs_unix(struct chan *ch, struct imsg *im)
+{
+	static const struct msg_fs_unix_opened opened;
+	struct msg_fs_unix_failed failed = { 0 };
+	struct msg_fs_unix m;
+	int fd = -1;
+
+	if (msg_get_fs_unix(im, &m) == -1)
+		return -1;
+	policy_enter();
+	failed.error = (uint32_t)open_redirect(m.path, &fd);
+	policy_leave();
+	if (failed.error == 0)
+		msg_send_fs_unix_opened(ch, im->id, &opened, &fd);
+	else
+		msg_send_fs_unix_failed(ch, im->id, &failed, NULL);
 	if (fd != -1)
 		close(fd);
 	return 0;

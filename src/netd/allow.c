@@ -4,6 +4,8 @@
  * that the client means, by name, once it has said which. Meanwhile the client is
  * connected to netd and nobody else.
  */
+#include <netinet/in.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 
 /* Longer than any answer takes: policyd has the time limits. */
 #define ALLOW_MS (25 * 3600 * (uint64_t)1000)
+#define GONE_MS 2000
 
 static const char *
 why_not(enum approval_outcome outcome)
@@ -35,14 +38,30 @@ why_not(enum approval_outcome outcome)
 	return "not approved";
 }
 
-/* Whoever ends the connection while it waits has gone: it cannot be told from a
- * client that has only nothing more to say. */
+/* A client that sends its end may only have nothing more to say, and wait for the
+ * answer: it has gone when its socket is nobody's. That it closes it later sends
+ * nothing, and is looked for again and again. */
 static int
 look_gone(void *arg)
 {
-	const struct conn *c = arg;
+	struct conn *c = arg;
+	const struct conn_ends *e = &c->ends;
 
-	return c->relay.flow[RELAY_CLIENT].ended ? -1 : 0;
+	if (!c->relay.flow[RELAY_CLIENT].ended)
+		return 0;
+	if (!whose_has(c->s, IPPROTO_TCP, e->peer, e->peer_port, e->addr,
+		e->port))
+		return -1;
+	conn_wait(c, CONN_APPROVE, GONE_MS);
+	return 0;
+}
+
+int
+allow_waits(struct conn *c)
+{
+	return c->relay.flow[RELAY_CLIENT].ended ?
+	    look_gone(c) :
+	    conn_refuse(c, "approval that did not come");
 }
 
 static void
@@ -54,8 +73,7 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 
 	c->approval = NULL;
 	/* the policy can be another one by now */
-	decide_connect(&c->s->image, c->name[0] == '\0' ? NULL : c->name,
-	    c->addr, c->port, &r);
+	confirm_decide(c, &r);
 	if (m->outcome != APPROVAL_GRANTED)
 		(void)conn_refuse(c, why_not(m->outcome));
 	else if (conn_rule(c, &r) == -1)
@@ -63,6 +81,7 @@ answer_cb(void *arg, const struct msg_approval_answer *m)
 	else if (!confirm_may(&r))
 		(void)conn_refuse(c, NULL);
 	else {
+		c->approved = true;
 		/* of a name's addresses the one that was decided again */
 		if (c->nto > 1)
 			c->nto = 1;
@@ -104,7 +123,8 @@ allow_owned(struct conn *c)
 int
 allow_ask(struct conn *c)
 {
-	conn_wait(c, CONN_APPROVE, ALLOW_MS);
+	conn_wait(c, CONN_APPROVE,
+	    c->relay.flow[RELAY_CLIENT].ended ? GONE_MS : ALLOW_MS);
 	c->look = c->relay.look[RELAY_CLIENT];
 	c->relay.look[RELAY_CLIENT] = look_gone;
 	/* the request tells whose it is */

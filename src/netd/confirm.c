@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "held.h"
 #include "names.h"
 
 static void
@@ -27,13 +28,43 @@ confirm_may(const struct net_ruling *r)
 	return net_ruling_allows(r) || r->v.decision == DECISION_APPROVE;
 }
 
+void
+confirm_decide(struct conn *c, struct net_ruling *r)
+{
+	if (c->held) {
+		decide_name(&c->s->image, c->name, r);
+		if (net_ruling_asks(r) && !c->approved)
+			r->v.decision = DECISION_APPROVE;
+	} else {
+		decide_connect(&c->s->image,
+		    c->name[0] == '\0' ? NULL : c->name, c->addr, c->port, r);
+	}
+}
+
+int
+confirm_held(struct conn *c, const char *name)
+{
+	struct net_ruling r;
+
+	c->held = true;
+	set_name(c, name);
+	confirm_decide(c, &r);
+	if (conn_rule(c, &r) == -1)
+		return conn_refuse(c, "out of memory");
+	return confirm_may(&r) ? 0 : conn_refuse(c, NULL);
+}
+
 int
 confirm_address(struct conn *c)
 {
-	const char *name[NAMES_OF_MAX];
+	const char *name[NAMES_OF_MAX], *held;
 	struct net_ruling r, other;
-	size_t i, n = names_of(c->s->names, c->addr, clock_ms(), name);
+	size_t i, n;
 
+	held = names_held_name(c->s->held, c->addr);
+	if (held != NULL)
+		return confirm_held(c, held);
+	n = names_of(c->s->names, c->addr, clock_ms(), name);
 	set_name(c, n > 0 ? name[0] : "");
 	decide_connect(&c->s->image, n > 0 ? name[0] : NULL, c->addr, c->port,
 	    &r);
@@ -90,17 +121,25 @@ resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
 	resolved(c, addr, n);
 }
 
-int
-confirm_said(struct conn *c, const char *name, bool is_addr,
-    const uint8_t addr[16])
+/* A name that is the same says nothing new, and an address no more than where it
+ * goes. */
+static bool
+is_known(const struct conn *c, const char *name, const uint8_t *addr)
+{
+	return addr != NULL ? memcmp(addr, c->addr, sizeof(c->addr)) == 0 :
+			      strcmp(name, c->name) == 0;
+}
+
+/* The name decides from now on, as far as it still can. 0 or -1. */
+static int
+take_name(struct conn *c, const char *name)
 {
 	struct net_ruling r;
 
-	/* an address says no more than where it goes */
-	if (is_addr && memcmp(addr, c->addr, sizeof(c->addr)) == 0)
-		return 0;
-	if (!is_addr && strcmp(name, c->name) == 0)
-		return 0;
+	/* which an operator is asked about */
+	if (c->held)
+		return conn_refuse(c, "another name than was looked up");
+	/* where it has gone was settled by the name before */
 	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
 		return conn_refuse(c, "another name after a redirect");
 	decide_connect(&c->s->image, name, c->addr, c->port, &r);
@@ -111,17 +150,42 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
 		return conn_refuse(c, NULL);
 	if (c->dialled && !net_ruling_allows(&r))
 		return conn_refuse(c, "approval that comes too late");
-	if (is_addr)
-		return conn_refuse(c, "Host is another address");
-	if (is_bound(c, name))
-		return 0;
+	return 0;
+}
+
+/* Is it enough to know the address? */
+static bool
+is_free(const struct conn *c)
+{
+	struct net_ruling r;
+
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (confirm_may(&r))
-		return 0;
+	return confirm_may(&r);
+}
+
+/* Is the address one of the name's? 1: later, or -1. */
+static int
+find_out(struct conn *c, const char *name)
+{
+	/* nobody hears of it before an operator was asked */
+	if (!net_ruling_allows(&c->ruling))
+		return conn_refuse(c, "name that was not looked up before");
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	if (c->state == CONN_LOOK)
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;
+}
+
+int
+confirm_said(struct conn *c, const char *name, const uint8_t *addr)
+{
+	if (is_known(c, name, addr))
+		return 0;
+	if (take_name(c, name) == -1)
+		return -1;
+	if (addr != NULL)
+		return conn_refuse(c, "Host is another address");
+	return is_bound(c, name) || is_free(c) ? 0 : find_out(c, name);
 }

@@ -92,7 +92,9 @@ event_of(const struct conn *c, struct net_connect_event *e)
 		e->alpn = c->in.hello.alpn;
 	if (c->in.http.req.host[0] != '\0')
 		e->host = c->in.http.req.host;
-	if (!c->silent)
+	if (!c->silent && c->is_unix)
+		e->redirected_unix = c->redirected;
+	else if (!c->silent)
 		e->redirected = c->redirected;
 	if (c->error != 0)
 		e->error = strerrordesc_np(c->error);
@@ -322,7 +324,7 @@ judge_hello(struct conn *c)
 		if (!confirm_may(&r))
 			return conn_refuse(c, "encrypted ClientHello");
 	}
-	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, false, NULL);
+	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, NULL);
 }
 
 static int
@@ -336,7 +338,7 @@ judge_request(struct conn *c)
 		return conn_refuse(c, "Host names another port");
 	return r->host[0] == '\0' ?
 	    0 :
-	    confirm_said(c, r->host, r->is_addr, r->addr);
+	    confirm_said(c, r->host, r->is_addr ? r->addr : NULL);
 }
 
 int
@@ -452,7 +454,7 @@ timer_cb(int fd, short ev, void *arg)
 		r = conn_refuse(c, "client that says nothing");
 		break;
 	case CONN_APPROVE:
-		r = conn_refuse(c, "approval that did not come");
+		r = allow_waits(c);
 		break;
 	case CONN_RESOLVE:
 		r = conn_refuse(c, "look-up without an answer");
@@ -517,6 +519,7 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	c->rs = rs;
 	c->s = rs->s;
 	c->dial_fd = -1;
+	c->ends = *e;
 	c->born = clock_ms();
 	c->state = proxy ? CONN_PROXY : CONN_LOOK;
 	TAILQ_INSERT_TAIL(&rs->conns, c, entry);

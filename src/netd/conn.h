@@ -47,6 +47,15 @@ enum conn_by {
 	BY_SOCKS
 };
 
+/* The ends of a connection that was accepted. */
+struct conn_ends {
+	uint8_t peer[16], addr[16];
+	uint16_t peer_port, port;
+	/* where it arrived: addr and port, where there is a namespace */
+	uint8_t local[16];
+	uint16_t local_port;
+};
+
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct relays *rs;
@@ -56,12 +65,15 @@ struct conn {
 	struct relay relay;
 	struct inspect in;
 	struct event *timer;
+	struct conn_ends ends;
 	uint8_t addr[16]; /* where it wants to go */
 	uint16_t port;
 	char name[NET_NAME_MAX + 1]; /* that decides; "": there is none */
 	/* the decision; its texts are ours, since policies come and go */
 	struct net_ruling ruling;
 	char *rule, *message;
+	bool held;     /* its name is to be looked up when it may be */
+	bool approved; /* by an operator */
 	bool denied;
 	bool answered; /* the client of a proxy knows what became of it */
 	bool greeted;  /* by SOCKS */
@@ -79,8 +91,13 @@ struct conn {
 	size_t ato, nto;
 	uint16_t to_port;
 	char *redirected; /* the place, or NULL */
-	bool silent;	  /* and the event does not tell it */
-	bool retry;	  /* without the redirect, when that fails */
+	struct dial_unix {
+		enum ask_kind kind; /* of execd, or NONE */
+		uint64_t until, wait_ms;
+	} host;	      /* where the place is a socket of the host */
+	bool is_unix; /* which it is */
+	bool silent;  /* and the event does not tell it */
+	bool retry;   /* without the redirect, when that fails */
 
 	uint64_t born;
 	struct whose_ask *ask;
@@ -98,15 +115,6 @@ struct relays {
 	bool paused, failed, stopping;
 	uint8_t self[2][16]; /* the addresses of the listeners */
 	int nself;
-};
-
-/* The ends of a connection that was accepted. */
-struct conn_ends {
-	uint8_t peer[16], addr[16];
-	uint16_t peer_port, port;
-	/* where it arrived: addr and port, where there is a namespace */
-	uint8_t local[16];
-	uint16_t local_port;
 };
 
 /* Takes fd, also on failure. proxy: the client will say where to. */
@@ -135,10 +143,14 @@ int conn_rule(struct conn *, const struct net_ruling *);
 /* confirm.c. May it go on, by its address and the names that were given for it?
  * 0 or -1. */
 int confirm_address(struct conn *);
-/* The client has named its server: the same, by that name. 0; 1: a look-up is
- * under way, and conn_resume or conn_end comes; or -1. */
-int confirm_said(struct conn *, const char *name, bool is_addr,
-    const uint8_t addr[16]);
+/* The same of one whose name is to be looked up when an operator was asked. */
+int confirm_held(struct conn *, const char *name);
+/* What the rules say to it as it is. */
+void confirm_decide(struct conn *, struct net_ruling *);
+/* The client has named its server: the same, by that name, or by the address that
+ * it is the text of; NULL: of none. 0; 1: a look-up is under way, and conn_resume
+ * or conn_end comes; or -1. */
+int confirm_said(struct conn *, const char *name, const uint8_t *addr);
 
 /* Is it allowed, or can an operator allow it? */
 bool confirm_may(const struct net_ruling *);
@@ -147,17 +159,26 @@ bool confirm_may(const struct net_ruling *);
 int allow_ask(struct conn *);
 /* Whose it is is known now. c may be gone afterwards. */
 void allow_owned(struct conn *);
+/* It has waited for as long as conn_wait said. 0: it goes on, or -1. */
+int allow_waits(struct conn *);
 
 /* dial.c. Settles where it goes, and begins. 0 or -1. */
 int dial_start(struct conn *);
 /* What dial_start does, when what it needs was approved. */
 int dial_approved(struct conn *);
 void dial_stop(struct conn *);
+/* What is dialled at last: fd, or an errno. c may be gone afterwards. */
+void dial_answered(struct conn *, int fd, int error);
 /* Would a connection to name be sent elsewhere? */
 bool dial_redirects(struct conn *, const char *name);
 /* "" or a place as a policy writes it. */
 void conn_place(const char *name, const uint8_t addr[16], uint16_t port,
     char text[NET_NAME_MAX + 8]);
+
+/* dialunix.c: has execd connect to the socket that c->redirected names, and tells
+ * dial_answered, never from within. */
+void dialunix_start(struct conn *);
+void dialunix_stop(struct conn *);
 
 /* proxy.c: looks at what a client wants of it. 0 or -1. */
 int proxy_look(void *arg);

@@ -273,8 +273,8 @@ deny(struct net_ruling *r, const char *reason)
 	r->reason = reason;
 }
 
-/* What the rules say is done. A name, and its addresses, may be looked up before
- * an operator has approved the connection. */
+/* What the rules say is done. Of a name, and its addresses, that is what happens
+ * when an operator has approved. */
 static void
 settle(struct net_ruling *r, int ret, bool look_up)
 {

@@ -14,6 +14,14 @@ struct net_ruling {
 	const char *reason; /* static words for the event; NULL: the rule's */
 };
 
+/* Has an operator to be asked before a name is looked up, which decide_name let
+ * happen? */
+static inline bool
+net_ruling_asks(const struct net_ruling *r)
+{
+	return r->said == DECISION_APPROVE && r->v.decision == DECISION_ALLOW;
+}
+
 /* AUDIT does. All else is a denial, but for APPROVE, which only decide_connect
  * says: then an operator may still allow it. */
 static inline bool
@@ -24,7 +32,8 @@ net_ruling_allows(const struct net_ruling *r)
 }
 
 /* May the name be looked up: can a connection to it, on any port, be had? What
- * is no name of a host, an address in whatever spelling too, may not. */
+ * is no name of a host, an address in whatever spelling too, may not. See
+ * net_ruling_asks. */
 void decide_name(const struct image *, const char *name, struct net_ruling *);
 /* May this answer to a look-up be given, and used? */
 void decide_answer(const struct image *, const char *name,

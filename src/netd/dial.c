@@ -20,6 +20,7 @@
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 static void dial_next(struct conn *);
+static int dial_meant(struct conn *);
 
 void
 conn_place(const char *name, const uint8_t addr[16], uint16_t port,
@@ -62,7 +63,7 @@ stop_event(struct conn *c)
 void
 dial_stop(struct conn *c)
 {
-	stop_event(c);
+	dialunix_stop(c);
 	if (c->dial_fd != -1)
 		close(c->dial_fd);
 	c->dial_fd = -1;
@@ -78,11 +79,20 @@ dial_failed(struct conn *c)
 	}
 	free(c->redirected);
 	c->redirected = NULL;
-	memcpy(c->to[0], c->addr, sizeof(c->addr));
-	c->ato = 0;
-	c->nto = 1;
-	c->to_port = c->port;
-	dial_next(c);
+	c->is_unix = false;
+	c->ato = c->nto = 0;
+	if (dial_meant(c) == -1)
+		conn_end(c, EPERM);
+}
+
+void
+dial_answered(struct conn *c, int fd, int error)
+{
+	c->error = error;
+	if (error == 0)
+		conn_dialled(c, fd, 0);
+	else
+		dial_failed(c);
 }
 
 static void
@@ -196,25 +206,16 @@ resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
 	resolved(c, addr, n);
 }
 
+/* To a place of the network. 0 or -1. */
 static int
-redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
+redirect_to(struct conn *c)
 {
-	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
 	struct http_request to;
 
-	/* the compiler refuses these; a policy may have been loaded all the
-	 * same */
-	if (rd->to_unix[0] != '\0' || rd->sni[0] != '\0')
-		return conn_refuse(c, "redirect that is not built yet");
-	c->redirected = strdup(rd->to);
-	if (c->redirected == NULL ||
-	    http_authority(rd->to, strlen(rd->to), &to) == -1 || to.port == 0)
+	if (http_authority(c->redirected, strlen(c->redirected), &to) == -1 ||
+	    to.port == 0)
 		return conn_refuse(c, "redirect that could not be decided");
-	c->silent = rd->tell == 0;
-	c->retry = rd->fail != 0;
 	c->to_port = to.port;
-	if (!c->silent && conn_rule(c, &r) == -1)
-		return conn_refuse(c, "out of memory");
 	if (!to.is_addr) {
 		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
 		if (c->resolve == NULL)
@@ -224,6 +225,76 @@ redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
 	}
 	memcpy(c->to[0], to.addr, sizeof(to.addr));
 	c->nto = 1;
+	dial_next(c);
+	return 0;
+}
+
+static int
+redirect(struct conn *c, const struct redirect *rd, const struct verdict *v)
+{
+	struct net_ruling r = { .v = *v, .said = DECISION_REDIRECT };
+
+	/* the compiler refuses it; a policy may have been loaded all the same */
+	if (rd->sni[0] != '\0')
+		return conn_refuse(c, "redirect with another name for TLS");
+	c->is_unix = rd->to_unix[0] != '\0';
+	c->redirected = strdup(c->is_unix ? rd->to_unix : rd->to);
+	c->silent = rd->tell == 0;
+	c->retry = rd->fail != 0;
+	if (c->redirected == NULL || (!c->silent && conn_rule(c, &r) == -1))
+		return conn_refuse(c, "out of memory");
+	if (!c->is_unix)
+		return redirect_to(c);
+	dialunix_start(c);
+	return 0;
+}
+
+/* What an operator has approved is the name at this port: of its addresses those
+ * that may be connected to. */
+static void
+held_resolved(void *arg, const uint8_t (*addr)[16], size_t n)
+{
+	struct conn *c = arg;
+	struct net_ruling r;
+	size_t i;
+
+	c->resolve = NULL;
+	for (i = 0; i < n && c->nto < RESOLVE_MAX; i++) {
+		decide_connect(&c->s->image, c->name, addr[i], c->port, &r);
+		if (c->nto == 0 && conn_rule(c, &r) == -1)
+			break;
+		if (!net_ruling_allows(&r) &&
+		    !(c->approved && r.v.decision == DECISION_APPROVE))
+			continue;
+		if (c->nto == 0)
+			memcpy(c->addr, addr[i], sizeof(c->addr));
+		memcpy(c->to[c->nto++], addr[i], 16);
+	}
+	if (c->nto > 0) {
+		c->held = false;
+		dial_next(c);
+	} else if (n == 0) {
+		conn_dialled(c, -1, EHOSTUNREACH);
+	} else {
+		(void)conn_refuse(c, NULL);
+		conn_end(c, EPERM);
+	}
+}
+
+/* Where it was meant to go. 0 or -1. */
+static int
+dial_meant(struct conn *c)
+{
+	c->to_port = c->port;
+	if (c->held) {
+		c->resolve = resolve_start(c->s, c->name, held_resolved, c);
+		if (c->resolve == NULL)
+			return conn_refuse(c, "out of memory");
+		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
+		return 0;
+	}
+	if (c->nto == 0)
+		memcpy(c->to[c->nto++], c->addr, sizeof(c->addr));
 	dial_next(c);
 	return 0;
 }
@@ -248,11 +319,5 @@ dial_approved(struct conn *c)
 		return conn_refuse(c, "redirect that could not be decided");
 	if (v.decision == DECISION_REDIRECT)
 		return redirect(c, &rd, &v);
-	if (c->nto == 0) {
-		memcpy(c->to[0], c->addr, sizeof(c->addr));
-		c->nto = 1;
-	}
-	c->to_port = c->port;
-	dial_next(c);
-	return 0;
+	return dial_meant(c);
 }

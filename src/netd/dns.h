@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What dns.c (datagrams), dnsconn.c (connections) and dnsask.c (the life of a
- * question) share.
+ * What dns.c (datagrams), dnsconn.c (connections), dnsask.c (the life of a
+ * question) and dnsanswer.c (how it ends) share.
  */
 #ifndef DNS_H
 #define DNS_H
@@ -96,7 +96,8 @@ void dnsask_hear(struct dns *, const uint8_t *msg, size_t len,
 /* The client is gone. */
 void dnsask_forget(struct dns *, const struct dns_conn *);
 void dnsask_stop(struct dns *);
-/* Is an alias one that the policy denies by a rule that is about it? One that
+
+/* dnsanswer.c. Is an alias one that the policy denies by a rule that is about it? One that
  * denies all that no other rule names is not: a name that is allowed may be kept
  * anywhere. */
 bool dns_alias_denied(const struct image *, const char *name,

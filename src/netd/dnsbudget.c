@@ -161,8 +161,8 @@ has_room(struct domain *d, uint64_t max, uint64_t now)
 }
 
 enum dns_excess
-dnsbudget_name(struct dns_budget *b, uint32_t rule, bool unapproved,
-    const char *name, uint64_t now)
+dnsbudget_name(struct dns_budget *b, uint32_t rule, const char *name,
+    uint64_t now)
 {
 	uint64_t max = b->limits->names;
 	uint64_t hash = hash_of(b, 0, name);
@@ -172,8 +172,6 @@ dnsbudget_name(struct dns_budget *b, uint32_t rule, bool unapproved,
 		return DNS_NAME_TOO_LONG;
 	if (max == 0)
 		return DNS_WITHIN;
-	if (unapproved)
-		max = (max + DNS_UNAPPROVED - 1) / DNS_UNAPPROVED;
 	if (*known_slot(b, hash) == hash)
 		return DNS_WITHIN;
 	d = domain_find(b, hash_of(b, 1 + (uint64_t)rule, suffix_of(name)),

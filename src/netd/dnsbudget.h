@@ -40,9 +40,9 @@ void dnsbudget_free(struct dns_budget *);
 /* May one more question be answered? now: clock_ms(). */
 bool dnsbudget_question(struct dns_budget *, uint64_t now);
 /* May name be looked up, by that rule? DNS_WITHIN, or what is too much.
- * unapproved: the rule wants an operator asked, who was not. */
+ */
 enum dns_excess dnsbudget_name(struct dns_budget *, uint32_t rule,
-    bool unapproved, const char *name, uint64_t now);
+    const char *name, uint64_t now);
 /* Is it time for an event about that? Then it is none for a while. */
 bool dnsbudget_note(struct dns_budget *, enum dns_excess, uint64_t now);
 /* Words for the event. */

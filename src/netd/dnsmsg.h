@@ -13,10 +13,11 @@
 
 #include "netd.h"
 
-#define DNS_QUERY_MAX 1232   /* bytes of a query, and of an answer by UDP */
-#define DNS_MSG_MAX 65535    /* bytes of a message by TCP */
-#define DNS_RECORDS_MAX 64   /* of an answer; the rest is left out */
-#define DNS_ALIASES_MAX 16   /* CNAMEs one after the other */
+#define DNS_QUERY_MAX 1232 /* bytes of a query, and of an answer by UDP */
+#define DNS_MSG_MAX 65535  /* bytes of a message by TCP */
+#define DNS_RECORDS_MAX 64 /* of an answer; the rest is left out */
+#define DNS_ALIASES_MAX 16 /* CNAMEs one after the other */
+#define DNS_TEXT_MAX 512 /* of a record as words, with a NUL; the rest is cut */
 #define DNS_QUESTION_MAX 259 /* a name, type and class as they are sent */
 
 /* clang-format off */
@@ -91,6 +92,8 @@ int dnsmsg_reply(const uint8_t *msg, size_t len, uint16_t id, const char *name,
     uint16_t type, struct dns_reply *r);
 /* Empty, of static or zeroed memory. */
 void dnsmsg_reply_free(struct dns_reply *);
+/* dnstext.c: what it says, printable. */
+void dnsmsg_text(const struct dns_record *, char text[DNS_TEXT_MAX]);
 /* Adds an address that a name has. 0, or -1 when it is full. */
 int dnsmsg_add_address(struct dns_reply *, const char *name,
     const uint8_t addr[16], uint32_t ttl);

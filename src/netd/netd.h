@@ -40,6 +40,7 @@ enum net_listener {
 
 struct chan;
 struct imsg;
+struct held;
 struct names;
 struct relays;
 struct dns;
@@ -64,6 +65,7 @@ struct nsess {
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
 	struct names *names;		 /* names.c */
+	struct held *held;		 /* held.c */
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */
@@ -108,6 +110,13 @@ void dialled_unmap(const struct dialled *);
 int dialled_find(const struct nsess *, int proto,
     const struct sockdiag_end *own, const struct sockdiag_end *far,
     uint8_t addr[16], uint16_t *port);
+/* What is remembered of a question to execd begins with what it was: the answer
+ * is from a process that may be anybody's by now. */
+enum ask_kind {
+	ASK_NONE,
+	ASK_WHOSE,
+	ASK_UNIX
+};
 
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
@@ -121,6 +130,9 @@ struct whose_ask;
  * is found. NULL: it was called already. */
 struct whose_ask *whose_ask(struct nsess *, int proto, const uint8_t src[16],
     uint16_t sport, const uint8_t dst[16], uint16_t dport, whose_cb, void *arg);
+/* Is that socket still somebody's? */
+bool whose_has(struct nsess *, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport);
 /* cb is not called any more. */
 void whose_forget(struct whose_ask *);
 int whose_start(struct nsess *);

@@ -136,12 +136,14 @@ netlog_connect(struct nsess *n, const struct net_connect_event *e)
 	snprintf(port, sizeof(port), "%u", e->port);
 	values[TEMPLATE_HOST] = e->domain != NULL ? e->domain : address;
 	ev_str(&b, EVF_OPERATION, "connect");
-	put_ruling(&b, e->ruling, e->allowed, e->redirected != NULL, values);
+	put_ruling(&b, e->ruling, e->allowed,
+	    e->redirected != NULL || e->redirected_unix != NULL, values);
 	ev_u64(&b, EVF_PORT, e->port);
 	put_str(&b, EVF_SNI, e->sni);
 	put_str(&b, EVF_ALPN, e->alpn);
 	put_str(&b, EVF_HTTP_HOST, e->host);
 	put_str(&b, EVF_REDIRECT_TO, e->redirected);
+	put_str(&b, EVF_REDIRECT_TO_UNIX, e->redirected_unix);
 	put_str(&b, EVF_ERROR, e->error);
 	return emit(n, &b);
 }

@@ -26,6 +26,7 @@ struct net_connect_event {
 	const char *domain;	       /* the name that decided, or NULL */
 	const char *sni, *alpn, *host; /* NULL: there was none */
 	const char *redirected;	       /* where it was sent instead, or NULL */
+	const char *redirected_unix; /* a socket of the host instead, or NULL */
 	const struct net_ruling *ruling;
 	bool allowed;
 	const char *error; /* of the host's connect, or NULL */

@@ -136,8 +136,10 @@ destination(struct conn *c, const struct http_request *to)
 		memcpy(c->addr, to->addr, sizeof(c->addr));
 		return confirm_address(c);
 	}
+	decide_name(&c->s->image, to->host, &r);
+	if (net_ruling_asks(&r))
+		return confirm_held(c, to->host);
 	memcpy(c->name, to->host, sizeof(c->name));
-	decide_name(&c->s->image, c->name, &r);
 	if (conn_rule(c, &r) == -1)
 		return conn_refuse(c, "out of memory");
 	if (!net_ruling_allows(&r))

@@ -98,8 +98,7 @@ resolve_start(struct nsess *s, const char *name, resolve_cb cb, void *arg)
 	decide_name(&s->image, name, &ruling);
 	if (d->nresolving == DNS_PENDING ||
 	    !dnsbudget_question(d->budget, now) ||
-	    dnsbudget_name(d->budget, ruling.v.rule,
-		ruling.said == DECISION_APPROVE, name, now) != DNS_WITHIN ||
+	    dnsbudget_name(d->budget, ruling.v.rule, name, now) != DNS_WITHIN ||
 	    (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
 	r->dns = d;

@@ -17,6 +17,8 @@
 
 #include "approve.h"
 #include "chan.h"
+#include "dialunix.h"
+#include "held.h"
 #include "log.h"
 #include "loop.h"
 #include "names.h"
@@ -69,6 +71,8 @@ static struct {
 static const struct handler peer_handlers[] = {
 	{ MSG_NET_OWNER, whose_on_net_owner },
 	{ MSG_NET_SYNC, whose_on_net_sync },
+	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
+	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
@@ -178,10 +182,11 @@ start(struct held *h)
 	struct nsess *n = &h->n;
 
 	n->names = names_new(NAMES_MAX);
+	n->held = names_held_new();
 	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
 	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
-	if (n->names == NULL || n->execd == NULL || n->policyd == NULL ||
-	    whose_start(n) == -1)
+	if (n->names == NULL || n->held == NULL || n->execd == NULL ||
+	    n->policyd == NULL || whose_start(n) == -1)
 		return -1;
 	if (dns_start(n) == -1) {
 		whose_stop(n);
@@ -277,8 +282,10 @@ close_job(void *arg)
 	chan_free(h->n.execd);
 	chan_free(h->n.policyd);
 	names_free(h->n.names);
+	names_held_free(h->n.held);
 	h->n.execd = h->n.policyd = NULL;
 	h->n.names = NULL;
+	h->n.held = NULL;
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
 }

@@ -20,6 +20,7 @@
 #define SYNC_WAIT_MS 100 /* for answers, before a command's end is told */
 
 struct whose_ask {
+	enum ask_kind kind;
 	TAILQ_ENTRY(whose_ask) entry;
 	struct nsess *n;
 	whose_cb cb;
@@ -134,22 +135,40 @@ ask_drop(struct whose *w, struct whose_ask *a)
 	free(a);
 }
 
+/* 0: nobody's; one that its process has closed has no inode. */
+static uint64_t
+inode_of(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	struct sockdiag_end own = { .port = sport }, far = { .port = dport };
+	uint64_t inode;
+
+	memcpy(own.addr, src, sizeof(own.addr));
+	memcpy(far.addr, dst, sizeof(far.addr));
+	return sockdiag_inode(n->diag_fd, proto, &own, &far, &inode) == -1 ?
+	    0 :
+	    inode;
+}
+
+bool
+whose_has(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	return inode_of(n, proto, src, sport, dst, dport) != 0;
+}
+
 struct whose_ask *
 whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport, whose_cb cb, void *arg)
 {
 	static const struct owner nobody;
-	struct sockdiag_end own = { .port = sport }, far = { .port = dport };
 	struct whose *w = n->whose;
 	struct msg_net_whose m = { 0 };
 	struct whose_ask *a = NULL;
 	uint32_t id = 0;
 
-	memcpy(own.addr, src, sizeof(own.addr));
-	memcpy(far.addr, dst, sizeof(far.addr));
 	/* without a socket execd may still know whose it must have been */
-	if (sockdiag_inode(n->diag_fd, proto, &own, &far, &m.inode) == -1)
-		m.inode = 0;
+	m.inode = inode_of(n, proto, src, sport, dst, dport);
 	if (!w->lost && w->nasks < ASKS_MAX)
 		a = calloc(1, sizeof(*a));
 	if (a != NULL)
@@ -159,6 +178,7 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 		cb(arg, &nobody);
 		return NULL;
 	}
+	a->kind = ASK_WHOSE;
 	a->n = n;
 	a->cb = cb;
 	a->arg = arg;
@@ -195,6 +215,8 @@ whose_on_net_owner(struct chan *ch, struct imsg *im)
 	/* it was forgotten meanwhile */
 	if (a == NULL)
 		return 0;
+	if (a->kind != ASK_WHOSE)
+		return -1;
 	o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return -1;

@@ -41,6 +41,7 @@ enum schema_state {
 	STATE_NOTE,
 	STATE_STRICTER,
 	STATE_LATER,
+	STATE_NEVER,
 	STATE_GONE
 };
 

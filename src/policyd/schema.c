@@ -215,6 +215,27 @@ unknown_choice(struct walk *w, const struct ynode *v, const char *key,
 	    near);
 }
 
+/* The only one: rewrite_sni. */
+static int
+check_never(struct walk *w, const struct ynode *v, size_t choice,
+    const char *key)
+{
+	static const char why[] =
+	    "cannot be: both ends of TLS prove to each other what the client "
+	    "said";
+
+	if (!w->unenforced)
+		return parse_error(w->p, v,
+		    "%s: %s: %s; use passthrough, and have the other place "
+		    "serve the name that is asked for",
+		    key, choices[choice].word, why);
+	if (!w->told_choice[choice])
+		parse_warn(w->p, v, "%s: %s: %s: such connections are refused",
+		    key, choices[choice].word, why);
+	w->told_choice[choice] = true;
+	return 0;
+}
+
 static int
 check_choice(struct walk *w, const struct ynode *v, size_t key)
 {
@@ -231,6 +252,8 @@ check_choice(struct walk *w, const struct ynode *v, size_t key)
 	if (choices[i].state == STATE_LATER && !w->unenforced)
 		return parse_error(w->p, v, "%s: %s: " NOT_ENFORCED,
 		    schema[key].name, choices[i].word);
+	if (choices[i].state == STATE_NEVER)
+		return check_never(w, v, i, schema[key].name);
 	if (choices[i].state != STATE_LATER &&
 	    choices[i].state != STATE_STRICTER)
 		return 0;
@@ -358,6 +381,7 @@ check_state(struct walk *w, const struct ynode *v, size_t key)
 			    schema[key].name);
 		break;
 	case STATE_STRICTER:
+	case STATE_NEVER:
 		break;
 	}
 	if (!w->told_key[key])

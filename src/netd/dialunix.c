@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that are redirected to a unix socket of the host. netd reaches no
+ * file: execd connects, with the rights of the session's user, to what fsd finds by
+ * that path, and gives one end of a pair whose other end it copies to there.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "chan.h"
+#include "clock.h"
+#include "conn.h"
+#include "dialunix.h"
+
+#define AGAIN_MS 20 /* when its server, or execd, does not take any; doubled */
+#define AGAIN_MAX_MS 1000
+
+static void ask(struct conn *);
+
+static void
+forget(struct conn *c)
+{
+	if (c->host.kind == ASK_UNIX)
+		chan_forget(c->s->execd, &c->host);
+	c->host.kind = ASK_NONE;
+}
+
+void
+dialunix_stop(struct conn *c)
+{
+	forget(c);
+	if (c->dialling != NULL)
+		event_free(c->dialling);
+	c->dialling = NULL;
+}
+
+static void
+finish(struct conn *c, int fd, int error)
+{
+	dialunix_stop(c);
+	dial_answered(c, fd, error);
+}
+
+static void
+timer_cb(int fd, short ev, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)ev;
+	if (c->host.kind == ASK_UNIX || clock_ms() >= c->host.until)
+		finish(c, -1, ETIMEDOUT);
+	else
+		ask(c);
+}
+
+static void
+wait_ms(struct conn *c, uint64_t ms)
+{
+	struct timeval tv = clock_timeval(ms);
+
+	/* without it, the timer of the state comes later */
+	(void)evtimer_add(c->dialling, &tv);
+}
+
+static void
+again(struct conn *c)
+{
+	wait_ms(c, c->host.wait_ms);
+	c->host.wait_ms = c->host.wait_ms * 2 < AGAIN_MAX_MS ?
+	    c->host.wait_ms * 2 :
+	    AGAIN_MAX_MS;
+}
+
+static void
+ask(struct conn *c)
+{
+	struct msg_net_unix m;
+	uint64_t now = clock_ms();
+	uint32_t id = chan_request(c->s->execd, &c->host);
+
+	if (id == 0) {
+		again(c);
+		return;
+	}
+	c->host.kind = ASK_UNIX;
+	snprintf(m.path, sizeof(m.path), "%s", c->redirected);
+	wait_ms(c, c->host.until > now ? c->host.until - now : 0);
+	/* when execd is gone the session ends */
+	(void)msg_send_net_unix(c->s->execd, id, &m, NULL);
+}
+
+void
+dialunix_start(struct conn *c)
+{
+	c->host.until = clock_ms() + tcp_limits.dial_ms;
+	c->host.wait_ms = AGAIN_MS;
+	conn_wait(c, CONN_DIAL, 2 * tcp_limits.dial_ms);
+	c->dialling = evtimer_new(c->s->base, timer_cb, c);
+	if (c->dialling != NULL)
+		ask(c);
+}
+
+/* Whose connection was it asked for? NULL: for none, or it is gone. */
+static struct conn *
+conn_of(struct imsg *im, bool *wrong)
+{
+	struct dial_unix *u = im->arg;
+
+	*wrong = u != NULL && u->kind != ASK_UNIX;
+	if (u == NULL || *wrong)
+		return NULL;
+	u->kind = ASK_NONE;
+	return (struct conn *)(void *)((char *)u - offsetof(struct conn, host));
+}
+
+int
+dialunix_on_net_unix_connected(struct chan *ch, struct imsg *im)
+{
+	bool wrong;
+	struct conn *c = conn_of(im, &wrong);
+
+	(void)ch;
+	if (c != NULL)
+		finish(c, imsg_take_fd(im, 0), 0);
+	return wrong ? -1 : 0;
+}
+
+int
+dialunix_on_net_unix_failed(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_unix_failed m;
+	bool wrong;
+	struct conn *c;
+
+	(void)ch;
+	if (msg_get_net_unix_failed(im, &m) == -1 || m.error == 0 ||
+	    m.error > 4095)
+		return -1;
+	c = conn_of(im, &wrong);
+	if (c != NULL && m.error == EAGAIN)
+		again(c);
+	else if (c != NULL)
+		finish(c, -1, (int)m.error);
+	return wrong ? -1 : 0;
+}
