@@ -176,7 +176,7 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 		conn_wait(c, EV_WRITE);
 }
 
-void
+int
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 {
 	struct sockaddr_storage ss;
@@ -187,7 +187,7 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	if (s->dns->nconns == DNS_CONNS ||
 	    (c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
-		return;
+		return -1;
 	}
 	c->dns = s->dns;
 	c->client.conn = c;
@@ -200,7 +200,8 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
 	    ipport_from_sockaddr(&ss, c->client.dst, &port) == -1) {
 		conn_close(c);
-		return;
+		return 0;
 	}
 	conn_wait(c, EV_READ);
+	return 0;
 }

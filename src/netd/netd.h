@@ -11,6 +11,8 @@
 #ifndef NETD_H
 #define NETD_H
 
+#include <sys/queue.h>
+
 #include <event2/event.h>
 
 #include "image.h"
@@ -42,6 +44,7 @@ struct imsg;
 struct names;
 struct relays;
 struct dns;
+struct share;
 struct whose;
 
 struct nsess {
@@ -58,10 +61,12 @@ struct nsess {
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
+	struct share *share;		 /* share.c */
 	struct names *names;		 /* names.c */
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */
+	LIST_HEAD(, tally) tallies;	 /* tally.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
@@ -74,9 +79,9 @@ void hostaddr_start(struct event_base *);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53, whose fd does not block, is given to dns_take, which owns it from
- * then on. */
+ * then on; -1: it was closed, there are too many. */
 int dns_start(struct nsess *);
-void dns_take(struct nsess *, int fd, const uint8_t peer[16],
+int dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
 void dns_stop(struct nsess *);
 
@@ -91,6 +96,7 @@ void tcp_stop(struct nsess *);
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
 	uint32_t pid; /* as the session sees it; 0: not known */
+	uint64_t number; /* of the command; 0: not known */
 	char command[AGENTSH_CMDID_MAX + 1];
 	char exe[AGENTSH_PATH_MAX + 1]; /* "" when not known */
 };
@@ -107,6 +113,7 @@ int whose_start(struct nsess *);
 void whose_lost(struct nsess *);
 int whose_on_net_owner(struct chan *, struct imsg *);
 int whose_on_net_sync(struct chan *, struct imsg *);
+int whose_on_net_forget(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
 
 #endif

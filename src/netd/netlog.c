@@ -160,3 +160,16 @@ netlog_close(struct nsess *n, const struct net_connect_event *e)
 	put_str(&b, EVF_ERROR, e->error);
 	return emit(n, &b);
 }
+
+int
+netlog_limit(struct nsess *n, const char *reason, bool refused)
+{
+	struct buf b;
+
+	begin(&b, EV_NET_LIMIT, NULL);
+	ev_str(&b, EVF_OPERATION, "connect");
+	if (refused)
+		ev_u64(&b, EVF_BLOCKED, 1);
+	ev_str(&b, EVF_REASON, reason);
+	return emit(n, &b);
+}

@@ -23,6 +23,8 @@
 #include "netd.h"
 #include "path.h"
 #include "sess.h"
+#include "share.h"
+#include "tally.h"
 
 #define NAMES_MAX 4096 /* bound at one time, of a session */
 /* For the last events, when the log does not take them. */
@@ -69,6 +71,7 @@ static struct {
 static const struct handler peer_handlers[] = {
 	{ MSG_NET_OWNER, whose_on_net_owner },
 	{ MSG_NET_SYNC, whose_on_net_sync },
+	{ MSG_NET_FORGET, whose_on_net_forget },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
@@ -176,11 +179,13 @@ start(struct held *h)
 	struct nsess *n = &h->n;
 
 	n->names = names_new(NAMES_MAX);
+	n->share = share_new(n->base);
 	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
 	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
-	if (n->names == NULL || n->execd == NULL || n->policyd == NULL ||
-	    whose_start(n) == -1)
+	if (n->names == NULL || n->share == NULL || n->execd == NULL ||
+	    n->policyd == NULL || whose_start(n) == -1)
 		return -1;
+	share_limit(n->share, image_net_mbps(&n->image));
 	if (dns_start(n) == -1) {
 		whose_stop(n);
 		return -1;
@@ -253,6 +258,8 @@ commit_job(void *arg)
 	SLIST_INSERT_HEAD(&h->old, o, entry);
 	h->n.image = h->next;
 	memset(&h->next, 0, sizeof(h->next));
+	if (h->n.share != NULL)
+		share_limit(h->n.share, image_net_mbps(&h->n.image));
 	loop_post(&sessions.main, committed_job, h);
 }
 
@@ -271,8 +278,11 @@ close_job(void *arg)
 	chan_free(h->n.execd);
 	chan_free(h->n.policyd);
 	names_free(h->n.names);
+	share_free(h->n.share);
+	tally_stop(&h->n);
 	h->n.execd = h->n.policyd = NULL;
 	h->n.names = NULL;
+	h->n.share = NULL;
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
 }
