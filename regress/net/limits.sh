@@ -51,7 +51,7 @@ start_any "sandbox.network.tcp.max_connections: 64"
 new_session s "$T/ws" '"policy":"net"'
 
 # 8 Mbit/s are a million bytes a second, and a tenth of that goes at once
-took=$(run_in s python3 client.py all 600000) || fail "transfers: $took"
+took=$(run_in s python3 client.py all 600000) || fail "transfers: $took $(jq -c .result "$T/exec.json")"
 [ "$took" -ge 1700 ] || fail "1800000 bytes took $took ms"
 # the lines of the clients and the server's; the request of the proxy is not in them
 want "resources" "$(resources)" "3 0 600014 1200007"
@@ -67,7 +67,7 @@ wait $job || fail "transfers: $(cat "$T/took")"
 [ "$(cat "$T/took")" -lt 179000 ] || fail "180000000 bytes took $(cat "$T/took") ms"
 policy 8
 ctl reload >"$T/reload" 2>&1 || fail "reload: $(cat "$T/reload")"
-took=$(run_in s python3 client.py all 600000) || fail "transfers: $took"
+took=$(run_in s python3 client.py all 600000) || fail "transfers: $took $(jq -c .result "$T/exec.json")"
 [ "$took" -ge 1700 ] || fail "1800000 bytes took $took ms after a reload"
 policy 0
 ctl reload >"$T/reload" 2>&1 || fail "reload: $(cat "$T/reload")"

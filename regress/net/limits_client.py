@@ -14,7 +14,8 @@ def dial(port, proxy=False):
     if not proxy:
         return socket.create_connection((ADDR, port), 600)
     s = socket.create_connection(PROXY, 600)
-    s.sendall(b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (ADDR.encode(), port))
+    where = b"%s:%d" % (ADDR.encode(), port)
+    s.sendall(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (where, where))
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         head += s.recv(1) or sys.exit("no tunnel: %r" % head)

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHARE_TURN 1048576 /* bytes of one session, before the others' turn */
+#define SHARE_TURN 262144  /* bytes of one session, before the others' turn */
 #define SHARE_COST 4096	   /* what any work costs of that, in bytes */
 #define SHARE_BURST_MS 100 /* so much of the limit may go at once */
 
