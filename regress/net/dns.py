@@ -157,7 +157,7 @@ ZONE = {
     "big.test": {"A": [f"203.0.113.{i}" for i in range(20, 80)]},
     "empty.test": {"A": []},
     # the way to the second address is one that the host has not
-    "far.test": {"A": ["203.0.113.9"], "AAAA": ["2001:db8::10", "2001:db8:dead::1"]},
+    "far.test": {"A": ["203.0.113.9"], "AAAA": ["2001:db8:1::1", "2001:db8:dead::1"]},
     "further.test": {"A": ["203.0.113.9"], "AAAA": ["2001:db8:dead::1"]},
 }
 

@@ -55,7 +55,7 @@ struct command {
 	uint32_t stage; /* enum spawn_stage of that */
 	struct msg_init_exited result;
 	struct msg_net_synced net; /* what it had of the network */
-	struct spec spec; /* until it runs */
+	struct spec spec;	   /* until it runs */
 	struct event *timer;
 };
 

@@ -95,7 +95,7 @@ void tcp_stop(struct nsess *);
 
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
-	uint32_t pid; /* as the session sees it; 0: not known */
+	uint32_t pid;	 /* as the session sees it; 0: not known */
 	uint64_t number; /* of the command; 0: not known */
 	char command[AGENTSH_CMDID_MAX + 1];
 	char exe[AGENTSH_PATH_MAX + 1]; /* "" when not known */
