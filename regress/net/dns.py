@@ -156,6 +156,9 @@ ZONE = {
     "metadata.test": {"A": ["169.254.169.254"], "AAAA": ["::ffff:169.254.169.254"]},
     "big.test": {"A": [f"203.0.113.{i}" for i in range(20, 80)]},
     "empty.test": {"A": []},
+    # the way to the second address is one that the host has not
+    "far.test": {"A": ["203.0.113.9"], "AAAA": ["2001:db8:1::1", "2001:db8:dead::1"]},
+    "further.test": {"A": ["203.0.113.9"], "AAAA": ["2001:db8:dead::1"]},
 }
 
 

@@ -38,6 +38,7 @@ END
 
 HOST4=203.0.113.10
 HOST6=2001:db8::10
+ip -6 route add 2001:db8:1::/48 dev lo || fail "route"
 rules deny allow
 mkdir "$T/ws" && chown "$ME_UID:$ME_UID" "$T/ws"
 cp "$TEST_SRC/regress/net/dns.py" "$TEST_SRC/regress/net/dns_session.py" "$T/ws/"

@@ -59,6 +59,9 @@ def rules(ipv6):
             check(f"by IPv6 {tcp}", look("host.test", "AAAA",
                                          ("2001:db8::53", 53), tcp),
                   (0, ["2001:db8::10"]))
+        check("no way there", look("far.test", "AAAA"), (0, ["2001:db8:1::1"]))
+        check("nor there", look("further.test", "AAAA"), (0, []))
+        check("but by IPv4", libc("further.test"), ["203.0.113.9"])
     else:
         check("no IPv6", look("host.test", "AAAA"), (0, []))
     check("HTTPS", look("host.test", "HTTPS"), (0, []))

@@ -24,6 +24,7 @@
 #include "../../src/netd/held.h"
 #include "../../src/netd/names.h"
 #include "../../src/netd/netlog.h"
+#include "../../src/netd/reach.h"
 #include "../../src/netd/resolve.h"
 #include "clock.h"
 #include "ipport.h"
@@ -102,6 +103,13 @@ decide_answer(const struct image *im, const char *name, const uint8_t addr[16],
 		r->v.decision = DECISION_DENY;
 		r->reason = "refused-class";
 	}
+}
+
+/* All but 2001:db8:dead::/48. */
+bool
+reach_has_route(const uint8_t addr[16])
+{
+	return addr[4] != 0xde || addr[5] != 0xad;
 }
 
 int

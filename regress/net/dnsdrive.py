@@ -97,6 +97,10 @@ def simple(up):
     check("events", d.event(), ["event allowed a.test AAAA rule=allow *.test "
                                 "2001:db8::1"] * 2)
     check("bound by IPv6", d.bound("2001:db8::1"), ["a.test"])
+    check("no way there", answers(dns.ask(d.udp4, dns.query("far.test", "AAAA"))),
+          (0, ["far.test AAAA 2001:db8:1::1"]))
+    check("nor there", answers(dns.ask(d.udp4, dns.query("further.test", "AAAA"))), (0, []))
+    check("not bound", d.bound("2001:db8:dead::1"), [])
     d.said()
     for kind, want in (("TXT", "hello"), ("MX", "mail.test")):
         check(kind, answers(dns.ask(d.udp4, dns.query("a.test", kind))),

@@ -410,6 +410,61 @@ parallel(void)
 	CHECK_INT(bad, 0);
 }
 
+/* Of so many that were told. */
+static const char *
+last_limit(int n)
+{
+	static char text[64];
+
+	pthread_mutex_lock(&tt.lock);
+	CHECK_INT(tt.nlimits, n);
+	snprintf(text, sizeof(text), "%s", tt.limit);
+	pthread_mutex_unlock(&tt.lock);
+	return text;
+}
+
+/* More than may wait that say nothing: they give way, and the one that speaks is
+ * served, where else it would have to wait for half a minute. */
+static void
+silence(void)
+{
+	int c[5], i;
+
+	serve(16, 443, "a.ok", NULL);
+	serve(17, 9000, "a.ok", NULL);
+	tcp_limits.waiting = 4;
+	tcp_limits.crowd_ms = 400;
+	for (i = 0; i < 4; i++)
+		c[i] = client_of(16);
+	usleep(100000);
+	c[4] = client_of(17);
+	say(c[4], "x");
+	CHECK(served(17, 20000));
+	for (i = 0; i < 4; i++) {
+		CHECK(is_reset(c[i]));
+		close(c[i]);
+		CHECK_STR(next_event().reason, "client that says nothing");
+	}
+	close(c[4]);
+	CHECK(next_event().allowed);
+	tcp_limits.waiting = 256;
+	tcp_limits.crowd_ms = 1000;
+	CHECK_STR(last_limit(1), "too-many-waiting");
+	serve(5, 53, "a.ok", NULL);
+	tt.dns_full = true;
+	for (i = 0; i < 2; i++) {
+		c[0] = client_of(5);
+		hears(c[0], "DNS");
+		CHECK_INT(rest_of(c[0], NULL, 0), 0);
+		close(c[0]);
+	}
+	/* told once a minute */
+	usleep(50000);
+	CHECK_STR(last_limit(2), "too-many-dns-connections");
+	CHECK(tt.refused);
+	tt.dns_full = false;
+}
+
 static void
 limits(void)
 {
@@ -418,6 +473,7 @@ limits(void)
 	serve(16, 443, "a.ok", NULL);
 	serve(17, 9000, "a.ok", NULL);
 	tcp_limits.waiting = 4;
+	tcp_limits.crowd_ms = 60000;
 	/* silent ones have the places of those who wait */
 	for (i = 0; i < 4; i++)
 		c[i] = client_of(16);
@@ -439,6 +495,7 @@ limits(void)
 	s = arrived(17, 5000);
 	c[1] = client_of(17);
 	CHECK(arrived(17, 300) == -1);
+	CHECK_STR(last_limit(3), "too-many-connections");
 	close(c[0]);
 	close(s);
 	CHECK(served(17, 5000));
@@ -691,6 +748,7 @@ main(void)
 	T_RUN(resets);
 	T_RUN(slow_reader);
 	T_RUN(parallel);
+	T_RUN(silence);
 	T_RUN(limits);
 	T_RUN(approvals);
 	T_RUN(held);

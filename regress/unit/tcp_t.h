@@ -70,6 +70,11 @@ static struct {
 	uint32_t wanted;    /* request of a socket of the host */
 	char path[256];
 	atomic_int asked, say, lookups;
+	/* what was told of limits, under lock */
+	int nlimits;
+	char limit[64];
+	bool refused;
+	atomic_bool dns_full;
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
@@ -371,13 +376,26 @@ whose_forget(struct whose_ask *a)
 	free(a);
 }
 
-void
+int
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t port)
 {
 	(void)s, (void)peer, (void)port;
 	if (write(fd, "DNS", 3) != 3)
 		abort();
 	close(fd);
+	return tt.dns_full ? -1 : 0;
+}
+
+int
+netlog_limit(struct nsess *s, const char *reason, bool refused)
+{
+	(void)s;
+	pthread_mutex_lock(&tt.lock);
+	tt.nlimits++;
+	tt.refused = refused;
+	snprintf(tt.limit, sizeof(tt.limit), "%s", reason);
+	pthread_mutex_unlock(&tt.lock);
+	return 0;
 }
 
 static void
@@ -627,6 +645,7 @@ start_worker(void)
 	tt.base = event_base_new();
 	tt.s.base = tt.base;
 	tt.s.steer = STEER_TPROXY;
+	tt.s.share = share_new(tt.base);
 	tt.s.listener[NET_TCP4] = listen_at(INADDR_ANY, &tt.port);
 	tt.s.listener[NET_TCP6] = -1;
 	evutil_make_socket_nonblocking(tt.s.listener[NET_TCP4]);
@@ -651,6 +670,7 @@ stop_worker(void)
 	chan_free(tt.execd);
 	close(tt.s.listener[NET_TCP4]);
 	close(tt.proxy_fd);
+	share_free(tt.s.share);
 	event_base_free(tt.base);
 }
 

@@ -106,6 +106,12 @@ image_pids_max(const struct image *im)
 	return img_head(im)->pids_max;
 }
 
+uint32_t
+image_net_mbps(const struct image *im)
+{
+	return img_head(im)->net_mbps;
+}
+
 bool
 image_restricts_commands(const struct image *im)
 {

@@ -208,6 +208,9 @@ struct image_words image_wrappers(const struct image *, bool added);
 bool image_restricts_commands(const struct image *);
 /* Processes and threads that a session may have; 0: the policy says nothing. */
 uint32_t image_pids_max(const struct image *);
+/* What its connections may carry, both ways together, in 1,000,000 bits a second;
+ * 0: the policy says nothing. */
+uint32_t image_net_mbps(const struct image *);
 /* Has it a command rule that looks at arguments? Then it is asked about all of
  * them or not at all. */
 bool image_matches_arguments(const struct image *);

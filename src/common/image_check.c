@@ -281,6 +281,7 @@ image_verify(const struct image *im)
 	    h->version != IMG_VERSION || h->size != im->size ||
 	    h->has_signal_rules > 1 || h->restricts_commands > 1 ||
 	    h->unix_asks >= UNIX_ASKS_MAX || h->pids_max > IMG_MAX_PIDS ||
+	    h->net_mbps > IMG_MAX_MBPS ||
 	    !string_ok(im, h->name, AGENTSH_NAME_MAX))
 		return -1;
 	for (i = 0; i < FAMILY_MAX; i++) {

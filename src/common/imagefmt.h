@@ -11,9 +11,10 @@
 #include "agentsh.h"
 
 #define IMG_MAGIC "AGSHPOL1"
-#define IMG_VERSION 5
+#define IMG_VERSION 6
 #define IMG_MAX_SIZE 67108864 /* bytes */
 #define IMG_MAX_PIDS 4194304  /* of pids_max */
+#define IMG_MAX_MBPS 1000000  /* of net_bandwidth_mbps */
 #define IMG_MAX_RULES 16384   /* of one family, without the built-in ones */
 #define IMG_MAX_PROTECTED 128 /* rows of the protected set */
 #define IMG_MAX_ROOTS 16      /* directories that rows with ROOT are about */
@@ -275,6 +276,7 @@ struct img_head {
 	uint32_t restricts_commands;
 	uint32_t unix_asks; /* enum unix_asks */
 	uint32_t pids_max;  /* processes and threads of a session; 0: any */
+	uint32_t net_mbps;  /* 1,000,000 bits a second of it; 0: any */
 	uint32_t regex;	    /* u32[nregex], of strings */
 	uint32_t nregex;
 	uint32_t env; /* struct img_env[nenv]; 0: the policy's */

@@ -170,7 +170,11 @@ command_send_exited(struct command *c)
 		.duration_us = clock_us() - c->start_us,
 		.user_us = c->result.user_us,
 		.system_us = c->result.system_us,
-		.maxrss_kb = c->result.maxrss_kb };
+		.maxrss_kb = c->result.maxrss_kb,
+		.connections = c->net.connections,
+		.denied = c->net.denied,
+		.sent = c->net.sent,
+		.received = c->net.received };
 
 	exits_collect(c->number);
 	record_finished(c, m.duration_us);
@@ -182,9 +186,12 @@ static void
 command_drop(struct command *c)
 {
 	struct msg_fs_forget m = { .command = c->number };
+	struct msg_net_forget net = { .command = c->number };
 
 	if (!c->gone || c->syncing > 0)
 		return;
+	if (execd.p.peer[ROLE_NETD] != NULL)
+		msg_send_net_forget(execd.p.peer[ROLE_NETD], 0, &net, NULL);
 	if (c->known_to_fsd)
 		msg_send_fs_forget(execd.p.peer[ROLE_FSD], 0, &m, NULL);
 	command_free(c);
@@ -270,12 +277,14 @@ command_on_fs_synced(struct chan *ch, struct imsg *im)
 int
 command_on_net_synced(struct chan *ch, struct imsg *im)
 {
+	struct command *c = im->arg;
 	struct msg_net_synced m;
 
 	(void)ch;
-	return msg_get_net_synced(im, &m) == -1 ?
-	    -1 :
-	    command_synced(im->arg, m.command);
+	if (msg_get_net_synced(im, &m) == -1 || c == NULL)
+		return -1;
+	c->net = m;
+	return command_synced(c, m.command);
 }
 
 static struct command *

@@ -54,7 +54,8 @@ struct command {
 	uint32_t error; /* errno, when the start failed */
 	uint32_t stage; /* enum spawn_stage of that */
 	struct msg_init_exited result;
-	struct spec spec; /* until it runs */
+	struct msg_net_synced net; /* what it had of the network */
+	struct spec spec;	   /* until it runs */
 	struct event *timer;
 };
 

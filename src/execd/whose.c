@@ -216,6 +216,7 @@ answer(const struct asked *a)
 	const struct command *c = command_of(a);
 	struct msg_net_owner m = { .pid = a->pid };
 
+	m.command = c != NULL ? c->number : 0;
 	if (c != NULL)
 		snprintf(m.command_id, sizeof(m.command_id), "%s", c->id);
 	snprintf(m.exe, sizeof(m.exe), "%s", a->exe);

@@ -49,8 +49,8 @@ look_gone(void *arg)
 
 	if (!c->relay.flow[RELAY_CLIENT].ended)
 		return 0;
-	if (!whose_has(c->s, IPPROTO_TCP, e->peer, e->peer_port, e->addr,
-		e->port))
+	if (!whose_has(c->s, IPPROTO_TCP, e->peer, e->peer_port, e->local,
+		e->local_port))
 		return -1;
 	conn_wait(c, CONN_APPROVE, GONE_MS);
 	return 0;

@@ -27,6 +27,7 @@ struct tcp_limits tcp_limits = {
 	.dial_ms = 30000,
 	.idle_ms = 7200000,
 	.half_ms = 600000,
+	.crowd_ms = 1000,
 };
 
 int
@@ -114,6 +115,19 @@ tell_open(struct conn *c)
 		tcp_fail(c->rs);
 }
 
+static void
+add_up(const struct conn *c)
+{
+	struct tally *t = c->tally;
+
+	t->denied += c->denied;
+	if (!c->opened)
+		return;
+	t->connections++;
+	t->sent += c->relay.flow[RELAY_CLIENT].bytes;
+	t->received += c->relay.flow[RELAY_SERVER].bytes;
+}
+
 /* The end. One that was open can have been refused afterwards. */
 static void
 write_down(struct conn *c)
@@ -122,6 +136,8 @@ write_down(struct conn *c)
 	const char *error;
 	int r = 0;
 
+	if (c->tally != NULL)
+		add_up(c);
 	if (c->rs->failed)
 		return;
 	event_of(c, &e);
@@ -169,6 +185,7 @@ release(struct conn *c)
 	TAILQ_REMOVE(&c->rs->conns, c, entry);
 	c->rs->n--;
 	tcp_count(c->rs);
+	tally_leave(c->tally);
 	free(c->redirected);
 	free(c->owner);
 	free(c->rule);
@@ -269,6 +286,9 @@ owner_cb(void *arg, const struct owner *owner)
 	c->owned = true;
 	if (owner != NULL && (c->owner = malloc(sizeof(*owner))) != NULL)
 		*c->owner = *owner;
+	if (owner != NULL && owner->number != 0 &&
+	    (c->tally = tally_use(c->s, owner->number)) == NULL)
+		tcp_fail(c->rs);
 	if (c->state == CONN_DEAD) {
 		write_down(c);
 		release(c);
@@ -466,6 +486,15 @@ timer_cb(int fd, short ev, void *arg)
 		conn_end(c, EPERM);
 }
 
+void
+conn_hurry(struct conn *c)
+{
+	if (c->state != CONN_LOOK && c->state != CONN_PROXY)
+		return;
+	(void)conn_refuse(c, "client that says nothing");
+	conn_end(c, EPERM);
+}
+
 /* Does it go to a listener itself? */
 static bool
 is_self(const struct conn *c)
@@ -525,7 +554,7 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	TAILQ_INSERT_TAIL(&rs->conns, c, entry);
 	rs->n++;
 	rs->nwaiting++;
-	started = relay_start(&c->relay, rs->s->base, fd, ended, c) == 0;
+	started = relay_start(&c->relay, rs->s->share, fd, ended, c) == 0;
 	c->ask = whose_ask(rs->s, IPPROTO_TCP, e->peer, e->peer_port, e->local,
 	    e->local_port, owner_cb, c);
 	if (!started)

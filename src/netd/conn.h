@@ -15,6 +15,7 @@
 #include "netd.h"
 #include "relay.h"
 #include "resolve.h"
+#include "tally.h"
 
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
@@ -26,6 +27,16 @@ struct tcp_limits {
 	uint64_t dial_ms;  /* for the server to answer */
 	uint64_t idle_ms;  /* without a byte either way */
 	uint64_t half_ms;  /* the same, when one side has ended */
+	uint64_t crowd_ms; /* to say whom it is for, where others wait */
+};
+
+/* What a session can have too many of. */
+enum tcp_excess {
+	TCP_TOO_MANY,	  /* connections */
+	TCP_TOO_MANY_NEW, /* that have no other end yet */
+	TCP_TOO_MANY_DNS, /* for questions; they are refused */
+	TCP_NO_ROOM,	  /* netd has no descriptor or memory */
+	TCP_EXCESS_MAX
 };
 
 extern struct tcp_limits tcp_limits;
@@ -103,6 +114,7 @@ struct conn {
 	struct whose_ask *ask;
 	bool owned;
 	struct owner *owner; /* NULL: not known */
+	struct tally *tally; /* of its command; NULL: not known */
 };
 
 TAILQ_HEAD(conns, conn);
@@ -115,6 +127,7 @@ struct relays {
 	bool paused, failed, stopping;
 	uint8_t self[2][16]; /* the addresses of the listeners */
 	int nself;
+	uint64_t noted[TCP_EXCESS_MAX]; /* when it was told; 0: never */
 };
 
 /* Takes fd, also on failure. proxy: the client will say where to. */
@@ -123,6 +136,8 @@ void conn_start(struct relays *, int fd, const struct conn_ends *, bool proxy);
 void conn_free(struct conn *);
 /* The end, by relay's rules: EPERM is a refusal. c may be gone afterwards. */
 void conn_end(struct conn *, int error);
+/* The client may be silent no more: it is refused. c may be gone afterwards. */
+void conn_hurry(struct conn *);
 /* Refuses; for the return of those who are asked by the relay: -1. */
 int conn_refuse(struct conn *, const char *why);
 /* It waits in this state, for so long. */

@@ -17,6 +17,7 @@
 #include "held.h"
 #include "names.h"
 #include "netlog.h"
+#include "reach.h"
 
 #define EDE_FORGED 4 /* RFC 8914, 4 */
 #define EDE_BLOCKED 15
@@ -386,6 +387,8 @@ sift_address(struct dns_asked *a, const struct dns_record *rec, bool *keep,
 			s->refused = r;
 		return;
 	}
+	if (rec->type == DNS_AAAA && !reach_has_route(rec->addr))
+		return;
 	if (bind_address(a->dns, a->q.name, rec->addr, rec->ttl) == -1)
 		return;
 	*keep = true;

@@ -175,7 +175,7 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 		conn_wait(c, EV_WRITE);
 }
 
-void
+int
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 {
 	struct dns_conn *c;
@@ -183,7 +183,7 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	if (s->dns->nconns == DNS_CONNS ||
 	    (c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
-		return;
+		return -1;
 	}
 	c->dns = s->dns;
 	c->client.conn = c;
@@ -195,7 +195,8 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	/* the address that was asked, though nobody has it here */
 	if (dest_of(s, fd, c->client.dst, &c->client.dport) == -1) {
 		conn_close(c);
-		return;
+		return 0;
 	}
 	conn_wait(c, EV_READ);
+	return 0;
 }

@@ -11,6 +11,8 @@
 #ifndef NETD_H
 #define NETD_H
 
+#include <sys/queue.h>
+
 #include <event2/event.h>
 
 #include "image.h"
@@ -44,6 +46,7 @@ struct held;
 struct names;
 struct relays;
 struct dns;
+struct share;
 struct whose;
 struct refused;
 
@@ -64,12 +67,14 @@ struct nsess {
 	bool has_ipv6; /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
+	struct share *share;		 /* share.c */
 	struct names *names;		 /* names.c */
 	struct held *held;		 /* held.c */
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */
 	struct refused *refused;	 /* refused.c */
+	LIST_HEAD(, tally) tallies;	 /* tally.c */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its
@@ -82,9 +87,9 @@ void hostaddr_start(struct event_base *);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53, whose fd does not block, is given to dns_take, which owns it from
- * then on. */
+ * then on; -1: it was closed, there are too many. */
 int dns_start(struct nsess *);
-void dns_take(struct nsess *, int fd, const uint8_t peer[16],
+int dns_take(struct nsess *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
 void dns_stop(struct nsess *);
 
@@ -120,7 +125,8 @@ enum ask_kind {
 
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
-	uint32_t pid; /* as the session sees it; 0: not known */
+	uint32_t pid;	 /* as the session sees it; 0: not known */
+	uint64_t number; /* of the command; 0: not known */
 	char command[AGENTSH_CMDID_MAX + 1];
 	char exe[AGENTSH_PATH_MAX + 1]; /* "" when not known */
 };
@@ -140,6 +146,7 @@ int whose_start(struct nsess *);
 void whose_lost(struct nsess *);
 int whose_on_net_owner(struct chan *, struct imsg *);
 int whose_on_net_sync(struct chan *, struct imsg *);
+int whose_on_net_forget(struct chan *, struct imsg *);
 void whose_stop(struct nsess *);
 
 /* refused.c: hears what the namespace refuses, where the kernel tells of it. 0 or

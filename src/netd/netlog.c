@@ -208,3 +208,16 @@ netlog_refused(struct nsess *n, const struct net_refused_event *e)
 		ev_u64(&b, EVF_INCOMPLETE, 1);
 	return emit(n, &b);
 }
+
+int
+netlog_limit(struct nsess *n, const char *reason, bool refused)
+{
+	struct buf b;
+
+	begin(&b, EV_NET_LIMIT, NULL);
+	ev_str(&b, EVF_OPERATION, "connect");
+	if (refused)
+		ev_u64(&b, EVF_BLOCKED, 1);
+	ev_str(&b, EVF_REASON, reason);
+	return emit(n, &b);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The events of the network: dns_query, net_connect, net_close.
+ * The events of the network: dns_query, net_connect, net_close, net_limit.
  */
 #ifndef NETLOG_H
 #define NETLOG_H
@@ -50,5 +50,7 @@ int netlog_query(struct nsess *, const struct net_query_event *);
 int netlog_connect(struct nsess *, const struct net_connect_event *);
 int netlog_close(struct nsess *, const struct net_connect_event *);
 int netlog_refused(struct nsess *, const struct net_refused_event *);
+/* The session has as much as it may have, and more waits, or is refused. */
+int netlog_limit(struct nsess *, const char *reason, bool refused);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The copying. An event moves at most RELAY_TURNS buffers, then the next of the
- * worker's connections has its turn.
+ * worker's connections has its turn; of one session all together no more than its
+ * share, behind which they stand in a line.
  */
 #include <sys/socket.h>
 
@@ -50,8 +51,10 @@ static int
 add_side(struct relay *r, enum relay_side side, int fd)
 {
 	set_options(fd);
-	r->in[side] = event_new(r->base, fd, EV_READ | EV_PERSIST, in_cb, r);
-	r->out[side] = event_new(r->base, fd, EV_WRITE | EV_PERSIST, out_cb, r);
+	r->in[side] = event_new(r->share->base, fd, EV_READ | EV_PERSIST, in_cb,
+	    r);
+	r->out[side] = event_new(r->share->base, fd, EV_WRITE | EV_PERSIST,
+	    out_cb, r);
 	r->fd[side] = fd;
 	return r->in[side] == NULL || r->out[side] == NULL ? -1 : 0;
 }
@@ -86,8 +89,10 @@ arm(struct relay *r)
 
 	for (s = RELAY_CLIENT; s < RELAY_SIDES; s++) {
 		f = &r->flow[other(s)];
-		if (watch(r->in[s], want_read(r, s), &r->reading[s]) == -1 ||
-		    watch(r->out[s], r->fd[s] != -1 && f->sent < f->clear,
+		if (watch(r->in[s], want_read(r, s) && !r->place.waits,
+			&r->reading[s]) == -1 ||
+		    watch(r->out[s],
+			r->fd[s] != -1 && f->sent < f->clear && !r->held,
 			&r->writing[s]) == -1)
 			return -1;
 	}
@@ -189,16 +194,24 @@ take(struct relay *r, enum relay_side side, bool *more)
 	bool direct = r->look[side] == NULL && f->len == 0 &&
 	    r->fd[other(side)] != -1;
 	size_t room = direct ? RELAY_BUF : RELAY_BUF - f->len;
+	size_t may = share_may(r->share);
 	ssize_t n;
 	int error;
 
 	*more = false;
+	if (may == 0) {
+		share_wait(r->share, &r->place);
+		return 0;
+	}
+	if (room > may)
+		room = may;
 	if (!direct && (error = keep(f, NULL, 0)) != 0)
 		return error;
 	n = recv(r->fd[side], direct ? scratch : f->buf + f->len, room,
 	    MSG_DONTWAIT);
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : errno;
+	share_took(r->share, (size_t)n);
 	if (n > 0)
 		r->active = clock_ms();
 	f->ended = n == 0;
@@ -224,38 +237,75 @@ finish(struct relay *r, int error)
 		r->ended(r->arg, error);
 }
 
+/* What a side has sent. 0 or an errno. */
+static int
+take_some(struct relay *r, enum relay_side side)
+{
+	bool more = true;
+	int i, error = 0;
+
+	for (i = 0; i < RELAY_TURNS && error == 0 && more && want_read(r, side);
+	     i++)
+		error = take(r, side, &more);
+	return error;
+}
+
 static void
 in_cb(int fd, short ev, void *arg)
 {
 	struct relay *r = arg;
-	enum relay_side side = fd == r->fd[RELAY_CLIENT] ? RELAY_CLIENT :
-							   RELAY_SERVER;
-	bool more = true;
-	int i, error = 0;
 
 	(void)ev;
-	for (i = 0; i < RELAY_TURNS && error == 0 && more && want_read(r, side);
-	     i++)
-		error = take(r, side, &more);
-	finish(r, error);
+	finish(r,
+	    take_some(r,
+		fd == r->fd[RELAY_CLIENT] ? RELAY_CLIENT : RELAY_SERVER));
 }
 
 static void
 out_cb(int fd, short ev, void *arg)
 {
 	struct relay *r = arg;
+	enum relay_side from = fd == r->fd[RELAY_CLIENT] ? RELAY_SERVER :
+							   RELAY_CLIENT;
+	uint64_t before = r->flow[from].bytes;
+	int error;
 
 	(void)ev;
-	finish(r,
-	    flush(r, fd == r->fd[RELAY_CLIENT] ? RELAY_SERVER : RELAY_CLIENT));
+	if (share_is_over(r->share)) {
+		r->held = true;
+		share_wait(r->share, &r->place);
+		finish(r, 0);
+		return;
+	}
+	error = flush(r, from);
+	share_sent(r->share, (size_t)(r->flow[from].bytes - before));
+	finish(r, error);
+}
+
+/* It had to wait, and may not know any more who has something for it. */
+static void
+turn(void *arg)
+{
+	struct relay *r = arg;
+	enum relay_side s;
+	int error = 0;
+
+	r->held = false;
+	for (s = RELAY_CLIENT; s < RELAY_SIDES && error == 0; s++)
+		error = flush(r, s);
+	for (s = RELAY_CLIENT; s < RELAY_SIDES && error == 0; s++)
+		error = take_some(r, s);
+	finish(r, error);
 }
 
 int
-relay_start(struct relay *r, struct event_base *base, int client_fd,
+relay_start(struct relay *r, struct share *share, int client_fd,
     void (*ended)(void *arg, int error), void *arg)
 {
 	memset(r, 0, sizeof(*r));
-	r->base = base;
+	r->share = share;
+	r->place.go = turn;
+	r->place.arg = r;
 	r->fd[RELAY_SERVER] = -1;
 	r->ended = ended;
 	r->arg = arg;
@@ -283,6 +333,7 @@ relay_stop(struct relay *r, bool reset)
 	struct linger now = { .l_onoff = 1 };
 	enum relay_side s;
 
+	share_leave(r->share, &r->place);
 	for (s = RELAY_CLIENT; s < RELAY_SIDES; s++) {
 		if (r->in[s] != NULL)
 			event_free(r->in[s]);

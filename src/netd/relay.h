@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "share.h"
+
 #define RELAY_BUF 65536
 
 enum relay_side {
@@ -34,8 +36,10 @@ struct flow {
 };
 
 struct relay {
-	struct event_base *base;
-	int fd[RELAY_SIDES]; /* -1: not there (yet) */
+	struct share *share;
+	struct share_place place; /* in the line for it */
+	bool held;		  /* until then it sends nothing either */
+	int fd[RELAY_SIDES];	  /* -1: not there (yet) */
 	struct event *in[RELAY_SIDES], *out[RELAY_SIDES];
 	bool reading[RELAY_SIDES], writing[RELAY_SIDES];
 	struct flow flow[RELAY_SIDES];
@@ -52,8 +56,9 @@ struct relay {
 	bool polite; /* the client gets what was sent to it, also by a reset */
 };
 
-/* Takes fd, which is connected, and reads from it. 0 or -1. */
-int relay_start(struct relay *, struct event_base *, int client_fd,
+/* Takes fd, which is connected, and reads from it, as much as the session's share
+ * has room for: all that a session receives and sends is to pass by it. 0 or -1. */
+int relay_start(struct relay *, struct share *, int client_fd,
     void (*ended)(void *arg, int error), void *arg);
 /* The server is there: takes fd. 0 or -1. */
 int relay_join(struct relay *, int server_fd);

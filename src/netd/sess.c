@@ -25,6 +25,8 @@
 #include "netd.h"
 #include "path.h"
 #include "sess.h"
+#include "share.h"
+#include "tally.h"
 
 #define NAMES_MAX 4096 /* bound at one time, of a session */
 /* For the last events, when the log does not take them. */
@@ -73,6 +75,7 @@ static const struct handler peer_handlers[] = {
 	{ MSG_NET_SYNC, whose_on_net_sync },
 	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
 	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
+	{ MSG_NET_FORGET, whose_on_net_forget },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
@@ -183,11 +186,13 @@ start(struct held *h)
 
 	n->names = names_new(NAMES_MAX);
 	n->held = names_held_new();
+	n->share = share_new(n->base);
 	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
 	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
-	if (n->names == NULL || n->held == NULL || n->execd == NULL ||
-	    n->policyd == NULL || whose_start(n) == -1)
+	if (n->names == NULL || n->held == NULL || n->share == NULL ||
+	    n->execd == NULL || n->policyd == NULL || whose_start(n) == -1)
 		return -1;
+	share_limit(n->share, image_net_mbps(&n->image));
 	if (dns_start(n) == -1) {
 		whose_stop(n);
 		return -1;
@@ -264,6 +269,8 @@ commit_job(void *arg)
 	SLIST_INSERT_HEAD(&h->old, o, entry);
 	h->n.image = h->next;
 	memset(&h->next, 0, sizeof(h->next));
+	if (h->n.share != NULL)
+		share_limit(h->n.share, image_net_mbps(&h->n.image));
 	loop_post(&sessions.main, committed_job, h);
 }
 
@@ -283,9 +290,12 @@ close_job(void *arg)
 	chan_free(h->n.policyd);
 	names_free(h->n.names);
 	names_held_free(h->n.held);
+	share_free(h->n.share);
+	tally_stop(&h->n);
 	h->n.execd = h->n.policyd = NULL;
 	h->n.names = NULL;
 	h->n.held = NULL;
+	h->n.share = NULL;
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
 }
@@ -396,8 +406,7 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 
 	(void)ch;
 	if (msg_get_net_open(im, &m) == -1 || find(m.session) != NULL ||
-	    m.steer >= STEER_MAX ||
-	    !session_id_is_valid(m.session_id))
+	    m.steer >= STEER_MAX || !session_id_is_valid(m.session_id))
 		return -1;
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)

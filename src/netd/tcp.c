@@ -14,11 +14,13 @@
 #include "clock.h"
 #include "conn.h"
 #include "ipport.h"
+#include "netlog.h"
 #include "sockdiag.h"
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
 #define DNS_PORT 53
+#define NOTE_MS 60000 /* one event, then none for so long */
 
 static int
 own_end(int fd, uint8_t addr[16], uint16_t *port)
@@ -49,12 +51,56 @@ listen_on(struct relays *rs, bool on)
 	}
 }
 
+static void
+note(struct relays *rs, enum tcp_excess what)
+{
+	static const char *const reason[TCP_EXCESS_MAX] = {
+		[TCP_TOO_MANY] = "too-many-connections",
+		[TCP_TOO_MANY_NEW] = "too-many-waiting",
+		[TCP_TOO_MANY_DNS] = "too-many-dns-connections",
+		[TCP_NO_ROOM] = "no-room-in-netd",
+	};
+	uint64_t now = clock_ms();
+
+	if (rs->failed ||
+	    (rs->noted[what] != 0 && now - rs->noted[what] < NOTE_MS))
+		return;
+	rs->noted[what] = now;
+	if (netlog_limit(rs->s, reason[what], what == TCP_TOO_MANY_DNS) == -1)
+		tcp_fail(rs);
+}
+
 void
 tcp_count(struct relays *rs)
 {
-	listen_on(rs,
-	    !rs->failed && !rs->stopping && rs->n < tcp_limits.conns &&
-		rs->nwaiting < tcp_limits.waiting);
+	struct timeval tv = clock_timeval(tcp_limits.crowd_ms);
+	bool many = rs->n >= tcp_limits.conns;
+	bool crowd = rs->nwaiting >= tcp_limits.waiting;
+
+	listen_on(rs, !rs->failed && !rs->stopping && !many && !crowd);
+	if (rs->failed || rs->stopping)
+		return;
+	if (many)
+		note(rs, TCP_TOO_MANY);
+	if (!crowd)
+		return;
+	note(rs, TCP_TOO_MANY_NEW);
+	/* those that are silent do not keep the others out */
+	if (!rs->failed && !evtimer_pending(rs->resume, NULL))
+		(void)evtimer_add(rs->resume, &tv);
+}
+
+static void
+hurry(struct relays *rs)
+{
+	uint64_t now = clock_ms();
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&rs->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (now - c->born >= tcp_limits.crowd_ms)
+			conn_hurry(c);
+	}
 }
 
 static void
@@ -65,6 +111,8 @@ resume_cb(int fd, short ev, void *arg)
 
 	(void)fd;
 	(void)ev;
+	if (!rs->failed && rs->nwaiting >= tcp_limits.waiting)
+		hurry(rs);
 	while (rs->failed && (c = TAILQ_FIRST(&rs->conns)) != NULL)
 		conn_free(c);
 	tcp_count(rs);
@@ -128,8 +176,10 @@ take(struct relays *rs, int listener, bool proxy)
 	if (fd == -1) {
 		if (errno == ECONNABORTED || errno == EINTR)
 			return 0;
-		if (errno != EAGAIN)
+		if (errno != EAGAIN) {
 			pause_for(rs, RESUME_MS);
+			note(rs, TCP_NO_ROOM);
+		}
 		return -1;
 	}
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
@@ -137,10 +187,10 @@ take(struct relays *rs, int listener, bool proxy)
 		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
 	    meant_end(rs->s, proxy, &e) == -1)
 		close(fd);
-	else if (!proxy && e.port == DNS_PORT)
-		dns_take(rs->s, fd, e.peer, e.peer_port);
-	else
+	else if (proxy || e.port != DNS_PORT)
 		conn_start(rs, fd, &e, proxy);
+	else if (dns_take(rs->s, fd, e.peer, e.peer_port) == -1)
+		note(rs, TCP_TOO_MANY_DNS);
 	return 0;
 }
 

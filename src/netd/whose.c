@@ -15,13 +15,15 @@
 #include "clock.h"
 #include "netd.h"
 #include "sockdiag.h"
+#include "tally.h"
 
 #define ASKS_MAX 1024	 /* at one time; more are not asked for */
 #define SYNC_WAIT_MS 100 /* for answers, before a command's end is told */
 
 struct whose_ask {
 	enum ask_kind kind;
-	TAILQ_ENTRY(whose_ask) entry;
+	TAILQ_ENTRY(whose_ask) entry; /* in the order in which they came */
+	uint64_t number;
 	struct nsess *n;
 	whose_cb cb;
 	void *arg;
@@ -33,7 +35,8 @@ struct sync {
 	struct nsess *n;
 	uint32_t request;
 	uint64_t command;
-	bool looked; /* at what had come before */
+	bool looked;   /* at what had come before */
+	uint64_t last; /* the last one that can be the command's */
 	struct event *timer;
 };
 
@@ -41,6 +44,7 @@ struct whose {
 	TAILQ_HEAD(, whose_ask) asks;
 	TAILQ_HEAD(, sync) syncs;
 	size_t nasks;
+	uint64_t asked; /* number of the last one */
 	bool lost;
 };
 
@@ -58,9 +62,25 @@ sync_answer(struct sync *s)
 	struct msg_net_synced m = { .command = s->command };
 	struct nsess *n = s->n;
 	uint32_t request = s->request;
+	struct tally sum;
 
+	tally_read(n, s->command, &sum);
+	m.connections = sum.connections;
+	m.denied = sum.denied;
+	m.sent = sum.sent;
+	m.received = sum.received;
 	sync_drop(n->whose, s);
 	msg_send_net_synced(n->execd, request, &m, NULL);
+}
+
+/* Is it known whose everything is that can be the command's? What was asked about
+ * after its end is another's. */
+static bool
+is_known(const struct whose *w, uint64_t last)
+{
+	const struct whose_ask *a = TAILQ_FIRST(&w->asks);
+
+	return a == NULL || a->number > last;
 }
 
 /* Those that need wait for no answer any more. */
@@ -69,9 +89,9 @@ sync_check(struct whose *w)
 {
 	struct sync *s, *next;
 
-	for (s = TAILQ_FIRST(&w->syncs); s != NULL && w->nasks == 0; s = next) {
+	for (s = TAILQ_FIRST(&w->syncs); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, entry);
-		if (s->looked)
+		if (s->looked && is_known(w, s->last))
 			sync_answer(s);
 	}
 }
@@ -82,12 +102,15 @@ sync_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval tv = clock_timeval(SYNC_WAIT_MS);
 	struct sync *s = arg;
+	const struct whose *w = s->n->whose;
 
 	(void)fd;
 	(void)what;
-	if (!s->looked)
+	if (!s->looked) {
 		refused_look(s->n);
-	if (s->looked || s->n->whose->nasks == 0 ||
+		s->last = w->asked;
+	}
+	if (s->looked || is_known(w, s->last) ||
 	    evtimer_add(s->timer, &tv) == -1)
 		sync_answer(s);
 	else
@@ -95,11 +118,22 @@ sync_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 int
+whose_on_net_forget(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_forget m;
+
+	if (msg_get_net_forget(im, &m) == -1)
+		return -1;
+	tally_forget(ch->arg, m.command);
+	return 0;
+}
+
+int
 whose_on_net_sync(struct chan *ch, struct imsg *im)
 {
 	static const struct timeval now = { 0, 0 };
 	struct nsess *n = ch->arg;
-	struct msg_net_synced done;
+	struct msg_net_synced done = { 0 };
 	struct msg_net_sync m;
 	struct sync *s;
 
@@ -182,6 +216,7 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 	a->n = n;
 	a->cb = cb;
 	a->arg = arg;
+	a->number = ++w->asked;
 	TAILQ_INSERT_TAIL(&w->asks, a, entry);
 	w->nasks++;
 	/* its failure is heard of by whose_lost(), which calls cb */
@@ -221,6 +256,7 @@ whose_on_net_owner(struct chan *ch, struct imsg *im)
 	if (o == NULL)
 		return -1;
 	o->pid = m.pid;
+	o->number = m.command;
 	snprintf(o->command, sizeof(o->command), "%s", m.command_id);
 	snprintf(o->exe, sizeof(o->exe), "%s", m.exe);
 	cb = a->cb;

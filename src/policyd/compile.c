@@ -157,6 +157,7 @@ compile(struct compiler *c, bool scope_all, struct compiled *out)
 
 	head->version = IMG_VERSION;
 	head->pids_max = (uint32_t)c->p->limits.pids_max;
+	head->net_mbps = (uint32_t)c->p->limits.net_bandwidth_mbps;
 	memcpy(head->magic, IMG_MAGIC, sizeof(head->magic));
 	buf_put(b, head, sizeof(*head));
 	c->empty = emit_begin(b);

@@ -111,7 +111,7 @@ parse_limits(struct parser *p)
 		{ KEY_LIMITS_disk_write_bps_max, &l->disk_write_bps_max,
 		    1ULL << 50 },
 		{ KEY_LIMITS_net_bandwidth_mbps, &l->net_bandwidth_mbps,
-		    1000000 },
+		    IMG_MAX_MBPS },
 		{ KEY_LIMITS_pids_max, &l->pids_max, IMG_MAX_PIDS },
 	};
 	size_t i;

@@ -244,8 +244,8 @@ maker_on_make_probe(struct chan *ch, struct imsg *im)
 	struct msg_make_probed a = { 0 };
 	struct aerr why = { 0 };
 
-	if (!maker.hello || maker.opened ||
-	    msg_get_make_probe(im, &m) == -1 || m.steer >= STEER_MAX)
+	if (!maker.hello || maker.opened || msg_get_make_probe(im, &m) == -1 ||
+	    m.steer >= STEER_MAX)
 		return -1;
 	a.steer = (uint8_t)ns_probe((enum steer)m.steer, &why);
 	snprintf(a.why, sizeof(a.why), "%s", why.message);

@@ -106,14 +106,15 @@ struct sess {
 	int client_sock; /* sessiond's end of its channel to execd */
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
-	enum steer steer;    /* how what it dials gets to netd; AUTO: it does not */
+	enum steer
+	    steer; /* how what it dials gets to netd; AUTO: it does not */
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
-	int steer_fd;	     /* from maker: what it dials comes while it is open */
-	int dialled_fd;	     /* likewise, when it has no namespace */
-	bool hooked;	     /* it has a control group of its own */
-	int net_approvals;   /* netd\'s end of its channel to policyd */
-	int abort_fd;	     /* ends its FUSE connection; -1 */
+	int steer_fd;	/* from maker: what it dials comes while it is open */
+	int dialled_fd; /* likewise, when it has no namespace */
+	bool hooked;	/* it has a control group of its own */
+	int net_approvals;     /* netd\'s end of its channel to policyd */
+	int abort_fd;	       /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
 	struct child *init;

@@ -87,13 +87,13 @@ steer_find(void)
 	enum steer wanted = (enum steer)privd.conf.network_steer;
 
 	privd.steer = wanted;
-	if (privd.conf.network == 0 ||
-	    privd.conf.network_mode == NET_MODE_EBPF)
+	if (privd.conf.network == 0 || privd.conf.network_mode == NET_MODE_EBPF)
 		return;
 	run(wanted);
 	if (probe.found == STEER_AUTO && net_may_have_hooks()) {
-		log_warnx("sessions have no network namespace that reaches netd,"
-			  " but hooks of a control group, or none: %s",
+		log_warnx(
+		    "sessions have no network namespace that reaches netd,"
+		    " but hooks of a control group, or none: %s",
 		    probe.why);
 		return;
 	}

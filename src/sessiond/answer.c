@@ -285,6 +285,10 @@ put_resources(yajl_gen g, const struct command *cmd)
 	json_put_u64(g, "cpu_user_ms", cmd->user_ms);
 	json_put_u64(g, "cpu_system_ms", cmd->system_ms);
 	json_put_u64(g, "memory_peak_kb", cmd->maxrss_kb);
+	json_put_u64(g, "net_connections", cmd->net.connections);
+	json_put_u64(g, "net_connections_denied", cmd->net.denied);
+	json_put_u64(g, "net_bytes_sent", cmd->net.sent);
+	json_put_u64(g, "net_bytes_received", cmd->net.received);
 	yajl_gen_map_close(g);
 }
 

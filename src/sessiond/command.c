@@ -461,6 +461,10 @@ sessiond_on_exec_exited(struct chan *ch, struct imsg *im)
 	cmd->user_ms = m.user_us / 1000;
 	cmd->system_ms = m.system_us / 1000;
 	cmd->maxrss_kb = m.maxrss_kb;
+	cmd->net.connections = m.connections;
+	cmd->net.denied = m.denied;
+	cmd->net.sent = m.sent;
+	cmd->net.received = m.received;
 	command_end(cmd, OUT_EXITED);
 	return 0;
 }

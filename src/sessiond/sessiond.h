@@ -160,6 +160,9 @@ struct command {
 	uint64_t user_ms;
 	uint64_t system_ms;
 	uint64_t maxrss_kb;
+	struct {
+		uint64_t connections, denied, sent, received;
+	} net;
 	enum approval_outcome approval;	   /* where an operator was to say */
 	char reason[AGENTSH_TEXT_MAX + 1]; /* why it was not approved */
 	enum decision said; /* of a rule that did not let it start */
