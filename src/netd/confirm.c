@@ -64,6 +64,20 @@ is_bound(struct conn *c, const char *said)
 	return false;
 }
 
+/* The name that it said is none of the address. An operator may still allow the
+ * address, and is then told of that and not of the name. 0 or -1. */
+static int
+ask_for_address(struct conn *c)
+{
+	struct net_ruling r;
+
+	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
+	if (c->dialled || !confirm_may(&r))
+		return conn_refuse(c, "address that is not one of the name");
+	set_name(c, "");
+	return conn_rule(c, &r) == 0 ? 0 : conn_refuse(c, "out of memory");
+}
+
 static void
 resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 {
@@ -73,8 +87,7 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		if (memcmp(addr[i], c->addr, sizeof(c->addr)) == 0)
 			break;
 	}
-	if (i == n) {
-		(void)conn_refuse(c, "address that is not one of the name");
+	if (i == n && ask_for_address(c) == -1) {
 		conn_end(c, EPERM);
 		return;
 	}
@@ -95,6 +108,7 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
     const uint8_t addr[16])
 {
 	struct net_ruling r;
+	bool unnamed = c->name[0] == '\0';
 
 	/* an address says no more than where it goes */
 	if (is_addr && memcmp(addr, c->addr, sizeof(c->addr)) == 0)
@@ -115,8 +129,11 @@ confirm_said(struct conn *c, const char *name, bool is_addr,
 		return conn_refuse(c, "Host is another address");
 	if (is_bound(c, name))
 		return 0;
+	/* where an operator has to allow the address, what the client calls it
+	 * does not do so in his place; unless it is the address that he allowed
+	 */
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (confirm_may(&r))
+	if (net_ruling_allows(&r) || (c->dialled && unnamed && confirm_may(&r)))
 		return 0;
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)

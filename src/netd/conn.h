@@ -16,6 +16,8 @@
 #include "relay.h"
 #include "resolve.h"
 
+#define DNS_PORT 53
+
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
 	size_t conns;	/* at one time */

@@ -17,7 +17,6 @@
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
-#define DNS_PORT 53
 
 static int
 own_end(int fd, uint8_t addr[16], uint16_t *port)
