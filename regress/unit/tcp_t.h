@@ -159,6 +159,14 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		rule(false, r);
 }
 
+void
+decide_own(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *r)
+{
+	(void)im, (void)name, (void)addr, (void)port;
+	rule(false, r);
+}
+
 const char *
 addr_class(const uint8_t addr[16])
 {
