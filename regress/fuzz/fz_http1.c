@@ -84,12 +84,19 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct result whole, pieces;
+	struct http_guess one = { 0 }, many = { 0 };
+	size_t i;
+	int is = -1;
 
 	take(data, size, false, &whole);
 	take(data, size, true, &pieces);
 	if (whole.passed != pieces.passed || whole.hash != pieces.hash ||
 	    whole.why != pieces.why)
 		abort();
-	(void)http_looks_like(data, size);
+	/* the same, however the bytes come */
+	for (i = 1; i <= size && is == -1; i++)
+		is = http_looks_like(data, i, &many);
+	if (is != http_looks_like(data, size, &one))
+		abort();
 	return 0;
 }

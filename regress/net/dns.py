@@ -239,8 +239,8 @@ class Upstream:
         with c:
             while (n := receive(c, 2)):
                 msg = receive(c, struct.unpack(">H", n)[0])
-                self.hear(msg, True, lambda r: c.sendall(
-                    struct.pack(">H", len(r)) + r))
+                self.hear(msg, True, lambda r, raw=False: c.sendall(
+                    r if raw else struct.pack(">H", len(r)) + r))
 
 
 if __name__ == "__main__":

@@ -347,7 +347,25 @@ def upstream_trouble():
         send(b"x")
         send(reply)
 
+    def pour(_, tcp, reply, send):
+        """Something all the time, that is no answer yet."""
+        def run():
+            for _ in range(150):
+                time.sleep(0.1)
+                try:
+                    send(b"\0", True) if tcp else send(b"x")
+                except OSError:
+                    break
+        if not tcp and reply[13:14] == b"t":
+            send(reply[:2] + b"\x83\x80\0\1\0\0" + reply[8:])
+        else:
+            if tcp:
+                send(b"\xff\xff", True)
+            threading.Thread(target=run, daemon=True).start()
+
     special = {
+        "pours.test": pour,
+        "tpours.test": pour,
         "wrong.test": wrong,
         "lossy.test": lambda n, tcp, reply, send: send(reply) if n > 1 else None,
         "never.test": lambda n, tcp, reply, send: None,
@@ -371,7 +389,8 @@ def upstream_trouble():
           (2, []))
     check("its event", d.event(),
           ["event allowed never.test A rule=allow *.test error=SERVFAIL"])
-    for text in ("fails.test", "cut.test", "tcpcut.test"):
+    for text in ("fails.test", "cut.test", "tcpcut.test", "pours.test",
+                 "tpours.test"):
         check(text, answers(dns.ask(d.udp4, dns.query(text))), (2, []))
     d.stop()
     # each asks the second where the first cannot say; nobody is at port 9

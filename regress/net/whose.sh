@@ -104,3 +104,8 @@ case $(reason) in
 allow*) ;;
 *) fail "no address of the host any more: $(reason)" ;;
 esac
+
+# and of addresses that the host has by a route alone, as a balancer's
+ip route add local 198.51.100.0/29 dev lo || fail "route"
+want "the host's by a route" "$(reason)" "deny host address, which no rule names by cidrs"
+ip route del local 198.51.100.0/29 dev lo

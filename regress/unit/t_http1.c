@@ -295,10 +295,19 @@ proxied(void)
 	    "HTTP CONNECT");
 }
 
+/* By pieces it is what it is as a whole. */
 static int
 like(const char *text)
 {
-	return http_looks_like((const uint8_t *)text, strlen(text));
+	struct http_guess whole = { 0 }, pieces = { 0 };
+	const uint8_t *p = (const uint8_t *)text;
+	size_t i, len = strlen(text);
+	int is = http_looks_like(p, len, &whole), r = -1;
+
+	for (i = 1; i <= len && r == -1; i++)
+		r = http_looks_like(p, i, &pieces);
+	CHECK_INT(r, is);
+	return is;
 }
 
 static void
@@ -309,12 +318,21 @@ looks(void)
 	CHECK_INT(like("GET"), -1);
 	CHECK_INT(like("GET / HTTP"), -1);
 	CHECK_INT(like(""), -1);
-	CHECK_INT(like("GET / \n HTTP/1.1"), 0);
+	CHECK_INT(like("POST / \n HTTP/1.1"), 0);
 	CHECK_INT(like("PING\r\n"), 0);
 	CHECK_INT(like("SSH-2.0-x\r\n"), 0);
 	CHECK_INT(like("EHLO a\r\n"), 0);
 	CHECK_INT(like("{\"a\":"), 0);
-	CHECK_INT(like("a \x01"), 0);
+	CHECK_INT(like("a \x01"), -1);
+	CHECK_INT(like("a \x01\n"), 0);
+	/* what lenient servers take for one */
+	CHECK_INT(like("GET /\x01 HTTP/1.1\r\n"), 1);
+	CHECK_INT(like("GET\v/\fHTTP/1.1\r\n"), 1);
+	CHECK_INT(like("\v\fGET\r/ HTTP/1.1\r\n"), 1);
+	CHECK_INT(like("GET /\r\n"), 1);
+	CHECK_INT(like("get  HTTP://a/\n"), 1);
+	CHECK_INT(like("GET key\r\n"), 0);
+	CHECK_INT(like("RETR /key\r\n"), 0);
 	CHECK_INT(like("\x01"), 0);
 }
 

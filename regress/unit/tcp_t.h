@@ -138,7 +138,7 @@ names_of(struct names *n, const uint8_t addr[16], uint64_t now,
 }
 
 /* Names that end with .ok are allowed, addresses from .200 on as well; those that
- * end with .ask are to be approved. */
+ * end with .ask are to be approved, and without a name addresses from .190 on. */
 static void
 rule(bool allow, struct net_ruling *r)
 {
@@ -169,7 +169,8 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 	size_t len = name == NULL ? 0 : strlen(name);
 
 	decide_name(im, name, r);
-	if (len > 4 && strcmp(name + len - 4, ".ask") == 0) {
+	if (len > 4 ? strcmp(name + len - 4, ".ask") == 0 :
+		      name == NULL && addr[15] >= 190) {
 		rule(true, r);
 		r->v.decision = r->said = DECISION_APPROVE;
 	}
@@ -179,6 +180,14 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		rule(true, r);
 	if (port == 666)
 		rule(false, r);
+}
+
+void
+decide_own(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *r)
+{
+	(void)im, (void)name, (void)addr, (void)port;
+	rule(false, r);
 }
 
 const char *

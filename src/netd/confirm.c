@@ -95,6 +95,20 @@ is_bound(struct conn *c, const char *said)
 	return false;
 }
 
+/* The name that it said is none of the address. An operator may still allow the
+ * address, and is then told of that and not of the name. 0 or -1. */
+static int
+ask_for_address(struct conn *c)
+{
+	struct net_ruling r;
+
+	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
+	if (c->dialled || !confirm_may(&r))
+		return conn_refuse(c, "address that is not one of the name");
+	set_name(c, "");
+	return conn_rule(c, &r) == 0 ? 0 : conn_refuse(c, "out of memory");
+}
+
 static void
 resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 {
@@ -104,8 +118,7 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		if (memcmp(addr[i], c->addr, sizeof(c->addr)) == 0)
 			break;
 	}
-	if (i == n) {
-		(void)conn_refuse(c, "address that is not one of the name");
+	if (i == n && ask_for_address(c) == -1) {
 		conn_end(c, EPERM);
 		return;
 	}
@@ -153,14 +166,17 @@ take_name(struct conn *c, const char *name)
 	return 0;
 }
 
-/* Is it enough to know the address? */
+/* Is it enough to know the address? Where an operator has to allow that, what the
+ * client calls it does not do so in his place; unless it is what he allowed, before
+ * there was a name. */
 static bool
-is_free(const struct conn *c)
+is_free(const struct conn *c, bool unnamed)
 {
 	struct net_ruling r;
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	return confirm_may(&r);
+	return net_ruling_allows(&r) ||
+	    (c->dialled && unnamed && confirm_may(&r));
 }
 
 /* Is the address one of the name's? 1: later, or -1. */
@@ -181,11 +197,13 @@ find_out(struct conn *c, const char *name)
 int
 confirm_said(struct conn *c, const char *name, const uint8_t *addr)
 {
+	bool unnamed = c->name[0] == '\0';
+
 	if (is_known(c, name, addr))
 		return 0;
 	if (take_name(c, name) == -1)
 		return -1;
 	if (addr != NULL)
 		return conn_refuse(c, "Host is another address");
-	return is_bound(c, name) || is_free(c) ? 0 : find_out(c, name);
+	return is_bound(c, name) || is_free(c, unnamed) ? 0 : find_out(c, name);
 }

@@ -341,7 +341,7 @@ judge_hello(struct conn *c)
 		/* the name that can be read is not the one that is meant: this
 		 * is no worse only where the name does not matter */
 		decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-		if (!confirm_may(&r))
+		if (!net_ruling_allows(&r))
 			return conn_refuse(c, "encrypted ClientHello");
 	}
 	return h->sni[0] == '\0' ? 0 : confirm_said(c, h->sni, NULL);

@@ -17,6 +17,8 @@
 #include "resolve.h"
 #include "tally.h"
 
+#define DNS_PORT 53
+
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
 	size_t conns;	/* at one time */

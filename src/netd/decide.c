@@ -398,12 +398,11 @@ decide_answer(const struct image *im, const char *name, const uint8_t addr[16],
 	settle(r, 0, true);
 }
 
-void
-decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
-    uint16_t port, struct net_ruling *r)
+static void
+decide_as(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, const char *class, struct net_ruling *r)
 {
 	const struct net_query q = { .host = name, .addr = addr, .port = port };
-	const char *class = addr_class(addr);
 	const char *fault = name == NULL ? NULL : name_fault(name);
 	struct net_selectors s;
 
@@ -425,4 +424,18 @@ decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
 		deny(r,
 		    "address that no name was looked up for, and the rule "
 		    "has no cidrs");
+}
+
+void
+decide_connect(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *r)
+{
+	decide_as(im, name, addr, port, addr_class(addr), r);
+}
+
+void
+decide_own(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *r)
+{
+	decide_as(im, name, addr, port, "host", r);
 }

@@ -42,6 +42,9 @@ void decide_answer(const struct image *, const char *name,
  * cidrs, or no selector at all. */
 void decide_connect(const struct image *, const char *name,
     const uint8_t addr[16], uint16_t port, struct net_ruling *);
+/* The same of an address that has turned out to be the host's own. */
+void decide_own(const struct image *, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *);
 
 /* The class of an address that is refused, "metadata" or such, or NULL; of forms
  * that carry an IPv4 address (mapped, translated, tunnelled) it is that one's.

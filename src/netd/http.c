@@ -471,25 +471,75 @@ http_next(struct http *h, const uint8_t *p, size_t len, size_t *n)
 	return refuse(h, "malformed chunk");
 }
 
-int
-http_looks_like(const uint8_t *p, size_t len)
+/* What some servers take for the space between words, RFC 9112, 3. */
+static bool
+is_blank(uint8_t c)
 {
-	size_t i = 0, word;
+	return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
 
-	while (i < len &&
-	    (p[i] == '\r' || p[i] == '\n' || p[i] == ' ' || p[i] == '\t'))
+/* Is what has no version the request of HTTP/0.9? Some servers read a header
+ * behind it. */
+static bool
+is_old_get(const uint8_t *p, size_t len)
+{
+	size_t i = 3;
+
+	if (len < 4 || strncasecmp((const char *)p, "get", 3) != 0 ||
+	    !is_blank(p[3]))
+		return false;
+	while (i < len && is_blank(p[i]))
 		i++;
-	word = token_len((const char *)p + i, len - i);
-	if (i + word == len)
-		return word > HTTP_HEAD_MAX ? 0 : -1;
-	if (word == 0 || (p[i + word] != ' ' && p[i + word] != '\t'))
-		return 0;
-	for (i += word; i < len; i++) {
-		if (p[i] < ' ' && p[i] != '\t' && p[i] != '\r')
-			return 0;
-		if (len - i >= 5 &&
-		    strncasecmp((const char *)p + i, "http/", 5) == 0)
-			return 1;
+	return i < len &&
+	    (p[i] == '/' ||
+		(len - i >= 7 &&
+		    strncasecmp((const char *)p + i, "http://", 7) == 0));
+}
+
+static bool
+has_version(const uint8_t *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 5 <= len; i++) {
+		if (strncasecmp((const char *)p + i, "http/", 5) == 0)
+			return true;
 	}
+	return false;
+}
+
+int
+http_looks_like(const uint8_t *p, size_t len, struct http_guess *g)
+{
+	const uint8_t *nl;
+	size_t end;
+
+	if (g->part == 0) {
+		while (g->at < len && (is_blank(p[g->at]) || p[g->at] == '\n'))
+			g->at++;
+		g->word = g->at;
+		g->part = g->at < len;
+	}
+	if (g->part == 1) {
+		while (g->at < len && is_token(p[g->at]))
+			g->at++;
+		if (g->at - g->word > HTTP_HEAD_MAX)
+			return 0;
+		if (g->at == len)
+			return -1;
+		if (g->at == g->word || !is_blank(p[g->at]))
+			return 0;
+		g->part = 2;
+	}
+	/* whatever bytes are in the line: servers take them, too */
+	nl = memchr(p + g->at, '\n', len - g->at);
+	end = nl == NULL ? len : (size_t)(nl - p);
+	if (has_version(p + g->at, end - g->at))
+		return 1;
+	if (nl != NULL)
+		return is_old_get(p + g->word, end - g->word);
+	/* the last bytes may be the beginning of it */
+	if (g->at + 4 < len)
+		g->at = len - 4;
 	return -1;
 }

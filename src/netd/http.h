@@ -59,9 +59,16 @@ enum http_step http_next(struct http *, const uint8_t *, size_t len, size_t *n);
 /* Is it between two requests? */
 bool http_is_idle(const struct http *);
 
+/* How far http_looks_like has come; all zero before the first call. */
+struct http_guess {
+	size_t word, at;
+	int part;
+};
+
 /* Could a server take this for the beginning of a request, however bad? 1 yes, 0
- * no, -1: it is not said until the first line ends. */
-int http_looks_like(const uint8_t *, size_t len);
+ * no, -1: it is not said until the first line ends, and the next call has the same
+ * bytes and more. */
+int http_looks_like(const uint8_t *, size_t len, struct http_guess *);
 /* host, host:port or [address]:port. 0 or -1. */
 int http_authority(const char *, size_t len, struct http_request *);
 

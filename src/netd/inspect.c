@@ -10,12 +10,14 @@
 /* RFC 8446, 5.1: a record's type, version and length, and what is in it */
 #define TLS_FIRST 0x14
 #define TLS_CHANGE_CIPHER 0x14
+#define TLS_ALERT 0x15
 #define TLS_HANDSHAKE 0x16
 #define TLS_APPLICATION 0x17
 #define TLS_LAST 0x18
 #define TLS_MAJOR 3
 #define TLS_HEADER 5
 #define TLS_RANDOM_AT (TLS_HEADER + 6) /* of a ServerHello */
+#define TLS_CLIENT_HELLO 1
 #define TLS_SERVER_HELLO 2
 
 /* The random of a HelloRetryRequest, RFC 8446, 4.1.3. */
@@ -48,27 +50,51 @@ refuse(struct inspect *in, const char *why)
 	return INSPECT_REFUSED;
 }
 
+/* Could a server read a ClientHello there, or past this to one? Some (s2n, Go's,
+ * GnuTLS) do not care for the version in the first record. 1, 0, or -1: more has
+ * to come. OpenSSL refuses what has another one. */
+static int
+is_record(const uint8_t *p, size_t len)
+{
+	size_t n;
+
+	if (p[0] < TLS_FIRST || p[0] > TLS_LAST)
+		return 0;
+	if (len >= 2 && p[1] == TLS_MAJOR)
+		return 1;
+	if (len <= TLS_HEADER)
+		return -1;
+	n = (size_t)(p[3] << 8 | p[4]);
+	return n == 0 ||
+	    (p[0] == TLS_HANDSHAKE && p[TLS_HEADER] == TLS_CLIENT_HELLO) ||
+	    (p[0] == TLS_ALERT && n == 2) ||
+	    (p[0] == TLS_CHANGE_CIPHER && n == 1);
+}
+
 /* A reason, or NULL. */
 static const char *
 look_unknown(struct inspect *in, struct flow *f)
 {
-	int http;
+	int tls, http;
 
 	if (f->len == 0)
 		return NULL;
-	/* also what servers read past before a ClientHello, as alerts */
-	if (!in->proxy && f->buf[0] >= TLS_FIRST && f->buf[0] <= TLS_LAST) {
-		if (f->len == 1)
-			return NULL;
-		in->kind = f->buf[1] == TLS_MAJOR ? INSPECT_TLS :
-		    in->strict			  ? INSPECT_HTTP :
-						    INSPECT_OPAQUE;
-		if (in->kind == INSPECT_TLS && hello_start(&in->hello) == -1)
-			return "out of memory";
-		return in->kind == INSPECT_HTTP ? "malformed request line" :
-						  NULL;
+	tls = in->proxy ? 0 : is_record(f->buf, f->len);
+	if (tls == 1) {
+		in->kind = INSPECT_TLS;
+		return hello_start(&in->hello) == -1 ? "out of memory" : NULL;
 	}
-	http = in->strict ? 1 : http_looks_like(f->buf, f->len);
+	if (tls == -1) {
+		/* too short to hide a hello, and perhaps all that comes */
+		if (!in->strict && f->len > 1)
+			f->clear = f->len;
+		return NULL;
+	}
+	if (in->strict && f->buf[0] >= TLS_FIRST && f->buf[0] <= TLS_LAST) {
+		in->kind = INSPECT_HTTP;
+		return "malformed request line";
+	}
+	http = in->strict ? 1 : http_looks_like(f->buf, f->len, &in->guess);
 	if (http == -1) {
 		/* a request is none until its line has ended, so that others do
 		 * not wait for an end that never comes */

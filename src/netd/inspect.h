@@ -39,6 +39,7 @@ struct inspect {
 	struct hello hello; /* what the event tells: the first one */
 	struct hello again;
 	struct http http;
+	struct http_guess guess;
 	char host[NET_NAME_MAX + 1]; /* of the first request */
 	uint16_t host_port;
 	const char *why; /* static words */

@@ -132,6 +132,9 @@ destination(struct conn *c, const struct http_request *to)
 	struct net_ruling r;
 
 	c->port = to->port;
+	/* questions of DNS are netd's to answer, wherever they are sent */
+	if (c->port == DNS_PORT)
+		return conn_refuse(c, "name servers by a proxy");
 	if (to->is_addr) {
 		memcpy(c->addr, to->addr, sizeof(c->addr));
 		return confirm_address(c);

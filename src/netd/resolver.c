@@ -36,6 +36,7 @@ struct lookup {
 	int fd;	      /* -1: none */
 	bool tcp;
 	struct event *event;	 /* of fd, with the time-out of this try */
+	uint64_t until;		 /* this try, though some bytes come */
 	struct event *done;	 /* brings the end, outside of other calls */
 	struct dns_reply *reply; /* what the end is; NULL: none */
 	uint8_t *msg;		 /* TCP: what goes out or comes in */
@@ -151,12 +152,20 @@ finish(struct lookup *l, struct dns_reply *reply)
 	event_active(l->done, EV_TIMEOUT, 0);
 }
 
-/* Waits for the socket, no longer than one try may take. 0 or -1. */
+/* What one try may take. */
+static uint64_t
+try_ms(const struct lookup *l)
+{
+	uint64_t ms = l->up->timeout_ms / max_tries(l);
+
+	return ms < TRY_MS_MIN ? TRY_MS_MIN : ms;
+}
+
+/* Waits for the socket. 0 or -1. */
 static int
 wait_for(struct lookup *l, short what)
 {
-	uint64_t ms = l->up->timeout_ms / max_tries(l);
-	struct timeval tv = clock_timeval(ms < TRY_MS_MIN ? TRY_MS_MIN : ms);
+	struct timeval tv = clock_timeval(try_ms(l));
 
 	if (l->event != NULL)
 		event_free(l->event);
@@ -171,6 +180,7 @@ open_try(struct lookup *l, const struct dns_server *s)
 	struct sockaddr_storage ss;
 	socklen_t len = ipport_sockaddr(s->addr, s->port, &ss);
 
+	l->until = clock_ms() + try_ms(l);
 	l->fd = socket(ss.ss_family,
 	    (l->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0);
@@ -262,6 +272,14 @@ take_reply(struct lookup *l, const uint8_t *msg, size_t len)
 	return true;
 }
 
+/* The answer is not there. What comes meanwhile makes a try no longer. */
+static void
+go_on(struct lookup *l)
+{
+	if (clock_ms() >= l->until)
+		next_try(l);
+}
+
 static void
 read_udp(struct lookup *l)
 {
@@ -272,7 +290,7 @@ read_udp(struct lookup *l)
 	for (i = 0; i < UDP_STRAY; i++) {
 		n = recv(l->fd, msg, sizeof(msg), 0);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			return;
+			break;
 		if (n == -1) { /* nobody is there */
 			next_try(l);
 			return;
@@ -280,6 +298,7 @@ read_udp(struct lookup *l)
 		if (take_reply(l, msg, (size_t)n))
 			return;
 	}
+	go_on(l);
 }
 
 /* 1: more is to come; 0: it is whole; -1: the connection is no good. */
@@ -309,8 +328,8 @@ read_tcp(struct lookup *l)
 		more = l->want > 2 ? 1 : -1;
 	}
 	if (more == 1)
-		return;
-	if (more == -1 || !take_reply(l, l->msg + 2, l->want - 2))
+		go_on(l);
+	else if (more == -1 || !take_reply(l, l->msg + 2, l->want - 2))
 		next_try(l);
 }
 

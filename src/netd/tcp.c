@@ -19,8 +19,7 @@
 
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
-#define DNS_PORT 53
-#define NOTE_MS 60000 /* one event, then none for so long */
+#define NOTE_MS 60000  /* one event, then none for so long */
 
 static int
 own_end(int fd, uint8_t addr[16], uint16_t *port)
