@@ -5,6 +5,7 @@ Ways out over the network, one function each, named by its row. Prints the names
 of those that reached what they may not.
 
     network.py NAMESERVER PORT        tries them all
+    network.py NAMESERVER PORT hoard  holds what a session may, until "enough" is there
     network.py servers DIR            what they try to reach, and a name server
 """
 import os
@@ -15,6 +16,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.request
 
 OK = "203.0.113.11"     # allowed by name, ports 80 and 443
 LITERAL = "203.0.113.12" # the same, and nobody looks its name up
@@ -28,11 +30,18 @@ NAMES = {
     "rebind.ok.test": [OK, "127.0.0.1"], "literal.test": [LITERAL],
 }
 METADATA = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
-            "fd00:ec2::254"]
+            "fd00:ec2::254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376",
+            "025177524776", "169.254.43518", "0xa9.0xfe.0xa9.0xfe"]
+INTERNAL = ["localhost", "ip6-localhost", "host.docker.internal", "gateway.docker.internal",
+            "host.containers.internal", "_gateway", "agentsh", "agentsh.internal", "proxy",
+            "metadata.google.internal"]
 FORMS = ["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe",
          "2002:a9fe:a9fe::1", "2001:0:4136:e378:8000:63bf:5601:5601",
          "2a00:db8::5efe:a9fe:a9fe"]
-server = ()
+PLACES = 64              # in the careless proxy
+HOARD = 320              # connections, more than network.sh lets a session have
+server = proxy = ()
+patience = 10           # seconds, with a proxy
 
 
 # ---- what is to be reached
@@ -57,14 +66,82 @@ def address(query, count):
             b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(addr))
 
 
+def dial_back(addrs):
+    for addr in addrs:
+        try:
+            with socket.create_connection((addr, 9034), 1) as s:
+                s.sendall(b"DIAL")
+        except OSError:
+            pass
+
+
 def serve_connection(c):
     with c:
         c.settimeout(5)
         try:
-            while c.recv(65536):
-                c.sendall(b"REACHED")
+            while True:
+                data = c.recv(65536)
+                if not data:
+                    return
+                if b"/hold" in data:
+                    c.settimeout(None)
+                elif b"/endless" in data:
+                    c.settimeout(None)
+                    while True:
+                        c.sendall(bytes(65536))
+                elif b"/away" in data:
+                    c.sendall(b"HTTP/1.0 302 Found\r\nLocation: http://%s:81/\r\n\r\n" %
+                              HOST.encode())
+                elif b"/port" in data:
+                    c.sendall(b"HTTP/1.0 200 OK\r\n\r\nAT %d" % c.getsockname()[1])
+                    return
+                elif b"/dial" in data:
+                    dial_back(("127.0.0.1", HOST, OK, "::1", c.getpeername()[0]))
+                    c.sendall(b"TRIED")
+                else:
+                    c.sendall(b"REACHED")
         except OSError:
             pass
+
+
+def careless_proxy():
+    """As others have had them: looks at the end of a name, and has so many places."""
+    places = threading.Semaphore(PLACES)
+
+    def copy(a, b):
+        try:
+            while True:
+                data = a.recv(65536)
+                if not data:
+                    return
+                b.sendall(data)
+        except OSError:
+            pass
+
+    def one(c):
+        with places, c:
+            try:
+                first = c.recv(4096)
+                if first[:1] == b"\5":
+                    c.sendall(b"\5\0")
+                    host, port = c.recv(300)[5:-2], 80
+                else:
+                    host, _, port = first.split(b" ")[1].rpartition(b":")
+                name = host.replace(b"%00", b"\0").decode()
+                if not name.endswith(("ok.test", ".wide.test")):
+                    return
+                with socket.create_connection((NAMES[name.split("\0")[0]][0], int(port)), 5) as s:
+                    s.settimeout(None)
+                    c.sendall(b"\5\0\0\1" + bytes(6) if first[:1] == b"\5" else
+                              b"HTTP/1.1 200 OK\r\n\r\n")
+                    threading.Thread(target=copy, args=(s, c), daemon=True).start()
+                    copy(c, s)
+            except (OSError, KeyError, ValueError, IndexError):
+                pass
+
+    with socket.create_server(("127.0.0.1", 3128), backlog=1024) as s:
+        while True:
+            threading.Thread(target=one, args=(s.accept()[0],), daemon=True).start()
 
 
 def servers(where):
@@ -79,6 +156,8 @@ def servers(where):
     dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     dns.bind(("127.0.0.1", 5353))
     count = {}
+    threading.stack_size(131072)
+    threading.Thread(target=careless_proxy, daemon=True).start()
     open(os.path.join(where, "ready"), "w").close()
     while True:
         for s in select.select(tcp + udp + [dns], [], [])[0]:
@@ -126,6 +205,60 @@ def resolve(name):
     return [socket.inet_ntoa(a[-4:])] if n == 1 else []
 
 
+def tunnel(name, port, socks=True):
+    """A connection by the proxy, or None."""
+    try:
+        s = socket.create_connection(proxy, patience)
+    except OSError:
+        return None
+    try:
+        if socks:
+            s.sendall(b"\5\1\0")
+            s.recv(2)
+            s.sendall(b"\5\1\0\3" + bytes([len(name)]) + name + struct.pack(">H", port))
+            if s.recv(10)[1:2] == b"\0":
+                return s
+        else:
+            s.sendall(b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (name, port))
+            if b" 200 " in s.recv(4096):
+                return s
+    except OSError:
+        pass
+    s.close()
+    return None
+
+
+def by_tunnel(name, port, socks=True):
+    s = tunnel(name, port, socks)
+    if s is None:
+        return False
+    with s:
+        try:
+            return says(s, b"GET / HTTP/1.0\r\nHost: %s\r\n\r\n" % name)
+        except OSError:
+            return False
+
+
+def talk(addr, port, path, host="ok.test"):
+    try:
+        with socket.create_connection((addr, port), 3) as s:
+            s.settimeout(15)
+            s.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            return s.recv(1000)
+    except OSError:
+        return b""
+
+
+def client_hello(name):
+    hello = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLError:
+        pass
+    return hello.read()
+
+
 def E01():
     """past the variables that name a proxy"""
     os.environ["HTTP_PROXY"] = "http://127.0.0.1:9"
@@ -135,6 +268,13 @@ def E01():
 def E02():
     """an address, where only its name is allowed"""
     return reach(LITERAL, 80)
+
+
+def E03():
+    """a NUL in the name that a proxy is asked for"""
+    return any(by_tunnel(b"denied.test" + end, 80, socks)
+               for end in (b"\0.wide.test", b"\0ok.test", b"%00.wide.test")
+               for socks in (True, False))
 
 
 def E04():
@@ -170,16 +310,11 @@ def E12():
 
 
 def E16():
-    """TLS to the allowed address for another server"""
+    """TLS to the allowed address for another server, and the reverse; another Host"""
     resolve("ok.test")
-    hello = ssl.MemoryBIO()
-    ctx = ssl.create_default_context()
-    tls = ctx.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="denied.test")
-    try:
-        tls.do_handshake()
-    except ssl.SSLError:
-        pass
-    return reach(OK, 443, hello.read())
+    return (reach(OK, 443, client_hello("denied.test")) or
+            reach(HOST, 443, client_hello("ok.test")) or
+            b"REACHED" in talk(OK, 80, "/", "denied.test"))
 
 
 def E17():
@@ -226,10 +361,19 @@ def E22():
         return False
 
 
+def E23():
+    """names and addresses that mean something inside, on any port"""
+    return (any(reach(n, p) for n in INTERNAL for p in (SECRET, 80)) or
+            any(reach(a, p) for a in ("192.0.2.1", "192.0.2.2", "192.0.2.53")
+                for p in (SECRET, 80, 81)))
+
+
 def E24():
     """what listens on the host's loopback, in every spelling"""
-    return any(reach(a, SECRET) for a in ("127.0.0.1", "127.1", "2130706433", "0x7f000001",
-                                          "017700000001", "0.0.0.0", "::1", "localhost"))
+    return any(reach(a, SECRET) for a in (
+        "127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1",
+        "127.9.9.9", "0.0.0.0", "0", "::", "::1", "::ffff:127.0.0.1", "::127.0.0.1",
+        "64:ff9b::7f00:1", "localhost"))
 
 
 def E26():
@@ -271,6 +415,15 @@ def E28():
         return False
 
 
+def E32():
+    """a socket to the hypervisor; it is not tried who is there"""
+    try:
+        socket.socket(40, socket.SOCK_STREAM).close()
+        return True
+    except OSError:
+        return False
+
+
 def E33():
     """somebody inside listens in the place of netd"""
     caught = []
@@ -307,6 +460,48 @@ def E33():
     return bool(caught)
 
 
+def E34():
+    """somebody outside reaches what listens on all addresses"""
+    resolve("ok.test")
+    with socket.create_server(("::", 9034), family=socket.AF_INET6, dualstack_ipv6=True) as s:
+        if talk(OK, 80, "/dial") != b"TRIED":
+            raise RuntimeError("E34: nobody has tried")
+        s.settimeout(1)
+        try:
+            with s.accept()[0] as c:
+                return c.recv(4) == b"DIAL"
+        except OSError:
+            return False
+
+
+def E36():
+    """an allowed server redirects to a denied one"""
+    resolve("ok.test")
+    where = talk(OK, 80, "/away").partition(b"Location: http://")[2].split(b"/")[0]
+    host, _, port = where.decode().partition(":")
+    if port != "81":
+        raise RuntimeError("E36: no redirect")
+    return reach(host, int(port))
+
+
+def E41():
+    """variables of the session choose the proxy that is used"""
+    resolve("ok.test")
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        os.environ[name] = os.environ[name.upper()] = f"http://{HOST}:81"
+    os.environ.pop("NO_PROXY", None)
+    try:
+        with urllib.request.urlopen(f"http://{OK}/port", timeout=5) as r:
+            said = r.read()
+    except OSError:
+        said = b""
+    # and what connects by itself is connected to where it wants
+    direct = talk(OK, 80, "/port")
+    if not direct.endswith(b"AT 80"):
+        raise RuntimeError(f"E41: {direct!r}")
+    return b"AT 81" in said
+
+
 def E42():
     """what is said of a refusal tells addresses inside"""
     out = str(resolve("meta.wide.test"))
@@ -317,15 +512,64 @@ def E42():
     return "169.254" in out
 
 
+def hoard():
+    """Tunnels of which nobody reads what an endless stream brings, and one reader."""
+    held, streams = [], []
+
+    def fill():
+        while len(held) < HOARD:
+            s = tunnel(b"ok.test", 80)
+            if s is None:
+                return
+            held.append(s)
+            endless = len(streams) < HOARD // 8
+            if endless:
+                streams.append(s)
+            s.sendall(b"GET /%s HTTP/1.0\r\nHost: ok.test\r\n\r\n" %
+                      (b"endless" if endless else b"hold"))
+
+    threads = [threading.Thread(target=fill) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    with open("holding", "w", encoding="ascii") as f:
+        f.write(f"{len(held)}\n")
+    os.rename("holding", "held")
+    reader = streams[0]
+    reader.settimeout(0.2)
+    while not os.path.exists("enough"):
+        try:
+            reader.recv(65536)
+        except OSError:
+            pass
+
+
+def other_client():
+    """who hoards tunnels and does not read keeps others from theirs"""
+    return not all(by_tunnel(b"ok.test", 80) for _ in range(5))
+
+
 def main():
-    global server
+    global server, proxy, patience
     if sys.argv[1] == "servers":
         servers(sys.argv[2])
     server = (sys.argv[1], int(sys.argv[2]))
+    proxy = ("192.0.2.1" if server[1] == 53 else "127.0.0.1", 3128)
     only = sys.argv[3:]
+    if only == ["hoard"] or server[1] != 53:
+        patience = 3
+    if only == ["hoard"]:
+        hoard()
+        return
+    if only == ["E38"]:
+        print("E38", "REACHED" if other_client() else "stopped", other_client.__doc__)
+        return
     for name, fn in sorted(globals().items()):
         if name[0] == "E" and name[1:].isdigit() and (name in only or not only):
-            print(name, "REACHED" if fn() else "stopped", fn.__doc__, flush=True)
+            start = time.monotonic()
+            print(name, "REACHED" if fn() else "stopped", fn.__doc__,
+                  f"({time.monotonic() - start:.1f} s)", flush=True)
 
 
 main()
