@@ -26,6 +26,9 @@ struct tcp_limits {
 	uint64_t dial_ms;  /* for the server to answer */
 	uint64_t idle_ms;  /* without a byte either way */
 	uint64_t half_ms;  /* the same, when one side has ended */
+	/* of the host's loopback, or 0: that of the API, which takes whoever a
+	 * connection is of for its client, and here all are netd's */
+	uint16_t api_port;
 };
 
 extern struct tcp_limits tcp_limits;

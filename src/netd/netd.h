@@ -43,6 +43,8 @@ struct names;
 struct relays;
 struct dns;
 struct whose;
+struct inward;
+struct publish;
 
 struct nsess {
 	uint64_t number;
@@ -55,6 +57,7 @@ struct nsess {
 	int listener[NET_LISTENERS]; /* -1: the host has not that family */
 	int proxy_fd;		     /* listens for clients of a proxy */
 	int diag_fd;		     /* NETLINK_SOCK_DIAG of its namespace */
+	int inward_fd[2][2];	     /* inward.c, of IPv4 and IPv6; or -1 */
 	bool has_ipv6;		     /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
 	struct chan *execd, *policyd;	 /* their arg is this */
@@ -62,6 +65,8 @@ struct nsess {
 	struct dns *dns;		 /* dns.c */
 	struct relays *relays;		 /* tcp.c */
 	struct whose *whose;		 /* whose.c */
+	struct inward *inward;		 /* inward.c */
+	struct publish *publish;	 /* publish.c; NULL: nothing ever was */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its

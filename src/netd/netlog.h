@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The events of the network: dns_query, net_connect, net_close.
+ * The events of the network: dns_query, net_connect, net_accept, net_close,
+ * port_publish.
  */
 #ifndef NETLOG_H
 #define NETLOG_H
@@ -32,11 +33,27 @@ struct net_connect_event {
 	uint64_t bytes_sent, bytes_received, duration_ms;
 };
 
+struct net_accept_event {
+	const uint8_t *peer; /* the client, of the host */
+	uint16_t peer_port;
+	const char *published; /* where it is published, as text */
+	uint16_t port;	       /* of the session */
+	const char *error;     /* or NULL */
+	uint64_t bytes_sent, bytes_received, duration_ms;
+};
+
 /* All wait while the ring is full. 0, or -1: the session is to end. A connection
  * is told of when it is decided about and made, or refused, or failed; and the one
  * that was made once more when it has ended, with what follows `error`. */
 int netlog_query(struct nsess *, const struct net_query_event *);
 int netlog_connect(struct nsess *, const struct net_connect_event *);
 int netlog_close(struct nsess *, const struct net_connect_event *);
+/* The same of a client of a published port: when it is connected to the server
+ * in the session, or is not, and when that has ended. */
+int netlog_accept(struct nsess *, const struct net_accept_event *);
+int netlog_accept_close(struct nsess *, const struct net_accept_event *);
+/* A port is published (or was to be: error), or not any more. */
+int netlog_publish(struct nsess *, bool on, const char *published,
+    uint16_t port, const char *error);
 
 #endif

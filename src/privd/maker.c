@@ -175,7 +175,7 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	net = ns_make_net(ch, (enum net_wish)m->network, e);
+	net = ns_make_net(ch, (enum net_wish)m->network, m->publish != 0, e);
 	if (net == -1)
 		return -1;
 	r->has_net = net == 1;

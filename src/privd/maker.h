@@ -75,6 +75,7 @@ void make_tell_failed(struct chan *, const struct aerr *);
 #define NS_TCP_PORT 1	   /* which no server of a session wants */
 #define NS_UDP_PORT 53	   /* answers are sent from it */
 #define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
+#define NS_INWARD_PORT 3   /* of the loopback; likewise */
 #define NS_LO_INDEX 1
 #define NS_SELF4 192, 0, 2, 2
 #define NS_NETD4 192, 0, 2, 1
@@ -82,9 +83,10 @@ void make_tell_failed(struct chan *, const struct aerr *);
 #define NS_NETD6 0xfd, 0, 0x5e, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 /* The address that sessions send their questions to; every other does as well. */
 #define NS_RESOLVER "192.0.2.53"
-/* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
- * there is no more than a loopback, or -1. */
-int ns_make_net(struct chan *privd, enum net_wish, struct aerr *);
+/* A network namespace of our own; what netd needs of it goes to privd, and where
+ * ports may be published what that takes. 1, 0: there is no more than a loopback,
+ * or -1. */
+int ns_make_net(struct chan *privd, enum net_wish, bool publish, struct aerr *);
 
 /* nft.c */
 /* The rules of the network namespace that we are in. */

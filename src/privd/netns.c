@@ -247,6 +247,52 @@ hand_over_family(struct chan *privd, const struct net_family *f, struct aerr *e)
 	return r == -1 ? make_error(e, "tell agentshd") : 0;
 }
 
+/* A socket belongs to the namespace that it was made in, and so do those that a
+ * listening one accepts. With one of each netd can have as many as it needs to
+ * reach the session's servers by (netd/inward.c); nobody listens before. The
+ * port is one that the session has no right to. -1 with errno. */
+static int
+make_inward(const struct net_family *f, int fds[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fds[i] = socket(f->af,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fds[i] == -1)
+			return -1;
+	}
+	sin.sin_port = sin6.sin6_port = htons(NS_INWARD_PORT);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin6.sin6_addr = in6addr_loopback;
+	if (set(fds[0], SOL_SOCKET, SO_REUSEADDR) == -1)
+		return -1;
+	if (f->af == AF_INET)
+		return bind(fds[0], (struct sockaddr *)&sin, sizeof(sin));
+	return bind(fds[0], (struct sockaddr *)&sin6, sizeof(sin6));
+}
+
+/* 0, or -1 with errno. */
+static int
+hand_over_inward(struct chan *privd, const struct net_family *f)
+{
+	struct msg_make_inward m = { .ipv6 = f->af == AF_INET6 };
+	int fds[2] = { -1, -1 }, r, i, saved;
+
+	r = make_inward(f, fds);
+	if (r == 0)
+		r = msg_send_make_inward(privd, 0, &m, fds);
+	saved = errno;
+	for (i = 0; i < 2; i++) {
+		if (fds[i] != -1)
+			close(fds[i]);
+	}
+	errno = saved;
+	return r;
+}
+
 /* By the first netd finds out whose connection it is; the other one is for
  * clients that speak to a proxy. */
 static int
@@ -269,7 +315,7 @@ hand_over_rest(struct chan *privd, struct aerr *e)
 }
 
 static int
-connect_to_netd(struct chan *privd, bool has_ipv6, struct aerr *e)
+connect_to_netd(struct chan *privd, bool has_ipv6, bool publish, struct aerr *e)
 {
 	if (add_family(&ipv4) == -1)
 		return make_error(e, "address of the session's network");
@@ -279,6 +325,11 @@ connect_to_netd(struct chan *privd, bool has_ipv6, struct aerr *e)
 	if (nft_steer(e) == -1 || hand_over_family(privd, &ipv4, e) == -1 ||
 	    (has_ipv6 && hand_over_family(privd, &ipv6, e) == -1))
 		return -1;
+	if (publish && hand_over_inward(privd, &ipv4) == -1)
+		return make_error(e, "sockets to the session's servers");
+	/* the loopback has that address where the kernel knows the family */
+	if (publish && hand_over_inward(privd, &ipv6) == -1)
+		log_debug("no servers at ::1: %s", strerror(errno));
 	return hand_over_rest(privd, e);
 }
 
@@ -291,7 +342,8 @@ enter_new(struct aerr *e)
 }
 
 int
-ns_make_net(struct chan *privd, enum net_wish wish, struct aerr *e)
+ns_make_net(struct chan *privd, enum net_wish wish, bool publish,
+    struct aerr *e)
 {
 	bool has_ipv6 = wish != NET_WISH_NONE && host_has_ipv6();
 
@@ -299,7 +351,7 @@ ns_make_net(struct chan *privd, enum net_wish wish, struct aerr *e)
 		return -1;
 	if (wish == NET_WISH_NONE)
 		return 0;
-	if (connect_to_netd(privd, has_ipv6, e) == 0)
+	if (connect_to_netd(privd, has_ipv6, publish, e) == 0)
 		return 1;
 	if (wish == NET_WISH_NEEDED)
 		return -1;

@@ -42,6 +42,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_POLICY_REFUSED, sess_on_policy_refused },
 	{ MSG_POLICY_STALE, reload_on_policy_stale },
 	{ MSG_MAKE_LISTEN, sess_on_make_listen },
+	{ MSG_MAKE_INWARD, sess_on_make_inward },
 	{ MSG_MAKE_NET, sess_on_make_net },
 	{ MSG_NET_STARTED, sess_on_net_started },
 	{ MSG_NET_CLOSED, sess_on_net_closed },

@@ -106,8 +106,10 @@ struct sess {
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
-	int net_approvals;   /* netd\'s end of its channel to policyd */
-	int abort_fd;	     /* ends its FUSE connection; -1 */
+	int inward_fd[2]
+		     [2];  /* likewise: what listens, and what connects to it */
+	int net_approvals; /* netd\'s end of its channel to policyd */
+	int abort_fd;	   /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
 	struct child *init;
@@ -308,6 +310,7 @@ int sess_start_execd(struct sess *, const int fds[3]);
 /* What maker is to make, by the configuration. */
 enum net_wish net_wish(void);
 int sess_on_make_listen(struct chan *, struct imsg *);
+int sess_on_make_inward(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);

@@ -375,6 +375,7 @@ tell_sessiond(struct sess *s)
 	snprintf(m.native_reads, sizeof(m.native_reads), "%s", s->native_reads);
 	snprintf(m.file_transport, sizeof(m.file_transport), "%s",
 	    s->file_transport);
+	m.network = s->net == NET_UP;
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);

@@ -223,6 +223,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	m.map_root = privd.has_root;
 	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
 	m.network = (uint8_t)net_wish();
+	m.publish = privd.conf.publish != PUBLISH_OFF;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");

@@ -182,6 +182,7 @@ sess_new(const struct wanted *w)
 	    s->abort_fd = -1;
 	s->image_fd = s->net_approvals = -1;
 	memset(s->listen_fd, -1, sizeof(s->listen_fd));
+	memset(s->inward_fd, -1, sizeof(s->inward_fd));
 	s->net = net_wish() == NET_WISH_NONE ? NET_OFF : NET_WANTED;
 	for (i = 0; i < ROLE_MAX; i++)
 		s->ring[i][0] = s->ring[i][1] = s->ring[i][2] = -1;

@@ -231,6 +231,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;
+	s->network = m->network != 0;
 	s->created_ns = clock_epoch_ns();
 	s->born_ms = clock_ms();
 	s->state = SESS_READY;
