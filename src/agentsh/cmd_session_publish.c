@@ -134,7 +134,8 @@ cmd_session_publish(struct args *a)
 	}
 	free(path);
 	free(sid);
-	jo_free(o);
+	if (o != NULL)
+		jo_free(o);
 	return r;
 }
 
