@@ -10,7 +10,7 @@
 
 #include <sys/queue.h>
 
-#include "decide.h"
+#include "netdecide.h"
 #include "inspect.h"
 #include "netd.h"
 #include "relay.h"

@@ -14,10 +14,9 @@
 #include <event2/event.h>
 
 #include "image.h"
+#include "netdecide.h"
 #include "proc.h"
 #include "ring.h"
-
-#define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
 struct dns_conf;
 

@@ -6,7 +6,7 @@
 #ifndef NETLOG_H
 #define NETLOG_H
 
-#include "decide.h"
+#include "netdecide.h"
 #include "netd.h"
 
 struct net_query_event {
