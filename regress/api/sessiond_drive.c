@@ -58,7 +58,7 @@ static struct {
 	struct chan *privd;
 	struct chan *eventd;
 	int netd[2]; /* the second is held open */
-	pid_t pid; /* of sessiond */
+	pid_t pid;   /* of sessiond */
 	uint64_t next;
 	TAILQ_HEAD(, dsess) sessions;
 	TAILQ_HEAD(, dcmd) commands;
