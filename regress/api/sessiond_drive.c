@@ -57,7 +57,8 @@ static struct {
 	struct event_base *base;
 	struct chan *privd;
 	struct chan *eventd;
-	pid_t pid; /* of sessiond */
+	int netd[2]; /* the second is held open */
+	pid_t pid;   /* of sessiond */
 	uint64_t next;
 	TAILQ_HEAD(, dsess) sessions;
 	TAILQ_HEAD(, dcmd) commands;
@@ -467,6 +468,12 @@ drive_start(const struct conf *conf, const char *dir, enum run_mode mode,
 	buf_free(&b);
 	msg_send_sys_chan(drive.privd, 0, &sc, &peer);
 	close(peer);
+	/* and one end of netd's, whom nothing asks here */
+	if (chan_pair(drive.netd) == -1)
+		fatal("socketpair");
+	sc.peer = ROLE_NETD;
+	msg_send_sys_chan(drive.privd, 0, &sc, &drive.netd[0]);
+	close(drive.netd[0]);
 	fd = drive_listen(dir);
 	msg_send_sys_listen(drive.privd, 0, &sl, &fd);
 	close(fd);

@@ -153,6 +153,52 @@ check "a connection" out_has '^message: a.x.test 80 10.1.2.3$'
 check "is made" out_has '^decision: allow$'
 run policy test "$P" connect b.test
 check "none" out_has '^rule: default-deny-network$'
+
+# what netd makes of it: addresses that a rule opens by its cidrs and not else
+cat >"$tmp/net.yaml" <<E
+version: 1
+name: net
+network_rules:
+  - {name: names, domains: [a.test, "*.b.test"], decision: allow}
+  - {name: lab, cidrs: [10.1.0.0/16, "fd12::/16"], decision: audit}
+  - {name: ask, domains: [ask.test], decision: approve}
+  - {name: ports, ports: [9000], decision: allow}
+E
+N=$tmp/net.yaml
+refused()
+{
+	run policy test "$N" connect "$@" --exit-code
+	check "$1 $3: it ends with 1" rc_is 1
+	check "$1 $3: the rule lets it" out_has "^decision: ${said:-allow}\$"
+	check "$1 $3: it is not done" out_has '^effective: deny$'
+	check "$1 $3: why" out_has "^note: netd refuses it: $why"
+}
+why="private address, which no rule names by cidrs"
+refused a.test:443 --address 10.2.3.4
+refused a.test:443 --address ::ffff:10.2.3.4
+refused a.test:443 --address 64:ff9b::a02:304
+why="metadata address"
+refused x.b.test:80 --address 169.254.169.254
+why="loopback address"
+refused a.test:22 --address 127.0.0.1
+refused a.test:22 --address ::1
+said=approve why="private address"
+refused ask.test:443 --address 192.168.1.1
+unset said
+run policy test "$N" connect 203.0.113.200:9000 --exit-code
+check "an address of no name, by a rule without cidrs" out_has '^note: netd refuses it: address that no name'
+run policy test "$N" connect 127.1:9000 --exit-code
+check "an address that is written as a name" out_has '^note: netd refuses it: an address'
+for ok in "10.1.2.3:443" "[fd12::1]:443" "a.test:443 --address 203.0.113.200"; do
+	# shellcheck disable=SC2086
+	run policy test "$N" connect $ok --exit-code
+	check "$ok: it is made" rc_is 0
+	check "$ok: nothing in the way" [ "$(grep -c '^effective:\|refuses' "$tmp/out")" = 0 ]
+done
+run policy test "$N" connect a.test
+check "a name alone" out_has '^note: each address that the name leads to is decided as well'
+run policy explain "$N" connect a.test --address 10.2.3.4
+check "explain says so" out_has '^note: netd refuses it: private'
 run policy test "$P" signal TERM --target self,children
 check "a signal" out_has '^rule: term$'
 run policy test "$P" signal TERM --target system --exit-code

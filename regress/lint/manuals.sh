@@ -86,7 +86,7 @@ if text is not None:
 text = page("agentsh-policy.5")
 if text is not None:
     text = text.partition("\n.Ss Refused addresses\n")[2].partition("\n.Ss ")[0]
-    for row in re.findall(r'^CLASS[46]\(.*?, "([^"]*)",', read("src/netd/addrclass.def"), re.M):
+    for row in re.findall(r'^CLASS[46]\(.*?, "([^"]*)",', read("src/common/addrclass.def"), re.M):
         if not re.search(rf"^\.It Cm .*\b{row}\b", text, re.M):
             say(f"agentsh-policy.5: addresses of class {row} are refused, and the manual does not say so")
 in_order("agentsh-privsep.7",

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 
 #include "p.h"
-#include "netd/decide.h"
+#include "netdecide.h"
 #include "t.h"
 
 static struct p p;

@@ -232,6 +232,8 @@ int cmd_session_list(struct args *);
 int cmd_session_get(struct args *);
 int cmd_session_update(struct args *);
 int cmd_session_attach(struct args *);
+int cmd_session_publish(struct args *);
+int cmd_session_unpublish(struct args *);
 int cmd_session_destroy(struct args *);
 int cmd_events(struct args *);
 int cmd_output(struct args *);

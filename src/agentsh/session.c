@@ -59,6 +59,8 @@ session_create(const struct args *a, const char *id, const char *root,
 		jo_str(o, "profile", a->opt[OPT_PROFILE]);
 	if (a->opt[OPT_REAL_PATHS] != NULL)
 		jo_bool(o, "real_paths", true);
+	if (a->opt[OPT_PROXY] != NULL)
+		jo_bool(o, "proxy", true);
 	jo_close(o);
 	body = jo_text(o, &len);
 	r = body == NULL ? -1 :

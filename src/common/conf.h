@@ -99,6 +99,13 @@ enum {
 	NET_UNAVAILABLE_NONE
 };
 
+/* sandbox.network.publish */
+enum {
+	PUBLISH_OFF,
+	PUBLISH_LOOPBACK,
+	PUBLISH_ANY
+};
+
 enum native_events {
 	NATIVE_EVENTS_AUTO,
 	NATIVE_EVENTS_OFF

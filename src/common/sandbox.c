@@ -155,6 +155,14 @@ drop_capabilities(enum role role)
 #endif
 }
 
+static bool sandbox_binds;
+
+void
+sandbox_let_bind(void)
+{
+	sandbox_binds = true;
+}
+
 static int
 landlock_access(enum role role)
 {
@@ -182,7 +190,10 @@ enter_landlock(enum role role, const struct sandbox_dir *dirs, size_t ndirs)
 	if (most == ACCESS_WRITE || most == ACCESS_OPEN)
 		handled &= ~(uint64_t)LL_READ;
 	fd = landlock_ruleset(abi, handled,
-	    most == ACCESS_DIAL ? LL_NET_BIND : LL_NET_ALL, LL_SCOPE_ALL);
+	    most != ACCESS_DIAL ? LL_NET_ALL :
+		sandbox_binds	? 0 :
+				  LL_NET_BIND,
+	    LL_SCOPE_ALL);
 	if (fd == -1)
 		fatal("landlock_create_ruleset");
 	for (i = 0; i < ndirs; i++) {

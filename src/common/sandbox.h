@@ -23,4 +23,8 @@ struct sandbox_dir {
  * more is a programming error and fatal. Returns only when confined. */
 void sandbox_enter(enum role, const struct sandbox_dir *, size_t ndirs);
 
+/* Before sandbox_enter: a process whose LANDLOCK row is DIAL may bind TCP sockets
+ * as well. */
+void sandbox_let_bind(void);
+
 #endif

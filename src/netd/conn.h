@@ -10,7 +10,7 @@
 
 #include <sys/queue.h>
 
-#include "decide.h"
+#include "netdecide.h"
 #include "inspect.h"
 #include "netd.h"
 #include "relay.h"
@@ -30,6 +30,9 @@ struct tcp_limits {
 	uint64_t idle_ms;  /* without a byte either way */
 	uint64_t half_ms;  /* the same, when one side has ended */
 	uint64_t crowd_ms; /* to say whom it is for, where others wait */
+	/* of the host's loopback, or 0: that of the API, which takes whoever a
+	 * connection is of for its client, and here all are netd's */
+	uint16_t api_port;
 };
 
 /* What a session can have too many of. */

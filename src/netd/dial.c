@@ -169,6 +169,20 @@ dial_cb(int fd, short ev, void *arg)
 	dial_next(c);
 }
 
+/* Whatever a policy opens: a session does not reach who made it. */
+static bool
+is_api(const uint8_t addr[16], uint16_t port)
+{
+	const char *class;
+
+	if (port != tcp_limits.api_port || port == 0)
+		return false;
+	class = addr_class(addr);
+	return class != NULL &&
+	    (strcmp(class, "loopback") == 0 ||
+		strcmp(class, "unspecified") == 0);
+}
+
 /* A socket that connects. 0 or -1 with errno. */
 static int
 dial(struct conn *c, const uint8_t addr[16])
@@ -177,6 +191,10 @@ dial(struct conn *c, const uint8_t addr[16])
 	struct sockaddr_storage ss;
 	socklen_t len = ipport_sockaddr(addr, c->to_port, &ss);
 
+	if (is_api(addr, c->to_port)) {
+		errno = EACCES;
+		return -1;
+	}
 	c->dial_fd = socket(ss.ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->dial_fd == -1)

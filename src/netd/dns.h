@@ -9,7 +9,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include "decide.h"
+#include "netdecide.h"
 #include "dnsbudget.h"
 #include "dnsmsg.h"
 #include "netd.h"

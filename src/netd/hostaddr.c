@@ -14,7 +14,7 @@
 #include <event2/event.h>
 
 #include "clock.h"
-#include "decide.h"
+#include "netdecide.h"
 #include "log.h"
 #include "netd.h"
 

@@ -2,8 +2,8 @@
 /*
  * netd: the network of the sessions, in the host's network namespace as a user
  * of its own. Hears agentshd, the sessions' programs and the servers that they
- * reach, and has no right but to connect: who owns it can do what every user
- * of the host's network can, and read what sessions send and receive in clear.
+ * reach, and has no right but to connect, and to listen where ports are
+ * published: who owns it can do what every user of the host's network can, and read what sessions send and receive in clear.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -15,6 +15,7 @@
 #include "hello.h"
 #include "log.h"
 #include "netd.h"
+#include "publish.h"
 #include "sandbox.h"
 #include "sess.h"
 
@@ -27,9 +28,13 @@ static const struct handler netd_handlers[] = {
 	{ MSG_NET_DIALLED, sess_on_net_dialled },
 	{ MSG_NET_LISTEN, sess_on_net_listen },
 	{ MSG_NET_REFUSED, sess_on_net_refused },
+	{ MSG_NET_INWARD, sess_on_net_inward },
 	{ MSG_NET_RING, sess_on_net_ring },
 	{ MSG_NET_START, sess_on_net_start },
 	{ MSG_NET_CLOSE, sess_on_net_close },
+	{ MSG_PORT_PUBLISH, ports_on_port_publish },
+	{ MSG_PORT_UNPUBLISH, ports_on_port_unpublish },
+	{ MSG_PORT_LIST, ports_on_port_list },
 	{ MSG_POLICY_PREPARE, sess_on_policy_prepare },
 	{ MSG_POLICY_COMMIT, sess_on_policy_commit },
 	{ MSG_POLICY_ABANDON, sess_on_policy_abandon },
@@ -81,6 +86,8 @@ main(int argc, char **argv)
 		fatalx("OpenSSL");
 	base = sess_init();
 	hostaddr_start(base);
+	if (netd.p.conf.publish != PUBLISH_OFF)
+		sandbox_let_bind();
 	sandbox_enter(ROLE_NETD, NULL, 0);
 	sess_start_workers();
 	proc_watch(&netd.p, base);

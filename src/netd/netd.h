@@ -16,11 +16,10 @@
 #include <event2/event.h>
 
 #include "image.h"
+#include "netdecide.h"
 #include "proc.h"
 #include "ring.h"
 #include "steer.h"
-
-#define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
 struct dns_conf;
 
@@ -49,6 +48,8 @@ struct dns;
 struct share;
 struct whose;
 struct refused;
+struct inward;
+struct publish;
 
 struct nsess {
 	uint64_t number;
@@ -63,6 +64,7 @@ struct nsess {
 	int proxy_fd;		       /* listens for clients of a proxy */
 	int diag_fd;		       /* NETLINK_SOCK_DIAG of its namespace */
 	int refused_fd;		       /* nfnetlink_log of it, or -1 */
+	int inward_fd[2][2];	       /* inward.c, of IPv4 and IPv6; or -1 */
 	const struct dialled *dialled; /* NULL: it has a namespace */
 	bool has_ipv6; /* of the host: AAAA is worth answering */
 	const struct dns_conf *dns_conf; /* netd.dns_conf */
@@ -75,6 +77,8 @@ struct nsess {
 	struct whose *whose;		 /* whose.c */
 	struct refused *refused;	 /* refused.c */
 	LIST_HEAD(, tally) tallies;	 /* tally.c */
+	struct inward *inward;		 /* inward.c */
+	struct publish *publish;	 /* publish.c; NULL: nothing ever was */
 };
 
 /* sess.c: the session cannot be served, or not be logged, and is to end. Its

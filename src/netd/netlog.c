@@ -221,3 +221,58 @@ netlog_limit(struct nsess *n, const char *reason, bool refused)
 	ev_str(&b, EVF_REASON, reason);
 	return emit(n, &b);
 }
+
+static void
+put_client(struct buf *b, const struct net_accept_event *e)
+{
+	char text[INET6_ADDRSTRLEN], remote[PLACE_MAX];
+
+	addr_text(e->peer, text);
+	snprintf(remote, sizeof(remote),
+	    strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text,
+	    e->peer_port);
+	ev_str(b, EVF_REMOTE, remote);
+	ev_str(b, EVF_OPERATION, "accept");
+}
+
+int
+netlog_accept(struct nsess *n, const struct net_accept_event *e)
+{
+	struct buf b;
+
+	begin(&b, EV_NET_ACCEPT, NULL);
+	put_client(&b, e);
+	ev_u64(&b, EVF_PORT, e->port);
+	ev_str(&b, EVF_PUBLISHED, e->published);
+	put_str(&b, EVF_ERROR, e->error);
+	return emit(n, &b);
+}
+
+int
+netlog_accept_close(struct nsess *n, const struct net_accept_event *e)
+{
+	struct buf b;
+
+	begin(&b, EV_NET_CLOSE, NULL);
+	put_client(&b, e);
+	ev_str(&b, EVF_PUBLISHED, e->published);
+	ev_u64(&b, EVF_BYTES_SENT, e->bytes_sent);
+	ev_u64(&b, EVF_BYTES_RECEIVED, e->bytes_received);
+	ev_u64(&b, EVF_DURATION, e->duration_ms);
+	put_str(&b, EVF_ERROR, e->error);
+	return emit(n, &b);
+}
+
+int
+netlog_publish(struct nsess *n, bool on, const char *published, uint16_t port,
+    const char *error)
+{
+	struct buf b;
+
+	begin(&b, EV_PORT_PUBLISH, NULL);
+	ev_str(&b, EVF_OPERATION, on ? "publish" : "unpublish");
+	ev_u64(&b, EVF_PORT, port);
+	ev_str(&b, EVF_PUBLISHED, published);
+	put_str(&b, EVF_ERROR, error);
+	return emit(n, &b);
+}

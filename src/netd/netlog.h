@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The events of the network: dns_query, net_connect, net_close, net_limit.
+ * The events of the network: dns_query, net_connect, net_accept, net_close,
+ * net_refused, net_limit, port_publish.
  */
 #ifndef NETLOG_H
 #define NETLOG_H
 
-#include "decide.h"
+#include "netdecide.h"
 #include "netd.h"
 
 struct net_query_event {
@@ -43,6 +44,15 @@ struct net_refused_event {
 	bool incomplete; /* there were more */
 };
 
+struct net_accept_event {
+	const uint8_t *peer; /* the client, of the host */
+	uint16_t peer_port;
+	const char *published; /* where it is published, as text */
+	uint16_t port;	       /* of the session */
+	const char *error;     /* or NULL */
+	uint64_t bytes_sent, bytes_received, duration_ms;
+};
+
 /* All wait while the ring is full. 0, or -1: the session is to end. A connection
  * is told of when it is decided about and made, or refused, or failed; and the one
  * that was made once more when it has ended, with what follows `error`. */
@@ -52,5 +62,12 @@ int netlog_close(struct nsess *, const struct net_connect_event *);
 int netlog_refused(struct nsess *, const struct net_refused_event *);
 /* The session has as much as it may have, and more waits, or is refused. */
 int netlog_limit(struct nsess *, const char *reason, bool refused);
+/* The same of a client of a published port: when it is connected to the server
+ * in the session, or is not, and when that has ended. */
+int netlog_accept(struct nsess *, const struct net_accept_event *);
+int netlog_accept_close(struct nsess *, const struct net_accept_event *);
+/* A port is published (or was to be: error), or not any more. */
+int netlog_publish(struct nsess *, bool on, const char *published,
+    uint16_t port, const char *error);
 
 #endif

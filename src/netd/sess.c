@@ -24,6 +24,7 @@
 #include "names.h"
 #include "netd.h"
 #include "path.h"
+#include "publish.h"
 #include "sess.h"
 #include "share.h"
 #include "tally.h"
@@ -144,6 +145,7 @@ stop(struct held *h)
 		return;
 	h->started = false;
 	refused_stop(n);
+	publish_stop(n);
 	tcp_stop(n);
 	dns_stop(n);
 	whose_stop(n);
@@ -300,6 +302,46 @@ close_job(void *arg)
 	loop_post(h->worker, gone_job, h);
 }
 
+/* What somebody wants of a session. */
+struct call {
+	struct held *h;
+	void (*fn)(struct nsess *, void *);
+	void *arg;
+};
+
+static void
+call_job(void *arg)
+{
+	struct call *c = arg;
+
+	c->fn(c->h->started ? &c->h->n : NULL, c->arg);
+	free(c);
+}
+
+void
+sess_call(uint64_t number, void (*fn)(struct nsess *, void *), void *arg)
+{
+	struct held *h = find(number);
+	struct call *c;
+
+	/* what is posted here is done before the session is let go of */
+	if (h == NULL || h->state != RUNNING) {
+		fn(NULL, arg);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		fatal("session");
+	*c = (struct call){ h, fn, arg };
+	loop_post(h->worker, call_job, c);
+}
+
+void
+sess_answer(void (*fn)(void *), void *arg)
+{
+	loop_post(&sessions.main, fn, arg);
+}
+
 /* --- the main thread: what workers say */
 
 static void
@@ -321,6 +363,8 @@ held_free(struct held *h)
 	close_fd(&h->n.diag_fd);
 	close_fd(&h->n.proxy_fd);
 	close_fd(&h->n.refused_fd);
+	for (i = 0; i < 4; i++)
+		close_fd(&h->n.inward_fd[i / 2][i % 2]);
 	close_fd(&h->execd_fd);
 	close_fd(&h->policyd_fd);
 	dialled_unmap(h->n.dialled);
@@ -423,6 +467,8 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	    image_prepare(&h->n.image, &e) == -1)
 		snprintf(h->why, sizeof(h->why), "policy image: %s", e.message);
 	h->n.dns_conf = netd.dns_conf;
+	for (i = 0; i < 4; i++)
+		h->n.inward_fd[i / 2][i % 2] = -1;
 	h->n.proxy_fd = h->n.refused_fd = -1;
 	h->n.diag_fd = imsg_take_fd(im, 1);
 	h->execd_fd = imsg_take_fd(im, 2);
@@ -484,6 +530,24 @@ sess_on_net_refused(struct chan *ch, struct imsg *im)
 	if (h == NULL || h->state != OPENING || h->n.refused_fd != -1)
 		return -1;
 	h->n.refused_fd = imsg_take_fd(im, 0);
+	return 0;
+}
+
+int
+sess_on_net_inward(struct chan *ch, struct imsg *im)
+{
+	struct msg_net_inward m;
+	struct held *h;
+	int i;
+
+	(void)ch;
+	if (msg_get_net_inward(im, &m) == -1 || m.ipv6 > 1)
+		return -1;
+	h = find(m.session);
+	if (h == NULL || h->state != OPENING || h->n.inward_fd[m.ipv6][0] != -1)
+		return -1;
+	for (i = 0; i < 2; i++)
+		h->n.inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
 	return 0;
 }
 

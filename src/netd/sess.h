@@ -14,6 +14,16 @@ struct event_base *sess_init(void);
 /* After it was closed. */
 void sess_start_workers(void);
 
+struct nsess;
+
+/* Has fn called in the session's worker, or, where it is not served (any more),
+ * with NULL, in that or in the main thread. */
+void sess_call(uint64_t number, void (*fn)(struct nsess *, void *arg),
+    void *arg);
+/* From there: has fn called in the main thread. */
+void sess_answer(void (*fn)(void *arg), void *arg);
+
+int sess_on_net_inward(struct chan *, struct imsg *);
 int sess_on_net_open(struct chan *, struct imsg *);
 int sess_on_net_dialled(struct chan *, struct imsg *);
 int sess_on_net_listen(struct chan *, struct imsg *);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ipport.h"
+#include "loopback.h"
 #include "netlog.h"
 #include "sockdiag.h"
 
@@ -222,6 +223,11 @@ accept_proxy_cb(int fd, short ev, void *arg)
 void
 tcp_configure(const struct conf *c)
 {
+	uint16_t port = 0;
+	int family;
+
+	if (loopback_parse(c->http_addr, &family, &port) == 0)
+		tcp_limits.api_port = port;
 	tcp_limits.conns = c->tcp_conns;
 	tcp_limits.waiting = c->tcp_conns / 8;
 	tcp_limits.speak_ms = c->tcp_speak_ms;

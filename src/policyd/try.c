@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "netdecide.h"
 #include "parse.h"
 #include "path.h"
 #include "precheck.h"
@@ -202,6 +203,35 @@ ask_unix(struct asking *k)
 		    "reaches the host's socket where the session has none of that path");
 }
 
+/* What netd makes of what a rule lets happen: addresses that none of them opens
+ * but by its cidrs, the host's own among them. Of a name without an address only
+ * whether it is one. */
+static void
+connect_effective(struct asking *k)
+{
+	const struct try_query *q = k->q;
+	const struct image *im = &k->t->image;
+	const char *name = q->host[0] != '\0' ? q->host : NULL;
+	static bool knows_host;
+	struct net_ruling r;
+
+	if (!knows_host)
+		knows_host = decide_host_addresses() == 0;
+	if (q->has_addr)
+		decide_connect(im, name, q->addr, q->port, &r);
+	else
+		decide_name(im, name, &r);
+	if (r.v.decision != DECISION_DENY) {
+		if (!q->has_addr && k->a->note[0] == '\0')
+			snprintf(k->a->note, sizeof(k->a->note),
+			    "each address that the name leads to is decided as well, see --address");
+		return;
+	}
+	k->a->effective = DECISION_DENY;
+	snprintf(k->a->note, sizeof(k->a->note), "netd refuses it: %s",
+	    r.reason != NULL ? r.reason : "its rules deny the name");
+}
+
 static void
 ask_connect(struct asking *k)
 {
@@ -214,6 +244,8 @@ ask_connect(struct asking *k)
 
 	ret = image_eval_network(&k->t->image, &net, &v);
 	conclude(k, &nq, ret, &v);
+	if (k->a->effective != DECISION_DENY)
+		connect_effective(k);
 }
 
 #define BIT(relation) (UINT32_C(1) << (relation))

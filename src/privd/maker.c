@@ -174,7 +174,8 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
 	const struct account *a = r->acct;
 	struct net_want want = { .wish = (enum net_wish)m->network,
 		.mode = (enum net_mode)m->net_mode,
-		.steer = (enum steer)m->steer };
+		.steer = (enum steer)m->steer,
+		.publish = m->publish != 0 };
 	int go_fd[2], native[2], pidfd = -1, group, net;
 	pid_t pid;
 

@@ -76,10 +76,12 @@ void make_tell_failed(struct chan *, const struct aerr *);
 /* netns.c */
 /* The address that sessions send their questions to; every other does as well. */
 #define NS_RESOLVER "192.0.2.53"
+struct net_want;
 /* A network namespace of our own; what netd needs of it goes to privd. 1, 0:
  * there is no more than a loopback, or -1. STEER_AUTO: by the first way that
  * works. */
-int ns_make_net(struct chan *privd, enum net_wish, enum steer, struct aerr *);
+int ns_make_net(struct chan *privd, const struct net_want *, enum net_wish,
+    struct aerr *);
 /* Which way it would be, STEER_AUTO if there is none, and what became of those
  * before it; we are in some network namespace afterwards. */
 enum steer ns_probe(enum steer wanted, struct aerr *why);
@@ -120,6 +122,7 @@ struct net_want {
 	enum net_wish wish;
 	enum net_mode mode;
 	enum steer steer;
+	bool publish;		     /* what reaches its servers, too */
 	char group[CGROUP_NAME_MAX]; /* a name for it */
 };
 /* As ns_make_net, by whichever way is wanted; group: where the session's

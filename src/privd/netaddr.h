@@ -10,6 +10,7 @@
 #define NS_TCP_PORT 1	   /* which no server of a session wants */
 #define NS_UDP_PORT 53	   /* answers are sent from it */
 #define NS_PROXY_PORT 3128 /* for programs that are told of a proxy */
+#define NS_INWARD_PORT 3   /* of the loopback; nor that */
 #define NS_LO_INDEX 1
 #define NS_SELF4 192, 0, 2, 2
 #define NS_NETD4 192, 0, 2, 1

@@ -17,12 +17,12 @@
 
 /* 1, 0: there is no more than a loopback, or -1. */
 static int
-without(struct chan *privd, enum net_wish wish, struct aerr *e)
+without(struct chan *privd, const struct net_want *w, struct aerr *e)
 {
-	if (wish == NET_WISH_NEEDED)
+	if (w->wish == NET_WISH_NEEDED)
 		return -1;
 	log_warnx("%s", e->message);
-	return ns_make_net(privd, NET_WISH_NONE, STEER_AUTO, e);
+	return ns_make_net(privd, w, NET_WISH_NONE, e);
 }
 
 static int
@@ -48,7 +48,7 @@ by_either(struct chan *privd, const struct net_want *w, int *group,
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home == -1)
 		return make_error(e, "/proc/self/ns/net");
-	r = ns_make_net(privd, NET_WISH_NEEDED, w->steer, e);
+	r = ns_make_net(privd, w, NET_WISH_NEEDED, e);
 	if (r == -1) {
 		if (setns(home, CLONE_NEWNET) == -1)
 			make_error(e, "return to the host's network");
@@ -70,7 +70,7 @@ net_make(struct chan *privd, const struct net_want *w, int *group,
 
 	*group = -1;
 	if (w->wish == NET_WISH_NONE || w->mode == NET_MODE_NAMESPACE)
-		return ns_make_net(privd, w->wish, w->steer, e);
+		return ns_make_net(privd, w, w->wish, e);
 	if (w->mode == NET_MODE_AUTO) {
 		r = by_either(privd, w, group, e);
 	} else {
@@ -79,5 +79,5 @@ net_make(struct chan *privd, const struct net_want *w, int *group,
 			make_errorx(e, why.http, KEY ": ebpf: %.*s",
 			    (int)sizeof(e->message) - 32, why.message);
 	}
-	return r == -1 ? without(privd, w->wish, e) : r;
+	return r == -1 ? without(privd, w, e) : r;
 }

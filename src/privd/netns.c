@@ -260,6 +260,52 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
+/* A socket belongs to the namespace that it was made in, and so do those that a
+ * listening one accepts. With one of each netd can have as many as it needs to
+ * reach the session's servers by (netd/inward.c); nobody listens before. The
+ * port is one that the session has no right to. -1 with errno. */
+static int
+make_inward(const struct net_family *f, int fds[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fds[i] = socket(f->af,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fds[i] == -1)
+			return -1;
+	}
+	sin.sin_port = sin6.sin6_port = htons(NS_INWARD_PORT);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin6.sin6_addr = in6addr_loopback;
+	if (set(fds[0], SOL_SOCKET, SO_REUSEADDR) == -1)
+		return -1;
+	if (f->af == AF_INET)
+		return bind(fds[0], (struct sockaddr *)&sin, sizeof(sin));
+	return bind(fds[0], (struct sockaddr *)&sin6, sizeof(sin6));
+}
+
+/* 0, or -1 with errno. */
+static int
+hand_over_inward(struct chan *privd, const struct net_family *f)
+{
+	struct msg_make_inward m = { .ipv6 = f->af == AF_INET6 };
+	int fds[2] = { -1, -1 }, r, i, saved;
+
+	r = make_inward(f, fds);
+	if (r == 0)
+		r = msg_send_make_inward(privd, 0, &m, fds);
+	saved = errno;
+	for (i = 0; i < 2; i++) {
+		if (fds[i] != -1)
+			close(fds[i]);
+	}
+	errno = saved;
+	return r;
+}
+
 static void
 sockets_init(struct net_sockets *n)
 {
@@ -369,7 +415,7 @@ find_way(enum steer wanted, bool has_ipv6, struct net_sockets *n,
 
 static int
 hand_over(struct chan *privd, struct net_sockets *n, enum steer how,
-    struct aerr *e)
+    bool publish, struct aerr *e)
 {
 	static const struct msg_make_steer ms;
 	static const struct msg_make_refused mr;
@@ -388,16 +434,21 @@ hand_over(struct chan *privd, struct net_sockets *n, enum steer how,
 		fds[1] = n->udp[ml.ipv6];
 		r = msg_send_make_listen(privd, 0, &ml, fds);
 	}
+	if (publish && r == 0)
+		r = hand_over_inward(privd, &ipv4);
+	/* the loopback has that address where the kernel knows the family */
+	if (publish && r == 0 && hand_over_inward(privd, &ipv6) == -1)
+		log_debug("no servers at ::1: %s", strerror(errno));
 	fds[0] = n->diag;
 	fds[1] = n->proxy;
 	if (r == 0)
 		r = msg_send_make_net(privd, 0, &mn, fds);
 	sockets_close(n);
-	return r == -1 ? make_error(e, "tell agentshd") : 0;
+	return r == -1 ? make_error(e, "hand over the session's network") : 0;
 }
 
 int
-ns_make_net(struct chan *privd, enum net_wish wish, enum steer wanted,
+ns_make_net(struct chan *privd, const struct net_want *w, enum net_wish wish,
     struct aerr *e)
 {
 	bool has_ipv6 = wish != NET_WISH_NONE && ns_host_has_ipv6();
@@ -407,9 +458,9 @@ ns_make_net(struct chan *privd, enum net_wish wish, enum steer wanted,
 
 	if (wish == NET_WISH_NONE)
 		return enter_new(e);
-	how = find_way(wanted, has_ipv6, &n, &why);
+	how = find_way(w->steer, has_ipv6, &n, &why);
 	if (how != STEER_AUTO)
-		return hand_over(privd, &n, how, e) == -1 ? -1 : 1;
+		return hand_over(privd, &n, how, w->publish, e) == -1 ? -1 : 1;
 	if (wish == NET_WISH_NEEDED)
 		return make_errorx(e, 500,
 		    "sessions cannot reach netd: %s"

@@ -45,6 +45,7 @@ const struct handler privd_handlers[] = {
 	{ MSG_MAKE_LISTEN, sess_on_make_listen },
 	{ MSG_MAKE_REFUSED, sess_on_make_refused },
 	{ MSG_MAKE_STEER, sess_on_make_steer },
+	{ MSG_MAKE_INWARD, sess_on_make_inward },
 	{ MSG_MAKE_NET, sess_on_make_net },
 	{ MSG_NET_STARTED, sess_on_net_started },
 	{ MSG_NET_CLOSED, sess_on_net_closed },

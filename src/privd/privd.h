@@ -110,9 +110,10 @@ struct sess {
 	    steer; /* how what it dials gets to netd; AUTO: it does not */
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
-	int steer_fd;	/* from maker: what it dials comes while it is open */
-	int dialled_fd; /* likewise, when it has no namespace */
-	bool hooked;	/* it has a control group of its own */
+	int inward_fd[2][2]; /* the same: what listens, what connects to it */
+	int dialled_fd;	     /* likewise, when it has no namespace */
+	int steer_fd; /* from maker: what it dials comes while it is open */
+	bool hooked;  /* it has a control group of its own */
 	int net_approvals;     /* netd\'s end of its channel to policyd */
 	int abort_fd;	       /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
@@ -336,6 +337,7 @@ int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_refused(struct chan *, struct imsg *);
 int sess_on_make_steer(struct chan *, struct imsg *);
+int sess_on_make_inward(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
 /* Finds out whether sessions can have what the configuration says of them. */
 void net_probe(void);

@@ -124,6 +124,27 @@ sess_on_make_refused(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
+/* What reaches the servers of the session, of one family. */
+int
+sess_on_make_inward(struct chan *ch, struct imsg *im)
+{
+	const struct child *c = ch->arg;
+	struct sess *s = c->sess;
+	struct msg_make_inward m;
+	int i;
+
+	if (msg_get_make_inward(im, &m) == -1 || m.ipv6 > 1)
+		return -1;
+	if (sess_is_ending(s))
+		return 0;
+	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
+	    privd.conf.publish == PUBLISH_OFF || s->inward_fd[m.ipv6][0] != -1)
+		return -1;
+	for (i = 0; i < 2; i++)
+		s->inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
+	return 0;
+}
+
 /* Its end of a new channel; execd, whose start is not complete yet, hears of netd
  * only where there is a network. */
 static int
@@ -150,6 +171,7 @@ open_net(struct sess *s, int diag, int proxy)
 	struct msg_net_dialled md = { .session = s->number };
 	struct msg_net_listen ml = { .session = s->number };
 	struct msg_net_refused mf = { .session = s->number };
+	struct msg_net_inward mi = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };
 	struct chan *ch = netd_chan();
@@ -180,23 +202,38 @@ open_net(struct sess *s, int diag, int proxy)
 	if (s->refused_fd != -1 &&
 	    msg_send_net_refused(ch, 0, &mf, &s->refused_fd) == -1)
 		return -1;
+	for (mi.ipv6 = 0; mi.ipv6 < 2; mi.ipv6++) {
+		if (s->inward_fd[mi.ipv6][0] != -1 &&
+		    msg_send_net_inward(ch, 0, &mi, s->inward_fd[mi.ipv6]) ==
+			-1)
+			return -1;
+	}
 	if (msg_send_net_ring(ch, 0, &mr, s->ring[ROLE_NETD]) == -1)
 		return -1;
 	id = chan_request(ch, s);
 	return id == 0 ? -1 : msg_send_net_start(ch, id, &ms, &proxy);
 }
 
+static void
+close_pair(int fd[2])
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (fd[i] != -1)
+			close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
 void
 net_close_fds(struct sess *s)
 {
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		for (j = 0; j < 2; j++) {
-			if (s->listen_fd[i][j] != -1)
-				close(s->listen_fd[i][j]);
-			s->listen_fd[i][j] = -1;
-		}
+		close_pair(s->listen_fd[i]);
+		close_pair(s->inward_fd[i]);
 	}
 	if (s->refused_fd != -1)
 		close(s->refused_fd);

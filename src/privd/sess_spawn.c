@@ -225,6 +225,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	m.network = (uint8_t)net_wish();
 	m.steer = (uint8_t)privd.steer;
 	m.net_mode = (uint8_t)privd.conf.network_mode;
+	m.publish = privd.conf.publish != PUBLISH_OFF;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");

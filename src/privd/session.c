@@ -183,6 +183,7 @@ sess_new(const struct wanted *w)
 	s->image_fd = s->net_approvals = s->steer_fd = -1;
 	memset(s->listen_fd, -1, sizeof(s->listen_fd));
 	s->refused_fd = -1;
+	memset(s->inward_fd, -1, sizeof(s->inward_fd));
 	s->net = net_wish() == NET_WISH_NONE ? NET_OFF : NET_WANTED;
 	for (i = 0; i < ROLE_MAX; i++)
 		s->ring[i][0] = s->ring[i][1] = s->ring[i][2] = -1;

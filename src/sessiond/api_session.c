@@ -18,6 +18,7 @@ struct create_body {
 	char *policy;
 	char *profile;
 	enum json_bool real_paths;
+	enum json_bool proxy;
 };
 
 static const struct json_field create_fields[] = {
@@ -29,6 +30,7 @@ static const struct json_field create_fields[] = {
 	    AGENTSH_NAME_MAX, 0 },
 	{ "real_paths", JSON_BOOL, offsetof(struct create_body, real_paths), 0,
 	    0 },
+	{ "proxy", JSON_BOOL, offsetof(struct create_body, proxy), 0, 0 },
 	{ "profile", JSON_STRING, offsetof(struct create_body, profile),
 	    AGENTSH_NAME_MAX, 0 },
 	{ "home", JSON_REFUSED, 0, 0, 0 },
@@ -77,6 +79,8 @@ session_put(yajl_gen g, const struct session *s, uint32_t uid)
 	json_put_str(g, "file_transport", s->file_transport);
 	json_put_str(g, "native_reads", s->native_reads);
 	json_put_str(g, "network", s->network);
+	if (s->proxy && session_has_network(s))
+		json_put_str(g, "proxy_url", ENV_PROXY_URL);
 	if (s->profile[0] != '\0')
 		profile_put(g, s->profile);
 	yajl_gen_map_close(g);
@@ -178,6 +182,12 @@ session_check_body(struct request *rq, const struct create_body *body)
 		    " mount_profiles");
 		return -1;
 	}
+	if (body->proxy == JSON_TRUE && conf->network == 0) {
+		http_error_code(rq, 400, "invalid_request",
+		    "field \"proxy\": sandbox.network.enabled of the server is"
+		    " false");
+		return -1;
+	}
 	if (body->id != NULL && session_find(rq->uid, body->id) != NULL) {
 		http_error_code(rq, 409, "exists", "session already exists");
 		return -1;
@@ -215,6 +225,8 @@ session_create(struct request *rq, const struct create_body *body)
 		http_error_code(rq, 500, "internal", "out of memory");
 		return;
 	}
+	s->proxy = body->proxy == JSON_TRUE ||
+	    (body->proxy == JSON_ABSENT && conf->proxy_env != 0);
 	/* of a profile agentshd knows the policy */
 	policy = body->profile != NULL ? "" :
 	    body->policy != NULL       ? body->policy :

@@ -11,6 +11,8 @@
 
 #include "sessiond.h"
 
+/* a session's own servers are reached directly */
+#define ENV_NO_PROXY "localhost,127.0.0.1,::1"
 #define ENV_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* "NAME=VALUE", or NULL. */
@@ -65,6 +67,32 @@ env_name_is_valid(const char *name)
 	return *p == '\0';
 }
 
+/* Programs differ in which of the two they look for. */
+static const char *const proxy_names[] = { "HTTP_PROXY", "HTTPS_PROXY",
+	"ALL_PROXY", "http_proxy", "https_proxy", "all_proxy" };
+static const char *const no_proxy_names[] = { "NO_PROXY", "no_proxy" };
+
+#define NPROXY (sizeof(proxy_names) / sizeof(proxy_names[0]))
+#define NNO_PROXY (sizeof(no_proxy_names) / sizeof(no_proxy_names[0]))
+
+static int
+env_proxy(struct json_list *env, const struct session *s)
+{
+	size_t i;
+
+	if (!s->proxy || !session_has_network(s))
+		return 0;
+	for (i = 0; i < NPROXY; i++) {
+		if (env_add(env, proxy_names[i], ENV_PROXY_URL) == -1)
+			return -1;
+	}
+	for (i = 0; i < NNO_PROXY; i++) {
+		if (env_add(env, no_proxy_names[i], ENV_NO_PROXY) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 env_base(struct json_list *env, const struct session *s)
 {
@@ -78,7 +106,7 @@ env_base(struct json_list *env, const struct session *s)
 	    env_add(env, "AGENTSH_SESSION_ID", s->id) == -1 ||
 	    env_add(env, "AGENTSH_IN_SESSION", "1") == -1)
 		return -1;
-	return 0;
+	return env_proxy(env, s);
 }
 
 static const char *const base_names[] = { "PATH", "LANG", "LC_ALL", "TERM",
@@ -89,6 +117,12 @@ env_is_base(const char *name)
 {
 	size_t i;
 
+	for (i = 0; i < NPROXY + NNO_PROXY; i++) {
+		if (strcmp(name,
+			i < NPROXY ? proxy_names[i] :
+				     no_proxy_names[i - NPROXY]) == 0)
+			return true;
+	}
 	for (i = 0; i < sizeof(base_names) / sizeof(base_names[0]); i++) {
 		if (strcmp(name, base_names[i]) == 0)
 			return true;
@@ -155,7 +189,8 @@ env_build(struct json_list *env, const struct session *s,
 
 	memset(env, 0, sizeof(*env));
 	snprintf(err, errlen, "out of memory");
-	env->v = calloc(asked->n + s->env.n + 12, sizeof(*env->v));
+	env->v = calloc(asked->n + s->env.n + 12 + NPROXY + NNO_PROXY,
+	    sizeof(*env->v));
 	if (env->v == NULL || env_base(env, s) == -1 ||
 	    env_set(env, env->n, "TERM", term) == -1 ||
 	    env_session(env, &s->env) == -1)

@@ -106,6 +106,10 @@ http_match(struct request *rq, const char *pattern, const char *path)
 			if (!http_capture(rq->command_id,
 				sizeof(rq->command_id), path, m))
 				return false;
+		} else if (n == 6 && strncmp(pattern, "{port}", n) == 0) {
+			if (!http_capture(rq->place, sizeof(rq->place), path,
+				m))
+				return false;
 		} else if (n != m || strncmp(pattern, path, n) != 0)
 			return false;
 		pattern += n;

@@ -36,6 +36,7 @@ struct request {
 	uint16_t client_port;
 	char id[AGENTSH_SNAME_MAX + 1];		/* {id}: ID or UID:ID */
 	char command_id[AGENTSH_CMDID_MAX + 1]; /* {cmdID} */
+	char place[64];				/* {port} */
 	struct event *gone;			/* the client closed its end */
 	void (*cancel)(struct request *, void *);
 	void *arg;

@@ -44,6 +44,8 @@ static const struct handler sessiond_handlers[] = {
 	{ MSG_SESS_ENDED, sessiond_on_sess_ended },
 	{ MSG_SESS_LIMITS, sessiond_on_sess_limits },
 	{ MSG_EVENT_RESULT, sessiond_on_event_result },
+	{ MSG_PORT_ROW, sessiond_on_port_row },
+	{ MSG_PORT_DONE, sessiond_on_port_done },
 	{ MSG_NONE, NULL },
 };
 
@@ -72,7 +74,8 @@ main(int argc, char **argv)
 
 	TAILQ_INIT(&sessiond.sessions);
 	proc_start(p, ROLE_SESSIOND, sessiond_handlers, argc, argv);
-	if (p->peer[ROLE_EVENTD] == NULL || p->dir_fd[DIR_SPOOL] == -1)
+	if (p->peer[ROLE_EVENTD] == NULL || p->peer[ROLE_NETD] == NULL ||
+	    p->dir_fd[DIR_SPOOL] == -1)
 		fatalx("not all that sessiond needs was handed over");
 	sessiond_raise_files();
 	sessiond.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

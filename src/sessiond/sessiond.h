@@ -51,6 +51,7 @@ struct session {
 	char profile[AGENTSH_NAME_MAX + 1];  /* "": none */
 	char digest[AGENTSH_DIGEST_MAX + 1]; /* of its image */
 	char *home;
+	bool proxy;		     /* its commands are told of netd's proxy */
 	uint64_t created_ns;	     /* since the epoch */
 	uint64_t command_timeout_ms; /* all: 0 is none */
 	uint64_t session_timeout_ms;
@@ -68,6 +69,12 @@ struct session {
 	uint64_t spooled; /* bytes of all streams kept on disk */
 };
 TAILQ_HEAD(session_list, session);
+
+static inline bool
+session_has_network(const struct session *s)
+{
+	return strcmp(s->network, "none") != 0;
+}
 
 /* One stream of a command. */
 struct stream {
@@ -215,6 +222,10 @@ int sessiond_on_sess_failed(struct chan *, struct imsg *);
 int sessiond_on_sess_ended(struct chan *, struct imsg *);
 int sessiond_on_sess_limits(struct chan *, struct imsg *);
 
+/* api_ports.c: what netd says */
+int sessiond_on_port_row(struct chan *, struct imsg *);
+int sessiond_on_port_done(struct chan *, struct imsg *);
+
 /* command.c */
 struct command *command_new(struct session *);
 void command_free(struct command *);
@@ -300,7 +311,9 @@ void spool_remove_session(struct session *);
 long spool_read(struct stream *, uint64_t offset, void *, size_t len);
 const char *stream_name(const struct stream *);
 
-/* env.c: environment of a command; term for TERM where the request has none.
+/* env.c: where netd takes clients of a proxy, NS_NETD4 and NS_PROXY_PORT */
+#define ENV_PROXY_URL "http://192.0.2.1:3128"
+/* Environment of a command; term for TERM where the request has none.
  * 0, or -1 with the reason. */
 int env_build(struct json_list *, const struct session *,
     const struct json_pairs *, const char *term, char *err, size_t errlen);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decisions about names and destinations: the rules of the session's image, and
- * the classes of addresses that nothing but a rule with cidrs opens.
+ * Decisions about names and destinations, as a session's network makes them and
+ * agentsh policy test tells of them: the rules of the session's image, and the
+ * classes of addresses (addrclass.def) that nothing but a rule with cidrs opens.
+ *
+ * Addresses are 16 bytes in network byte order, those of IPv4 as mapped ones
+ * (::ffff:a.b.c.d, RFC 4291); ports are in host byte order.
  */
-#ifndef NETD_DECIDE_H
-#define NETD_DECIDE_H
+#ifndef NETDECIDE_H
+#define NETDECIDE_H
 
 #include "image.h"
+
+#define NET_NAME_MAX 253 /* RFC 1035 without the final dot */
 
 struct net_ruling {
 	struct verdict v;   /* decision: what is to be done */

@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decide.h"
-#include "netd.h"
+#include "netdecide.h"
 
 #define LABEL_MAX 63 /* RFC 1035 */
 
