@@ -142,7 +142,7 @@ want "denied" "$(py s <<'P'
 n = server('/tmp/no', D)
 print(why(sock(D).sendmsg, [b'x'], [], 0, '/tmp/no'), why(sock(D).sendto, b'x', '/tmp/no'), end=' ')
 c = sock(D); c.connect('/tmp/no'); c.send(b'y'); print(n.recv(9).decode(), end=' ')
-# this version asks nobody: what has to be approved is denied, and says so
+# approvals are off: what has to be approved is denied, and says so
 print(why(sock().connect, '/tmp/asks'))
 P
 )" "EACCES EACCES y EACCES"

@@ -297,7 +297,7 @@ send_one(struct sock *s)
 	bool waits = !s->nonblock && (o->flags & MSG_DONTWAIT) == 0;
 	long r;
 
-	if (s->to.missing != 0)
+	if (s->to.missing != 0 || (s->for_host && s->to.named && !s->to.host))
 		return socket_ask_host(s, UNIX_OP_SENDTO);
 	for (;;) {
 		r = send_now(s);
@@ -362,6 +362,8 @@ socksend_step(struct sock *s)
 		return (long)s->at;
 	if (err == 0 && s->type == SOCK_DGRAM && !s->to.found)
 		err = dest_find(s, &s->to, UNIX_OP_SENDTO);
+	if (err == DEST_ASKED)
+		return SOCKET_ASKED;
 	r = err != 0 ? -(long)err : send_one(s);
 	if (r == SOCKET_WAIT || !vector)
 		return r;
