@@ -25,6 +25,7 @@ unix_socket_rules:
 P
 chmod 0644 "$policies/sock.yaml"
 new_session k "$ws" '"policy":"sock"'
+events_of=k
 
 # py NAME: a python program on stdin, in the background
 py()
@@ -181,7 +182,7 @@ await p
 want "replaced" "$(out p)" "EACCES EACCES EACCES [] "
 want_in "why" "$(events unix_socket_op '[.[] | select(.path == "/tmp/ask1")][0].fields.error')" "not the one that was approved"
 
-# who waits can be killed, and interrupted
+# who waits can be killed
 py p <<'P'
 v = server('/tmp/ask2')
 k = os.fork()
@@ -190,19 +191,10 @@ if k == 0:
 time.sleep(1)
 os.kill(k, 9)
 print(os.waitpid(k, 0)[1])
-class E(Exception): pass
-def h(*a): raise E
-signal.signal(signal.SIGALRM, h)
-signal.alarm(2)
-try:
-    sock().connect('/tmp/ask2')
-    print('connected')
-except E:
-    print('interrupted')
 P
 request 1
 await p
-want "killed, interrupted" "$(out p)" "9 interrupted "
+want "killed" "$(out p)" "9 "
 wait_for 10 is_pending 0 || fail "a request of nobody"
 
 # the address and the descriptor are changed while the operator thinks: what is
@@ -265,7 +257,7 @@ class iovec(ctypes.Structure):
     _fields_ = [('b', ctypes.c_void_p), ('n', ctypes.c_size_t)]
 class hdr(ctypes.Structure):
     _fields_ = [('name', ctypes.c_void_p), ('namelen', ctypes.c_uint), ('iov', ctypes.POINTER(iovec)),
-                ('iovlen', ctypes.c_size_t), ('c', ctypes.c_void_p), ('cl', ctypes.c_size_t), ('f', ctypes.c_int), ('len', ctypes.c_uint)]
+                ('iovlen', ctypes.c_size_t), ('c', ctypes.c_void_p), ('cl', ctypes.c_size_t), ('f', ctypes.c_int), ('pad', ctypes.c_int), ('len', ctypes.c_uint), ('pad2', ctypes.c_int)]
 libc = ctypes.CDLL(None, use_errno=True)
 names = ['/tmp/free', '/tmp/ask6', '/tmp/free', '/tmp/ask7']
 ds = {n: server(n, D) for n in set(names)}
