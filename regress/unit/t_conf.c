@@ -201,7 +201,8 @@ test_calls(void)
 	    " errno|kill");
 	bad(SECCOMP("syscalls: {default_action: deny}"),
 	    "c:1:48: sandbox.seccomp.syscalls.default_action: \"deny\" is not"
-	    " one of allow");
+	    " one of allow: what becomes of a system call that neither agentsh"
+	    " nor block refuses");
 	bad(SECCOMP("syscalls: {block: [sync, execve]}"),
 	    "c:1:46: sandbox.seccomp.syscalls.block: no command could start"
 	    " without execve");

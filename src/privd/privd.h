@@ -334,6 +334,8 @@ void sess_end(struct sess *, enum sess_reason, const char *fmt, ...)
 /* Ends one that is being created, with this answer. */
 void sess_fail(struct sess *, int http, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* sessiond's channel to execd was closed. */
+void sess_lost_execd(struct sess *);
 /* blamed: who was gone before it, and ended it; or ROLE_MAX. */
 void sess_child_died(struct sess *, struct child *, const char *how,
     enum role blamed);

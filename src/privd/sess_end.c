@@ -262,7 +262,8 @@ static void
 follow(struct sess *s, const struct child *c, const char *how, enum role blamed)
 {
 	if (s->blamed == c->role && blamed != s->first) {
-		s->followed |= 1U << s->first;
+		/* sessiond goes on */
+		s->followed |= 1U << s->first & ~(unsigned)R_SESSIOND;
 		set_cause(s, c, how, blamed);
 	} else if (blamed != ROLE_MAX)
 		s->followed |= 1U << c->role;
@@ -338,6 +339,17 @@ sess_child_died(struct sess *s, struct child *c, const char *how,
 	else
 		sess_end(s, SESS_HELPER_DIED, "%s: %s", proc_rows[c->role].file,
 		    how);
+}
+
+void
+sess_lost_execd(struct sess *s)
+{
+	if (sess_is_ending(s))
+		return;
+	s->died = true;
+	s->first = ROLE_SESSIOND;
+	s->blamed = ROLE_EXECD;
+	sess_end(s, SESS_HELPER_DIED, "execd: its channel to sessiond was closed");
 }
 
 static void
