@@ -36,7 +36,11 @@ ends()
 	sid=s$n
 	new_session "$sid" "$ws"
 	victim=$(helper "$1")
-	[ -n "$victim" ] || return 0
+	if [ -z "$victim" ]; then
+		# a user's own server has no fusereg
+		api DELETE "/api/v1/sessions/$sid" >/dev/null
+		return
+	fi
 	agentshd=$(ps -o ppid= -p "$(helper execd)" | tr -d ' ')
 	if [ "$2" = late ]; then
 		# both are dead when agentshd looks
