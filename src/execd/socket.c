@@ -183,6 +183,11 @@ connect_step(struct sock *s)
 	r = connect_now(s, (const struct sockaddr *)&ss, len);
 	if (is_unreached(-r) && d->named && !d->host)
 		return socket_ask_host(s, UNIX_OP_CONNECT);
+	/* to an address of the session, or by netd, it is there at once */
+	if (r == -EINPROGRESS && !s->nonblock && !s->begun) {
+		s->begun = true;
+		r = connect_now(s, (const struct sockaddr *)&ss, len);
+	}
 	/* what this one began has ended well */
 	if (r == -EISCONN && s->begun)
 		return 0;
