@@ -103,10 +103,10 @@ asked()
 	jq -r ".[-1] | $1" "$T/pending.json"
 }
 
-# events TYPE FILTER: of the session's events of that type
+# events TYPE FILTER: of the session's events of that type; $events_of: another than s
 events()
 {
-	api GET "/api/v1/sessions/s/history?type=$1" | jq -r "$2"
+	api GET "/api/v1/sessions/${events_of:-s}/history?type=$1" | jq -r "$2"
 }
 
 API_USER=$ME

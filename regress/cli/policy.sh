@@ -107,7 +107,7 @@ check "a socket of the host" out_has '^note: reaches the host.s socket where the
 run policy test "$tmp/sock.yaml" unix-connect /run/xy
 check "one that is not named" out_is 'decision: allow\nrule: docker\nwhy: rule 1 of unix_socket_rules, line 4\n'
 run policy test "$tmp/sock.yaml" unix-connect /run/ask
-check "a socket that would have to be approved" out_has '^effective: deny$'
+check "a socket that has to be approved" out_has '^note: waits for an operator'
 run policy test "$tmp/ask.yaml" unix-connect /run/ask
 check "no rules for sockets" out_has '^note: without unix_socket_rules sockets within a session are not decided'
 run policy test "$P" write /srv/x
@@ -212,8 +212,8 @@ signal_rules:
   - {name: ours, signals: [HUP], target: {type: system}, decision: allow}
 E
 run policy test "$tmp/asked.yaml" signal HUP --target children --exit-code
-check "a fallback" out_has '^effective: audit$'
-check "a fallback lets it happen" rc_is 0
+check "a signal that has to be approved" out_has "^note: waits for an operator's approval, .* fallback holds: audit$"
+check "which is no yes" rc_is 1
 run policy test "$tmp/asked.yaml" signal HUP --target system --exit-code
 check "whatever a rule says" out_has '^effective: deny$'
 check "whatever a rule says" rc_is 1

@@ -118,6 +118,8 @@ want "pairs that execute" "$(say "$out" | tail -n 1)" "over "
 # program is killed for that, and none runs that was not decided
 out=$(run_in sup $w/ptraces dying 400 $w/tool)
 say "killed tracers: $out, $(jq -c '[.events.blocked_operations[] | .policy | "\(.rule) \(.message)"] | group_by(.) | map([.[0], length])' "$T/exec.json") $(jq .events.blocked_operations_count "$T/exec.json")"
+want "nobody is denied because its tracer ends" "$(jq '[.events.blocked_operations[] | .policy |
+    select((.rule == "exec-traced") and (.message | test("is ending|from outside|traced itself")))] | length' "$T/exec.json")" 0
 case $out in
 *"wrong 0") ;;
 *) fail "a tracer is killed: $out" ;;

@@ -219,3 +219,16 @@ print(o.sendto(b'x', '/tmp/queue'))
 t.join()
 P
 )" "EAGAIN 0 1 EAGAIN 9 EAGAIN 1"
+
+# a connection within the session is there at once, and not at the next look
+want "at once" "$(py s <<'P'
+v = socket.socket(); v.bind(('127.0.0.1', 0)); v.listen(99)
+took = []
+for i in range(50):
+    c = socket.socket()
+    start = time.perf_counter()
+    c.connect(v.getsockname())
+    took.append(time.perf_counter() - start)
+print(min(took) < 0.005)
+P
+)" True

@@ -142,12 +142,12 @@ want "denied" "$(py s <<'P'
 n = server('/tmp/no', D)
 print(why(sock(D).sendmsg, [b'x'], [], 0, '/tmp/no'), why(sock(D).sendto, b'x', '/tmp/no'), end=' ')
 c = sock(D); c.connect('/tmp/no'); c.send(b'y'); print(n.recv(9).decode(), end=' ')
-# this version asks nobody: what has to be approved is denied, and says so
-print(why(sock().connect, '/tmp/asks'))
+# approvals are off: what has to be approved is denied, and says so
+print(why(sock().bind, '/tmp/asks'))
 P
 )" "EACCES EACCES y EACCES"
 want "what is said" "$(socket_events '[.operation, .policy.rule, .policy.decision, .policy.effective_decision] | join(" ")' | sort | uniq -c | tr -s ' ')" \
-    " 1 connect asks approve deny
+    " 1 bind asks approve deny
  2 sendto no deny deny"
 # a terminal comes to the server by a message of pid 1, which is not asked about
 want "a terminal" "$(as "$ME" env PYTHONPATH="$TEST_SRC/regress/api" PYTHONDONTWRITEBYTECODE=1 python3 -c '

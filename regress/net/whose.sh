@@ -22,7 +22,12 @@ network_rules:
   - {name: near, cidrs: [203.0.113.11/32], decision: allow}
   - {name: all, decision: allow}
 P
-chmod 0644 "$policies/net.yaml"
+sed 's/^name: net/name: short/' "$policies/net.yaml" >"$policies/short.yaml"
+cat >>"$policies/short.yaml" <<'P'
+unix_socket_rules:
+  - {name: all, paths: ["/**", "@**"], decision: allow}
+P
+chmod 0644 "$policies/net.yaml" "$policies/short.yaml"
 mkdir "$T/ws" && chown "$ME_UID:$ME_UID" "$T/ws"
 cat >"$T/server.py" <<'P'
 import socket, sys
@@ -48,6 +53,14 @@ if kind == "orphan":
     os.wait()
     while not os.path.exists("done"):
         time.sleep(0.05)
+elif kind == "short":
+    for i in range(100):
+        pid = os.fork()
+        if pid == 0:
+            s = socket.socket()
+            s.connect(("203.0.113.11", 7000))
+            os._exit(0)
+        os.waitpid(pid, 0)
 elif kind == "other":
     try:
         dial(sys.argv[2])
@@ -61,6 +74,7 @@ python3 "$T/server.py" "$T/there" &
 wait_for 10 test -e "$T/there" || fail "the server did not start"
 start_any
 new_session s "$T/ws" '"policy":"net"'
+new_session short "$T/ws" '"policy":"short"'
 
 # two at once: each has its own in its answer
 run_in s python3 client.py many >"$T/one.out" &
@@ -77,6 +91,11 @@ wait "$one" || fail "the first command"
 want "of the first" "$(jq -r '.command_id as $c | [.events.network_operations[] |
     select(.type == "net_connect" and .command_id == $c and .pid > 1)] | length' "$T/exec.json")" 20
 want "of the second" "$(cat "$T/two/is")" "20 20"
+
+# connections that are over before they could be looked for, where execd made them
+run_in short python3 client.py short || fail "short connections"
+want "short ones" "$(jq -r '.command_id as $c | [.events.network_operations[] | select(.type == "net_connect" and
+    .command_id == $c and .pid > 1 and (.fields.executable | test("python")))] | length' "$T/exec.json")" 100
 
 run_in s python3 client.py orphan || fail "orphan"
 want "of an orphan" "$(jq -r '[.events.network_operations[] | select(.type == "net_connect" and

@@ -62,8 +62,6 @@ refused()
 }
 refused "a later kind" 'audit: {log_allowed: true}' \
     '3:1: audit: not enforced by this build'
-refused "a later decision" 'signal_rules: [{name: a, signals: [TERM], target: {type: self}, decision: approve}]' \
-    '3:75: decision: approve: not enforced by this build'
 refused "an expression" "command_rules: [{name: a, args_patterns: ['a('], decision: deny}]" \
     '3:43: args_patterns: a(: at byte 3: missing closing parenthesis'
 refused "a domain" 'network_rules: [{name: a, domains: ["x\u2028.test"], decision: deny}]' '3:37: domains: '

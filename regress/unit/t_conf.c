@@ -201,7 +201,8 @@ test_calls(void)
 	    " errno|kill");
 	bad(SECCOMP("syscalls: {default_action: deny}"),
 	    "c:1:48: sandbox.seccomp.syscalls.default_action: \"deny\" is not"
-	    " one of allow");
+	    " one of allow: what becomes of a system call that neither agentsh"
+	    " nor block refuses");
 	bad(SECCOMP("syscalls: {block: [sync, execve]}"),
 	    "c:1:46: sandbox.seccomp.syscalls.block: no command could start"
 	    " without execve");
@@ -309,7 +310,19 @@ main(void)
 	test_calls();
 	test_servers();
 	bad("approvals: {mode: api}\n",
-	    "c:1:19: approvals.mode: \"api\" is not one of operator");
+	    "c:1:19: approvals.mode: \"api\" is not one of operator: "
+	    "who is asked: operator, by agentshctl");
+	bad("sandbox: {unix_sockets: {enabled: false}}\n",
+	    "c:1:35: sandbox.unix_sockets.enabled: \"false\" is not one of "
+	    "true: unix sockets are decided where a policy has "
+	    "unix_socket_rules: nothing switches that off; without such rules "
+	    "a session's own are free");
+	bad("sandbox: {unix_sockets: {wrapper_bin: agentsh-unixwrap}}\n",
+	    "c:1:39: sandbox.unix_sockets.wrapper_bin: there is no wrapper "
+	    "program: execd asks the kernel itself; leave the key out, and "
+	    "write unix_socket_rules into the policy");
+	bad("sandbox: {unix_sockets: {wraper_bin: x}}\n",
+	    "c:1:26: sandbox.unix_sockets.wraper_bin: unknown key");
 	bad("approvals: {timeout: 500ms}\n",
 	    "c:1:22: approvals.timeout: 500ms is not between 1s and 86400s");
 	bad("approvals: {webauthn: {rp_id: x}}\n",

@@ -38,6 +38,10 @@ kind_name(uint32_t kind)
 		return "command";
 	case APPROVAL_NETWORK:
 		return "network";
+	case APPROVAL_SIGNAL:
+		return "signal";
+	case APPROVAL_SOCKET:
+		return "unix_socket";
 	default:
 		return "unknown";
 	}
@@ -119,6 +123,28 @@ print_text(const char *before, const char *text)
 	printf("%s%s", before, safe);
 }
 
+/* Is the first word the program that wants it? */
+static bool
+is_of_program(const struct msg_ctl_approval *m)
+{
+	return m->words_len > 0 &&
+	    (m->kind == APPROVAL_SIGNAL || m->kind == APPROVAL_SOCKET);
+}
+
+static const char *
+words_name(uint32_t kind)
+{
+	switch (kind) {
+	case APPROVAL_FILE:
+	case APPROVAL_SIGNAL:
+		return "to";
+	case APPROVAL_SOCKET:
+		return "leads to";
+	default:
+		return "argv";
+	}
+}
+
 static void
 print_row(const struct msg_ctl_approval *m)
 {
@@ -130,8 +156,13 @@ print_row(const struct msg_ctl_approval *m)
 	print_text("  ", m->operation);
 	print_text("  ", m->object);
 	putchar('\n');
-	if (m->words_len > 0) {
-		printf(m->kind == APPROVAL_FILE ? "\tto:" : "\targv:");
+	if (is_of_program(m)) {
+		print_text("\tby: ", w);
+		putchar('\n');
+		w += strlen(w) + 1;
+	}
+	if (w < end) {
+		printf("\t%s:", words_name(m->kind));
 		for (; w < end; w += strlen(w) + 1) {
 			putchar(' ');
 			print_word(w);
@@ -192,10 +223,14 @@ put_row(const struct msg_ctl_approval *m)
 	json_key(list.g, "fields");
 	yajl_gen_map_open(list.g);
 	json_put_str(list.g, "operation", m->operation);
+	if (is_of_program(m)) {
+		json_put_str(list.g, "executable", w);
+		w += strlen(w) + 1;
+	}
 	if (m->words_len > 0 && m->kind == APPROVAL_FILE) {
 		json_put_str(list.g, "to_path", w);
-	} else if (m->words_len > 0) {
-		json_key(list.g, "argv");
+	} else if (w < end) {
+		json_key(list.g, is_of_program(m) ? "targets" : "argv");
 		yajl_gen_array_open(list.g);
 		for (; w < end; w += strlen(w) + 1)
 			json_str(list.g, w);

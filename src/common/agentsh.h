@@ -176,6 +176,10 @@ enum {
 	SESS_REAL_PATHS = 1U << 0 /* workspace at its own path */
 };
 
+/* Exit status of a session's helper whose channel to another was closed from
+ * there, plus that one's role: it is not what ended the session first. */
+#define AGENTSH_EXIT_PEER 64
+
 /* Why a session ended; see sess_reason_name(). */
 enum sess_reason {
 	SESS_DESTROYED,
@@ -219,6 +223,8 @@ enum approval_kind {
 	APPROVAL_FILE,
 	APPROVAL_COMMAND,
 	APPROVAL_NETWORK,
+	APPROVAL_SIGNAL,
+	APPROVAL_SOCKET,
 	APPROVAL_KIND_MAX
 };
 

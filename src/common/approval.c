@@ -15,6 +15,8 @@ approval_kind_name(uint32_t kind)
 		[APPROVAL_FILE] = "file",
 		[APPROVAL_COMMAND] = "command",
 		[APPROVAL_NETWORK] = "network",
+		[APPROVAL_SIGNAL] = "signal",
+		[APPROVAL_SOCKET] = "unix_socket",
 	};
 
 	return kind < APPROVAL_KIND_MAX ? names[kind] : "unknown";
@@ -24,6 +26,8 @@ static void
 put_subject(struct buf *b, const struct msg_approval_ask *m, const char *id)
 {
 	const char *w = (const char *)m->words, *end = w + m->words_len;
+	enum event_field field = m->kind == APPROVAL_FILE ? EVF_TO_PATH :
+							    EVF_ARGV;
 
 	ev_str(b, EVF_OPERATION, m->operation);
 	ev_str(b, EVF_RULE, m->rule);
@@ -34,8 +38,16 @@ put_subject(struct buf *b, const struct msg_approval_ask *m, const char *id)
 	ev_str(b, EVF_TARGET, m->object);
 	if (m->cwd[0] != '\0')
 		ev_str(b, EVF_CWD, m->cwd);
+	if (m->kind == APPROVAL_SIGNAL || m->kind == APPROVAL_SOCKET) {
+		/* the first is the program that wants it */
+		field = EVF_TARGETS;
+		if (w < end) {
+			ev_str(b, EVF_EXECUTABLE, w);
+			w += strlen(w) + 1;
+		}
+	}
 	for (; w < end; w += strlen(w) + 1)
-		ev_str(b, m->kind == APPROVAL_FILE ? EVF_TO_PATH : EVF_ARGV, w);
+		ev_str(b, field, w);
 }
 
 void

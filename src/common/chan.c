@@ -106,6 +106,14 @@ chan_fail(struct chan *ch, const char *why)
 		ch->on_close(ch, why);
 }
 
+/* A call on the socket has failed; 0: end of file. */
+static void
+fail_errno(struct chan *ch, int err)
+{
+	ch->peer_gone = err == 0 || err == EPIPE || err == ECONNRESET;
+	chan_fail(ch, err == 0 ? "end of file" : strerror(err));
+}
+
 ssize_t (*chan_sendmsg)(int, const struct msghdr *, int) = sendmsg;
 
 /* One message: 0, or -1 with errno. */
@@ -206,7 +214,7 @@ chan_send(struct chan *ch, enum msg_type type, uint32_t id,
 		if (chan_write(ch->fd, data, len, fds, nfds) == 0)
 			return 0;
 		if (errno != EAGAIN && errno != ENOBUFS) {
-			chan_fail(ch, strerror(errno));
+			fail_errno(ch, errno);
 			return -1;
 		}
 	}
@@ -226,7 +234,7 @@ chan_flush(struct chan *ch)
 			out->nfds) == -1) {
 			if (errno == EAGAIN || errno == ENOBUFS)
 				return 1;
-			chan_fail(ch, strerror(errno));
+			fail_errno(ch, errno);
 			return -1;
 		}
 		STAILQ_REMOVE_HEAD(&ch->queue, entry);
@@ -335,7 +343,7 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 	if (n == -1 && errno == EAGAIN)
 		return 0;
 	if (n <= 0) {
-		chan_fail(ch, n == 0 ? "end of file" : strerror(errno));
+		fail_errno(ch, n == 0 ? 0 : errno);
 		return -1;
 	}
 	for (cm = CMSG_FIRSTHDR(&mh); cm != NULL; cm = CMSG_NXTHDR(&mh, cm)) {
@@ -455,7 +463,7 @@ chan_step(struct chan *ch, int timeout_ms)
 		return r;
 	r = poll(&pfd, 1, timeout_ms);
 	if (r == -1 && errno != EINTR) {
-		chan_fail(ch, strerror(errno));
+		fail_errno(ch, errno);
 		return -1;
 	}
 	return r <= 0 ? 0 : chan_receive(ch);

@@ -58,6 +58,7 @@ struct chan {
 	STAILQ_HEAD(, chan_out) queue;
 	size_t nqueue;
 	bool closed;
+	bool peer_gone; /* that is why: it has closed its end, or died */
 	struct event *ev_read;
 	struct event *ev_write;
 };

@@ -211,6 +211,11 @@ set_choice(struct parser *p, const struct ynode *v, const struct conf_row *row,
 		n++;
 	}
 	snprintf(want, sizeof(want), "one of %s", row->text);
+	/* where there is no choice: why there is none */
+	if (strchr(row->text, '|') == NULL)
+		return ydoc_error(&p->doc, v, p->e,
+		    "%s: \"%.64s\" is not %s: %s", p->key, v->text, want,
+		    row->help);
 	return wrong(p, v, want);
 }
 

@@ -105,8 +105,8 @@ bool image_has_unix_rules(const struct image *);
 /* Is there an address that not every process may send to, or that is written
  * down where one does? */
 bool image_restricts_sendto(const struct image *);
-/* Has the rule that allowed it this very path, not a pattern that matches? Then
- * it is the host's socket that is meant, where the session has none. */
+/* Has the rule that allowed it, or has it approved, this very path, not a pattern
+ * that matches? Then it is the host's socket that is meant, where the session has none. */
 bool image_names_socket(const struct image *, const struct verdict *,
     const char *path);
 /* path: clean and absolute, or "@name" for an abstract socket. */
@@ -129,6 +129,8 @@ struct signal_action {
 
 /* Has the policy rules for signals? Without, they are not decided. */
 bool image_has_signal_rules(const struct image *);
+/* Is there one by which an operator has to approve a signal? */
+bool image_asks_signals(const struct image *);
 int image_eval_signal(const struct image *, const struct signal_query *,
     struct verdict *, struct signal_action *);
 

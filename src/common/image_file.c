@@ -81,7 +81,8 @@ image_names_socket(const struct image *im, const struct verdict *v,
 	struct image_words w;
 
 	if (v->rule >= f->nrules ||
-	    (v->decision != DECISION_ALLOW && v->decision != DECISION_AUDIT))
+	    (v->decision != DECISION_ALLOW && v->decision != DECISION_AUDIT &&
+		v->decision != DECISION_APPROVE))
 		return false;
 	w = img_words(im, &part[v->rule].named);
 	for (; w.n > 0; w.n--, w.first = image_words_next(w.first)) {

@@ -74,3 +74,18 @@ image_eval_signal(const struct image *im, const struct signal_query *q,
 		return eval_with_room(im, q, v, a);
 	return eval(im, q, NULL, v, a);
 }
+
+bool
+image_asks_signals(const struct image *im)
+{
+	const struct img_family *f = img_family(im, FAMILY_SIGNAL);
+	struct verdict v;
+	uint32_t i;
+
+	for (i = 0; i < f->nrules; i++) {
+		img_verdict_set(im, FAMILY_SIGNAL, i, &v);
+		if (v.decision == DECISION_APPROVE)
+			return true;
+	}
+	return false;
+}

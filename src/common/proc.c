@@ -235,11 +235,11 @@ peer_closed(struct chan *ch, const char *why)
 		log_debug("agentshd is gone: %s", why);
 		_exit(1);
 	}
-	/* how every session ends, and privd says why it did */
-	if (proc_rows[ch->me].scope == SCOPE_SESSION) {
+	/* how every session ends, and privd says who was the first to go */
+	if (proc_rows[ch->me].scope == SCOPE_SESSION && ch->peer_gone) {
 		log_debug("channel to %s is over: %s", proc_rows[ch->peer].file,
 		    why);
-		exit(1);
+		exit(AGENTSH_EXIT_PEER + (int)ch->peer);
 	}
 	fatalx("channel to %s is over: %s", proc_rows[ch->peer].file, why);
 }

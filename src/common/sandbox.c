@@ -229,7 +229,19 @@ __asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-/* What the runtimes of ASan and UBSan need to report an error. */
+#ifdef __SANITIZE_THREAD__
+/* A race ends the process, and with it the session: nothing goes on as if there
+ * was none. Of locks and descriptors nothing more is kept than that. */
+const char *__tsan_default_options(void);
+
+const char *
+__tsan_default_options(void)
+{
+	return "halt_on_error=1:report_signal_unsafe=0:second_deadlock_stack=1";
+}
+#endif
+
+/* What the runtimes of ASan, UBSan and TSan need, the latter also to work. */
 static void
 add_sanitizer_calls(scmp_filter_ctx ctx)
 {
@@ -237,7 +249,9 @@ add_sanitizer_calls(scmp_filter_ctx ctx)
 		"readlinkat", "mmap", "mprotect", "prctl", "sched_yield",
 		"getrlimit", "prlimit64", "stat", "pread64",
 		"sched_getaffinity", "uname", "access", "getppid", "dup2",
-		"ioctl" };
+		"ioctl", "madvise", "munmap", "mremap", "rt_sigaction",
+		"rt_sigprocmask", "gettid", "clone", "clone3", "futex",
+		"set_robust_list", "rseq", "nanosleep", "clock_nanosleep" };
 	size_t i;
 
 	for (i = 0; i < COUNT(names); i++)

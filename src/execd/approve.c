@@ -10,70 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
-#include "approval.h"
+#include "asking.h"
 #include "clock.h"
 #include "execd.h"
 #include "log.h"
-#include "notify.h"
 #include "supervise.h"
 
-/* Execs that may wait: others must be left for those that do not. */
-#define APPROVE_WAITING_MAX 32
-#define LOOK_MS 200 /* between two looks at whether who asked is still there */
 /* A shell that was refused tries the same program by its other names in PATH:
  * nobody is asked twice for that. */
 #define RECENT_MS 2000
 #define RECENT_MAX 16
 
 struct approval {
-	TAILQ_ENTRY(approval) entry;
+	struct asking a;
+	TAILQ_ENTRY(approval) entry; /* of those that were refused */
 	struct exec *x; /* who waits; NULL: nobody does any more */
 	pid_t tgid;
-	uint32_t request;
-	bool told; /* that it waits was recorded */
-	bool answered;
 	uint64_t answered_ms;
-	struct msg_approval_ask ask; /* words: ours */
-	struct msg_approval_answer answer;
 };
 
 static struct {
-	TAILQ_HEAD(approvals, approval) waiting;
-	struct approvals recent; /* that were refused */
-	size_t nwaiting;
+	TAILQ_HEAD(approvals, approval) recent; /* that were refused */
 	size_t nrecent;
-	struct event *timer;
-} appr = {
-	.waiting = TAILQ_HEAD_INITIALIZER(appr.waiting),
-	.recent = TAILQ_HEAD_INITIALIZER(appr.recent),
-};
+} appr = { .recent = TAILQ_HEAD_INITIALIZER(appr.recent) };
 
 static void
 approval_free(struct approval *a)
 {
 	if (a == NULL)
 		return;
-	free((void *)(uintptr_t)a->ask.words);
+	asking_end(&a->a);
 	free(a);
-}
-
-static struct chan *
-policyd(void)
-{
-	return execd.p.peer[ROLE_POLICYD];
-}
-
-/* --- events */
-
-static void
-tell_answer(const struct approval *a)
-{
-	if (!a->told)
-		return;
-	approval_event_answered(&execd.event, &a->ask, &a->answer);
-	record_emit();
 }
 
 /* --- what is asked for */
@@ -98,6 +65,23 @@ put_identity(char *dst, size_t size, const struct exec *x)
 	}
 }
 
+static void
+on_answer(void *arg)
+{
+	struct approval *a = arg;
+
+	a->answered_ms = clock_ms();
+	supervise_answered(a->x);
+}
+
+static void
+on_gone(void *arg)
+{
+	struct approval *a = arg;
+
+	supervise_drop(a->x);
+}
+
 /* NULL: it cannot be shown to anybody as a whole. */
 static struct approval *
 approval_new(struct exec *x)
@@ -106,26 +90,29 @@ approval_new(struct exec *x)
 	const struct command *c = command_find(x->l.command);
 	struct approval *a;
 	struct msg_approval_ask *m;
-	uint8_t *words;
 
-	if (x->truncated || l->argv.n == 0 || l->argv.len > APPROVAL_WORDS_MAX)
+	if (x->truncated || l->argv.n == 0)
 		return NULL;
 	a = calloc(1, sizeof(*a));
-	words = malloc(l->argv.len);
-	if (a == NULL || words == NULL)
+	if (a == NULL)
 		fatal("an approval");
-	memcpy(words, l->argv.bytes, l->argv.len);
+	if (asking_words(&a->a, l->argv.bytes, l->argv.len) == -1) {
+		free(a);
+		return NULL;
+	}
 	a->x = x;
 	a->tgid = x->t.tgid;
-	m = &a->ask;
+	a->a.id = x->req.id;
+	a->a.on_answer = on_answer;
+	a->a.on_gone = on_gone;
+	a->a.arg = a;
+	m = &a->a.m;
 	m->kind = APPROVAL_COMMAND;
 	m->pid = x->t.inner_tgid;
 	m->timeout_ms = x->j.v.timeout_ms;
 	/* 0 here as well: policyd's own */
 	if (m->timeout_ms == 0)
 		m->timeout_ms = (uint32_t)execd.p.conf.exec_approval_ms;
-	m->words = words;
-	m->words_len = l->argv.len;
 	snprintf(m->operation, sizeof(m->operation), "execve");
 	snprintf(m->object, sizeof(m->object), "%.*s", AGENTSH_PATH_MAX,
 	    l->file.name[0] != '\0' ? l->file.name : x->path);
@@ -137,19 +124,6 @@ approval_new(struct exec *x)
 	snprintf(m->command_id, sizeof(m->command_id), "%s",
 	    c != NULL ? c->id : "");
 	return a;
-}
-
-/* Is it the same that would run, by the same rule? */
-static bool
-is_same(const struct approval *a, const struct approval *b)
-{
-	const struct msg_approval_ask *m = &a->ask, *n = &b->ask;
-
-	return strcmp(m->object, n->object) == 0 &&
-	    strcmp(m->cwd, n->cwd) == 0 &&
-	    strcmp(m->identity, n->identity) == 0 &&
-	    strcmp(m->rule, n->rule) == 0 && m->words_len == n->words_len &&
-	    memcmp(m->words, n->words, m->words_len) == 0;
 }
 
 /* --- the answers of a short time ago */
@@ -175,7 +149,7 @@ find_recent(const struct approval *a)
 
 	forget_recent();
 	TAILQ_FOREACH(r, &appr.recent, entry) {
-		if (r->tgid == a->tgid && is_same(r, a))
+		if (r->tgid == a->tgid && asking_is_same(&r->a, &a->a))
 			return r;
 	}
 	return NULL;
@@ -192,112 +166,20 @@ keep_recent(struct approval *a)
 
 /* --- who waits */
 
-static void
-stop_waiting(struct approval *a)
-{
-	TAILQ_REMOVE(&appr.waiting, a, entry);
-	appr.nwaiting--;
-}
-
-static void
-arm(void)
-{
-	static const struct timeval tv = { 0, LOOK_MS * 1000 };
-
-	if (evtimer_add(appr.timer, &tv) == -1)
-		fatalx("a timer cannot be set");
-}
-
-/* The kernel does not say when somebody who waits has died. */
-static void
-look_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct approval *a, *next;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	for (a = TAILQ_FIRST(&appr.waiting); a != NULL; a = next) {
-		next = TAILQ_NEXT(a, entry);
-		if (!notify_is_valid(a->x->req.id))
-			supervise_drop(a->x);
-	}
-	if (!TAILQ_EMPTY(&appr.waiting))
-		arm();
-}
-
-void
-approve_init(void)
-{
-	appr.timer = evtimer_new(execd.base, look_cb, NULL);
-	if (appr.timer == NULL)
-		fatalx("event");
-}
-
 void
 approve_free(struct exec *x)
 {
 	struct approval *a = x->approval;
-	struct msg_approval_withdraw m;
 
 	x->approval = NULL;
 	if (a == NULL)
 		return;
-	if (!a->answered) {
-		stop_waiting(a);
-		chan_forget(policyd(), a);
-		m.request = a->request;
-		msg_send_approval_withdraw(policyd(), 0, &m, NULL);
-		a->answer.outcome = APPROVAL_WITHDRAWN;
-		snprintf(a->answer.who, sizeof(a->answer.who), "withdrawn");
-		tell_answer(a);
-	} else if (a->answer.outcome == APPROVAL_DENIED ||
-	    a->answer.outcome == APPROVAL_TIMED_OUT) {
+	if (a->a.answered &&
+	    (a->a.answer.outcome == APPROVAL_DENIED ||
+		a->a.answer.outcome == APPROVAL_TIMED_OUT))
 		keep_recent(a);
-		return;
-	}
-	approval_free(a);
-}
-
-int
-approve_on_pending(struct chan *ch, struct imsg *im)
-{
-	struct approval *a = im->arg;
-	struct msg_approval_pending m;
-
-	(void)ch;
-	if (msg_get_approval_pending(im, &m) == -1)
-		return -1;
-	if (a == NULL || a->answered)
-		return 0; /* withdrawn meanwhile */
-	if (a->told)
-		return -1;
-	snprintf(a->answer.id, sizeof(a->answer.id), "%s", m.id);
-	approval_event_asked(&execd.event, &a->ask, m.id, m.timeout_ms);
-	a->told = true;
-	record_emit();
-	return 0;
-}
-
-int
-approve_on_answer(struct chan *ch, struct imsg *im)
-{
-	struct approval *a = im->arg;
-	struct msg_approval_answer m;
-
-	(void)ch;
-	if (msg_get_approval_answer(im, &m) == -1 ||
-	    m.outcome >= APPROVAL_OUTCOME_MAX || m.outcome == APPROVAL_NONE)
-		return -1;
-	if (a == NULL || a->answered)
-		return 0;
-	stop_waiting(a);
-	a->answer = m;
-	a->answered = true;
-	a->answered_ms = clock_ms();
-	tell_answer(a);
-	supervise_answered(a->x);
-	return 0;
+	else
+		approval_free(a);
 }
 
 /* --- the decision */
@@ -350,9 +232,7 @@ is_covered(const struct exec *x)
 static enum approve_say
 refuse(struct exec *x, enum approval_outcome outcome, const char *reason)
 {
-	memset(&x->said, 0, sizeof(x->said));
-	x->said.outcome = outcome;
-	snprintf(x->said.reason, sizeof(x->said.reason), "%s", reason);
+	asking_refuse(&x->said, outcome, reason);
 	return APPROVE_NO;
 }
 
@@ -362,10 +242,10 @@ use_answer(struct exec *x, const struct approval *now)
 {
 	struct command *c = command_find(x->l.command);
 
-	x->said = x->approval->answer;
+	x->said = x->approval->a.answer;
 	if (x->said.outcome != APPROVAL_GRANTED)
 		return APPROVE_NO;
-	if (!is_same(x->approval, now)) {
+	if (!asking_is_same(&x->approval->a, &now->a)) {
 		x->said.outcome = APPROVAL_CHANGED;
 		return APPROVE_NO;
 	}
@@ -377,21 +257,12 @@ use_answer(struct exec *x, const struct approval *now)
 static enum approve_say
 ask(struct exec *x, struct approval *a)
 {
-	a->request = chan_request(policyd(), a);
-	if (appr.nwaiting >= APPROVE_WAITING_MAX || a->request == 0) {
-		if (a->request != 0)
-			chan_forget(policyd(), a);
+	if (asking_start(&a->a) == -1) {
 		approval_free(a);
 		return refuse(x, APPROVAL_REFUSED,
 		    "too many programs of this session wait");
 	}
 	x->approval = a;
-	TAILQ_INSERT_TAIL(&appr.waiting, a, entry);
-	appr.nwaiting++;
-	if (msg_send_approval_ask(policyd(), a->request, &a->ask, NULL) == -1)
-		fatalx("policyd is gone");
-	if (!evtimer_pending(appr.timer, NULL))
-		arm();
 	return APPROVE_WAIT;
 }
 
@@ -430,7 +301,7 @@ approve_exec(struct exec *x)
 	}
 	if (recent == NULL)
 		return ask(x, a);
-	x->said = recent->answer;
+	x->said = recent->a.answer;
 	approval_free(a);
 	return APPROVE_NO;
 }

@@ -15,6 +15,7 @@
 
 #include <event2/event.h>
 
+#include "asking.h"
 #include "clock.h"
 #include "execd.h"
 #include "landlock.h"
@@ -283,13 +284,14 @@ static const struct handler execd_handlers[] = {
 	{ MSG_FS_SYNCED, command_on_fs_synced },
 	{ MSG_FS_SOCKET_OPENED, socket_on_fs_socket_opened },
 	{ MSG_FS_SOCKET_FAILED, socket_on_fs_socket_failed },
+	{ MSG_FS_BIND_NOTED, socket_on_fs_bind_noted },
 	{ MSG_NET_WHOSE, whose_on_net_whose },
 	{ MSG_NET_SYNCED, command_on_net_synced },
 	{ MSG_NET_UNIX, netunix_on_net_unix },
 	{ MSG_FS_UNIX_OPENED, netunix_on_fs_unix_opened },
 	{ MSG_FS_UNIX_FAILED, netunix_on_fs_unix_failed },
-	{ MSG_APPROVAL_PENDING, approve_on_pending },
-	{ MSG_APPROVAL_ANSWER, approve_on_answer },
+	{ MSG_APPROVAL_PENDING, asking_on_pending },
+	{ MSG_APPROVAL_ANSWER, asking_on_answer },
 	{ MSG_NONE, NULL },
 };
 

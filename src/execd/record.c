@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "approval.h"
 #include "execd.h"
 #include "log.h"
 #include "supervise.h"
@@ -178,19 +177,6 @@ record_exec_begin(const struct exec *x)
 	    x->t.inner_tgid);
 }
 
-/* By which request it was let go on, or why not. */
-static void
-record_approval(const struct exec *x)
-{
-	char why[AGENTSH_TEXT_MAX];
-
-	approval_describe(why, sizeof(why), &x->said);
-	if (x->said.id[0] != '\0')
-		ev_str(&execd.event, EVF_APPROVAL, x->said.id);
-	if (why[0] != '\0')
-		ev_str(&execd.event, EVF_ERROR, why);
-}
-
 void
 record_exec(const struct exec *x, enum decision done)
 {
@@ -201,7 +187,7 @@ record_exec(const struct exec *x, enum decision done)
 	ev_policy_done(&execd.event, x->j.v.decision, done, x->j.v.rule_name,
 	    message);
 	if (x->j.v.decision == DECISION_APPROVE)
-		record_approval(x);
+		asking_record(&x->said);
 	record_exec_words(x, done == DECISION_DENY);
 	record_emit();
 }

@@ -6,6 +6,7 @@
  * links in a process's directory lead to what that process has open; where one
  * of these is on the way, we walk ourselves.
  */
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
@@ -41,11 +42,24 @@ open_path(int dir_fd, const char *path, int flags)
 	return openat(dir_fd, path, O_PATH | O_CLOEXEC | flags);
 }
 
+/* On which file system, without a question to who serves that. */
+static int
+device_of(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, stx);
+}
+
+/* The root is fsd's, who would be asked by fstatfs(2), and waited for. */
 static bool
 is_on_proc(int fd)
 {
+	struct statx root, stx;
 	struct statfs sf;
 
+	if (device_of(execd.root_fd, &root) == 0 && device_of(fd, &stx) == 0 &&
+	    stx.stx_dev_major == root.stx_dev_major &&
+	    stx.stx_dev_minor == root.stx_dev_minor)
+		return false;
 	return fstatfs(fd, &sf) == 0 && sf.f_type == PROC_FS;
 }
 

@@ -58,6 +58,7 @@ void
 sigcall_free(struct sigcall *k)
 {
 	sigcall_close(k);
+	sigask_free(k);
 	free(k);
 }
 
@@ -78,6 +79,8 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 		.target_pid = t->pid,
 		.process = t->name };
 	const struct image *image = execd_image(k->image_number);
+	static const struct msg_approval_answer off = { .outcome =
+							    APPROVAL_OFF };
 	struct signal_action a;
 
 	/* a malformed question leaves the preset, which denies */
@@ -89,15 +92,17 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 	}
 	s->done = s->v.decision;
 	s->signo = k->signo;
-	/* nobody is asked about signals */
-	if (s->done == DECISION_APPROVE)
+	/* where nobody can be asked at all */
+	if (s->done == DECISION_APPROVE && execd.p.conf.approvals == 0) {
 		s->done = a.fallback;
+		s->said = &off;
+	}
 	if (s->done == DECISION_REDIRECT)
 		s->signo = a.redirect_signo;
 	if (s->done == DECISION_DENY || s->done == DECISION_ABSORB)
 		return;
 	if (s->done != DECISION_ALLOW && s->done != DECISION_AUDIT &&
-	    s->done != DECISION_REDIRECT)
+	    s->done != DECISION_REDIRECT && s->done != DECISION_APPROVE)
 		s->done = DECISION_DENY;
 	else if (t->pid == 0 || sigtarget_is_ours(t))
 		deny(s, RULE_OURS,
@@ -164,6 +169,15 @@ settle(struct sigcall *k, bool quick)
 		s.done = s.v.decision = DECISION_ALLOW;
 		s.signo = k->signo;
 	}
+	if (s.done == DECISION_APPROVE && !sigask_is_answered(k)) {
+		sigask_add(k, &k->to, &s);
+		if (sigask_start(k)) {
+			sigcall_close(k);
+			return true;
+		}
+	}
+	if (s.done == DECISION_APPROVE)
+		sigask_use(k, &k->to, &s);
 	record_signal(k, &k->to, &s);
 	if ((s.done == DECISION_ALLOW || s.done == DECISION_AUDIT) &&
 	    sigcall_is_to_self(k)) {
@@ -234,6 +248,12 @@ run(struct sigcall *k)
 		siggroup_add(k);
 	else
 		sigcall_run(k, true);
+}
+
+void
+sigcall_again(struct sigcall *k)
+{
+	run(k);
 }
 
 static struct sigcall *

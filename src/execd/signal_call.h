@@ -65,16 +65,20 @@ struct sigcall {
 	struct look look; /* reads it, in a thread */
 	siginfo_t info;
 	int info_error; /* it cannot be read */
+	struct sigask *ask; /* what an operator is asked, or has said; or NULL */
 };
 
 /* error: of the signal, or 0. */
 typedef void sigsent(void *arg, int error);
 
-/* What the rules say of one target, and what is done. */
+/* What the rules say of one target, and what is done: APPROVE, when an operator
+ * has to be asked. */
 struct sigsaid {
 	struct verdict v;
 	enum decision done;
 	uint32_t signo; /* that is sent */
+	/* where an operator has to approve it: what came of that, or NULL */
+	const struct msg_approval_answer *said;
 };
 
 /* signal_target.c */
@@ -118,6 +122,21 @@ void sigcall_close(struct sigcall *);
 void sigcall_free(struct sigcall *);
 /* Looks at it, decides, answers, frees. quick: or leaves it to siggroup_add(). */
 void sigcall_run(struct sigcall *, bool quick);
+/* From its beginning: an operator has answered. */
+void sigcall_again(struct sigcall *);
+
+/* signal_ask.c: signals that an operator has to approve */
+/* One more target that it is asked about. */
+void sigask_add(struct sigcall *, const struct sigtarget *,
+    const struct sigsaid *);
+/* true: it waits, and is run again, or freed; false: that is refused. */
+bool sigask_start(struct sigcall *);
+bool sigask_is_answered(const struct sigcall *);
+/* s->done: ALLOW or DENY. */
+void sigask_use(const struct sigcall *, const struct sigtarget *,
+    struct sigsaid *);
+/* Withdraws what is not answered. */
+void sigask_free(struct sigcall *);
 
 /* signal_group.c: what takes longer: groups of processes, all of them, and whose
  * kin is far away */
@@ -143,6 +162,7 @@ void sigsend_ended(int err);
 int signal_on_init_signalled(struct chan *, struct imsg *);
 
 /* signal_record.c: unless it was just allowed */
+void signal_name(char *dst, size_t size, uint32_t signo);
 void record_signal(const struct sigcall *, const struct sigtarget *,
     const struct sigsaid *);
 

@@ -30,6 +30,8 @@ struct round {
 	struct sigcall *k;
 	uint32_t group;
 	enum {
+		ROUND_ASKS,   /* through it, for who has to be approved */
+		ROUND_ASKED,  /* all of them are known */
 		ROUND_LOOKS,  /* through the list, for members */
 		ROUND_LOOKED, /* all of them got it that are to get it */
 		ROUND_ENDS    /* who asks as well */
@@ -135,6 +137,8 @@ member(struct round *r, struct sigtarget *t)
 		return;
 	}
 	sigcall_decide(r->k, t, &s);
+	if (s.done == DECISION_APPROVE)
+		sigask_use(r->k, t, &s);
 	/* ours are of no group but their own, and what is for all is for the
 	 * commands: nothing that would have to be told */
 	if (!sigtarget_is_ours(t) || r->k->form == SIGNAL_TO_GROUP)
@@ -149,6 +153,19 @@ member(struct round *r, struct sigtarget *t)
 		}
 	}
 	count(r, err);
+}
+
+/* Does an operator have to be asked for this one? */
+static void
+consider(struct round *r, struct sigtarget *t)
+{
+	struct sigsaid s = { .done = DECISION_DENY };
+
+	if (sigtarget_relate(&r->k->self, t, false) == -1)
+		return;
+	sigcall_decide(r->k, t, &s);
+	if (s.done == DECISION_APPROVE)
+		sigask_add(r->k, t, &s);
 }
 
 static bool
@@ -204,7 +221,8 @@ look(struct round *r)
 		de = readdir(r->dir);
 		if (de == NULL) {
 			close_list(r);
-			r->state = ROUND_LOOKED;
+			r->state = r->state == ROUND_ASKS ? ROUND_ASKED :
+							    ROUND_LOOKED;
 			return;
 		}
 		pid = strtoul(de->d_name, &end, 10);
@@ -212,11 +230,33 @@ look(struct round *r)
 			continue;
 		if (sigtarget_open(&t, (uint32_t)pid) == 0 &&
 		    is_member(r, &t) && !mark_seen(r, t.pid)) {
-			member(r, &t);
+			if (r->state == ROUND_ASKS)
+				consider(r, &t);
+			else
+				member(r, &t);
 			r->nnew++;
 		}
 		sigtarget_close(&t);
 	}
+}
+
+/* true: the call waits for an operator, and is begun again. */
+static bool
+ask(struct round *r)
+{
+	struct sigcall *k = r->k;
+
+	if (r->has_self)
+		consider(r, &k->self);
+	r->nseen = r->nsorted = r->nfound = 0;
+	r->passes = 0;
+	r->has_self = false;
+	r->state = ROUND_LOOKS;
+	if (k->ask == NULL || !sigask_start(k))
+		return false;
+	sigcall_close(k);
+	r->k = NULL;
+	return true;
 }
 
 /* true: the round is over, and answered if somebody waits for it. */
@@ -229,6 +269,9 @@ step(struct round *r)
 	if (!notify_is_valid(k->req.id))
 		return true;
 	switch (r->state) {
+	case ROUND_ASKED:
+		return ask(r);
+	case ROUND_ASKS:
 	case ROUND_LOOKS:
 		if (r->dir == NULL && open_list(r) == -1) {
 			notify_answer(k->req.id, EPERM);
@@ -295,7 +338,8 @@ go_on(struct round *r)
 	next(r->spent_us);
 	if (r->dir != NULL)
 		closedir(r->dir);
-	sigcall_free(r->k);
+	if (r->k != NULL)
+		sigcall_free(r->k);
 	free(r->seen);
 	free(r);
 	if (!TAILQ_EMPTY(&execd.old_images))
@@ -317,6 +361,10 @@ begin(struct sigcall *k)
 		fatal("a group of processes");
 	r->k = k;
 	r->group = k->pid != 0 ? k->pid : k->self.pgid;
+	r->state = execd.p.conf.approvals != 0 && !sigask_is_answered(k) &&
+		image_asks_signals(execd_image(k->image_number)) ?
+	    ROUND_ASKS :
+	    ROUND_LOOKS;
 	groups.round = r;
 	go_on(r);
 }

@@ -36,7 +36,7 @@ relation(const struct sigtarget *t)
 	return "external";
 }
 
-static void
+void
 signal_name(char *dst, size_t size, uint32_t signo)
 {
 	const char *name = signo < 32 ? sigabbrev_np((int)signo) : NULL;
@@ -92,6 +92,8 @@ record_signal(const struct sigcall *k, const struct sigtarget *t,
 		signal_name(name, sizeof(name), s->signo);
 		ev_str(b, EVF_REDIRECT_TO, name);
 	}
+	if (s->said != NULL)
+		asking_record(s->said);
 	if (type == EV_SIGNAL_BLOCKED)
 		ev_u64(b, EVF_BLOCKED, 1);
 	record_emit();

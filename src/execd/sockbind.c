@@ -136,6 +136,9 @@ look(struct bound *b, int fd)
 	}
 	if (r == 1 && dest_is_abstract(&is)) {
 		dest_set_abstract(&is);
+		if (b->to.name_len == is.name_len &&
+		    memcmp(b->to.name, is.name, is.name_len) == 0)
+			return 1;
 		if (is_kernels(&is))
 			return 2;
 		memcpy(b->to.name, is.name, is.name_len + 1);
@@ -210,14 +213,12 @@ look_cb(evutil_socket_t fd, short what, void *arg)
 		arm(ms);
 }
 
-/* It goes on, and is looked at: what was taken is ours. 0 or an errno. */
-static int
-watch(struct sock *s)
+/* The name that was decided is remembered. */
+static struct bound *
+bound_new(struct sock *s)
 {
 	struct bound *b;
 
-	if (binds.pending >= PENDING_MAX)
-		return ENOBUFS;
 	TAILQ_FOREACH(b, &binds.list, entry) {
 		if (binds.n >= BOUND_MAX && b->fd == -1) {
 			bound_free(b);
@@ -229,17 +230,40 @@ watch(struct sock *s)
 		fatal("a bind");
 	target_close(&s->t);
 	b->ino = s->ino;
-	b->fd = s->fd;
-	b->pidfd = s->pidfd;
+	b->fd = b->pidfd = -1;
 	b->who.t = s->t;
 	b->to = s->to;
-	dest_path(&s->to, b->path);
-	s->fd = s->pidfd = -1;
 	TAILQ_INSERT_TAIL(&binds.list, b, entry);
 	binds.n++;
+	return b;
+}
+
+/* It goes on, and is looked at: what was taken is ours. 0 or an errno. */
+static int
+watch(struct sock *s)
+{
+	struct bound *b;
+
+	if (binds.pending >= PENDING_MAX)
+		return ENOBUFS;
+	b = bound_new(s);
+	b->fd = s->fd;
+	b->pidfd = s->pidfd;
+	dest_path(&s->to, b->path);
+	s->fd = s->pidfd = -1;
 	binds.pending++;
 	arm(LOOK_SOON_MS);
 	return 0;
+}
+
+long
+sockbind_let(struct sock *s)
+{
+	int err = watch(s);
+
+	if (err == 0)
+		notify_answer(s->req.id, 0);
+	return -(long)err;
 }
 
 /* The path that a name has or would have, whose directory is looked up as the
@@ -274,6 +298,7 @@ set_path(const struct sock *s, struct dest *d)
 	if (err == 0 && (n < 0 || (size_t)n >= sizeof(d->name)))
 		err = ENAMETOOLONG;
 	d->name_len = strlen(d->name);
+	d->st = f.st;
 	return err;
 }
 
@@ -311,22 +336,30 @@ sockbind_bind(struct sock *s, long *result)
 		err = may_be_bound(s) ? d->error : EINVAL;
 		if (err == 0)
 			err = dest_ask(s, d, UNIX_OP_BIND);
-		if (err == 0)
-			err = watch(s);
-		if (err == 0)
-			notify_answer(s->req.id, 0);
-		*result = -err;
-		return err == 0;
+		if (err == DEST_ASKED)
+			*result = SOCKET_ASKED;
+		else if (err == 0 && d->decision == DECISION_APPROVE)
+			*result = socket_tell_bind(s);
+		else
+			*result = err == 0 ? sockbind_let(s) : -(long)err;
+		return *result == 0;
 	}
 	if (err == 0 && s->domain == AF_UNIX && dest_is_abstract(d)) {
 		dest_set_abstract(d);
 		err = dest_ask(s, d, UNIX_OP_BIND);
+		if (err == DEST_ASKED) {
+			*result = SOCKET_ASKED;
+			return false;
+		}
 	}
 	if (err == 0 &&
 	    bind(s->fd, (const struct sockaddr *)&d->addr, d->len) == -1)
 		err = errno;
 	if (err == 0)
 		bound_forget(s->ino);
+	/* listen asks nobody about a name that was approved */
+	if (err == 0 && d->decision == DECISION_APPROVE)
+		(void)bound_new(s);
 	*result = -err;
 	return false;
 }
@@ -338,7 +371,8 @@ is_same_name(const struct dest *a, const struct dest *b)
 	return a->len == b->len && memcmp(&a->addr, &b->addr, a->len) == 0;
 }
 
-/* By the name that it has, whoever gave it that. 0, an errno, or SOCKET_LOOK. */
+/* By the name that it has, whoever gave it that. 0, an errno, SOCKET_LOOK or
+ * SOCKET_ASKED. */
 static long
 ask_listen(struct sock *s)
 {
@@ -375,7 +409,9 @@ ask_listen(struct sock *s)
 	/* in a bind that went on the descriptor may have been another */
 	if (err == 0 && b == NULL)
 		err = dest_check(s, d, UNIX_OP_BIND);
-	return err != 0 ? err : dest_ask(s, d, UNIX_OP_LISTEN);
+	if (err == 0)
+		err = dest_ask(s, d, UNIX_OP_LISTEN);
+	return err == DEST_ASKED ? SOCKET_ASKED : err;
 }
 
 long
@@ -385,7 +421,7 @@ sockbind_listen(struct sock *s)
 
 	if (s->domain == AF_UNIX)
 		err = ask_listen(s);
-	if (err == SOCKET_LOOK)
+	if (err == SOCKET_LOOK || err == SOCKET_ASKED)
 		return err;
 	if (err == 0 && listen(s->fd, (int)s->req.data.args[1]) == -1)
 		err = errno;

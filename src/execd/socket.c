@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "socket.h"
 #include "supervise.h"
+#include "whose.h"
 
 #define SOCKETS_MAX 48 /* calls that wait; others would get EAGAIN */
 #define LOOKING_MAX 64 /* that are looked at; others wait in the kernel */
@@ -49,6 +50,7 @@ sock_free(struct sock *s)
 		chan_forget(execd.p.peer[ROLE_FSD], s);
 	dest_free(&s->to);
 	socksend_free(&s->out);
+	sockask_free(s->ask);
 	free(s);
 }
 
@@ -168,14 +170,24 @@ connect_step(struct sock *s)
 		if (r == 0)
 			r = dest_find(s, d, UNIX_OP_CONNECT);
 		if (r != 0)
-			return -r;
+			return r == DEST_ASKED ? SOCKET_ASKED : -r;
 	}
-	if (d->missing != 0)
+	if (d->missing != 0 || (s->for_host && d->named && !d->host))
 		return socket_ask_host(s, UNIX_OP_CONNECT);
+	/* which netd asks about next; it may be over before it could be found */
+	if (!s->begun && s->type == SOCK_STREAM &&
+	    (s->domain == AF_INET || s->domain == AF_INET6) &&
+	    execd.p.peer[ROLE_NETD] != NULL)
+		whose_made(s->ino, &s->t);
 	len = dest_address(d, &ss);
 	r = connect_now(s, (const struct sockaddr *)&ss, len);
 	if (is_unreached(-r) && d->named && !d->host)
 		return socket_ask_host(s, UNIX_OP_CONNECT);
+	/* to an address of the session, or by netd, it is there at once */
+	if (r == -EINPROGRESS && !s->nonblock && !s->begun) {
+		s->begun = true;
+		r = connect_now(s, (const struct sockaddr *)&ss, len);
+	}
 	/* what this one began has ended well */
 	if (r == -EISCONN && s->begun)
 		return 0;
@@ -281,12 +293,13 @@ go_on(struct sock *s)
 
 	if (s->req.data.nr == SYS_bind && s->looked) {
 		/* it may be answered already */
-		if (!sockbind_bind(s, &result))
-			answer(s, result);
-		leave(s);
-		return;
+		if (sockbind_bind(s, &result)) {
+			leave(s);
+			return;
+		}
+	} else {
+		result = s->req.data.nr == SYS_bind ? SOCKET_LOOK : step(s);
 	}
-	result = s->req.data.nr == SYS_bind ? SOCKET_LOOK : step(s);
 	if (result == SOCKET_LOOK) {
 		look_begin(s);
 		return;
@@ -298,7 +311,8 @@ go_on(struct sock *s)
 			arm();
 		return;
 	}
-	answer(s, result);
+	if (result != SOCKET_ASKED)
+		answer(s, result);
 	leave(s);
 }
 
@@ -381,7 +395,7 @@ socket_on_fs_socket_failed(struct chan *ch, struct imsg *im)
 		return -1;
 	if (s == NULL)
 		return 0;
-	s->asked = false;
+	s->asked = s->for_host = false;
 	error = (int)m.error;
 	if (error == EACCES)
 		dest_refuse(s, &s->to, host_op(s), "unix-socket-host",
@@ -398,29 +412,87 @@ socket_on_fs_socket_failed(struct chan *ch, struct imsg *im)
 int
 socket_on_fs_socket_opened(struct chan *ch, struct imsg *im)
 {
+	struct msg_fs_socket_opened m;
 	struct sock *s = im->arg;
 	struct dest *d;
 	struct stat st;
+	int error;
 
 	(void)ch;
-	if (fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode))
+	if (msg_get_fs_socket_opened(im, &m) == -1 ||
+	    fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode))
+		return -1;
+	if (s == NULL)
+		return 0;
+	s->asked = s->for_host = false;
+	d = &s->to;
+	dest_free(d);
+	d->fd = imsg_take_fd(im, 0);
+	d->st = st;
+	d->real = strdup(m.path);
+	if (d->real == NULL)
+		fatal("a socket of the host");
+	d->missing = 0;
+	d->host = true;
+	error = dest_find_host(s, d, host_op(s));
+	if (error == 0) {
+		go_on(s);
+		return 0;
+	}
+	if (error != DEST_ASKED)
+		answer(s, s->at > 0 ? (long)s->at : -(long)error);
+	leave(s);
+	return 0;
+}
+
+long
+socket_tell_bind(struct sock *s)
+{
+	struct chan *fsd = execd.p.peer[ROLE_FSD];
+	struct msg_fs_bind m = { 0 };
+	uint32_t id;
+
+	snprintf(m.path, sizeof(m.path), "%s", s->to.name);
+	id = chan_request(fsd, s);
+	if (id == 0)
+		return -EAGAIN;
+	s->asked = true;
+	if (msg_send_fs_bind(fsd, id, &m, NULL) == -1)
+		log_debug("fsd is gone");
+	return SOCKET_WAIT;
+}
+
+int
+socket_on_fs_bind_noted(struct chan *ch, struct imsg *im)
+{
+	struct msg_fs_bind_noted m;
+	struct sock *s = im->arg;
+	long r;
+
+	(void)ch;
+	if (msg_get_fs_bind_noted(im, &m) == -1)
 		return -1;
 	if (s == NULL)
 		return 0;
 	s->asked = false;
-	d = &s->to;
-	if (d->fd != -1)
-		close(d->fd);
-	d->fd = imsg_take_fd(im, 0);
-	d->missing = 0;
-	d->host = true;
-	dest_record(s, d, host_op(s), DECISION_ALLOW);
-	go_on(s);
+	if (notify_is_valid(s->req.id)) {
+		r = sockbind_let(s);
+		if (r != 0)
+			answer(s, r);
+	}
+	leave(s);
 	return 0;
 }
 
 void
 socket_asked(const struct seccomp_notif *req)
+{
+	socket_again(req, NULL, 0, false);
+}
+
+void
+socket_again(const struct seccomp_notif *req, struct sockask *ask, unsigned at,
+    bool for_host)
 {
 	struct sock *s = calloc(1, sizeof(*s));
 	int err;
@@ -428,6 +500,9 @@ socket_asked(const struct seccomp_notif *req)
 	if (s == NULL)
 		fatal("a call on a socket");
 	s->req = *req;
+	s->ask = ask;
+	s->at = at;
+	s->for_host = for_host;
 	s->t.dir_fd = s->pidfd = s->fd = s->to.fd = -1;
 	err = target_open(&s->t, (pid_t)req->pid) == -1 ? EACCES :
 							  take_socket(s);

@@ -10,12 +10,14 @@
 
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <linux/seccomp.h>
 
 #include <limits.h>
 
+#include "asking.h"
 #include "chan.h"
 #include "image.h"
 #include "look.h"
@@ -23,6 +25,10 @@
 
 #define SOCKET_WAIT LONG_MIN	   /* of a step: it is to be taken again */
 #define SOCKET_LOOK (LONG_MIN + 1) /* when a thread has looked once more */
+#define SOCKET_ASKED (LONG_MIN + 2) /* all of it: an operator is asked */
+#define DEST_ASKED (-1)		   /* the same of what else is an errno */
+
+struct sockask;
 
 /* An address, and what it leads to. */
 struct dest {
@@ -31,11 +37,14 @@ struct dest {
 	int fd; /* the socket's inode where there is one by path, or -1 */
 	/* a path that is not there, or nobody listens: the errno */
 	int missing;
-	bool named; /* the rule that allows it has that very path */
+	bool named; /* the rule that may allow it has that very path */
 	bool host;  /* fd is of the host */
 	int error;  /* the path cannot be found out */
 	bool found; /* all this is known, and it is allowed */
+	struct stat st; /* of fd, or of the directory to be bound in */
+	char *real;	/* of a socket of the host: where the name led to */
 	enum decision decision;
+	uint32_t timeout_ms; /* of that rule */
 	char rule[AGENTSH_NAME_MAX + 1];
 	char message[AGENTSH_TEXT_MAX + 1];
 	size_t name_len;
@@ -66,6 +75,10 @@ struct sock {
 	int type;
 	bool nonblock;	   /* the caller's */
 	bool asked;	   /* fsd */
+	/* what an operator has said before this was begun, or NULL */
+	struct sockask *ask;
+	bool for_host; /* and that was about a socket of the host */
+	struct msg_approval_answer said; /* of the rule's approve */
 	bool begun;	   /* a connect that goes on in the kernel */
 	uint64_t until_us; /* the socket's own time limit; 0: none */
 	/*
@@ -92,11 +105,19 @@ void socket_init(void);
 const char *socket_refuses(const struct image *);
 int socket_on_fs_socket_opened(struct chan *, struct imsg *);
 int socket_on_fs_socket_failed(struct chan *, struct imsg *);
+int socket_on_fs_bind_noted(struct chan *, struct imsg *);
+/* Begins that call again, after an answer, from message at of a vector. Takes the
+ * answer. */
+void socket_again(const struct seccomp_notif *, struct sockask *, unsigned at,
+    bool for_host);
 /* The descriptor of the target's, as ours: -1 with errno. */
 int socket_take(const struct sock *, int fd);
 /* Asks for the host's socket of that path: SOCKET_WAIT, or what there is to
  * answer instead. */
 long socket_ask_host(struct sock *, enum unix_op);
+/* Tells fsd that this one may be made, in the session's files: SOCKET_WAIT, or
+ * -errno. */
+long socket_tell_bind(struct sock *);
 
 /* A step ends with what the call returns, -errno, SOCKET_WAIT or SOCKET_LOOK. What
  * is called _look is called in a thread. */
@@ -106,21 +127,25 @@ int dest_read(struct dest *, const struct target *, uint64_t addr, size_t len);
 void dest_free(struct dest *);
 /* Where a path leads, or would; d->error. */
 void dest_look(const struct sock *, struct dest *);
-/* Knows then what it is, and asks the rules: 0: go on; else the errno of the
- * call, which is recorded where it is a denial. */
+/* Knows then what it is, and asks the rules: 0: go on; DEST_ASKED; else the errno
+ * of the call, which is recorded where it is a denial. */
 int dest_find(struct sock *, struct dest *, enum unix_op);
 /* The address for a call of ours. */
 socklen_t dest_address(const struct dest *, struct sockaddr_storage *);
-/* Asks the rules for d->name: 0 or EACCES, recorded. */
-int dest_ask(const struct sock *, struct dest *, enum unix_op);
-/* The same once more, which is no audit of its own. */
-int dest_check(const struct sock *, struct dest *, enum unix_op);
+/* The same of a socket of the host, once fsd has opened it. */
+int dest_find_host(struct sock *, struct dest *, enum unix_op);
+/* Asks the rules for d->name: 0, DEST_ASKED or EACCES, recorded. */
+int dest_ask(struct sock *, struct dest *, enum unix_op);
+/* The same once more, which is no audit of its own, and asks nobody: 0 or
+ * EACCES. */
+int dest_check(struct sock *, struct dest *, enum unix_op);
 /* The name of an abstract address. */
 void dest_set_abstract(struct dest *);
 bool dest_is_abstract(const struct dest *);
 bool dest_is_path(const struct dest *);
 /* The path of an address, terminated. */
 void dest_path(const struct dest *, char dst[sizeof(struct sockaddr_un)]);
+const char *dest_operation(enum unix_op);
 /* Writes it down. */
 void dest_record(const struct sock *, const struct dest *, enum unix_op,
     enum decision done);
@@ -128,11 +153,18 @@ void dest_record(const struct sock *, const struct dest *, enum unix_op,
 void dest_refuse(const struct sock *, struct dest *, enum unix_op,
     const char *rule, const char *message);
 
+/* sockask.c: what an operator has to approve */
+/* s->said tells why, or who. */
+enum approve_say sockask_say(struct sock *, const struct dest *, enum unix_op);
+void sockask_free(struct sockask *);
+
 /* sockbind.c */
 void sockbind_init(void);
 void sockbind_look(struct sock *);
 /* true: it is answered already. */
 bool sockbind_bind(struct sock *, long *result);
+/* Lets a bind to a path go on, and watches it: 0, and it is answered; or -errno. */
+long sockbind_let(struct sock *);
 long sockbind_listen(struct sock *);
 
 /* socksend.c */

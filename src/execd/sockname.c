@@ -44,6 +44,8 @@ dest_free(struct dest *d)
 	if (d->fd != -1)
 		close(d->fd);
 	d->fd = -1;
+	free(d->real);
+	d->real = NULL;
 }
 
 /* Has it a name at all? Without, the kernel chooses one, or refuses. */
@@ -101,6 +103,12 @@ set_message(struct dest *d, enum unix_op op, const char *text)
 	(void)template_expand(d->message, sizeof(d->message), text, values);
 }
 
+const char *
+dest_operation(enum unix_op op)
+{
+	return op_names[op];
+}
+
 void
 dest_record(const struct sock *s, const struct dest *d, enum unix_op op,
     enum decision done)
@@ -118,6 +126,8 @@ dest_record(const struct sock *s, const struct dest *d, enum unix_op op,
 	ev_str(b, EVF_PATH, name);
 	ev_str(b, EVF_OPERATION, op_names[op]);
 	ev_policy_done(b, d->decision, done, d->rule, d->message);
+	if (d->decision == DECISION_APPROVE)
+		asking_record(&s->said);
 	ev_str(b, EVF_KIND,
 	    d->host		  ? "host" :
 		d->name[0] == '@' ? "abstract" :
@@ -153,6 +163,7 @@ evaluate(struct dest *d, enum unix_op op, bool *matched)
 	if (image_eval_unix(&execd.image, op, d->name, d->name_len, &v) == -1)
 		v.decision = DECISION_DENY;
 	d->decision = v.decision;
+	d->timeout_ms = v.timeout_ms;
 	*matched = v.rule != UINT32_MAX;
 	snprintf(d->rule, sizeof(d->rule), "%s", v.rule_name);
 	set_message(d, op, v.message);
@@ -161,7 +172,7 @@ evaluate(struct dest *d, enum unix_op op, bool *matched)
 }
 
 static int
-conclude(const struct sock *s, struct dest *d, enum unix_op op)
+conclude(struct sock *s, struct dest *d, enum unix_op op)
 {
 	switch (d->decision) {
 	case DECISION_ALLOW:
@@ -169,6 +180,17 @@ conclude(const struct sock *s, struct dest *d, enum unix_op op)
 	case DECISION_AUDIT:
 		dest_record(s, d, op, DECISION_ALLOW);
 		return 0;
+	case DECISION_APPROVE:
+		switch (sockask_say(s, d, op)) {
+		case APPROVE_WAIT:
+			return DEST_ASKED;
+		case APPROVE_YES:
+			dest_record(s, d, op, DECISION_ALLOW);
+			return 0;
+		case APPROVE_NO:
+			break;
+		}
+		/* FALLTHROUGH */
 	default:
 		dest_record(s, d, op, DECISION_DENY);
 		return EACCES;
@@ -176,16 +198,24 @@ conclude(const struct sock *s, struct dest *d, enum unix_op op)
 }
 
 int
-dest_check(const struct sock *s, struct dest *d, enum unix_op op)
+dest_check(struct sock *s, struct dest *d, enum unix_op op)
 {
 	bool matched;
 
 	evaluate(d, op, &matched);
-	return d->decision == DECISION_AUDIT ? 0 : conclude(s, d, op);
+	if (d->decision == DECISION_AUDIT)
+		return 0;
+	if (d->decision == DECISION_APPROVE) {
+		asking_refuse(&s->said, APPROVAL_REFUSED,
+		    "its name comes of a call that is not known any more");
+		dest_record(s, d, op, DECISION_DENY);
+		return EACCES;
+	}
+	return conclude(s, d, op);
 }
 
 int
-dest_ask(const struct sock *s, struct dest *d, enum unix_op op)
+dest_ask(struct sock *s, struct dest *d, enum unix_op op)
 {
 	bool matched;
 
@@ -210,6 +240,7 @@ find_path(const struct sock *s, struct dest *d)
 	}
 	if (err == 0) {
 		d->fd = f.fd;
+		d->st = f.st;
 		snprintf(d->name, sizeof(d->name), "%s", f.name);
 	} else {
 		file_close(&f);
@@ -227,6 +258,13 @@ dest_look(const struct sock *s, struct dest *d)
 {
 	d->error = s->domain == AF_UNIX && dest_is_path(d) ? find_path(s, d) :
 							     0;
+}
+
+static bool
+may_happen(enum decision decision)
+{
+	return decision == DECISION_ALLOW || decision == DECISION_AUDIT ||
+	    decision == DECISION_APPROVE;
 }
 
 int
@@ -251,12 +289,42 @@ dest_find(struct sock *s, struct dest *d, enum unix_op op)
 	if (d->error != 0)
 		return d->error;
 	evaluate(d, op, &matched);
-	allowed = d->decision == DECISION_ALLOW ||
-	    d->decision == DECISION_AUDIT;
+	allowed = may_happen(d->decision);
 	/* that nothing is there is no secret, and no word of a rule */
 	if (d->missing != 0 && (allowed ? !d->named : !matched))
 		return d->missing;
+	/* it is asked about when it is known which socket of the host it is */
+	if (allowed && d->named &&
+	    (s->for_host ||
+		(d->missing != 0 && d->decision == DECISION_APPROVE)))
+		return 0;
 	return conclude(s, d, op);
+}
+
+/* The name and the path that it leads to: the stricter word holds. */
+int
+dest_find_host(struct sock *s, struct dest *d, enum unix_op op)
+{
+	struct dest real = { .fd = -1 };
+	bool matched;
+
+	evaluate(d, op, &matched);
+	if (d->decision == DECISION_ALLOW || d->decision == DECISION_AUDIT) {
+		snprintf(real.name, sizeof(real.name), "%s", d->real);
+		real.name_len = strlen(real.name);
+		evaluate(&real, op, &matched);
+		if (real.decision != DECISION_ALLOW &&
+		    real.decision != DECISION_AUDIT) {
+			d->decision = real.decision;
+			d->timeout_ms = real.timeout_ms;
+			memcpy(d->rule, real.rule, sizeof(d->rule));
+			memcpy(d->message, real.message, sizeof(d->message));
+		}
+	}
+	if (d->decision != DECISION_ALLOW && d->decision != DECISION_AUDIT)
+		return conclude(s, d, op);
+	dest_record(s, d, op, DECISION_ALLOW);
+	return 0;
 }
 
 socklen_t

@@ -237,6 +237,14 @@ vector_at(const struct sock *s)
 	return s->req.data.args[1] + s->at * sizeof(struct mmsghdr);
 }
 
+static unsigned
+vector_len(const struct sock *s)
+{
+	uint64_t n = (unsigned)s->req.data.args[2];
+
+	return n > VECTOR_MAX ? VECTOR_MAX : (unsigned)n;
+}
+
 /* What is to be sent next, copied. 0 or an errno. */
 static int
 load(struct sock *s)
@@ -259,9 +267,7 @@ load(struct sock *s)
 		s->out.flags = (int)arg[2];
 		break;
 	default:
-		s->n = (unsigned)arg[2];
-		if (s->n > VECTOR_MAX)
-			s->n = VECTOR_MAX;
+		s->n = vector_len(s);
 		err = load_header(s, vector_at(s));
 		s->out.flags = (int)arg[3];
 		break;
@@ -297,7 +303,7 @@ send_one(struct sock *s)
 	bool waits = !s->nonblock && (o->flags & MSG_DONTWAIT) == 0;
 	long r;
 
-	if (s->to.missing != 0)
+	if (s->to.missing != 0 || (s->for_host && s->to.named && !s->to.host))
 		return socket_ask_host(s, UNIX_OP_SENDTO);
 	for (;;) {
 		r = send_now(s);
@@ -335,6 +341,9 @@ socksend_look(struct sock *s)
 	if (s->look_error != 0)
 		return; /* and tells, so that it is known which */
 	s->tells = false;
+	/* one that was begun again goes on where it was */
+	if (vector)
+		s->n = vector_len(s);
 	if (vector && s->at > 0 && s->at >= s->n)
 		return;
 	socksend_free(&s->out);
@@ -362,6 +371,8 @@ socksend_step(struct sock *s)
 		return (long)s->at;
 	if (err == 0 && s->type == SOCK_DGRAM && !s->to.found)
 		err = dest_find(s, &s->to, UNIX_OP_SENDTO);
+	if (err == DEST_ASKED)
+		return SOCKET_ASKED;
 	r = err != 0 ? -(long)err : send_one(s);
 	if (r == SOCKET_WAIT || !vector)
 		return r;

@@ -465,7 +465,7 @@ supervise_init(void)
 	children_init();
 	traced_init();
 	look_init();
-	approve_init();
+	asking_init();
 	siggroup_init();
 	exits_init();
 }

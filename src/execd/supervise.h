@@ -10,6 +10,7 @@
 
 #include <linux/seccomp.h>
 
+#include "asking.h"
 #include "judge.h"
 #include "look.h"
 #include "msg.h"
@@ -138,20 +139,12 @@ void children_let_loose(const struct exec *);
 size_t supervise_traced(void);
 
 /* approve.c: what an operator has to approve */
-enum approve_say {
-	APPROVE_NO,
-	APPROVE_YES,
-	APPROVE_WAIT
-};
-void approve_init(void);
 /* err: what decide_exec() says. */
 bool approve_is_wanted(const struct exec *, int err);
 /* x->said tells why, or who. */
 enum approve_say approve_exec(struct exec *);
 /* Withdraws what is not answered. */
 void approve_free(struct exec *);
-int approve_on_pending(struct chan *, struct imsg *);
-int approve_on_answer(struct chan *, struct imsg *);
 
 /* decide.c */
 /* In a thread: reads what is asked for, and finds its files. */

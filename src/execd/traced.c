@@ -37,6 +37,7 @@
 #define RULE_TRACED "exec-traced"
 #define WHY_LOOSE                                                              \
 	"the tracer of the process has ended before the program was looked at"
+#define ENDING_US 5000000  /* for a tracer that ends to be gone */
 #define LIMIT_US 30000000 /* for a tracer to stop, and for an exec to be done */
 
 struct traced {
@@ -49,6 +50,7 @@ struct traced {
 };
 
 static struct event *timer; /* while one executes that others trace */
+static bool waits; /* one for the end of its tracer, which is under way */
 
 pid_t
 traced_by(const struct exec *x)
@@ -77,6 +79,24 @@ tracer_refuses(const struct exec *x, pid_t tracer)
 		why = "the process is traced from outside of its command";
 	target_close(&t);
 	return why;
+}
+
+/* A tracer that ends has no memory, and so no command, before it lets go of whom
+ * it traces. */
+static bool
+is_ending(pid_t tracer)
+{
+	uint64_t size;
+	char name[16];
+	int fd, r;
+
+	snprintf(name, sizeof(name), "%d", (int)tracer);
+	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return true;
+	r = target_word(fd, "\nVmSize:", 10, &size);
+	close(fd);
+	return r == -1;
 }
 
 /* Else an exec that fails would look like one to the same program. */
@@ -169,6 +189,15 @@ traced_begin(struct exec *x, pid_t tracer)
 	d->dir_fd = -1;
 	d->since_us = clock_us();
 	why = begin(x, tracer);
+	if (why != NULL && clock_us() - x->since_us < ENDING_US &&
+	    is_ending(tracer)) {
+		/* decided again soon, when nobody traces it */
+		traced_free(x);
+		x->state = EXEC_QUEUED;
+		waits = true;
+		set_timer(1);
+		return;
+	}
 	if (why != NULL) {
 		traced_free(x);
 		supervise_refuse(x, RULE_TRACED, why);
@@ -384,6 +413,10 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	if (waits) {
+		waits = false;
+		supervise_queued();
+	}
 	traced_step();
 }
 

@@ -24,6 +24,7 @@
 #define QUEUE_MAX 4096 /* that wait; others are answered at once */
 #define PIDS_MAX 8192  /* processes looked at */
 #define FDS_MAX 65536  /* descriptors, of all of them */
+#define MADE 256       /* connections that passed here, to be asked for soon */
 #define RECENT 8       /* who was found last is likely to be next */
 
 struct asked {
@@ -48,6 +49,10 @@ static struct {
 	uint32_t pid[PIDS_MAX];
 	size_t npids;
 } whose;
+
+/* Connections whose connect(2) was a question to execd anyway, by the inode of the
+ * socket, whose number is not used again for a long time. */
+static struct asked made[MADE];
 
 /* What waits for the next look, in order. */
 static struct {
@@ -265,6 +270,19 @@ next(void)
 	look_start(&whose.look);
 }
 
+void
+whose_made(uint64_t inode, const struct target *t)
+{
+	struct asked *a = &made[inode % MADE];
+	ssize_t n = readlinkat(t->dir_fd, "exe", a->exe, sizeof(a->exe) - 1);
+
+	a->exe[n > 0 ? n : 0] = '\0';
+	a->inode = inode;
+	a->pid = t->inner_tgid;
+	a->ppid = t->inner_ppid;
+	a->imprint = t->imprint;
+}
+
 int
 whose_on_net_whose(struct chan *ch, struct imsg *im)
 {
@@ -275,6 +293,11 @@ whose_on_net_whose(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_net_whose(im, &m) == -1)
 		return -1;
+	if (m.inode != 0 && made[m.inode % MADE].inode == m.inode) {
+		made[m.inode % MADE].request = im->id;
+		answer(&made[m.inode % MADE]);
+		return 0;
+	}
 	if (m.inode == 0 || waiting.n == QUEUE_MAX) {
 		answer(&nobody);
 		return 0;

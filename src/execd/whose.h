@@ -6,7 +6,11 @@
 #define EXECD_WHOSE_H
 
 #include "chan.h"
+#include "target.h"
 
+/* A connection is being made on the socket with this inode, by who asked for it:
+ * it need not be looked for. */
+void whose_made(uint64_t inode, const struct target *);
 int whose_on_net_whose(struct chan *, struct imsg *);
 
 #endif

@@ -80,6 +80,7 @@ void refuse_node(struct ruling *, enum file_op, struct node *, const char *rule,
 void ask_socket(struct ruling *, const char *path);
 int socket_on_fs_socket(struct chan *, struct imsg *);
 int socket_on_fs_unix(struct chan *, struct imsg *);
+int socket_on_fs_bind(struct chan *, struct imsg *);
 
 /* symlink.c */
 /* Does a link at that path, in the workspace at mount, lead out of it? What

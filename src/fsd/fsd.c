@@ -150,6 +150,7 @@ static const struct handler fsd_handlers[] = {
 	{ MSG_FS_FORGET, fsd_on_fs_forget },
 	{ MSG_FS_SOCKET, socket_on_fs_socket },
 	{ MSG_FS_UNIX, socket_on_fs_unix },
+	{ MSG_FS_BIND, socket_on_fs_bind },
 	{ MSG_REG_OPENED, through_on_reg_opened },
 	{ MSG_APPROVAL_PENDING, approve_on_pending },
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },

@@ -9,13 +9,73 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "backing.h"
 #include "decide.h"
 #include "fsd.h"
+#include "log.h"
 #include "path.h"
+
+#define BINDS_MAX 64 /* that are approved and not made yet */
+
+/* Sockets that an operator has approved: execd tells of each before it lets the
+ * call go on. One that another process makes first has no address, and nobody
+ * gets to it. */
+static struct {
+	pthread_mutex_t lock;
+	char *path[BINDS_MAX];
+	size_t next;
+} binds = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void
+note_bind(const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy == NULL)
+		fatal("a socket");
+	pthread_mutex_lock(&binds.lock);
+	free(binds.path[binds.next]);
+	binds.path[binds.next] = copy;
+	binds.next = (binds.next + 1) % BINDS_MAX;
+	pthread_mutex_unlock(&binds.lock);
+}
+
+/* Once. */
+static bool
+take_bind(const char *path)
+{
+	bool found = false;
+	size_t i;
+
+	pthread_mutex_lock(&binds.lock);
+	for (i = 0; i < BINDS_MAX && !found; i++) {
+		if (binds.path[i] == NULL || strcmp(binds.path[i], path) != 0)
+			continue;
+		free(binds.path[i]);
+		binds.path[i] = NULL;
+		found = true;
+	}
+	pthread_mutex_unlock(&binds.lock);
+	return found;
+}
+
+int
+socket_on_fs_bind(struct chan *ch, struct imsg *im)
+{
+	static const struct msg_fs_bind_noted noted;
+	struct msg_fs_bind m;
+
+	if (msg_get_fs_bind(im, &m) == -1)
+		return -1;
+	note_bind(m.path);
+	msg_send_fs_bind_noted(ch, im->id, &noted, NULL);
+	return 0;
+}
 
 void
 ask_socket(struct ruling *r, const char *path)
@@ -30,7 +90,8 @@ ask_socket(struct ruling *r, const char *path)
 		refuse(r, "policy-evaluation-failed", "");
 		return;
 	}
-	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT)
+	if (v.decision == DECISION_ALLOW || v.decision == DECISION_AUDIT ||
+	    (v.decision == DECISION_APPROVE && take_bind(path)))
 		return;
 	r->op = FILE_OP_MKNOD;
 	refuse(r, v.rule_name, v.message);
@@ -91,9 +152,9 @@ open_socket(const char *path, int *fd, char real[AGENTSH_PATH_MAX + 1])
 
 /* By its real path: no link that somebody may have made leads past the rule. */
 static int
-open_named(enum unix_op op, const char *path, int *fd)
+open_named(enum unix_op op, const char *path, int *fd,
+    char real[AGENTSH_PATH_MAX + 1])
 {
-	char real[AGENTSH_PATH_MAX + 1];
 	int error;
 
 	if (!is_named(op, path))
@@ -119,7 +180,7 @@ open_redirect(const char *path, int *fd)
 int
 socket_on_fs_socket(struct chan *ch, struct imsg *im)
 {
-	static const struct msg_fs_socket_opened opened;
+	struct msg_fs_socket_opened opened = { 0 };
 	struct msg_fs_socket_failed failed = { 0 };
 	struct msg_fs_socket m;
 	int fd = -1;
@@ -127,7 +188,8 @@ socket_on_fs_socket(struct chan *ch, struct imsg *im)
 	if (msg_get_fs_socket(im, &m) == -1 || m.op >= UNIX_OP_MAX)
 		return -1;
 	policy_enter();
-	failed.error = (uint32_t)open_named((enum unix_op)m.op, m.path, &fd);
+	failed.error = (uint32_t)open_named((enum unix_op)m.op, m.path, &fd,
+	    opened.path);
 	policy_leave();
 	if (failed.error == 0)
 		msg_send_fs_socket_opened(ch, im->id, &opened, &fd);

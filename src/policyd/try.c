@@ -278,11 +278,10 @@ ask_signal(struct asking *k)
 	if (v.decision == DECISION_REDIRECT)
 		signal_text(k->a->instead, sizeof(k->a->instead),
 		    act.redirect_signo);
-	if (v.decision == DECISION_APPROVE) {
-		k->a->effective = act.fallback;
+	if (v.decision == DECISION_APPROVE && act.fallback != DECISION_DENY)
 		snprintf(k->a->note, sizeof(k->a->note),
-		    "nobody is asked about signals: the rule's fallback holds");
-	}
+		    "waits for an operator's approval, and is denied without; where approvals.enabled is false, the rule's fallback holds: %s",
+		    decision_name(act.fallback));
 	if ((q->relations & SIGNAL_NEVER) != 0 &&
 	    k->a->effective != DECISION_ABSORB) {
 		k->a->effective = DECISION_DENY;

@@ -107,11 +107,27 @@ child_exec(enum role role, const struct cred *cred, int sock, pid_t parent)
 	fatal("%s", path);
 }
 
+/* Who was gone before; ROLE_MAX: it ended by itself. */
+static enum role
+blames(const siginfo_t *si)
+{
+	int n = si->si_status - AGENTSH_EXIT_PEER;
+
+	return si->si_code == CLD_EXITED && n >= 0 && n < ROLE_MAX ?
+	    (enum role)n :
+	    ROLE_MAX;
+}
+
 /* In words, for logs and clients. */
 static void
 describe(char *dst, size_t size, const siginfo_t *si)
 {
-	if (si->si_code == CLD_EXITED)
+	enum role peer = blames(si);
+
+	if (peer != ROLE_MAX)
+		snprintf(dst, size, "its channel to %s was closed",
+		    proc_rows[peer].file);
+	else if (si->si_code == CLD_EXITED)
 		snprintf(dst, size, "exit status %d", si->si_status);
 	else
 		snprintf(dst, size, "signal %d (%s)", si->si_status,
@@ -153,7 +169,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 	describe(how, sizeof(how), &si);
 	log_debug("%s (pid %d): %s", proc_rows[c->role].file, (int)c->pid, how);
 	if (c->sess != NULL)
-		sess_child_died(c->sess, c, how);
+		sess_child_died(c->sess, c, how, blames(&si));
 	else
 		helper_died(c, how);
 	child_free(c);

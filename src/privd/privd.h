@@ -132,6 +132,11 @@ struct sess {
 	struct event *timer; /* for its creation, then its life, then its end */
 	struct aerr error;   /* why it could not be made */
 	uint32_t reason;
+	/* an end by a helper's; who was the first that was seen, whom that one
+	 * blames (ROLE_MAX: nobody), and a mask of who ended because of it */
+	bool died;
+	enum role first, blamed;
+	unsigned followed;
 	char detail[AGENTSH_TEXT_MAX + 1];
 };
 
@@ -363,7 +368,11 @@ void sess_end(struct sess *, enum sess_reason, const char *fmt, ...)
 /* Ends one that is being created, with this answer. */
 void sess_fail(struct sess *, int http, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-void sess_child_died(struct sess *, struct child *, const char *how);
+/* sessiond's channel to execd was closed. */
+void sess_lost_execd(struct sess *);
+/* blamed: who was gone before it, and ended it; or ROLE_MAX. */
+void sess_child_died(struct sess *, struct child *, const char *how,
+    enum role blamed);
 void sess_timer(struct sess *, uint64_t ms);
 /* Is its end under way? */
 bool sess_is_ending(const struct sess *);

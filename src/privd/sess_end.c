@@ -34,7 +34,7 @@ static const char *const step_names[] = {
 	[STEP_HELPERS] = "starting execd, fsd and its network",
 };
 
-static void announce(const struct sess *);
+static void announce(struct sess *);
 
 bool
 sess_is_ending(const struct sess *s)
@@ -242,6 +242,50 @@ sess_fail(struct sess *s, int http, const char *code, const char *fmt, ...)
 	stop(s);
 }
 
+/* Who ended first, and of what: to be told when all of them have. */
+static void
+set_cause(struct sess *s, const struct child *c, const char *how,
+    enum role blamed)
+{
+	s->first = c->role;
+	s->blamed = blamed;
+	if (s->request != 0)
+		aerr_set(&s->error, 500, "sandbox", "%s ended while %s: %s",
+		    proc_rows[c->role].file, step_names[s->step], how);
+	else
+		snprintf(s->detail, sizeof(s->detail), "%s: %s",
+		    proc_rows[c->role].file, how);
+}
+
+/* One whose end was seen after that of the first. Whoever has lost a channel can
+ * be seen before who was at the other end of it. */
+static void
+follow(struct sess *s, const struct child *c, const char *how, enum role blamed)
+{
+	if (s->blamed == c->role && blamed != s->first) {
+		/* sessiond goes on */
+		s->followed |= 1U << s->first & ~(unsigned)R_SESSIOND;
+		set_cause(s, c, how, blamed);
+	} else if (blamed != ROLE_MAX)
+		s->followed |= 1U << c->role;
+}
+
+static void
+name_followers(struct sess *s)
+{
+	size_t len = strlen(s->detail), i;
+	const char *before = "; because of that: ";
+
+	for (i = 0; i < ROLE_MAX && len < sizeof(s->detail); i++) {
+		if ((s->followed & 1U << i) == 0)
+			continue;
+		len += (size_t)snprintf(s->detail + len,
+		    sizeof(s->detail) - len, "%s%s", before, proc_rows[i].file);
+		before = ", ";
+	}
+	s->followed = 0;
+}
+
 /* Forgets the child; true when one was lost that the session needs. */
 static bool
 forget(struct sess *s, struct child *c)
@@ -270,11 +314,14 @@ sess_net_ended(struct sess *s)
 }
 
 void
-sess_child_died(struct sess *s, struct child *c, const char *how)
+sess_child_died(struct sess *s, struct child *c, const char *how,
+    enum role blamed)
 {
 	bool lost = forget(s, c);
 
 	if (sess_is_ending(s)) {
+		if (s->died)
+			follow(s, c, how, blamed);
 		if (c->role == ROLE_INIT)
 			end_helpers(s);
 		else if (c->role == ROLE_FSD)
@@ -284,12 +331,26 @@ sess_child_died(struct sess *s, struct child *c, const char *how)
 	}
 	if (!lost)
 		return;
+	s->died = true;
+	s->first = c->role;
+	s->blamed = blamed;
 	if (s->state == SESS_CREATING)
 		sess_fail(s, 500, "sandbox", "%s ended while %s: %s",
 		    proc_rows[c->role].file, step_names[s->step], how);
 	else
 		sess_end(s, SESS_HELPER_DIED, "%s: %s", proc_rows[c->role].file,
 		    how);
+}
+
+void
+sess_lost_execd(struct sess *s)
+{
+	if (sess_is_ending(s))
+		return;
+	s->died = true;
+	s->first = ROLE_SESSIOND;
+	s->blamed = ROLE_EXECD;
+	sess_end(s, SESS_HELPER_DIED, "execd: its channel to sessiond was closed");
 }
 
 static void
@@ -317,8 +378,9 @@ tell_end(const struct sess *s)
 }
 
 static void
-announce(const struct sess *s)
+announce(struct sess *s)
 {
+	name_followers(s);
 	if (s->request != 0)
 		log_info("session %s of uid %u: not made: %s", s->id,
 		    (unsigned)s->uid, s->error.message);

@@ -278,7 +278,11 @@ sess_on_destroy(struct chan *ch, struct imsg *im)
 		return -1;
 	s = sess_by_number(m.session);
 	/* it may have ended while the message was on its way */
-	if (s != NULL && s->state == SESS_READY)
+	if (s == NULL || s->state != SESS_READY)
+		return 0;
+	if (m.reason == SESS_HELPER_DIED)
+		sess_lost_execd(s);
+	else
 		sess_end(s, (enum sess_reason)m.reason, "%s", "");
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include <event2/event.h>
+#include <string.h>
 
 #include "agentsh.h"
 #include "builtin.h"
