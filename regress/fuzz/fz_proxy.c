@@ -191,6 +191,28 @@ whose_forget(struct whose_ask *a)
 }
 
 void
+decide_own(const struct image *im, const char *name, const uint8_t addr[16],
+    uint16_t port, struct net_ruling *r)
+{
+	decide_connect(im, name, addr, port, r);
+}
+
+bool
+whose_has(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
+    const uint8_t dst[16], uint16_t dport)
+{
+	(void)s, (void)proto, (void)src, (void)sport, (void)dst, (void)dport;
+	return true;
+}
+
+int
+netlog_limit(struct nsess *s, const char *reason, bool refused)
+{
+	(void)s, (void)reason, (void)refused;
+	return 0;
+}
+
+int
 dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t port)
 {
 	(void)s, (void)fd, (void)peer, (void)port;
@@ -278,6 +300,9 @@ begin(void)
 	    getsockname(fz.listener, (struct sockaddr *)&fz.at, &len) == -1)
 		abort();
 	fz.s.base = fz.base;
+	fz.s.share = share_new(fz.base);
+	if (fz.s.share == NULL)
+		abort();
 	fz.s.listener[NET_TCP4] = fz.s.listener[NET_TCP6] = -1;
 }
 

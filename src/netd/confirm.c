@@ -98,13 +98,13 @@ is_bound(struct conn *c, const char *said)
 /* The name that it said is none of the address. An operator may still allow the
  * address, and is then told of that and not of the name. 0 or -1. */
 static int
-ask_for_address(struct conn *c)
+ask_for_address(struct conn *c, const char *why)
 {
 	struct net_ruling r;
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
 	if (c->dialled || !confirm_may(&r))
-		return conn_refuse(c, "address that is not one of the name");
+		return conn_refuse(c, why);
 	set_name(c, "");
 	return conn_rule(c, &r) == 0 ? 0 : conn_refuse(c, "out of memory");
 }
@@ -118,7 +118,8 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		if (memcmp(addr[i], c->addr, sizeof(c->addr)) == 0)
 			break;
 	}
-	if (i == n && ask_for_address(c) == -1) {
+	if (i == n &&
+	    ask_for_address(c, "address that is not one of the name") == -1) {
 		conn_end(c, EPERM);
 		return;
 	}
@@ -185,7 +186,7 @@ find_out(struct conn *c, const char *name)
 {
 	/* nobody hears of it before an operator was asked */
 	if (!net_ruling_allows(&c->ruling))
-		return conn_refuse(c, "name that was not looked up before");
+		return ask_for_address(c, "name that was not looked up before");
 	c->resolve = resolve_start(c->s, name, resolve_done, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");

@@ -281,7 +281,7 @@ inbound_start(struct published *p, int fd, const uint8_t peer[16],
 	pub->nconns++;
 	p->nconns++;
 	c->timer = evtimer_new(c->s->base, timer_cb, c);
-	if (relay_start(&c->relay, c->s->base, fd, ended, c) == -1 ||
+	if (relay_start(&c->relay, c->s->share, fd, ended, c) == -1 ||
 	    c->timer == NULL) {
 		end(c, ENOMEM);
 		return;
