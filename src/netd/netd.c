@@ -72,9 +72,11 @@ main(int argc, char **argv)
 {
 	struct event_base *base;
 
+#ifndef AGENTSH_SANITIZED
 	/* before a thread's own heap gives memory back, malloc reads /proc */
 	if (mallopt(M_ARENA_MAX, 1) != 1)
 		fatalx("malloc");
+#endif
 	proc_start(&netd.p, ROLE_NETD, netd_handlers, argc, argv);
 	configure_dns();
 	tcp_configure(&netd.p.conf);
