@@ -72,7 +72,7 @@ main(int argc, char **argv)
 {
 	struct event_base *base;
 
-#ifndef AGENTSH_SANITIZED
+#ifndef AGENTSH_SANITIZED /* whose malloc knows none of it */
 	/* before a thread's own heap gives memory back, malloc reads /proc */
 	if (mallopt(M_ARENA_MAX, 1) != 1)
 		fatalx("malloc");
