@@ -3,10 +3,14 @@
  * What a confined helper can do to other processes: nothing, on any kernel; and
  * to itself what abort(3) does.
  */
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <netinet/in.h>
+
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -188,6 +192,28 @@ netd_dup(void)
 	_exit(fcntl(fd, F_DUPFD_CLOEXEC, 10) >= 10 ? 0 : 1);
 }
 
+/* 0: netd may bind a port of the loopback; 1: EACCES. */
+static void
+netd_binds(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int fd;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sandbox_enter(ROLE_NETD, NULL, 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
+		_exit(listen(fd, 1) == 0 ? 0 : 3);
+	_exit(errno == EACCES ? 1 : 3);
+}
+
+static void
+netd_let_bind(void)
+{
+	sandbox_let_bind();
+	netd_binds();
+}
+
 #ifdef AGENTSH_SANITIZED
 /* What the runtime finds it must be able to say. */
 static void
@@ -257,6 +283,15 @@ owners(void)
 	CHECK_INT(end_of(netd_dup), 0);
 }
 
+/* Only where ports are published. */
+static void
+ports(void)
+{
+	/* TCP is restricted from Linux 6.7 on */
+	CHECK_INT(end_of(netd_binds), landlock_abi() >= 4 ? 1 : 0);
+	CHECK_INT(end_of(netd_let_bind), 0);
+}
+
 int
 main(void)
 {
@@ -266,5 +301,6 @@ main(void)
 	T_RUN(signals);
 	T_RUN(execd_signals_nobody);
 	T_RUN(owners);
+	T_RUN(ports);
 	return done_testing();
 }
