@@ -312,6 +312,20 @@ heard_http(struct inspect *in, const uint8_t *p, size_t len, bool ended)
 	return true;
 }
 
+/* Alerts that the client reads past, as of a name that the server does not know. */
+static void
+skip_warnings(const uint8_t **p, size_t *len)
+{
+	static const uint8_t warning[] = { TLS_ALERT, TLS_MAJOR };
+
+	while (*len >= TLS_HEADER + 2 &&
+	    memcmp(*p, warning, sizeof(warning)) == 0 && (*p)[3] == 0 &&
+	    (*p)[4] == 2 && (*p)[TLS_HEADER] == 1) {
+		*p += TLS_HEADER + 2;
+		*len -= TLS_HEADER + 2;
+	}
+}
+
 /* The answer to a ClientHello: a HelloRetryRequest asks for another, and what
  * cannot be told from one counts as one. */
 static bool
@@ -319,8 +333,11 @@ heard_tls(struct inspect *in, const uint8_t *p, size_t len, bool ended)
 {
 	const size_t want = TLS_RANDOM_AT + sizeof(retry);
 
+	skip_warnings(&p, &len);
 	if (len == 0 || p[0] != TLS_HANDSHAKE) {
-		if (len == 0 && !ended)
+		/* an alert is not told from a warning by its beginning */
+		if (!ended &&
+		    (len == 0 || (p[0] == TLS_ALERT && len < TLS_HEADER + 2)))
 			return false;
 		in->kind = INSPECT_OPAQUE;
 		return true;
