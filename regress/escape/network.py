@@ -169,17 +169,21 @@ def E12():
     return reach(HOST, SECRET)
 
 
-def E16():
-    """TLS to the allowed address for another server"""
-    resolve("ok.test")
+def hello_of(name):
     hello = ssl.MemoryBIO()
     ctx = ssl.create_default_context()
-    tls = ctx.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="denied.test")
+    tls = ctx.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=name)
     try:
         tls.do_handshake()
     except ssl.SSLError:
         pass
-    return reach(OK, 443, hello.read())
+    return hello.read()
+
+
+def E16():
+    """TLS to the allowed address for another server"""
+    resolve("ok.test")
+    return reach(OK, 443, hello_of("denied.test"))
 
 
 def E17():
@@ -315,6 +319,26 @@ def E42():
     except OSError as e:
         out += str(e)
     return "169.254" in out
+
+
+def E61():
+    """a hello whose records are of another version"""
+    resolve("ok.test")
+    hello = hello_of("denied.test")
+    return any(reach(OK, 443, b"\x16" + v + hello[3:])
+               for v in (b"\x02\x01", b"\0\0", b"\x0f\x01", b"\xff\x03"))
+
+
+def E62():
+    """a request that only lenient servers read"""
+    resolve("ok.test")
+    return any(reach(OK, 443, line + b"\r\nHost: denied.test\r\n\r\n")
+               for line in (b"GET /\x01 HTTP/1.1", b"GET\v/\fHTTP/1.1", b"GET /"))
+
+
+def E63():
+    """the host by an address that it has by a route alone"""
+    return reach("198.51.100.2", SECRET)
 
 
 def main():
