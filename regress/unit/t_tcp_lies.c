@@ -302,6 +302,27 @@ proxied_questions(void)
 	CHECK(arrived(210, 0) == -1);
 }
 
+/* The host itself has the address that it is connected to. */
+static void
+own_address(void)
+{
+	struct seen e;
+	char text[8];
+	int c, s;
+
+	serve(67, 9000, "a.ok", NULL);
+	c = client_of(67);
+	say(c, "x");
+	s = arrived(67, 5000);
+	CHECK(recv(s, text, 1, 0) <= 0);
+	CHECK(is_reset(c));
+	close(c);
+	close(s);
+	e = next_event();
+	CHECK(!e.allowed);
+	CHECK_STR(e.rule, "the-rest");
+}
+
 static double
 seconds(clockid_t clock)
 {
@@ -361,6 +382,7 @@ main(void)
 	T_RUN(unasked);
 	T_RUN(approved_tunnel);
 	T_RUN(proxied_questions);
+	T_RUN(own_address);
 	T_RUN(dribble);
 	stop_worker();
 	return done_testing();
