@@ -94,6 +94,15 @@ record_versions(void)
 	e = send_all(31, ninep, sizeof(ninep) - 1, &came);
 	CHECK(e.allowed);
 	CHECK_INT(came, sizeof(ninep) - 1);
+	/* MongoDB's: a length, and the number of a request */
+	for (i = 0; i < 5; i++) {
+		memcpy(text, "\x14\x01\0\0\0\0\0\0\0\0\0\0", 12);
+		text[0] = (uint8_t)(0x14 + i);
+		text[4] = (uint8_t)(i % 3);
+		e = send_all(31, text, 12, &came);
+		CHECK(e.allowed);
+		CHECK_INT(came, 12);
+	}
 	e = send_all(31, ninep, 4, &came);
 	CHECK(e.allowed);
 	CHECK_INT(came, 4);
