@@ -548,6 +548,24 @@ def hoard():
 def other_client():
     """who hoards tunnels and does not read keeps others from theirs"""
     return not all(by_tunnel(b"ok.test", 80) for _ in range(5))
+def E61():
+    """a hello whose records are of another version"""
+    resolve("ok.test")
+    hello = client_hello("denied.test")
+    return any(reach(OK, 443, b"\x16" + v + hello[3:])
+               for v in (b"\x02\x01", b"\0\0", b"\x0f\x01", b"\xff\x03"))
+
+
+def E62():
+    """a request that only lenient servers read"""
+    resolve("ok.test")
+    return any(reach(OK, 443, line + b"\r\nHost: denied.test\r\n\r\n")
+               for line in (b"GET /\x01 HTTP/1.1", b"GET\v/\fHTTP/1.1", b"GET /"))
+
+
+def E63():
+    """the host by an address that it has by a route alone"""
+    return reach("198.51.100.2", SECRET)
 
 
 def main():

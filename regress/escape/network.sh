@@ -4,7 +4,7 @@
 # and all that a session can do is recorded without addresses that it has not had.
 # Outside of one each of them does, so that "stopped" means something: E01 E02 E03
 # E04 E07 E08 E09 E11 E12 E16 E17 E18 E19 E21 E22 E23 E24 E26 E27 E28 E32 E33 E34 E36
-# E38 E41 E42. (E28 and E32 as far as the kernel has them.)
+# E38 E41 E42 E61 E62 E63. (E28 and E32 as far as the kernel has them.)
 # timeout: 300
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 
@@ -22,6 +22,7 @@ if [ -e /proc/net/if_inet6 ]; then
 		ip addr add "$a/128" dev lo nodad || fail "address $a"
 	done
 fi
+ip route add local 198.51.100.0/29 dev lo || fail "route"
 cat >"$policies/out.yaml" <<'P'
 version: 1
 name: out
@@ -50,7 +51,7 @@ grep -v '^E33' "$T/off" | cat - "$T/off33" >"$T/outside"
 cat "$T/outside"
 grep -v ' REACHED ' "$T/outside" | grep -v '^E28\|^E32' >"$T/not"
 [ ! -s "$T/not" ] || fail "outside of a session too: $(cat "$T/not")"
-want "tries" "$(wc -l <"$T/outside")" 26
+want "tries" "$(wc -l <"$T/outside")" 29
 
 # E38: one fills what there is, and another does not get in
 hoard()
@@ -78,8 +79,22 @@ s.sendall(b"GET / HTTP/1.0\r\nHost: ok.test\r\n\r\n")
 assert s.recv(7) == b"REACHED"' || fail "what is allowed: $(jq -r .result.stderr "$T/exec.json")"
 run_in s python3 network.py 192.0.2.53 53 >"$T/inside" 2>&1 ||
     fail "inside: $(cat "$T/inside")"
-cat "$T/inside"
-want "tries inside" "$(wc -l <"$T/inside")" 26
+want "tries" "$(wc -l <"$T/outside")" 29
+
+# E38: one fills what there is, and another does not get in
+hoard()
+{
+	wait_for 60 test -e "$1/held" || fail "nothing is held"
+	say "held: $(cat "$1/held")"
+}
+mkdir "$T/hoard"
+(cd "$T/hoard" && exec python3 "$T/ws/network.py" 127.0.0.1 5353 hoard) &
+hoarder=$!
+hoard "$T/hoard"
+want "outside, with a careless proxy" "$(python3 "$T/ws/network.py" 127.0.0.1 5353 E38 | cut -c 1-11)" \
+    "E38 REACHED"
+touch "$T/hoard/enough"
+wait "$hoarder"
 grep -v ' stopped ' "$T/inside" >"$T/escaped"
 [ ! -s "$T/escaped" ] || fail "$(cat "$T/escaped")"
 

@@ -31,7 +31,9 @@ chmod 0644 "$policies/net.yaml" "$policies/short.yaml"
 mkdir "$T/ws" && chown "$ME_UID:$ME_UID" "$T/ws"
 cat >"$T/server.py" <<'P'
 import socket, sys
-s = socket.create_server(("", 7000), backlog=100)
+v6 = socket.has_dualstack_ipv6()
+s = socket.create_server(("", 7000), backlog=100, dualstack_ipv6=v6,
+                         family=socket.AF_INET6 if v6 else socket.AF_INET)
 open(sys.argv[1], "w").close()
 while True:
     s.accept()[0].close()
@@ -125,6 +127,17 @@ allow*) ;;
 esac
 
 # and of addresses that the host has by a route alone, as a balancer's
-ip route add local 198.51.100.0/29 dev lo || fail "route"
-want "the host's by a route" "$(reason)" "deny host address, which no rule names by cidrs"
-ip route del local 198.51.100.0/29 dev lo
+for route in "" "src $HOST4"; do
+	# shellcheck disable=SC2086 # words
+	ip route add local 198.51.100.0/29 dev lo $route || fail "route $route"
+	want "the host's by a route $route" "$(reason)" \
+	    "deny host address, which no rule names by cidrs"
+	ip route del local 198.51.100.0/29 dev lo
+done
+if [ -e /proc/net/if_inet6 ]; then
+	ip -6 route add local 2a00:db8:9::/64 dev lo || fail "route of IPv6"
+	run_in s python3 client.py other 2a00:db8:9::5 >"$T/out" || fail "client: $(cat "$T/out")"
+	want "the same of IPv6" "$(jq -r '[.events.network_operations[] |
+	    select(.type == "net_connect")][0] | .fields.reason' "$T/exec.json")" \
+	    "host address, which no rule names by cidrs"
+fi

@@ -331,6 +331,11 @@ looks(void)
 	CHECK_INT(like("\v\fGET\r/ HTTP/1.1\r\n"), 1);
 	CHECK_INT(like("GET /\r\n"), 1);
 	CHECK_INT(like("get  HTTP://a/\n"), 1);
+	CHECK_INT(like("PROXY TCP4 192.0.2.1 192.0.2.2 1 443\r\n"), 1);
+	CHECK_INT(http_looks_like((const uint8_t *)"\r\n\r\n\0\r\nQUIT\n", 12,
+		      &(struct http_guess){ 0 }),
+	    1);
+	CHECK_INT(like("PROXYX a\r\n"), 0);
 	CHECK_INT(like("GET key\r\n"), 0);
 	CHECK_INT(like("RETR /key\r\n"), 0);
 	CHECK_INT(like("\x01"), 0);

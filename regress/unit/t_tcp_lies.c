@@ -94,9 +94,67 @@ record_versions(void)
 	e = send_all(31, ninep, sizeof(ninep) - 1, &came);
 	CHECK(e.allowed);
 	CHECK_INT(came, sizeof(ninep) - 1);
+	/* MongoDB's: a length, and the number of a request */
+	for (i = 0; i < 5; i++) {
+		memcpy(text, "\x14\x01\0\0\0\0\0\0\0\0\0\0", 12);
+		text[0] = (uint8_t)(0x14 + i);
+		text[4] = (uint8_t)(i % 3);
+		e = send_all(31, text, 12, &came);
+		CHECK(e.allowed);
+		CHECK_INT(came, 12);
+	}
 	e = send_all(31, ninep, 4, &came);
 	CHECK(e.allowed);
 	CHECK_INT(came, 4);
+}
+
+/* A server that warns before it asks for a second hello, which then has another
+ * name. */
+static void
+warned(void)
+{
+	static const char alert[] = "\x15\x03\x03\x00\x02\x01\x70";
+	static const char retry[] =
+	    "\x16\x03\x03\x00\x4b\x02\x00\x00\x47\x03\x03"
+	    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c"
+	    "\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb"
+	    "\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+	uint8_t hello[4096], got[4096];
+	size_t len = hello_of("a.ok", false, hello, sizeof(hello));
+	struct seen e;
+	int c, s, i;
+
+	serve(34, 443, "a.ok", NULL);
+	for (i = 0; i < 2; i++) {
+		c = client_of(34);
+		put(c, hello, len);
+		s = arrived(34, 5000);
+		CHECK_INT(recv(s, got, len, MSG_WAITALL), len);
+		put(s, alert, 3);
+		usleep(20000);
+		put(s, alert + 3, sizeof(alert) - 4);
+		put(s, alert, sizeof(alert) - 1);
+		/* it goes on to the client in any case */
+		if (i == 0) {
+			shutdown(s, SHUT_WR);
+			CHECK_INT(recv(c, got, 14, MSG_WAITALL), 14);
+			close(s);
+			close(c);
+			CHECK(next_event().allowed);
+			continue;
+		}
+		put(s, retry, sizeof(retry) - 1);
+		CHECK_INT(recv(c, got, 14 + sizeof(retry) - 1, MSG_WAITALL),
+		    14 + sizeof(retry) - 1);
+		len = hello_of("c.no", false, hello, sizeof(hello));
+		put(c, hello, len);
+		CHECK(is_reset(s));
+		close(s);
+		close(c);
+		e = next_event();
+		CHECK(!e.allowed);
+		CHECK_STR(e.reason, "another name in a second ClientHello");
+	}
 }
 
 /* Requests that a lenient server reads, of a port where others are possible. */
@@ -253,6 +311,27 @@ proxied_questions(void)
 	CHECK(arrived(210, 0) == -1);
 }
 
+/* The host itself has the address that it is connected to. */
+static void
+own_address(void)
+{
+	struct seen e;
+	char text[8];
+	int c, s;
+
+	serve(67, 9000, "a.ok", NULL);
+	c = client_of(67);
+	say(c, "x");
+	s = arrived(67, 5000);
+	CHECK(recv(s, text, 1, 0) <= 0);
+	CHECK(is_reset(c));
+	close(c);
+	close(s);
+	e = next_event();
+	CHECK(!e.allowed);
+	CHECK_STR(e.rule, "the-rest");
+}
+
 static double
 seconds(clockid_t clock)
 {
@@ -267,7 +346,7 @@ static void
 dribble(void)
 {
 	static const char *const begin[] = { "", "a " };
-	static const size_t count[] = { 30000, 60000 };
+	static const size_t count[] = { 20000, 50000 };
 	clockid_t clock;
 	double used;
 	size_t i, n;
@@ -307,10 +386,12 @@ main(void)
 {
 	start_worker();
 	T_RUN(record_versions);
+	T_RUN(warned);
 	T_RUN(odd_requests);
 	T_RUN(unasked);
 	T_RUN(approved_tunnel);
 	T_RUN(proxied_questions);
+	T_RUN(own_address);
 	T_RUN(dribble);
 	stop_worker();
 	return done_testing();

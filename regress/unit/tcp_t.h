@@ -190,6 +190,12 @@ decide_own(const struct image *im, const char *name, const uint8_t addr[16],
 	rule(false, r);
 }
 
+bool
+hostaddr_answers(const uint8_t addr[16])
+{
+	return addr[15] == 67;
+}
+
 const char *
 addr_class(const uint8_t addr[16])
 {

@@ -106,31 +106,18 @@ fail_cb(int fd, short ev, void *arg)
 	dial_failed(c);
 }
 
-/* Is it the host itself that answers, though the address is not known as one of
- * the host's? It can have it since a moment ago, or by a route alone. */
-static bool
-is_own(int fd, const uint8_t to[16])
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	uint8_t addr[16];
-	uint16_t port;
-
-	memset(&ss, 0, sizeof(ss));
-	return getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ipport_from_sockaddr(&ss, addr, &port) == -1 ||
-	    (memcmp(addr, to, sizeof(addr)) == 0 && addr_class(to) == NULL);
-}
-
-/* It is connected. May it be, with whom that turned out to be? 0 or -1. */
+/* It is connected. May it be, when it is the host itself that answers, though the
+ * address is not known as one of the host's? It can have it since a moment ago, or
+ * by a route alone. 0 or -1. */
 static int
-look_back(struct conn *c, int fd)
+look_back(struct conn *c)
 {
 	const uint8_t *to = c->to[c->ato];
 	struct net_ruling r;
 
 	/* a policy that writes an address down means it */
-	if (c->redirected != NULL || !is_own(fd, to))
+	if (c->redirected != NULL || addr_class(to) != NULL ||
+	    !hostaddr_answers(to))
 		return 0;
 	decide_own(&c->s->image, c->name[0] == '\0' ? NULL : c->name, to,
 	    c->to_port, &r);
@@ -152,7 +139,7 @@ dial_cb(int fd, short ev, void *arg)
 	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &c->error, &len) == -1)
 		c->error = errno;
 	stop_event(c);
-	if (c->error == 0 && look_back(c, fd) == -1) {
+	if (c->error == 0 && look_back(c) == -1) {
 		conn_end(c, EPERM);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -24,6 +25,55 @@ static struct {
 	int fd;
 	struct event *changed, *again;
 } hostaddr = { .fd = -1 };
+
+/* Asks what the kernel would do with it. 0 or -1. */
+static int
+ask_route(int fd, const uint8_t addr[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		struct rtattr attr;
+		uint8_t dst[16];
+	} q = { .head = { .nlmsg_type = RTM_GETROUTE,
+		    .nlmsg_flags = NLM_F_REQUEST } };
+	size_t len = v4 ? 4 : 16;
+
+	q.head.nlmsg_len = (uint32_t)(sizeof(q) - sizeof(q.dst) + len);
+	q.route.rtm_family = v4 ? AF_INET : AF_INET6;
+	q.route.rtm_dst_len = (uint8_t)(len * 8);
+	q.attr.rta_type = RTA_DST;
+	q.attr.rta_len = (unsigned short)RTA_LENGTH(len);
+	memcpy(q.dst, v4 ? addr + sizeof(mapped) : addr, len);
+	return send(fd, &q, q.head.nlmsg_len, MSG_DONTWAIT) ==
+		(ssize_t)q.head.nlmsg_len ?
+	    0 :
+	    -1;
+}
+
+bool
+hostaddr_answers(const uint8_t addr[16])
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		uint8_t rest[4096];
+	} a;
+	ssize_t n = -1;
+	int fd;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    NETLINK_ROUTE);
+	if (fd != -1 && ask_route(fd, addr) == 0)
+		n = recv(fd, &a, sizeof(a), MSG_DONTWAIT);
+	if (fd != -1)
+		close(fd);
+	return n < (ssize_t)NLMSG_LENGTH(sizeof(a.route)) ||
+	    a.head.nlmsg_type != RTM_NEWROUTE ||
+	    a.route.rtm_type != RTN_UNICAST;
+}
 
 static void
 read_all(void)

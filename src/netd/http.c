@@ -527,8 +527,14 @@ http_looks_like(const uint8_t *p, size_t len, struct http_guess *g)
 			return 0;
 		if (g->at == len)
 			return -1;
-		if (g->at == g->word || !is_blank(p[g->at]))
+		/* a header of the PROXY protocol hides what is behind it */
+		if (g->at == g->word)
+			return g->at == 4 && memcmp(p, "\r\n\r\n", 5) == 0;
+		if (!is_blank(p[g->at]))
 			return 0;
+		if (g->at - g->word == 5 &&
+		    memcmp(p + g->word, "PROXY", 5) == 0)
+			return 1;
 		g->part = 2;
 	}
 	/* whatever bytes are in the line: servers take them, too */

@@ -17,7 +17,6 @@
 #define TLS_MAJOR 3
 #define TLS_HEADER 5
 #define TLS_RANDOM_AT (TLS_HEADER + 6) /* of a ServerHello */
-#define TLS_CLIENT_HELLO 1
 #define TLS_SERVER_HELLO 2
 
 /* The random of a HelloRetryRequest, RFC 8446, 4.1.3. */
@@ -50,9 +49,10 @@ refuse(struct inspect *in, const char *why)
 	return INSPECT_REFUSED;
 }
 
-/* Could a server read a ClientHello there, or past this to one? Some (s2n, Go's,
- * GnuTLS) do not care for the version in the first record. 1, 0, or -1: more has
- * to come. OpenSSL refuses what has another one. */
+/* Could a server read a ClientHello (1) there, or past this (a warning, which is 1,
+ * an empty record) to one? Some (s2n, Go's, GnuTLS) do not care for the version in
+ * the first record. 1, 0, or -1: more has to come. OpenSSL refuses what has another
+ * one. */
 static int
 is_record(const uint8_t *p, size_t len)
 {
@@ -65,10 +65,12 @@ is_record(const uint8_t *p, size_t len)
 	if (len <= TLS_HEADER)
 		return -1;
 	n = (size_t)(p[3] << 8 | p[4]);
-	return n == 0 ||
-	    (p[0] == TLS_HANDSHAKE && p[TLS_HEADER] == TLS_CLIENT_HELLO) ||
-	    (p[0] == TLS_ALERT && n == 2) ||
-	    (p[0] == TLS_CHANGE_CIPHER && n == 1);
+	/* other protocols have bytes like these: the next one tells */
+	if (n == 0)
+		return p[TLS_HEADER] >= TLS_FIRST && p[TLS_HEADER] <= TLS_LAST;
+	return p[TLS_HEADER] == 1 &&
+	    (p[0] == TLS_HANDSHAKE || (p[0] == TLS_ALERT && n == 2) ||
+		(p[0] == TLS_CHANGE_CIPHER && n == 1));
 }
 
 /* A reason, or NULL. */
@@ -312,6 +314,20 @@ heard_http(struct inspect *in, const uint8_t *p, size_t len, bool ended)
 	return true;
 }
 
+/* Alerts that the client reads past, as of a name that the server does not know. */
+static void
+skip_warnings(const uint8_t **p, size_t *len)
+{
+	static const uint8_t warning[] = { TLS_ALERT, TLS_MAJOR };
+
+	while (*len >= TLS_HEADER + 2 &&
+	    memcmp(*p, warning, sizeof(warning)) == 0 && (*p)[3] == 0 &&
+	    (*p)[4] == 2 && (*p)[TLS_HEADER] == 1) {
+		*p += TLS_HEADER + 2;
+		*len -= TLS_HEADER + 2;
+	}
+}
+
 /* The answer to a ClientHello: a HelloRetryRequest asks for another, and what
  * cannot be told from one counts as one. */
 static bool
@@ -319,8 +335,11 @@ heard_tls(struct inspect *in, const uint8_t *p, size_t len, bool ended)
 {
 	const size_t want = TLS_RANDOM_AT + sizeof(retry);
 
+	skip_warnings(&p, &len);
 	if (len == 0 || p[0] != TLS_HANDSHAKE) {
-		if (len == 0 && !ended)
+		/* an alert is not told from a warning by its beginning */
+		if (!ended &&
+		    (len == 0 || (p[0] == TLS_ALERT && len < TLS_HEADER + 2)))
 			return false;
 		in->kind = INSPECT_OPAQUE;
 		return true;

@@ -88,6 +88,9 @@ void nsess_fail(struct nsess *, const char *fmt, ...)
 
 /* hostaddr.c: the host's addresses are known from now on. Fatal on failure. */
 void hostaddr_start(struct event_base *);
+/* Is it the host itself that has this address, by whatever route, and not somebody
+ * that it would send to? Any thread; true also when that cannot be asked. */
+bool hostaddr_answers(const uint8_t addr[16]);
 
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53, whose fd does not block, is given to dns_take, which owns it from
