@@ -2,8 +2,9 @@
 """
 Sessions of fair.sh. What floods says in the file "count" how much it has done, and
 goes on until the file "stop" is there: "bytes N" reads from N connections what
-comes, "connections" makes them and vanishes, "questions" asks for names. "work
-bytes" and "work requests" are what is measured beside it.
+comes, "connections" makes them and vanishes, "silence" makes them and says
+nothing, "questions" asks for names. "work bytes" and "work requests" are what is
+measured beside it.
 """
 import os
 import selectors
@@ -47,6 +48,25 @@ def vanish():
             count += 1
 
 
+def silent():
+    """As many as there may be that say nothing; each is refused after a while."""
+    global count
+    sel = selectors.DefaultSelector()
+    held = 0
+    while True:
+        while held < 600:
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((ADDR, 443))
+            sel.register(s, selectors.EVENT_READ)
+            held += 1
+            count += 1
+        for key, _ in sel.select():
+            sel.unregister(key.fileobj)
+            key.fileobj.close()
+            held -= 1
+
+
 def ask():
     global count
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -85,7 +105,7 @@ if sys.argv[1] == "work":
     print(work(sys.argv[2]))
 else:
     flood = {"bytes": lambda: read_all(int(sys.argv[2])), "connections": vanish,
-             "questions": ask}[sys.argv[1]]
+             "silence": silent, "questions": ask}[sys.argv[1]]
     threading.Thread(target=flood, daemon=True).start()
     while True:
         tell()

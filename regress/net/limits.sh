@@ -25,6 +25,7 @@ command_rules:
 network_rules:
   - {name: no, cidrs: [$HOST4/32], ports: [9], decision: deny}
   - {name: near, cidrs: [$HOST4/32], decision: allow}
+  - {name: nowhere, cidrs: ["2001:db8:dead::/48"], decision: allow}
 resource_limits: {net_bandwidth_mbps: $1}
 P
 	chmod 0644 "$policies/.net"
@@ -87,6 +88,13 @@ run_in s python3 client.py denied 3 || fail "denied"
 want "resources of what is denied" "$(resources)" "0 3 0 0"
 run_in s true
 want "resources of nothing" "$(resources)" "0 0 0 0"
+# where the host has no way to nobody waits for one, and it is no connection
+run_in s python3 client.py nowhere >"$T/out" || fail "nowhere: $(cat "$T/out")"
+say "an address without a route: $(cat "$T/out") ms"
+want "resources of it" "$(resources)" "0 0 0 0"
+want "its event" "$(jq -r '[.events.network_operations[] | select(.type == "net_connect")][0] |
+    [.policy.effective_decision, .fields.error] | join(" ")' "$T/exec.json")" \
+    "allow Network is unreachable"
 # what is open has had so much when the command ends
 run_in s python3 client.py hold || fail "hold"
 want "resources of what goes on" "$(resources)" "1 0 1000 1000"

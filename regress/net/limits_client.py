@@ -76,6 +76,8 @@ def main():
                 got = 0
                 while got < int(sys.argv[3]):
                     got += len(s.recv(65536))
+                # for as long as it may take to find whose it is
+                time.sleep(0.2)
     elif what == "hold":
         # a child keeps a connection, over which 1000 bytes went each way
         s = dial(7002)
@@ -96,6 +98,15 @@ def main():
                 sys.exit("not denied")
             except ConnectionResetError:
                 pass
+    elif what == "nowhere":
+        began = time.monotonic()
+        try:
+            with socket.create_connection(("2001:db8:dead::1", 7002), 60) as s:
+                s.sendall(b"x")
+                s.recv(1)
+            sys.exit("somebody is there")
+        except ConnectionResetError:
+            print(int(1000 * (time.monotonic() - began)))
     elif what == "silent":
         held = [dial(443) for _ in range(int(sys.argv[2]))]
         with dial(7002) as s:

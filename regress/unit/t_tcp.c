@@ -465,6 +465,33 @@ silence(void)
 	tt.dns_full = false;
 }
 
+/* Two sessions have what there is for all of them. */
+static void
+halves(void)
+{
+	int c[5], i;
+
+	/* others have six of ten, and two of the rest are to be had */
+	tcp_limits.total = 10;
+	tcp_total += 6;
+	for (i = 0; i < 3; i++)
+		c[i] = client_of(17);
+	c[3] = arrived(17, 5000);
+	c[4] = arrived(17, 5000);
+	CHECK(c[3] != -1 && c[4] != -1);
+	CHECK(arrived(17, 300) == -1);
+	CHECK_STR(last_limit(3), "no-room-in-netd");
+	/* one of another session has ended, which nobody tells */
+	tcp_total -= 2;
+	CHECK(served(17, 5000));
+	tcp_total -= 4;
+	for (i = 0; i < 5; i++)
+		close(c[i]);
+	for (i = 0; i < 3; i++)
+		CHECK(next_event().allowed);
+	tcp_limits.total = 65536;
+}
+
 static void
 limits(void)
 {
@@ -495,7 +522,7 @@ limits(void)
 	s = arrived(17, 5000);
 	c[1] = client_of(17);
 	CHECK(arrived(17, 300) == -1);
-	CHECK_STR(last_limit(3), "too-many-connections");
+	CHECK_STR(last_limit(4), "too-many-connections");
 	close(c[0]);
 	close(s);
 	CHECK(served(17, 5000));
@@ -749,6 +776,7 @@ main(void)
 	T_RUN(slow_reader);
 	T_RUN(parallel);
 	T_RUN(silence);
+	T_RUN(halves);
 	T_RUN(limits);
 	T_RUN(approvals);
 	T_RUN(held);

@@ -20,6 +20,7 @@
 #include "template.h"
 
 struct tcp_limits tcp_limits = {
+	.total = 65536,
 	.conns = 2048,
 	.waiting = 256,
 	.speak_ms = 300,
@@ -184,6 +185,7 @@ release(struct conn *c)
 {
 	TAILQ_REMOVE(&c->rs->conns, c, entry);
 	c->rs->n--;
+	tcp_total--;
 	tcp_count(c->rs);
 	tally_leave(c->tally);
 	free(c->redirected);
@@ -553,6 +555,7 @@ conn_start(struct relays *rs, int fd, const struct conn_ends *e, bool proxy)
 	c->state = proxy ? CONN_PROXY : CONN_LOOK;
 	TAILQ_INSERT_TAIL(&rs->conns, c, entry);
 	rs->n++;
+	tcp_total++;
 	rs->nwaiting++;
 	started = relay_start(&c->relay, rs->s->share, fd, ended, c) == 0;
 	c->ask = whose_ask(rs->s, IPPROTO_TCP, e->peer, e->peer_port, e->local,

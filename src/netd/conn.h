@@ -10,6 +10,8 @@
 
 #include <sys/queue.h>
 
+#include <stdatomic.h>
+
 #include "netdecide.h"
 #include "inspect.h"
 #include "netd.h"
@@ -21,6 +23,7 @@
 
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
+	size_t total;	/* of all sessions, at one time */
 	size_t conns;	/* at one time */
 	size_t waiting; /* of them, those that have no other end yet */
 	uint64_t
@@ -40,11 +43,13 @@ enum tcp_excess {
 	TCP_TOO_MANY,	  /* connections */
 	TCP_TOO_MANY_NEW, /* that have no other end yet */
 	TCP_TOO_MANY_DNS, /* for questions; they are refused */
-	TCP_NO_ROOM,	  /* netd has no descriptor or memory */
+	TCP_NO_ROOM,	  /* descriptors or memory of netd */
 	TCP_EXCESS_MAX
 };
 
 extern struct tcp_limits tcp_limits;
+extern atomic_size_t
+    tcp_total; /* connections that there are, of all sessions */
 
 enum conn_state {
 	CONN_PROXY,   /* its destination is to be heard */

@@ -3,6 +3,7 @@
  * The listening sockets of a session: what is dialled in its namespace arrives
  * there, with the address that was meant as its own. How many there may be.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "ipport.h"
+#include "log.h"
 #include "loopback.h"
 #include "netlog.h"
 #include "sockdiag.h"
@@ -21,6 +23,8 @@
 #define ACCEPT_TURN 16 /* connections of one event */
 #define RESUME_MS 100  /* when there was no descriptor or memory for one */
 #define NOTE_MS 60000  /* one event, then none for so long */
+
+atomic_size_t tcp_total;
 
 static int
 own_end(int fd, uint8_t addr[16], uint16_t *port)
@@ -70,23 +74,39 @@ note(struct relays *rs, enum tcp_excess what)
 		tcp_fail(rs);
 }
 
+/* Has it half of the descriptors that the other sessions leave? Then the rest is
+ * theirs. */
+static bool
+has_half(const struct relays *rs)
+{
+	size_t all = tcp_total, others = all > rs->n ? all - rs->n : 0;
+
+	return others >= tcp_limits.total ||
+	    rs->n >= (tcp_limits.total - others + 1) / 2;
+}
+
 void
 tcp_count(struct relays *rs)
 {
-	struct timeval tv = clock_timeval(tcp_limits.crowd_ms);
 	bool many = rs->n >= tcp_limits.conns;
 	bool crowd = rs->nwaiting >= tcp_limits.waiting;
+	bool half = has_half(rs);
+	struct timeval tv;
 
-	listen_on(rs, !rs->failed && !rs->stopping && !many && !crowd);
+	listen_on(rs, !rs->failed && !rs->stopping && !many && !crowd && !half);
 	if (rs->failed || rs->stopping)
 		return;
 	if (many)
 		note(rs, TCP_TOO_MANY);
-	if (!crowd)
-		return;
-	note(rs, TCP_TOO_MANY_NEW);
-	/* those that are silent do not keep the others out */
-	if (!rs->failed && !evtimer_pending(rs->resume, NULL))
+	if (crowd)
+		note(rs, TCP_TOO_MANY_NEW);
+	if (half)
+		note(rs, TCP_NO_ROOM);
+	/* nobody says when others have given something back, and those that are
+	 * silent do not keep the rest out */
+	tv = clock_timeval(half ? RESUME_MS : tcp_limits.crowd_ms);
+	if ((half || crowd) && !rs->failed &&
+	    !evtimer_pending(rs->resume, NULL))
 		(void)evtimer_add(rs->resume, &tv);
 }
 
@@ -223,9 +243,14 @@ accept_proxy_cb(int fd, short ev, void *arg)
 void
 tcp_configure(const struct conf *c)
 {
+	struct rlimit files;
 	uint16_t port = 0;
 	int family;
 
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		fatal("getrlimit");
+	/* two each, and some for all else */
+	tcp_limits.total = files.rlim_cur / 4 * 3 / 2;
 	if (loopback_parse(c->http_addr, &family, &port) == 0)
 		tcp_limits.api_port = port;
 	tcp_limits.conns = c->tcp_conns;
