@@ -90,14 +90,6 @@ void tcp_configure(const struct conf *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 
-/* What is remembered of a question to execd begins with what it was: the answer
- * is from a process that may be anybody's by now. */
-enum ask_kind {
-	ASK_NONE,
-	ASK_WHOSE,
-	ASK_UNIX
-};
-
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {
 	uint32_t pid; /* as the session sees it; 0: not known */
