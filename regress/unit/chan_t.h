@@ -84,6 +84,16 @@ half(enum role me, enum role peer, enum msg_state state, int *far)
 	return ch;
 }
 
+/* As if a question of that type had been sent. */
+static inline uint32_t
+ask_as(struct chan *ch, enum msg_type type, void *arg)
+{
+	uint32_t id = chan_request(ch, arg);
+
+	ch->pending[ch->npending - 1].type = type;
+	return id;
+}
+
 static inline void
 whole(enum role a, enum role b, struct chan **ca, struct chan **cb)
 {

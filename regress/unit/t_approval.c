@@ -441,6 +441,7 @@ lists(void)
 	client = chan_new(fds[0], ROLE_CTL, ROLE_POLICYD, rows, NULL);
 	ch = chan_new(fds[1], ROLE_POLICYD, ROLE_CTL, NULL, NULL);
 	id = chan_request(client, NULL);
+	client->pending[client->npending - 1].type = MSG_CTL_REQUEST;
 	do {
 		after = approvals_list(ch, id, after);
 		pages++;

@@ -59,7 +59,7 @@ descriptor_passes(void)
 	fd = memfd_create("t", MFD_CLOEXEC);
 	CHECK(write(fd, "word", 4) == 4);
 	/* answers to nobody's question are refused, so ask first */
-	CHECK(chan_request(b, &seen) == 1);
+	CHECK(ask_as(b, MSG_POLICY_COMPILE, &seen) == 1);
 	seen.taken = -2;
 	CHECK_INT(msg_send_policy_compiled(a, 1, &m, &fd), 0);
 	CHECK_INT(chan_step(b, 1000), 1);
@@ -292,7 +292,7 @@ replies(void)
 
 	whole(ROLE_INIT, ROLE_EXECD, &a, &b);
 	b->on_close = on_close;
-	id = chan_request(b, &x);
+	id = ask_as(b, MSG_INIT_SPAWN, &x);
 	/* M_MORE keeps the question open, the last answer closes it */
 	CHECK_INT(msg_send_init_spawned(a, id, &spawned, NULL), 0);
 	CHECK_INT(chan_step(b, 1000), 1);
@@ -309,6 +309,36 @@ replies(void)
 	chan_free(b);
 }
 
+/* Who is asked one thing does not answer another: what is remembered of it is of
+ * the question's kind. */
+static void
+other_answers(void)
+{
+	struct msg_fs_unix_failed failed = { 2 };
+	struct msg_fs_synced synced = { 9 };
+	struct msg_fs_sync ask = { 9 };
+	struct chan *a, *b;
+	uint32_t id;
+	int x;
+
+	whole(ROLE_FSD, ROLE_EXECD, &a, &b);
+	b->on_close = on_close;
+	id = chan_request(b, &x);
+	CHECK_INT(msg_send_fs_sync(b, id, &ask, NULL), 0);
+	CHECK_INT(msg_send_fs_synced(a, id, &synced, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), 1);
+	CHECK(seen.arg == &x);
+	id = chan_request(b, &x);
+	CHECK_INT(msg_send_fs_sync(b, id, &ask, NULL), 0);
+	seen.calls = 0;
+	CHECK_INT(msg_send_fs_unix_failed(a, id, &failed, NULL), 0);
+	CHECK_INT(chan_step(b, 1000), -1);
+	CHECK_INT(seen.calls, 0);
+	CHECK_STR(seen.why, "answer to no question");
+	chan_free(a);
+	chan_free(b);
+}
+
 static void
 forgotten_asker(void)
 {
@@ -318,7 +348,7 @@ forgotten_asker(void)
 	int x;
 
 	whole(ROLE_INIT, ROLE_EXECD, &a, &b);
-	id = chan_request(b, &x);
+	id = ask_as(b, MSG_INIT_SPAWN, &x);
 	chan_forget(b, &x);
 	seen.arg = &x;
 	CHECK_INT(msg_send_init_running(a, id, &running, NULL), 0);
@@ -453,6 +483,7 @@ main(void)
 	T_RUN(ctrunc);
 	T_RUN(only_once);
 	T_RUN(replies);
+	T_RUN(other_answers);
 	T_RUN(forgotten_asker);
 	T_RUN(request_ids);
 	T_RUN(end_of_file);

@@ -111,6 +111,18 @@ struct trial {
 	int far;
 };
 
+static enum msg_type
+question_of(uint32_t answer)
+{
+	uint32_t q;
+
+	for (q = 1; q < MSG_MAX; q++) {
+		if (msg_answers((enum msg_type)answer, (enum msg_type)q))
+			break;
+	}
+	return (enum msg_type)q;
+}
+
 static void
 wire_one(struct trial *t, uint32_t type, size_t body, int nfds)
 {
@@ -128,6 +140,7 @@ wire_one(struct trial *t, uint32_t type, size_t body, int nfds)
 	if ((flags & M_REP) != 0) {
 		t->ch->npending = 0;
 		id = chan_request(t->ch, NULL);
+		t->ch->pending[0].type = question_of(type);
 	} else if ((flags & M_REQ) != 0)
 		id = 1;
 	put(t->far, type, id, body, nfds);

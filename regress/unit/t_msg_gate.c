@@ -81,6 +81,24 @@ unknown_numbers(void)
 	CHECK_STR(msg_name(MSG_MAX), "UNKNOWN");
 }
 
+/* It has a question, and each that it has goes the other way. */
+static void
+check_answer(enum msg_type answer)
+{
+	const struct msg_row *a = &msg_rows[answer], *q;
+	size_t i, n = 0;
+
+	for (i = 0; i < MSG_MAX; i++) {
+		if (!msg_answers(answer, (enum msg_type)i))
+			continue;
+		q = &msg_rows[i];
+		CHECK((q->flags & M_REQ) != 0);
+		CHECK(q->from == a->to && q->to == a->from);
+		n++;
+	}
+	CHECK(n > 0);
+}
+
 /* What the table itself promises. */
 static void
 table_is_sane(void)
@@ -101,6 +119,8 @@ table_is_sane(void)
 		kind = r->flags & kinds;
 		CHECK(kind == M_REQ || kind == M_REP || kind == M_EVT);
 		CHECK((r->flags & M_MORE) == 0 || kind == M_REP);
+		if (kind == M_REP)
+			check_answer((enum msg_type)i);
 		CHECK(r->from != 0 && r->to != 0);
 		CHECK(r->max + MSG_HEADER_LEN <= AGENTSH_MSG_MAX);
 		for (k = 0; r->fds[k] != '\0'; k++)

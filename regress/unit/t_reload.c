@@ -260,6 +260,15 @@ compiled(struct sess *s, int image)
 	reload_compiled(s, &limits, dup(image), &no_plan, "d", "");
 }
 
+static uint32_t
+operator_asks(void)
+{
+	uint32_t id = chan_request(policyd.ch, NULL);
+
+	policyd.ch->pending[policyd.ch->npending - 1].type = MSG_CTL_ASK;
+	return id;
+}
+
 /* n sessions, and an operator who asks. */
 static uint32_t
 begin(size_t n)
@@ -288,7 +297,7 @@ begin(size_t n)
 		d[i].s.execd = &d[i].execd.child;
 		TAILQ_INSERT_TAIL(&privd.sessions, &d[i].s, entry);
 	}
-	id = chan_request(policyd.ch, NULL);
+	id = operator_asks();
 	reload_ask(id);
 	return id;
 }
@@ -441,7 +450,7 @@ with_network(void)
 	say_committed(&netd, netd.id[0], netd.generation);
 	CHECK_STR(heard(&policyd), "s0:changed done");
 	/* it cannot take the next one, and nobody does */
-	reload_ask(chan_request(policyd.ch, NULL));
+	reload_ask(operator_asks());
 	compiled(&d[0].s, old_image);
 	(void)heard(&netd);
 	(void)heard(&d[0].fsd);
@@ -451,7 +460,7 @@ with_network(void)
 	CHECK_STR(heard(&d[0].fsd), "abandon");
 	CHECK_STR(heard(&policyd), "s0:kept done");
 	/* what it says of a session that is gone is no fault */
-	reload_ask(chan_request(policyd.ch, NULL));
+	reload_ask(operator_asks());
 	compiled(&d[0].s, old_image);
 	(void)heard(&netd);
 	sess_end(&d[0].s, SESS_DESTROYED, "%s", "");
@@ -522,7 +531,7 @@ again(void)
 
 	begin(2);
 	compiled(&d[0].s, same_image);
-	second = chan_request(policyd.ch, NULL);
+	second = operator_asks();
 	reload_ask(second);
 	msg_send_policy_stale(policyd.ch, 0, &stale, NULL);
 	(void)chan_step(policyd.child.ch, 0);
@@ -554,7 +563,7 @@ in_the_making(void)
 	d[0].s.step = STEP_ROOT;
 	d[1].s.step = STEP_WORKSPACE;
 	d[2].s.step = STEP_POLICY;
-	reload_ask(chan_request(policyd.ch, NULL));
+	reload_ask(operator_asks());
 	CHECK_INT(d[0].asked, 1);
 	d[0].s.state = SESS_READY;
 	reload_sess_ready(&d[0].s);

@@ -181,6 +181,20 @@ chan_enqueue(struct chan *ch, const uint8_t *data, size_t len, const int *fds,
 	return 0;
 }
 
+/* What may be answered, and by what: arg is of that question's kind. */
+static void
+note_question(struct chan *ch, enum msg_type type, uint32_t id)
+{
+	size_t i;
+
+	for (i = ch->npending; i > 0; i--) {
+		if (ch->pending[i - 1].id == id) {
+			ch->pending[i - 1].type = type;
+			break;
+		}
+	}
+}
+
 int
 chan_send(struct chan *ch, enum msg_type type, uint32_t id,
     const struct buf *body, const int *fds)
@@ -201,6 +215,8 @@ chan_send(struct chan *ch, enum msg_type type, uint32_t id,
 		chan_fail(ch, "unsendable message");
 		return -1;
 	}
+	if ((msg_rows[type].flags & M_REQ) != 0)
+		note_question(ch, type, id);
 	header[0] = type;
 	header[1] = 0;
 	header[2] = id;
@@ -287,6 +303,7 @@ chan_request(struct chan *ch, void *arg)
 		}
 	} while (i < ch->npending);
 	p[ch->npending].id = ch->next_id;
+	p[ch->npending].type = MSG_NONE;
 	p[ch->npending].arg = arg;
 	ch->npending++;
 	return ch->next_id;
@@ -303,7 +320,7 @@ chan_forget(struct chan *ch, void *arg)
 	}
 }
 
-/* Finds the asker of a reply; false when nobody asked. */
+/* Finds the asker of a reply; false when nobody asked for such. */
 static bool
 chan_match_reply(struct chan *ch, struct imsg *im, bool last)
 {
@@ -312,6 +329,8 @@ chan_match_reply(struct chan *ch, struct imsg *im, bool last)
 	for (i = 0; i < ch->npending; i++) {
 		if (ch->pending[i].id != im->id)
 			continue;
+		if (!msg_answers(im->type, ch->pending[i].type))
+			return false;
 		im->arg = ch->pending[i].arg;
 		if (last)
 			ch->pending[i] = ch->pending[--ch->npending];

@@ -34,6 +34,7 @@ struct handler {
 
 struct chan_pending {
 	uint32_t id;
+	enum msg_type type; /* of what was sent; NONE: nothing so far */
 	void *arg;
 };
 

@@ -93,6 +93,18 @@ msg_name(uint32_t type)
 	return type < MSG_MAX ? msg_rows[type].name : "UNKNOWN";
 }
 
+bool
+msg_answers(enum msg_type answer, enum msg_type question)
+{
+	size_t i = answer;
+
+	while (i > 0 && (msg_rows[i].flags & M_REQ) == 0)
+		i--;
+	while (i > 0 && i != question && (msg_rows[i].flags & M_REQ) != 0)
+		i--;
+	return i == question && (msg_rows[i].flags & M_REQ) != 0;
+}
+
 const char *
 role_name(enum role r)
 {

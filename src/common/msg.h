@@ -78,6 +78,8 @@ struct msg_row {
 extern const struct msg_row msg_rows[MSG_MAX];
 
 const char *msg_name(uint32_t type);
+/* May an M_REP answer that M_REQ? */
+bool msg_answers(enum msg_type answer, enum msg_type question);
 /* The file name of a process, for logs. */
 const char *role_name(enum role);
 /* A number that differs when msg.def or proc.def differ. */

@@ -5,13 +5,11 @@
  * policy, and execd connects to it, with the rights of the session's user and of
  * nobody else, whom the server sees. netd gets the end of a pair, see carry.c.
  */
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +22,10 @@
 
 /* Of a question to fsd. */
 struct wanted {
-	TAILQ_ENTRY(wanted) entry;
 	uint32_t request; /* netd's */
 };
 
-static struct {
-	TAILQ_HEAD(, wanted) all;
-	size_t n;
-} wanted = { .all = TAILQ_HEAD_INITIALIZER(wanted.all) };
+static size_t nwanted;
 
 static void
 tell_failed(uint32_t request, int error)
@@ -53,7 +47,7 @@ netunix_on_net_unix(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_net_unix(im, &m) == -1)
 		return -1;
-	if (wanted.n < WANTED_MAX && !carry_is_full())
+	if (nwanted < WANTED_MAX && !carry_is_full())
 		w = malloc(sizeof(*w));
 	if (w != NULL)
 		id = chan_request(fsd, w);
@@ -63,30 +57,20 @@ netunix_on_net_unix(struct chan *ch, struct imsg *im)
 		return 0;
 	}
 	w->request = im->id;
-	TAILQ_INSERT_TAIL(&wanted.all, w, entry);
-	wanted.n++;
+	nwanted++;
 	snprintf(ask.path, sizeof(ask.path), "%s", m.path);
 	/* its failure ends the session */
 	msg_send_fs_unix(fsd, id, &ask, NULL);
 	return 0;
 }
 
-/* Was this what fsd was asked for? Then it is answered: netd's request, or 0. */
+/* fsd has answered: netd's request. */
 static uint32_t
-take(const void *arg)
+take(struct wanted *w)
 {
-	struct wanted *w;
-	uint32_t request;
+	uint32_t request = w->request;
 
-	TAILQ_FOREACH(w, &wanted.all, entry) {
-		if (w == arg)
-			break;
-	}
-	if (w == NULL)
-		return 0;
-	request = w->request;
-	TAILQ_REMOVE(&wanted.all, w, entry);
-	wanted.n--;
+	nwanted--;
 	free(w);
 	return request;
 }
@@ -98,8 +82,8 @@ netunix_on_fs_unix_failed(struct chan *ch, struct imsg *im)
 	uint32_t request = take(im->arg);
 
 	(void)ch;
-	if (msg_get_fs_unix_failed(im, &m) == -1 || request == 0 ||
-	    m.error == 0 || m.error > 4095)
+	if (msg_get_fs_unix_failed(im, &m) == -1 || m.error == 0 ||
+	    m.error > 4095)
 		return -1;
 	tell_failed(request, (int)m.error);
 	return 0;
@@ -138,8 +122,7 @@ netunix_on_fs_unix_opened(struct chan *ch, struct imsg *im)
 	int fd;
 
 	(void)ch;
-	if (request == 0 || fstat(im->fds[0], &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
+	if (fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode))
 		return -1;
 	fd = connect_to(im->fds[0]);
 	if (fd != -1)

@@ -112,13 +112,11 @@ struct conn {
 	size_t ato, nto;
 	uint16_t to_port;
 	char *redirected; /* the place, or NULL */
-	struct dial_unix {
-		enum ask_kind kind; /* of execd, or NONE */
-		uint64_t until, wait_ms;
-	} host;	      /* where the place is a socket of the host */
-	bool is_unix; /* which it is */
-	bool silent;  /* and the event does not tell it */
-	bool retry;   /* without the redirect, when that fails */
+	bool is_unix;	  /* it is a socket of the host */
+	bool asked;	  /* execd, for that */
+	uint64_t until, again_ms;
+	bool silent; /* and the event does not tell it */
+	bool retry;  /* without the redirect, when that fails */
 
 	uint64_t born;
 	struct whose_ask *ask;

@@ -5,7 +5,6 @@
  * that path, and gives one end of a pair whose other end it copies to there.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,9 +21,9 @@ static void ask(struct conn *);
 static void
 forget(struct conn *c)
 {
-	if (c->host.kind == ASK_UNIX)
-		chan_forget(c->s->execd, &c->host);
-	c->host.kind = ASK_NONE;
+	if (c->asked)
+		chan_forget(c->s->execd, c);
+	c->asked = false;
 }
 
 void
@@ -50,7 +49,7 @@ timer_cb(int fd, short ev, void *arg)
 
 	(void)fd;
 	(void)ev;
-	if (c->host.kind == ASK_UNIX || clock_ms() >= c->host.until)
+	if (c->asked || clock_ms() >= c->until)
 		finish(c, -1, ETIMEDOUT);
 	else
 		ask(c);
@@ -68,10 +67,9 @@ wait_ms(struct conn *c, uint64_t ms)
 static void
 again(struct conn *c)
 {
-	wait_ms(c, c->host.wait_ms);
-	c->host.wait_ms = c->host.wait_ms * 2 < AGAIN_MAX_MS ?
-	    c->host.wait_ms * 2 :
-	    AGAIN_MAX_MS;
+	wait_ms(c, c->again_ms);
+	c->again_ms = c->again_ms * 2 < AGAIN_MAX_MS ? c->again_ms * 2 :
+						       AGAIN_MAX_MS;
 }
 
 static void
@@ -79,15 +77,15 @@ ask(struct conn *c)
 {
 	struct msg_net_unix m;
 	uint64_t now = clock_ms();
-	uint32_t id = chan_request(c->s->execd, &c->host);
+	uint32_t id = chan_request(c->s->execd, c);
 
 	if (id == 0) {
 		again(c);
 		return;
 	}
-	c->host.kind = ASK_UNIX;
+	c->asked = true;
 	snprintf(m.path, sizeof(m.path), "%s", c->redirected);
-	wait_ms(c, c->host.until > now ? c->host.until - now : 0);
+	wait_ms(c, c->until > now ? c->until - now : 0);
 	/* when execd is gone the session ends */
 	(void)msg_send_net_unix(c->s->execd, id, &m, NULL);
 }
@@ -95,54 +93,43 @@ ask(struct conn *c)
 void
 dialunix_start(struct conn *c)
 {
-	c->host.until = clock_ms() + tcp_limits.dial_ms;
-	c->host.wait_ms = AGAIN_MS;
+	c->until = clock_ms() + tcp_limits.dial_ms;
+	c->again_ms = AGAIN_MS;
 	conn_wait(c, CONN_DIAL, 2 * tcp_limits.dial_ms);
 	c->dialling = evtimer_new(c->s->base, timer_cb, c);
 	if (c->dialling != NULL)
 		ask(c);
 }
 
-/* Whose connection was it asked for? NULL: for none, or it is gone. */
-static struct conn *
-conn_of(struct imsg *im, bool *wrong)
-{
-	struct dial_unix *u = im->arg;
-
-	*wrong = u != NULL && u->kind != ASK_UNIX;
-	if (u == NULL || *wrong)
-		return NULL;
-	u->kind = ASK_NONE;
-	return (struct conn *)(void *)((char *)u - offsetof(struct conn, host));
-}
-
 int
 dialunix_on_net_unix_connected(struct chan *ch, struct imsg *im)
 {
-	bool wrong;
-	struct conn *c = conn_of(im, &wrong);
+	struct conn *c = im->arg;
 
 	(void)ch;
-	if (c != NULL)
-		finish(c, imsg_take_fd(im, 0), 0);
-	return wrong ? -1 : 0;
+	if (c == NULL)
+		return 0; /* it is gone */
+	c->asked = false;
+	finish(c, imsg_take_fd(im, 0), 0);
+	return 0;
 }
 
 int
 dialunix_on_net_unix_failed(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_unix_failed m;
-	bool wrong;
-	struct conn *c;
+	struct conn *c = im->arg;
 
 	(void)ch;
 	if (msg_get_net_unix_failed(im, &m) == -1 || m.error == 0 ||
 	    m.error > 4095)
 		return -1;
-	c = conn_of(im, &wrong);
-	if (c != NULL && m.error == EAGAIN)
+	if (c == NULL)
+		return 0;
+	c->asked = false;
+	if (m.error == EAGAIN)
 		again(c);
-	else if (c != NULL)
+	else
 		finish(c, -1, (int)m.error);
-	return wrong ? -1 : 0;
+	return 0;
 }

@@ -122,13 +122,6 @@ void dialled_unmap(const struct dialled *);
 int dialled_find(const struct nsess *, int proto,
     const struct sockdiag_end *own, const struct sockdiag_end *far,
     uint8_t addr[16], uint16_t *port);
-/* What is remembered of a question to execd begins with what it was: the answer
- * is from a process that may be anybody's by now. */
-enum ask_kind {
-	ASK_NONE,
-	ASK_WHOSE,
-	ASK_UNIX
-};
 
 /* whose.c: who owns the socket at this end of a connection or query. */
 struct owner {

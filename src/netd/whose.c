@@ -21,7 +21,6 @@
 #define SYNC_WAIT_MS 100 /* for answers, before a command's end is told */
 
 struct whose_ask {
-	enum ask_kind kind;
 	TAILQ_ENTRY(whose_ask) entry; /* in the order in which they came */
 	uint64_t number;
 	struct nsess *n;
@@ -212,7 +211,6 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 		cb(arg, &nobody);
 		return NULL;
 	}
-	a->kind = ASK_WHOSE;
 	a->n = n;
 	a->cb = cb;
 	a->arg = arg;
@@ -250,8 +248,6 @@ whose_on_net_owner(struct chan *ch, struct imsg *im)
 	/* it was forgotten meanwhile */
 	if (a == NULL)
 		return 0;
-	if (a->kind != ASK_WHOSE)
-		return -1;
 	o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return -1;
