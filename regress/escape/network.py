@@ -4,7 +4,7 @@
 Ways out over the network, one function each, named by its row. Prints the names
 of those that reached what they may not.
 
-    network.py NAMESERVER PORT        tries them all
+    network.py NAMESERVER PORT [E..]  tries them all, or these, or all but !E..
     network.py NAMESERVER PORT hoard  holds what a session may, until "enough" is there
     network.py servers DIR            what they try to reach, and a name server
 """
@@ -249,16 +249,6 @@ def talk(addr, port, path, host="ok.test"):
         return b""
 
 
-def client_hello(name):
-    hello = ssl.MemoryBIO()
-    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname=name)
-    try:
-        tls.do_handshake()
-    except ssl.SSLError:
-        pass
-    return hello.read()
-
-
 def E01():
     """past the variables that name a proxy"""
     os.environ["HTTP_PROXY"] = "http://127.0.0.1:9"
@@ -309,11 +299,22 @@ def E12():
     return reach(HOST, SECRET)
 
 
+def hello_of(name):
+    hello = ssl.MemoryBIO()
+    ctx = ssl.create_default_context()
+    tls = ctx.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLError:
+        pass
+    return hello.read()
+
+
 def E16():
     """TLS to the allowed address for another server, and the reverse; another Host"""
     resolve("ok.test")
-    return (reach(OK, 443, client_hello("denied.test")) or
-            reach(HOST, 443, client_hello("ok.test")) or
+    return (reach(OK, 443, hello_of("denied.test")) or
+            reach(HOST, 443, hello_of("ok.test")) or
             b"REACHED" in talk(OK, 80, "/", "denied.test"))
 
 
@@ -574,7 +575,7 @@ def main():
         servers(sys.argv[2])
     server = (sys.argv[1], int(sys.argv[2]))
     proxy = ("192.0.2.1" if server[1] == 53 else "127.0.0.1", 3128)
-    only = sys.argv[3:]
+    only = [n for n in sys.argv[3:] if n[0] != "!"]
     if only == ["hoard"] or server[1] != 53:
         patience = 3
     if only == ["hoard"]:
@@ -584,6 +585,8 @@ def main():
         print("E38", "REACHED" if other_client() else "stopped", other_client.__doc__)
         return
     for name, fn in sorted(globals().items()):
+        if "!" + name in sys.argv:
+            continue
         if name[0] == "E" and name[1:].isdigit() and (name in only or not only):
             start = time.monotonic()
             print(name, "REACHED" if fn() else "stopped", fn.__doc__,

@@ -43,7 +43,7 @@ command_rules:
   - {name: all, commands: [], decision: allow}
 network_rules:
   - {name: closed, domains: [denied.test], decision: deny, message: "ask for a mirror"}
-  - {name: far, cidrs: [$FAR4/32], decision: deny}
+  - {name: far, cidrs: [$FAR4/32], decision: deny, message: "not that one"}
   - {name: shut, domains: ["*.test"], ports: [9443], decision: deny}
   - {name: named, domains: [web.test, git.test, pypi.test, npm.test, ssh.test, db.test],
      cidrs: [203.0.113.0/24, "2001:db8::/64"], ports: [22, 80, 443, 2222, 5432, 8443],
@@ -100,6 +100,7 @@ denied()
 	name_=$1
 	rule_=$2
 	shift 2
+	start_=$(date +%s)
 	run_in s sh do.sh $((20 * ${TEST_SLOW:-1})) "$@" >"$T/out"
 	case $? in
 	0) fail "$name_: not denied: $(cat "$T/out")" ;;
@@ -109,5 +110,5 @@ denied()
 	    select(.policy.rule == $rule and .policy.effective_decision == "deny")] | length > 0' \
 	    "$T/exec.json" >"$T/null" ||
 	    fail "$name_: no event of $rule_: $(jq -c .events "$T/exec.json"); $(cat "$T/out")"
-	say "denied: $name_"
+	say "denied: $name_ ($(($(date +%s) - start_)) s)"
 }

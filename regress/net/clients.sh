@@ -83,6 +83,10 @@ quiet="curl -sS --cacert ca.pem"
 	done
 	denied "curl, a port" shut $quiet https://web.test:9443/
 	denied "curl, an address" far $quiet "https://$FAR4/"
+	denied "curl http, an address" far $quiet -f -w '%{http_code}\n' "http://$FAR4/"
+	want_in "what curl is answered" "$(cat "$T/out")" 403
+	client $quiet "http://$FAR4/"
+	want "what a user reads" "$(cat "$T/out")" "agentsh: far: not that one"
 	denied "curl --resolve to it" far $quiet --resolve "web.test:443:$FAR4" https://web.test/
 	denied "curl, another server behind an address" closed \
 	    $quiet --connect-to denied.test:443:web.test:443 https://denied.test/
@@ -113,8 +117,9 @@ if command -v wget >/dev/null; then
 	{
 		allowed "wget" "GET web.test 0" $get https://web.test/
 		denied "wget, a name" closed $get https://denied.test/
-		# (by itself it tries a connection that was reset twenty times)
-		denied "wget, a port" shut $get --tries=1 https://web.test:9443/
+		denied "wget, a port" shut $get https://web.test:9443/
+		# (a connection that is reset it would try twenty times)
+		denied "wget, an address" far $get "http://$FAR4/"
 		denied "wget, a redirect" closed $get https://web.test/away
 	}
 else

@@ -73,6 +73,8 @@ def tls(host, name, port=443):
 
 # before a name was looked up an address is one without
 want("an address", outcome(say, ADDR, 9000, b"x"), "ECONNRESET")
+want("of HTTP", ask(ADDR, 80, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")[:12], "HTTP/1.1 403")
+want("of TLS", outcome(tls, ADDR, "a.test"), "ECONNRESET")
 
 # names, HTTP and TLS
 for name in "a.test", "b.test":

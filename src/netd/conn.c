@@ -462,7 +462,9 @@ timer_cb(int fd, short ev, void *arg)
 		conn_dialled(c, -1, ETIMEDOUT);
 		return;
 	case CONN_LOOK:
-		if (c->in.kind == INSPECT_UNKNOWN && !c->in.strict &&
+		if (c->denied)
+			r = -1;
+		else if (c->in.kind == INSPECT_UNKNOWN && !c->in.strict &&
 		    c->port != 443)
 			r = dial_start(c);
 		else if (age >= tcp_limits.hello_ms)
@@ -510,6 +512,35 @@ is_self(const struct conn *c)
 	return false;
 }
 
+/* 0: it waits for more of what may be a request */
+static int
+look_refused(void *arg)
+{
+	struct conn *c = arg;
+	struct flow *f = &c->relay.flow[RELAY_CLIENT];
+
+	if (f->ended || inspect_look(&c->in, f) != INSPECT_MORE)
+		return -1;
+	return c->in.kind == INSPECT_UNKNOWN || c->in.kind == INSPECT_HTTP ? 0 :
+									     -1;
+}
+
+/* A client of HTTP that a rule refuses has asked before it hears of it: by a reset
+ * it could not tell from a network that fails, and some try again for minutes.
+ * Others are reset when they say something, or nothing for as long as a server
+ * that speaks first is waited for. 0 or -1. */
+static int
+start_refused(struct conn *c)
+{
+	/* whose an address is, is not told */
+	if (c->ruling.reason != NULL)
+		return -1;
+	inspect_start(&c->in, c->port, false);
+	c->relay.look[RELAY_CLIENT] = look_refused;
+	conn_wait(c, CONN_LOOK, tcp_limits.speak_ms);
+	return 0;
+}
+
 static int
 start(struct conn *c, const struct conn_ends *e, bool proxy)
 {
@@ -529,7 +560,7 @@ start(struct conn *c, const struct conn_ends *e, bool proxy)
 	if (is_self(c))
 		return conn_refuse(c, "address of netd itself");
 	if (confirm_address(c) == -1)
-		return -1;
+		return start_refused(c);
 	conn_begin(c);
 	conn_wait(c, CONN_LOOK, tcp_limits.speak_ms);
 	return 0;
