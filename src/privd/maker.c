@@ -177,8 +177,8 @@ make(struct chan *ch, struct root *r, const struct msg_make_root *m,
 	if (maker.mode == MODE_SERVICE &&
 	    setgroups(a->ngroups, a->groups) == -1)
 		return make_error(e, "set the session's groups");
-	net = ns_make_net(ch, (enum net_wish)m->network,
-	    (enum steer)m->steer, e);
+	net = ns_make_net(ch, (enum net_wish)m->network, (enum steer)m->steer,
+	    e);
 	if (net == -1)
 		return -1;
 	r->has_net = net == 1;
@@ -238,8 +238,8 @@ maker_on_make_probe(struct chan *ch, struct imsg *im)
 	struct msg_make_probed a = { 0 };
 	struct aerr why = { 0 };
 
-	if (!maker.hello || maker.opened ||
-	    msg_get_make_probe(im, &m) == -1 || m.steer >= STEER_MAX)
+	if (!maker.hello || maker.opened || msg_get_make_probe(im, &m) == -1 ||
+	    m.steer >= STEER_MAX)
 		return -1;
 	a.steer = (uint8_t)ns_probe((enum steer)m.steer, &why);
 	snprintf(a.why, sizeof(a.why), "%s", why.message);

@@ -242,7 +242,8 @@ make_socket(const struct net_family *f, int type, const uint8_t *addr,
 	fd = socket(f->af, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, f->af, type) == 0 && bind_to(fd, f, addr, port) == 0 &&
+	if (set_options(fd, f->af, type) == 0 &&
+	    bind_to(fd, f, addr, port) == 0 &&
 	    (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0))
 		return fd;
 	saved = errno;

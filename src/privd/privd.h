@@ -106,11 +106,12 @@ struct sess {
 	int client_sock; /* sessiond's end of its channel to execd */
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
-	enum steer steer;    /* how what it dials gets to netd; AUTO: it does not */
+	enum steer
+	    steer; /* how what it dials gets to netd; AUTO: it does not */
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
-	int steer_fd;	     /* from maker: what it dials comes while it is open */
-	int net_approvals;   /* netd\'s end of its channel to policyd */
-	int abort_fd;	     /* ends its FUSE connection; -1 */
+	int steer_fd; /* from maker: what it dials comes while it is open */
+	int net_approvals;     /* netd\'s end of its channel to policyd */
+	int abort_fd;	       /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
 	struct child *init;

@@ -77,8 +77,9 @@ join_execd(struct sess *s, int *end)
 static int
 open_net(struct sess *s, int diag, int proxy)
 {
-	struct msg_net_open mo = { .session = s->number, .uid = s->uid,
-		.steer = (uint8_t)s->steer };
+	struct msg_net_open mo = {
+		.session = s->number, .uid = s->uid, .steer = (uint8_t)s->steer
+	};
 	struct msg_net_listen ml = { .session = s->number };
 	struct msg_net_ring mr = { .session = s->number, .size = RING_SIZE };
 	struct msg_net_start ms = { .session = s->number };

@@ -66,8 +66,8 @@ fill(const struct bpf_object *obj, const struct net_sockets *n)
 static int
 attach(const struct bpf_object *obj)
 {
-	const struct bpf_program *p =
-	    bpf_object__find_program_by_name(obj, "steer");
+	const struct bpf_program *p = bpf_object__find_program_by_name(obj,
+	    "steer");
 	int ns, link, saved;
 
 	if (p == NULL)
