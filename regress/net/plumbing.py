@@ -158,7 +158,9 @@ for fam, every, own in (I4, "0.0.0.0", "192.0.2.1"), (I6, "::", "fd00:5e55::1"):
         server.close()
 for fam, addr in (I4, "127.0.0.1"), (I4, "192.0.2.2"), (I6, "::1"), (I6, "fd00:5e55::2"):
     for kind in TCP, UDP:
-        want("own DNS %s" % addr, dial(fam, kind, (addr, 53), QUERY), ("ECONNREFUSED",))
+        for port in 1, 53:
+            want("own %s %d" % (addr, port), dial(fam, kind, (addr, port), QUERY),
+                 ("ECONNREFUSED",))
 
 # a server that has taken an address outside is not met there
 for fam, addr in (I4, "198.51.100.7"), (I6, "2001:db8::7"):

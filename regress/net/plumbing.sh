@@ -28,6 +28,10 @@ for cmd in "ip link set lo down" "ip link add x type dummy" \
 	command -v ${cmd%% *} >/dev/null || continue
 	$cmd >/dev/null 2>&1 && { echo "worked: $cmd"; exit 1; }
 done
+for file in ipv4/ip_unprivileged_port_start netfilter/nf_conntrack_tcp_timeout_time_wait; do
+	[ -e /proc/sys/net/$file ] || continue
+	{ echo 2 >/proc/sys/net/$file; } 2>/dev/null && { echo "written: $file"; exit 1; }
+done
 exit 0' || fail "a session changes its network"
 run_in python3 plumbing.py || fail "the network of the session, afterwards"
 

@@ -3,10 +3,12 @@
  * The configuration file: values, ranges, refusals, and that what conf_print
  * writes parses back to the same.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "confparse.h"
+#include "steer.h"
 #include "t.h"
 
 static int
@@ -302,10 +304,31 @@ test_profiles(void)
 	bad(text, "c:132:56: mount_profiles: longer than 8192 bytes");
 }
 
+/* The words of the key are the ways of steer.def, and mean them. */
+static void
+test_steer(void)
+{
+	char text[64];
+	struct conf c;
+	struct aerr e;
+	enum steer how;
+
+	for (how = STEER_AUTO; how < STEER_MAX; how++) {
+		snprintf(text, sizeof(text),
+		    "sandbox: {network: {steer: %s}}\n", steer_name(how));
+		T(parse(text, &c, &e) == 0 && c.network_steer == how, "%s: %s",
+		    steer_name(how), e.message);
+	}
+	bad("sandbox: {network: {steer: iptables}}\n",
+	    "c:1:28: sandbox.network.steer: \"iptables\" is not one of"
+	    " auto|tproxy|redirect|sk_lookup");
+}
+
 int
 main(void)
 {
 	test_good();
+	test_steer();
 	test_profiles();
 	test_calls();
 	test_servers();

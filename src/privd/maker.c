@@ -237,7 +237,7 @@ maker_on_make_root(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* In a process that makes no session. */
+/* In a process that makes no session, and ends when agentshd has read this. */
 static int
 maker_on_make_probe(struct chan *ch, struct imsg *im)
 {
@@ -250,9 +250,5 @@ maker_on_make_probe(struct chan *ch, struct imsg *im)
 		return -1;
 	a.steer = (uint8_t)ns_probe((enum steer)m.steer, &why);
 	snprintf(a.why, sizeof(a.why), "%s", why.message);
-	if (msg_send_make_probed(ch, 0, &a, NULL) == -1 ||
-	    chan_drain(ch, 1000) == -1)
-		return -1;
-	maker.done = true;
-	return 0;
+	return msg_send_make_probed(ch, 0, &a, NULL);
 }

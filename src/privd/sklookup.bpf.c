@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which socket of a session's network namespace gets what no connection is there
  * for yet: netd's, but for what is the session's own. It is asked for the first

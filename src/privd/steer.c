@@ -16,6 +16,7 @@
 
 static struct {
 	struct child *maker;
+	bool answered;
 	enum steer found;
 	char why[AGENTSH_TEXT_MAX + 1];
 	char how[64]; /* it ended */
@@ -29,6 +30,7 @@ steer_on_make_probed(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_make_probed(im, &m) == -1 || m.steer >= STEER_MAX)
 		return -1;
+	probe.answered = true;
 	probe.found = (enum steer)m.steer;
 	snprintf(probe.why, sizeof(probe.why), "%s", m.why);
 	return 0;
@@ -74,10 +76,17 @@ run(enum steer wanted)
 	c->ch->handlers = probe_handlers;
 	if (helper_greet(c, 0, "", privd.uid, privd.gid) == 0)
 		msg_send_make_probe(c->ch, 0, &m, NULL);
+	while (probe.maker != NULL && !probe.answered)
+		event_base_loop(privd.base, EVLOOP_ONCE);
+	/* it waits for the end of the channel */
+	if (probe.maker != NULL) {
+		chan_free(c->ch);
+		c->ch = NULL;
+	}
 	while (probe.maker != NULL)
 		event_base_loop(privd.base, EVLOOP_ONCE);
 	event_free(timer);
-	if (probe.found == STEER_AUTO && probe.why[0] == '\0')
+	if (!probe.answered)
 		snprintf(probe.why, sizeof(probe.why), "maker: %s", probe.how);
 }
 

@@ -25,7 +25,7 @@ static const unsigned char program[] __attribute__((aligned(8))) = {
 #include <sklookup_bpf.h>
 };
 
-static int
+static int __attribute__((format(printf, 2, 0)))
 say(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char text[AGENTSH_TEXT_MAX + 1];
