@@ -88,6 +88,7 @@ stopped()
 
 begin
 grep -q "hooks of a control group: sandbox.network.mode" "$T/server.log" || fail "no word of it"
+want "the session says so" "$(json .network <"$T/session.json")" ebpf
 seen=$(($(wc -l <"$T/sniffed") - 1))
 run_in s python3 ebpf.py attacks $FAR4 $FAR6 >"$T/inside" 2>&1 || fail "inside: $(cat "$T/inside")"
 stopped "$T/inside" "in the session"
@@ -143,9 +144,10 @@ want "the session itself" "$(run_in s curl -sS --http0.9 \
 
 # nobody leaves the group, whatever is in it
 run_in s sh -c 'mkdir -p m; mount -t cgroup2 none m 2>/dev/null && exit 1
-for f in $(find / -name cgroup.procs 2>/dev/null); do
-	echo $$ >$f 2>/dev/null && exit 1
-done
+while read -r _ at type _; do
+	[ $type != cgroup2 ] || ! echo $$ >$at/cgroup.procs || exit 1
+done </proc/self/mounts
+unshare -C true 2>/dev/null && exit 1
 exit 0' || fail "a process leaves the control group"
 
 # what came until here were answers to the far machine
@@ -169,4 +171,39 @@ done
 want "groups of before" "$(find "$CG" -mindepth 1 -maxdepth 1 -name 'agentsh-*' | wc -l)" 1
 stop_server
 want "groups that are left" "$(find "$CG" -mindepth 1 -name 'agentsh-*' | wc -l)" 0
+
+# by itself where there is no namespace, which a session otherwise has
+TEST_NET_MODE=auto
+network()
+{
+	start_any "$@"
+	new_session s "$T/ws" '"policy":"out"'
+	json .network <"$T/session.json"
+	stop_server
+}
+want "auto" "$(network)" namespace
+cp "$TEST_BUILD/regress/privsep/refuse" "$T/refuse" || fail "regress/privsep/refuse is not built"
+SERVER_WRAP="$T/refuse unshare:0=1073741824 EPERM" # CLONE_NEWNET
+want "no namespaces" "$(network)" ebpf
+grep -q "hooks of a control group: make a network namespace" "$T/server.log" ||
+    fail "the log does not say why"
+SERVER_WRAP="$T/refuse socket:2=12 EPERM" # nf_tables
+want "no nf_tables" "$(network)" ebpf
+
+# what cannot be had is no session, or none without a network
+TEST_NET_MODE=ebpf
+SERVER_WRAP="$T/refuse bpf EPERM"
+start_any
+api POST /api/v1/sessions "{\"id\":\"s\",\"workspace\":\"$T/ws\"}" >"$T/session.json"
+[ "$(status)" = 500 ] || fail "a session without its hooks: $(cat "$T/session.json")"
+want_in "why" "$(cat "$T/session.json")" "sandbox.network.mode: ebpf: load programs into the kernel"
+stop_server
+want "no programs" "$(network "sandbox.network.unavailable: none")" none
+want "groups that are left" "$(find "$CG" -mindepth 1 -name 'agentsh-*' | wc -l)" 0
+SERVER_WRAP=
+write_config "$T/user.yaml" "$T/state"
+chmod 0644 "$T/user.yaml"
+out=$(as alice env AGENTSH_CONFIG="$T/user.yaml" timeout 20 "$T/stage/agentshd" -d 2>&1) &&
+    fail "an ordinary user's agentshd starts"
+want_in "an ordinary user" "$out" "ebpf is for the service of root"
 exit 0

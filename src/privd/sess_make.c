@@ -375,6 +375,7 @@ tell_sessiond(struct sess *s)
 	snprintf(m.native_reads, sizeof(m.native_reads), "%s", s->native_reads);
 	snprintf(m.file_transport, sizeof(m.file_transport), "%s",
 	    s->file_transport);
+	snprintf(m.network, sizeof(m.network), "%s", net_name(s));
 	s->request = 0;
 	r = msg_send_sess_created(privd.helper[ROLE_SESSIOND]->ch, request, &m,
 	    &s->client_sock);
@@ -430,8 +431,8 @@ sess_helper_ready(struct sess *s)
 		return; /* their end is ours */
 	close_parts(s);
 	log_info("session %s of uid %u: ready, policy %s, workspace %s, file"
-		 " data by %s, requests by %s, native reads %s",
+		 " data by %s, requests by %s, native reads %s, network by %s",
 	    s->id, (unsigned)s->uid, s->policy, s->workspace, s->file_data,
-	    s->file_transport, s->native_reads);
+	    s->file_transport, s->native_reads, net_name(s));
 	reload_sess_ready(s);
 }

@@ -206,6 +206,7 @@ sess_start_execd(struct sess *s, const int fds[3])
 	static const struct msg_sys_start ms;
 	struct chan *ch = s->execd->ch;
 
+	mn.shares_net = s->hooked;
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
 	if (mounts_tell(s, s->execd) == -1 ||

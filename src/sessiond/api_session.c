@@ -76,6 +76,7 @@ session_put(yajl_gen g, const struct session *s, uint32_t uid)
 	json_put_str(g, "file_data", s->file_data);
 	json_put_str(g, "file_transport", s->file_transport);
 	json_put_str(g, "native_reads", s->native_reads);
+	json_put_str(g, "network", s->network);
 	if (s->profile[0] != '\0')
 		profile_put(g, s->profile);
 	yajl_gen_map_close(g);

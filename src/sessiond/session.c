@@ -228,6 +228,7 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	    m->native_reads);
 	snprintf(s->file_transport, sizeof(s->file_transport), "%s",
 	    m->file_transport);
+	snprintf(s->network, sizeof(s->network), "%s", m->network);
 	s->command_timeout_ms = m->command_timeout_ms;
 	s->session_timeout_ms = m->session_timeout_ms;
 	s->idle_timeout_ms = m->idle_timeout_ms;

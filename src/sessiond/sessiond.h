@@ -40,6 +40,7 @@ struct session {
 	char file_data[33];	 /* passthrough or fsd */
 	char file_transport[33]; /* device or uring */
 	char native_reads[33];	 /* counted, uncounted or none */
+	char network[33];	 /* namespace, ebpf or none */
 	char *cwd;
 	char *last_cwd; /* the one before it, or NULL */
 	struct vars env;
