@@ -310,6 +310,7 @@ int sess_start_execd(struct sess *, const int fds[3]);
 /* sess_net.c */
 /* What maker is to make, by the configuration. */
 enum net_wish net_wish(void);
+enum net_mode net_mode(void);
 int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);

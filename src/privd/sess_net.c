@@ -40,6 +40,13 @@ may_have_hooks(void)
 	    privd.conf.network_mode != NET_MODE_NAMESPACE;
 }
 
+enum net_mode
+net_mode(void)
+{
+	return may_have_hooks() ? (enum net_mode)privd.conf.network_mode :
+				  NET_MODE_NAMESPACE;
+}
+
 void
 net_probe(void)
 {

@@ -224,7 +224,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	m.map_root = privd.has_root;
 	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
 	m.network = (uint8_t)net_wish();
-	m.net_mode = (uint8_t)privd.conf.network_mode;
+	m.net_mode = (uint8_t)net_mode();
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
 	snprintf(m.hostname, sizeof(m.hostname), "agentsh");
