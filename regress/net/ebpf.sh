@@ -111,6 +111,22 @@ python3 -c 'import socket
 s = socket.create_server(("::", 7202 + 2), family=socket.AF_INET6, dualstack_ipv6=True)
 s.accept()' &
 wait_for 5 nsenter -t $far -n python3 -c "$reach" $HERE4 7204 || fail "nothing is reached from far"
+tell="import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for addr in sys.argv[2:]:
+    s.sendto(b'from far', (addr, int(sys.argv[1])))"
+timeout 10 python3 -c 'import socket
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(("::", 7206))
+u.recv(100), u.recv(100)' &
+receiver=$!
+tells()
+{
+	nsenter -t $far -n python3 -c "$tell" "$1" 2001:db8:5::66 ::ffff:$HERE4
+}
+wait_for 5 sh -c 'grep -q ":1C26 " /proc/net/udp6' || fail "no receiver"
+tells 7206 && wait $receiver || fail "nothing comes from far"
+tells 7205 || fail "far"
 for port in 7201 7202; do
 	for addr in $HERE4 2001:db8:5::66; do
 		nsenter -t $far -n python3 -c "$reach" $addr $port && fail "far reaches $addr $port"
