@@ -64,7 +64,12 @@ network_rules:
   - {name: ok, domains: [ok.test], cidrs: [203.0.113.11/32], ports: [80], decision: allow}
   - {name: literal, cidrs: [203.0.113.12/32], decision: allow}
 P
-chmod 0644 "$policies/out.yaml"
+{
+	sed 's/^name: out/name: unix/' "$policies/out.yaml"
+	echo 'unix_socket_rules:
+  - {name: abstract, paths: ["@**"], operations: ["*"], decision: allow}'
+} >"$policies/unix.yaml"
+chmod 0644 "$policies/out.yaml" "$policies/unix.yaml"
 mkdir "$T/ws" && cp "$py" "$T/ws/" && chown -R "$ME_UID:$ME_UID" "$T/ws"
 
 begin()
@@ -135,6 +140,20 @@ done
 touch "$T/ws/up.end" && chmod 0666 "$T/ws/up.end"
 wait $serve || fail "servers: $(cat "$T/serve")"
 want "0.0.0.0" "$(head -n 1 "$T/serve")" 127.0.0.1
+
+# execd, whom no Landlock holds, connects nobody to what is the host's
+new_session u "$T/ws" '"policy":"unix"'
+run_in u python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("\0agentsh-test-own")
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect("\0agentsh-test-ebpf")
+except PermissionError:
+    pass
+else:
+    raise SystemExit("reached")' >"$T/out" 2>&1 || fail "abstract: $(cat "$T/out" "$T/exec.json")"
+api DELETE /api/v1/sessions/u >"$T/null"
 
 # who is not of the session, at netd's sockets
 ports()
