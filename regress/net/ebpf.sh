@@ -64,7 +64,12 @@ network_rules:
   - {name: ok, domains: [ok.test], cidrs: [203.0.113.11/32], ports: [80], decision: allow}
   - {name: literal, cidrs: [203.0.113.12/32], decision: allow}
 P
-chmod 0644 "$policies/out.yaml"
+{
+	sed 's/^name: out/name: unix/' "$policies/out.yaml"
+	echo 'unix_socket_rules:
+  - {name: abstract, paths: ["@**"], operations: ["*"], decision: allow}'
+} >"$policies/unix.yaml"
+chmod 0644 "$policies/out.yaml" "$policies/unix.yaml"
 mkdir "$T/ws" && cp "$py" "$T/ws/" && chown -R "$ME_UID:$ME_UID" "$T/ws"
 
 begin()
@@ -88,6 +93,7 @@ stopped()
 
 begin
 grep -q "hooks of a control group: sandbox.network.mode" "$T/server.log" || fail "no word of it"
+want "the session says so" "$(json .network <"$T/session.json")" ebpf
 seen=$(($(wc -l <"$T/sniffed") - 1))
 run_in s python3 ebpf.py attacks $FAR4 $FAR6 >"$T/inside" 2>&1 || fail "inside: $(cat "$T/inside")"
 stopped "$T/inside" "in the session"
@@ -110,6 +116,22 @@ python3 -c 'import socket
 s = socket.create_server(("::", 7202 + 2), family=socket.AF_INET6, dualstack_ipv6=True)
 s.accept()' &
 wait_for 5 nsenter -t $far -n python3 -c "$reach" $HERE4 7204 || fail "nothing is reached from far"
+tell="import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for addr in sys.argv[2:]:
+    s.sendto(b'from far', (addr, int(sys.argv[1])))"
+timeout 10 python3 -c 'import socket
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(("::", 7206))
+u.recv(100), u.recv(100)' &
+receiver=$!
+tells()
+{
+	nsenter -t $far -n python3 -c "$tell" "$1" 2001:db8:5::66 ::ffff:$HERE4
+}
+wait_for 5 sh -c 'grep -q ":1C26 " /proc/net/udp6' || fail "no receiver"
+tells 7206 && wait $receiver || fail "nothing comes from far"
+tells 7205 || fail "far"
 for port in 7201 7202; do
 	for addr in $HERE4 2001:db8:5::66; do
 		nsenter -t $far -n python3 -c "$reach" $addr $port && fail "far reaches $addr $port"
@@ -118,6 +140,20 @@ done
 touch "$T/ws/up.end" && chmod 0666 "$T/ws/up.end"
 wait $serve || fail "servers: $(cat "$T/serve")"
 want "0.0.0.0" "$(head -n 1 "$T/serve")" 127.0.0.1
+
+# execd, whom no Landlock holds, connects nobody to what is the host's
+new_session u "$T/ws" '"policy":"unix"'
+run_in u python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("\0agentsh-test-own")
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect("\0agentsh-test-ebpf")
+except PermissionError:
+    pass
+else:
+    raise SystemExit("reached")' >"$T/out" 2>&1 || fail "abstract: $(cat "$T/out" "$T/exec.json")"
+api DELETE /api/v1/sessions/u >"$T/null"
 
 # who is not of the session, at netd's sockets
 ports()
@@ -143,9 +179,10 @@ want "the session itself" "$(run_in s curl -sS --http0.9 \
 
 # nobody leaves the group, whatever is in it
 run_in s sh -c 'mkdir -p m; mount -t cgroup2 none m 2>/dev/null && exit 1
-for f in $(find / -name cgroup.procs 2>/dev/null); do
-	echo $$ >$f 2>/dev/null && exit 1
-done
+while read -r _ at type _; do
+	[ $type != cgroup2 ] || ! echo $$ >$at/cgroup.procs || exit 1
+done </proc/self/mounts
+unshare -C true 2>/dev/null && exit 1
 exit 0' || fail "a process leaves the control group"
 
 # what came until here were answers to the far machine
@@ -169,4 +206,39 @@ done
 want "groups of before" "$(find "$CG" -mindepth 1 -maxdepth 1 -name 'agentsh-*' | wc -l)" 1
 stop_server
 want "groups that are left" "$(find "$CG" -mindepth 1 -name 'agentsh-*' | wc -l)" 0
+
+# by itself where there is no namespace, which a session otherwise has
+TEST_NET_MODE=auto
+network()
+{
+	start_any "$@"
+	new_session s "$T/ws" '"policy":"out"'
+	json .network <"$T/session.json"
+	stop_server
+}
+want "auto" "$(network)" namespace
+cp "$TEST_BUILD/regress/privsep/refuse" "$T/refuse" || fail "regress/privsep/refuse is not built"
+SERVER_WRAP="$T/refuse unshare:0=1073741824 EPERM" # CLONE_NEWNET
+want "no namespaces" "$(network)" ebpf
+grep -q "hooks of a control group: make a network namespace" "$T/server.log" ||
+    fail "the log does not say why"
+SERVER_WRAP="$T/refuse socket:2=12 EPERM" # nf_tables
+want "no nf_tables" "$(network)" ebpf
+
+# what cannot be had is no session, or none without a network
+TEST_NET_MODE=ebpf
+SERVER_WRAP="$T/refuse bpf EPERM"
+start_any
+api POST /api/v1/sessions "{\"id\":\"s\",\"workspace\":\"$T/ws\"}" >"$T/session.json"
+[ "$(status)" = 500 ] || fail "a session without its hooks: $(cat "$T/session.json")"
+want_in "why" "$(cat "$T/session.json")" "sandbox.network.mode: ebpf: load programs into the kernel"
+stop_server
+want "no programs" "$(network "sandbox.network.unavailable: none")" none
+want "groups that are left" "$(find "$CG" -mindepth 1 -name 'agentsh-*' | wc -l)" 0
+SERVER_WRAP=
+write_config "$T/user.yaml" "$T/state"
+chmod 0644 "$T/user.yaml"
+out=$(as alice env AGENTSH_CONFIG="$T/user.yaml" timeout 20 "$T/stage/agentshd" -d 2>&1) &&
+    fail "an ordinary user's agentshd starts"
+want_in "an ordinary user" "$out" "ebpf is for the service of root"
 exit 0

@@ -12,7 +12,7 @@ root=$work/root
 # what agentsh links, what its service needs, what the tests use
 packages="systemd systemd-sysv dbus udev kmod uidmap busybox-static
 libevent-2.1-7 libfuse3-3 libseccomp2 libyaml-0-2 libyajl2 libcap2 libmnl0 libmd0 liburing2
-libwslay1
+libwslay1 libbpf1
 fuse3 python3 curl jq git iproute2 make gcc libc6-dev perl strace procps util-linux libcap2-bin"
 packages="$packages libldns3 openssl wget openssh-client dropbear-bin"
 kernels="6.1:linux-image-cloud-amd64 6.12:linux-image-6.12-cloud-amd64"

@@ -89,6 +89,7 @@ execd_on_exec_ns(struct chan *ch, struct imsg *im)
 	if (msg_get_exec_ns(im, &m) == -1 || !path_is_clean(m.mount) ||
 	    !path_is_clean(m.workspace))
 		return -1;
+	execd.shares_net = m.shares_net != 0;
 	snprintf(execd.mount, sizeof(execd.mount), "%s", m.mount);
 	snprintf(execd.workspace, sizeof(execd.workspace), "%s", m.workspace);
 	execd.sess_proc_fd = imsg_take_fd(im, 0);

@@ -85,6 +85,7 @@ struct execd {
 	/* of the filter that the commands have */
 	bool gate_open[FILTER_GATES];
 	/* where its workspace is on the host, and in the session */
+	bool shares_net; /* its sockets are in the host's network namespace */
 	char workspace[AGENTSH_PATH_MAX + 1];
 	char mount[AGENTSH_PATH_MAX + 1];
 	/* what may be changed beside it */

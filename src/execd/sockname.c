@@ -277,6 +277,15 @@ dest_find(struct sock *s, struct dest *d, enum unix_op op)
 		return 0; /* of no name that there could be a rule for */
 	if (dest_is_abstract(d)) {
 		dest_set_abstract(d);
+		if (execd.shares_net &&
+		    (op == UNIX_OP_CONNECT || op == UNIX_OP_SENDTO)) {
+			/* Landlock, which keeps the host's away from who calls,
+			 * does not look at us */
+			dest_refuse(s, d, op, "unix-socket-shared",
+			    "abstract names are the host's as well, in a"
+			    " session without a network namespace");
+			return EACCES;
+		}
 		return dest_ask(s, d, op);
 	}
 	if (d->error == EACCES && d->name[0] == '\0') {

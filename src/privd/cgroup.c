@@ -38,7 +38,7 @@ own_path(char path[AGENTSH_PATH_MAX + 1])
 		if (strncmp(line, "0::/", 4) == 0 &&
 		    strncmp(line + 3, "/..", 3) != 0 &&
 		    strlen(line + 3) <= AGENTSH_PATH_MAX) {
-			strcpy(path, line + 3);
+			memcpy(path, line + 3, strlen(line + 3) + 1);
 			r = 0;
 		}
 	}

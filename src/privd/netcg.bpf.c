@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the kernel does with the sockets of a session that has no network
  * namespace of its own: hooks of its control group (netcg.c attaches them). A TCP

@@ -122,6 +122,9 @@ sockets(struct netcg *n, struct aerr *e)
 
 /* --- programs */
 
+static int say(enum libbpf_print_level, const char *, va_list)
+    __attribute__((format(printf, 2, 0)));
+
 static int
 say(enum libbpf_print_level level, const char *fmt, va_list ap)
 {

@@ -338,6 +338,7 @@ enum net_wish net_wish(void);
 const char *net_name(const struct sess *);
 /* Can sessions have hooks of a control group instead of a namespace? */
 bool net_may_have_hooks(void);
+enum net_mode net_mode(void);
 int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_refused(struct chan *, struct imsg *);
@@ -349,6 +350,8 @@ void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
 void net_close_fds(struct sess *);
+/* namespace, ebpf or none. */
+const char *net_name(const struct sess *);
 /* No process is left. */
 void net_gone(struct sess *);
 /* Nobody is inside any more: netd is to write what it has to, and forget it. */

@@ -48,6 +48,13 @@ net_may_have_hooks(void)
 	    privd.conf.network_mode != NET_MODE_NAMESPACE;
 }
 
+enum net_mode
+net_mode(void)
+{
+	return net_may_have_hooks() ? (enum net_mode)privd.conf.network_mode :
+				  NET_MODE_NAMESPACE;
+}
+
 void
 net_probe(void)
 {
@@ -240,6 +247,14 @@ net_close_fds(struct sess *s)
 	if (s->dialled_fd != -1)
 		close(s->dialled_fd);
 	s->refused_fd = s->dialled_fd = -1;
+}
+
+const char *
+net_name(const struct sess *s)
+{
+	if (s->net == NET_OFF)
+		return "none";
+	return s->hooked ? "ebpf" : "namespace";
 }
 
 /* Also maker may have made a group that it could not tell of. */

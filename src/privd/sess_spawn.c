@@ -206,6 +206,7 @@ sess_start_execd(struct sess *s, const int fds[3])
 	static const struct msg_sys_start ms;
 	struct chan *ch = s->execd->ch;
 
+	mn.shares_net = s->hooked;
 	snprintf(mn.mount, sizeof(mn.mount), "%s", s->mount);
 	snprintf(mn.workspace, sizeof(mn.workspace), "%s", s->workspace);
 	if (mounts_tell(s, s->execd) == -1 ||
@@ -224,7 +225,7 @@ sess_tell_maker(struct sess *s, const struct msg_policy_compiled *p)
 	m.native_events = privd.conf.native_events == NATIVE_EVENTS_AUTO;
 	m.network = (uint8_t)net_wish();
 	m.steer = (uint8_t)privd.steer;
-	m.net_mode = (uint8_t)privd.conf.network_mode;
+	m.net_mode = (uint8_t)net_mode();
 	m.publish = privd.conf.publish != PUBLISH_OFF;
 	snprintf(m.mount, sizeof(m.mount), "%s", s->mount);
 	snprintf(m.workspace, sizeof(m.workspace), "%s", s->workspace);
