@@ -88,9 +88,9 @@ put_program(char *dst, size_t size, const struct sigtarget *t)
 static const char *
 command_of(const struct sigtarget *t)
 {
-	struct target k = { .dir_fd = -1,
-		.inner_tgid = t->pid,
-		.inner_ppid = t->ppid };
+	struct target k = {
+		.dir_fd = -1, .inner_tgid = t->pid, .inner_ppid = t->ppid
+	};
 	const struct command *c;
 	pid_t ppid;
 
