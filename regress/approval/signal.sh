@@ -186,8 +186,9 @@ await p
 want "the group" "$(out p)" "-15 -15 0 "
 
 # the same of one session shares an answer, which may be for the rest of it
-bg p g python3 -c "import os, subprocess
+bg p g python3 -c "import os, subprocess, time
 p = subprocess.Popen(['sleep', '300'])
+time.sleep(0.5)
 kids = []
 for i in range(3):
     k = os.fork()

@@ -213,7 +213,7 @@ signal_rules:
 E
 run policy test "$tmp/asked.yaml" signal HUP --target children --exit-code
 check "a signal that has to be approved" out_has "^note: waits for an operator's approval, .* fallback holds: audit$"
-check "which is no yes" rc_is 1
+check "which is no denial" rc_is 0
 run policy test "$tmp/asked.yaml" signal HUP --target system --exit-code
 check "whatever a rule says" out_has '^effective: deny$'
 check "whatever a rule says" rc_is 1

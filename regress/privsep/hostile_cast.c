@@ -547,6 +547,22 @@ sessiond_normal(void)
 		fprintf(cast.result, "no session can be made any more\n");
 }
 
+static void
+read_slow(void)
+{
+	char path[4096], line[16] = "";
+	FILE *fp;
+
+	snprintf(path, sizeof(path), "%s/" CAST_SLOW, cast.dir);
+	fp = fopen(path, "re");
+	if (fp == NULL)
+		return;
+	if (fgets(line, sizeof(line), fp) != NULL &&
+	    strtoul(line, NULL, 10) > 0)
+		slow = (unsigned)strtoul(line, NULL, 10);
+	fclose(fp);
+}
+
 /* Has sessions made whose helpers break the rules: "all" and one trial. */
 static void
 sessiond_start(struct chan *ch)
@@ -636,6 +652,7 @@ cast_main(enum role role, const char *self)
 	slash = strrchr(cast.dir, '/');
 	if (slash != NULL)
 		*slash = '\0';
+	read_slow();
 	cast.role = role;
 	log_init(files[role]);
 	signal(SIGPIPE, SIG_IGN);

@@ -25,9 +25,10 @@
 
 #include "hostile.h"
 
-#define END_MS 6000	   /* for agentshd to end */
-#define SESSIONS_MS 200000 /* for all sessions of a row of trials */
-#define GONE_MS 1000	   /* for the last process, after agentshd */
+#define END_MS (6000 * (int)slow) /* for agentshd to end */
+#define SESSIONS_MS                                                            \
+	(200000 * (int)slow)	   /* for all sessions of a row of trials */
+#define GONE_MS (1000 * (int)slow) /* for the last process, after agentshd */
 
 static bool
 is_service(void)
@@ -71,6 +72,10 @@ write_cue(const char *prefix, const struct trial *t)
 	fp = fopen(path, "we");
 	if (fp == NULL || fprintf(fp, "%s%s", prefix, name) < 0 ||
 	    fclose(fp) == EOF)
+		die(path);
+	snprintf(path, sizeof(path), "%s/" CAST_SLOW, helper_dir);
+	fp = fopen(path, "we");
+	if (fp == NULL || fprintf(fp, "%u", slow) < 0 || fclose(fp) == EOF)
 		die(path);
 }
 

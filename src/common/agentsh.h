@@ -176,8 +176,9 @@ enum {
 	SESS_REAL_PATHS = 1U << 0 /* workspace at its own path */
 };
 
-/* Exit status of a session's helper whose channel to another was closed from
- * there, plus that one's role: it is not what ended the session first. */
+/* Exit status of a session's process whose channel to another was closed from
+ * there, or whose root is gone with pid 1, plus that one's role: it is not what
+ * ended the session first. */
 #define AGENTSH_EXIT_PEER 64
 
 /* Why a session ended; see sess_reason_name(). */

@@ -24,7 +24,7 @@
 struct approval {
 	struct asking a;
 	TAILQ_ENTRY(approval) entry; /* of those that were refused */
-	struct exec *x; /* who waits; NULL: nobody does any more */
+	struct exec *x;		     /* who waits; NULL: nobody does any more */
 	pid_t tgid;
 	uint64_t answered_ms;
 };

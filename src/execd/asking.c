@@ -144,10 +144,8 @@ asking_is_same(const struct asking *a, const struct asking *b)
 {
 	const struct msg_approval_ask *m = &a->m, *n = &b->m;
 
-	return m->kind == n->kind &&
-	    strcmp(m->operation, n->operation) == 0 &&
-	    strcmp(m->object, n->object) == 0 &&
-	    strcmp(m->cwd, n->cwd) == 0 &&
+	return m->kind == n->kind && strcmp(m->operation, n->operation) == 0 &&
+	    strcmp(m->object, n->object) == 0 && strcmp(m->cwd, n->cwd) == 0 &&
 	    strcmp(m->identity, n->identity) == 0 &&
 	    strcmp(m->rule, n->rule) == 0 && m->words_len == n->words_len &&
 	    (m->words_len == 0 ||

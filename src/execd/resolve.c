@@ -117,6 +117,7 @@ static int
 walk_link(struct walk *w, const char *name, int fd)
 {
 	char text[AGENTSH_PATH_MAX + 1];
+	bool systems = false;
 	ssize_t n;
 	int err;
 
@@ -124,11 +125,14 @@ walk_link(struct walk *w, const char *name, int fd)
 		close(fd);
 		return ELOOP;
 	}
-	if (w->f != NULL && !link_is_systems(w->at, fd)) {
+	if (w->f != NULL)
+		systems = link_is_systems(w->at, fd);
+	if (w->f != NULL && !systems) {
 		w->foreign = true;
 		w->f->own[0] = '\0';
 	}
-	if (is_on_proc(w->at) && !is_proc_root(w->at)) {
+	/* where the system's links are is no /proc */
+	if (!systems && is_on_proc(w->at) && !is_proc_root(w->at)) {
 		/* it leads to the thing itself, not to its text */
 		close(fd);
 		return walk_move(w, open_path(w->at, name, 0));

@@ -30,6 +30,7 @@ struct sigask {
 	bool all; /* no target was left out */
 	size_t n;
 	char token[TARGETS_MAX][TOKEN_MAX]; /* which process it is */
+	size_t tail[TARGETS_MAX]; /* of its word: what may not change */
 	char *words; /* who sends it, then a word a target, each with its NUL */
 	size_t words_len;
 };
@@ -88,9 +89,9 @@ put_program(char *dst, size_t size, const struct sigtarget *t)
 static const char *
 command_of(const struct sigtarget *t)
 {
-	struct target k = { .dir_fd = -1,
-		.inner_tgid = t->pid,
-		.inner_ppid = t->ppid };
+	struct target k = {
+		.dir_fd = -1, .inner_tgid = t->pid, .inner_ppid = t->ppid
+	};
 	const struct command *c;
 	pid_t ppid;
 
@@ -101,19 +102,24 @@ command_of(const struct sigtarget *t)
 	return c != NULL ? c->id : NULL;
 }
 
-/* What the agent can choose comes last. */
-static void
+/* What the agent can choose comes last. The result is where that begins which
+ * has to be the same still: who has just executed a program is not known to be
+ * of its command yet, and is a moment later. */
+static size_t
 make_word(char word[WORD_MAX], const struct sigask *q,
     const struct sigtarget *t, const char *rule)
 {
 	char program[AGENTSH_PATH_MAX + 1];
 	const char *c = command_of(t);
+	int n;
 
 	put_program(program, sizeof(program), t);
-	snprintf(word, WORD_MAX, "pid %u%s%s%s%s: %s", t->pid,
-	    c != NULL ? ", command " : "", c != NULL ? c : "",
+	n = snprintf(word, WORD_MAX, "pid %u%s%s", t->pid,
+	    c != NULL ? ", command " : "", c != NULL ? c : "");
+	snprintf(word + n, WORD_MAX - (size_t)n, "%s%s: %s",
 	    strcmp(rule, q->a.m.rule) != 0 ? ", rule " : "",
 	    strcmp(rule, q->a.m.rule) != 0 ? rule : "", program);
+	return (size_t)n;
 }
 
 static void
@@ -213,7 +219,7 @@ sigask_add(struct sigcall *k, const struct sigtarget *t,
 		q->all = false;
 		return;
 	}
-	make_word(word, q, t, s->v.rule_name);
+	q->tail[q->n] = make_word(word, q, t, s->v.rule_name);
 	add_word(q, word);
 	q->n++;
 }
@@ -266,14 +272,14 @@ sigask_is_answered(const struct sigcall *k)
 
 /* Was this target shown, as what it is now? */
 static bool
-was_shown(const struct sigask *q, const char *token, const char *word)
+was_shown(const struct sigask *q, const char *token, const char *tail)
 {
 	const char *w = q->words + strlen(q->words) + 1;
 	size_t i;
 
 	for (i = 0; i < q->n; i++, w += strlen(w) + 1) {
 		if (strcmp(q->token[i], token) == 0)
-			return strcmp(w, word) == 0;
+			return strcmp(w + q->tail[i], tail) == 0;
 	}
 	return false;
 }
@@ -285,6 +291,7 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
 	static struct msg_approval_answer changed;
 	char token[TOKEN_MAX], word[WORD_MAX], name[16], operation[32];
 	const struct sigask *q = k->ask;
+	size_t tail;
 
 	s->done = DECISION_DENY;
 	if (q == NULL) {
@@ -301,8 +308,8 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
 	snprintf(operation, sizeof(operation), "%s (%u)", name, k->signo);
 	if (strcmp(operation, q->a.m.operation) == 0 &&
 	    make_token(token, t) == 0) {
-		make_word(word, q, t, s->v.rule_name);
-		if (was_shown(q, token, word)) {
+		tail = make_word(word, q, t, s->v.rule_name);
+		if (was_shown(q, token, word + tail)) {
 			s->done = DECISION_ALLOW;
 			return;
 		}

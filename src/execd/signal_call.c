@@ -79,8 +79,9 @@ sigcall_decide(const struct sigcall *k, const struct sigtarget *t,
 		.target_pid = t->pid,
 		.process = t->name };
 	const struct image *image = execd_image(k->image_number);
-	static const struct msg_approval_answer off = { .outcome =
-							    APPROVAL_OFF };
+	static const struct msg_approval_answer off = {
+		.outcome = APPROVAL_OFF
+	};
 	struct signal_action a;
 
 	/* a malformed question leaves the preset, which denies */

@@ -65,7 +65,8 @@ struct sigcall {
 	struct look look; /* reads it, in a thread */
 	siginfo_t info;
 	int info_error; /* it cannot be read */
-	struct sigask *ask; /* what an operator is asked, or has said; or NULL */
+	struct sigask
+	    *ask; /* what an operator is asked, or has said; or NULL */
 };
 
 /* error: of the signal, or 0. */

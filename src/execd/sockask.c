@@ -118,8 +118,7 @@ ask_new(const struct sock *s, const struct dest *d, enum unix_op op)
 	m->kind = APPROVAL_SOCKET;
 	m->pid = s->t.inner_tgid;
 	m->timeout_ms = d->timeout_ms;
-	snprintf(m->operation, sizeof(m->operation), "%s",
-	    dest_operation(op));
+	snprintf(m->operation, sizeof(m->operation), "%s", dest_operation(op));
 	for (i = 0; i < d->name_len; i++)
 		m->object[i] = (char)(d->name[i] == '\0' ? '@' : d->name[i]);
 	put_identity(m->identity, sizeof(m->identity), d, op);

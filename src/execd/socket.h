@@ -23,10 +23,10 @@
 #include "look.h"
 #include "target.h"
 
-#define SOCKET_WAIT LONG_MIN	   /* of a step: it is to be taken again */
-#define SOCKET_LOOK (LONG_MIN + 1) /* when a thread has looked once more */
+#define SOCKET_WAIT LONG_MIN	    /* of a step: it is to be taken again */
+#define SOCKET_LOOK (LONG_MIN + 1)  /* when a thread has looked once more */
 #define SOCKET_ASKED (LONG_MIN + 2) /* all of it: an operator is asked */
-#define DEST_ASKED (-1)		   /* the same of what else is an errno */
+#define DEST_ASKED (-1)		    /* the same of what else is an errno */
 
 struct sockask;
 
@@ -37,10 +37,10 @@ struct dest {
 	int fd; /* the socket's inode where there is one by path, or -1 */
 	/* a path that is not there, or nobody listens: the errno */
 	int missing;
-	bool named; /* the rule that may allow it has that very path */
-	bool host;  /* fd is of the host */
-	int error;  /* the path cannot be found out */
-	bool found; /* all this is known, and it is allowed */
+	bool named;	/* the rule that may allow it has that very path */
+	bool host;	/* fd is of the host */
+	int error;	/* the path cannot be found out */
+	bool found;	/* all this is known, and it is allowed */
 	struct stat st; /* of fd, or of the directory to be bound in */
 	char *real;	/* of a socket of the host: where the name led to */
 	enum decision decision;
@@ -73,8 +73,8 @@ struct sock {
 	ino_t ino; /* of the socket */
 	int domain;
 	int type;
-	bool nonblock;	   /* the caller's */
-	bool asked;	   /* fsd */
+	bool nonblock; /* the caller's */
+	bool asked;    /* fsd */
 	/* what an operator has said before this was begun, or NULL */
 	struct sockask *ask;
 	bool for_host; /* and that was about a socket of the host */

@@ -190,11 +190,12 @@ conclude(struct sock *s, struct dest *d, enum unix_op op)
 		case APPROVE_NO:
 			break;
 		}
-		/* FALLTHROUGH */
+		break;
 	default:
-		dest_record(s, d, op, DECISION_DENY);
-		return EACCES;
+		break;
 	}
+	dest_record(s, d, op, DECISION_DENY);
+	return EACCES;
 }
 
 int

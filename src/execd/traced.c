@@ -37,7 +37,7 @@
 #define RULE_TRACED "exec-traced"
 #define WHY_LOOSE                                                              \
 	"the tracer of the process has ended before the program was looked at"
-#define ENDING_US 5000000  /* for a tracer that ends to be gone */
+#define ENDING_US 5000000 /* for a tracer that ends to be gone */
 #define LIMIT_US 30000000 /* for a tracer to stop, and for an exec to be done */
 
 struct traced {

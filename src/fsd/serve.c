@@ -229,7 +229,7 @@ serve_thread(void *arg)
 	/* the session's root is gone, and so is all that we are for */
 	log_debug("the device is closed");
 	trash_end_session();
-	_exit(0);
+	_exit(AGENTSH_EXIT_PEER + ROLE_INIT);
 }
 
 void

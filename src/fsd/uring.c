@@ -538,7 +538,7 @@ slot_thread(void *arg)
 	}
 	log_debug("the device is closed");
 	trash_end_session();
-	_exit(0);
+	_exit(AGENTSH_EXIT_PEER + ROLE_INIT);
 }
 
 int

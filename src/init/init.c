@@ -60,7 +60,7 @@ static void __attribute__((noreturn)) init_end(const char *why)
 {
 	log_debug("end of the session: %s", why);
 	init_kill(-1, SIGKILL);
-	_exit(0);
+	_exit(init.execd->peer_gone ? AGENTSH_EXIT_PEER + ROLE_EXECD : 0);
 }
 
 static struct command *

@@ -132,11 +132,15 @@ struct sess {
 	struct event *timer; /* for its creation, then its life, then its end */
 	struct aerr error;   /* why it could not be made */
 	uint32_t reason;
-	/* an end by a helper's; who was the first that was seen, whom that one
-	 * blames (ROLE_MAX: nobody), and a mask of who ended because of it */
+	/* it ends because one of its processes did; the first that was seen, and
+	 * what is known of each */
 	bool died;
-	enum role first, blamed;
-	unsigned followed;
+	enum role first;
+	struct {
+		bool is;
+		enum role blamed; /* who was gone before; ROLE_MAX: nobody */
+		char how[64];
+	} ended[ROLE_MAX];
 	char detail[AGENTSH_TEXT_MAX + 1];
 };
 

@@ -242,48 +242,63 @@ sess_fail(struct sess *s, int http, const char *code, const char *fmt, ...)
 	stop(s);
 }
 
-/* Who ended first, and of what: to be told when all of them have. */
+/* Who has ended, as it was seen; the first of them begins the end of the session.
+ * blamed: who was gone before it, or ROLE_MAX. */
 static void
-set_cause(struct sess *s, const struct child *c, const char *how,
-    enum role blamed)
+note_end(struct sess *s, enum role role, const char *how, enum role blamed)
 {
-	s->first = c->role;
-	s->blamed = blamed;
-	if (s->request != 0)
-		aerr_set(&s->error, 500, "sandbox", "%s ended while %s: %s",
-		    proc_rows[c->role].file, step_names[s->step], how);
-	else
-		snprintf(s->detail, sizeof(s->detail), "%s: %s",
-		    proc_rows[c->role].file, how);
+	if (!s->died)
+		s->first = role;
+	s->died = true;
+	s->ended[role].is = true;
+	s->ended[role].blamed = blamed;
+	snprintf(s->ended[role].how, sizeof(s->ended[role].how), "%s", how);
 }
 
-/* One whose end was seen after that of the first. Whoever has lost a channel can
- * be seen before who was at the other end of it. */
-static void
-follow(struct sess *s, const struct child *c, const char *how, enum role blamed)
+/* Whoever has lost a channel can be seen before who was at the other end of it. */
+static enum role
+find_cause(const struct sess *s)
 {
-	if (s->blamed == c->role && blamed != s->first) {
-		/* sessiond goes on */
-		s->followed |= 1U << s->first & ~(unsigned)R_SESSIOND;
-		set_cause(s, c, how, blamed);
-	} else if (blamed != ROLE_MAX)
-		s->followed |= 1U << c->role;
+	enum role r = s->first, to;
+	size_t i;
+
+	for (i = 0; i < ROLE_MAX; i++) {
+		to = s->ended[r].blamed;
+		if (to == ROLE_MAX || !s->ended[to].is)
+			break;
+		r = to;
+	}
+	return r;
 }
 
+/* Into what is told: who was the first, and who ended because of that. */
 static void
-name_followers(struct sess *s)
+name_cause(struct sess *s)
 {
-	size_t len = strlen(s->detail), i;
 	const char *before = "; because of that: ";
+	enum role cause;
+	size_t len, i;
 
+	if (!s->died)
+		return;
+	cause = find_cause(s);
+	if (s->request != 0) {
+		aerr_set(&s->error, 500, "sandbox", "%s ended while %s: %s",
+		    proc_rows[cause].file, step_names[s->step],
+		    s->ended[cause].how);
+		return;
+	}
+	len = (size_t)snprintf(s->detail, sizeof(s->detail), "%s: %s",
+	    proc_rows[cause].file, s->ended[cause].how);
 	for (i = 0; i < ROLE_MAX && len < sizeof(s->detail); i++) {
-		if ((s->followed & 1U << i) == 0)
+		/* sessiond goes on */
+		if (i == cause || i == ROLE_SESSIOND || !s->ended[i].is ||
+		    s->ended[i].blamed == ROLE_MAX)
 			continue;
 		len += (size_t)snprintf(s->detail + len,
 		    sizeof(s->detail) - len, "%s%s", before, proc_rows[i].file);
 		before = ", ";
 	}
-	s->followed = 0;
 }
 
 /* Forgets the child; true when one was lost that the session needs. */
@@ -321,7 +336,7 @@ sess_child_died(struct sess *s, struct child *c, const char *how,
 
 	if (sess_is_ending(s)) {
 		if (s->died)
-			follow(s, c, how, blamed);
+			note_end(s, c->role, how, blamed);
 		if (c->role == ROLE_INIT)
 			end_helpers(s);
 		else if (c->role == ROLE_FSD)
@@ -331,9 +346,7 @@ sess_child_died(struct sess *s, struct child *c, const char *how,
 	}
 	if (!lost)
 		return;
-	s->died = true;
-	s->first = c->role;
-	s->blamed = blamed;
+	note_end(s, c->role, how, blamed);
 	if (s->state == SESS_CREATING)
 		sess_fail(s, 500, "sandbox", "%s ended while %s: %s",
 		    proc_rows[c->role].file, step_names[s->step], how);
@@ -347,10 +360,9 @@ sess_lost_execd(struct sess *s)
 {
 	if (sess_is_ending(s))
 		return;
-	s->died = true;
-	s->first = ROLE_SESSIOND;
-	s->blamed = ROLE_EXECD;
-	sess_end(s, SESS_HELPER_DIED, "execd: its channel to sessiond was closed");
+	note_end(s, ROLE_SESSIOND, "its channel to execd was closed",
+	    ROLE_EXECD);
+	sess_end(s, SESS_HELPER_DIED, "%s", "");
 }
 
 static void
@@ -380,7 +392,7 @@ tell_end(const struct sess *s)
 static void
 announce(struct sess *s)
 {
-	name_followers(s);
+	name_cause(s);
 	if (s->request != 0)
 		log_info("session %s of uid %u: not made: %s", s->id,
 		    (unsigned)s->uid, s->error.message);
