@@ -314,7 +314,9 @@ enum net_mode net_mode(void);
 int sess_on_make_hooks(struct chan *, struct imsg *);
 int sess_on_make_listen(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
-/* Finds out whether sessions can have what the configuration says of them. */
+/* Fatal where nobody can have what the configuration says. */
+void net_check_conf(void);
+/* Finds where sessions can have control groups, before the rights for it go. */
 void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
