@@ -362,6 +362,7 @@ main(int argc, char **argv)
 	conf_load(privd.paths.config, o.config != NULL);
 	places_fill(&privd.conf);
 	mounts_check_conf();
+	net_check_conf();
 	if (o.check)
 		check_only(&o);
 	privd.verbose = (int)privd.conf.log_level + o.verbose;

@@ -349,7 +349,9 @@ int sess_on_make_refused(struct chan *, struct imsg *);
 int sess_on_make_steer(struct chan *, struct imsg *);
 int sess_on_make_inward(struct chan *, struct imsg *);
 int sess_on_make_net(struct chan *, struct imsg *);
-/* Finds out whether sessions can have what the configuration says of them. */
+/* Fatal where nobody can have what the configuration says. */
+void net_check_conf(void);
+/* Finds where sessions can have control groups, before the rights for it go. */
 void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);

@@ -56,7 +56,7 @@ net_mode(void)
 }
 
 void
-net_probe(void)
+net_check_conf(void)
 {
 	if (privd.conf.network != 0 &&
 	    privd.conf.network_mode == NET_MODE_EBPF &&
@@ -64,6 +64,11 @@ net_probe(void)
 		fatalx(
 		    "sandbox.network.mode: ebpf is for the service of root:"
 		    " an ordinary user may load no programs into the kernel");
+}
+
+void
+net_probe(void)
+{
 	if (!net_may_have_hooks())
 		return;
 	privd.cgroup_fd = cgroup_open_own();
