@@ -198,6 +198,13 @@ decide_own(const struct image *im, const char *name, const uint8_t addr[16],
 }
 
 bool
+hostaddr_answers(const uint8_t addr[16])
+{
+	(void)addr;
+	return false;
+}
+
+bool
 whose_has(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport)
 {

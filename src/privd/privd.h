@@ -356,8 +356,6 @@ void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
 void net_close_fds(struct sess *);
-/* namespace, ebpf or none. */
-const char *net_name(const struct sess *);
 /* No process is left. */
 void net_gone(struct sess *);
 /* Nobody is inside any more: netd is to write what it has to, and forget it. */

@@ -254,14 +254,6 @@ net_close_fds(struct sess *s)
 	s->refused_fd = s->dialled_fd = -1;
 }
 
-const char *
-net_name(const struct sess *s)
-{
-	if (s->net == NET_OFF)
-		return "none";
-	return s->hooked ? "ebpf" : "namespace";
-}
-
 /* Also maker may have made a group that it could not tell of. */
 void
 net_gone(struct sess *s)
