@@ -552,7 +552,7 @@ def other_client():
 def E61():
     """a hello whose records are of another version"""
     resolve("ok.test")
-    hello = client_hello("denied.test")
+    hello = hello_of("denied.test")
     return any(reach(OK, 443, b"\x16" + v + hello[3:])
                for v in (b"\x02\x01", b"\0\0", b"\x0f\x01", b"\xff\x03"))
 

@@ -15,21 +15,15 @@
 
 #include <event2/event.h>
 
-#include "approve.h"
 #include "chan.h"
-#include "dialunix.h"
-#include "held.h"
 #include "log.h"
 #include "loop.h"
-#include "names.h"
 #include "netd.h"
 #include "path.h"
-#include "publish.h"
+#include "serve.h"
 #include "sess.h"
 #include "share.h"
-#include "tally.h"
 
-#define NAMES_MAX 4096 /* bound at one time, of a session */
 /* For the last events, when the log does not take them. */
 #define CLOSE_MS 2000
 
@@ -69,18 +63,6 @@ static struct {
 	size_t nworkers;
 	TAILQ_HEAD(, held) all;
 } sessions = { .all = TAILQ_HEAD_INITIALIZER(sessions.all) };
-
-/* Of execd and policyd, in the worker. */
-static const struct handler peer_handlers[] = {
-	{ MSG_NET_OWNER, whose_on_net_owner },
-	{ MSG_NET_SYNC, whose_on_net_sync },
-	{ MSG_NET_UNIX_CONNECTED, dialunix_on_net_unix_connected },
-	{ MSG_NET_UNIX_FAILED, dialunix_on_net_unix_failed },
-	{ MSG_NET_FORGET, whose_on_net_forget },
-	{ MSG_APPROVAL_PENDING, approve_on_pending },
-	{ MSG_APPROVAL_ANSWER, approve_on_answer },
-	{ MSG_NONE, NULL },
-};
 
 static struct held *
 held_of(struct nsess *n)
@@ -138,84 +120,9 @@ close_fd(int *fd)
 static void
 stop(struct held *h)
 {
-	struct nsess *n = &h->n;
-	size_t i;
-
-	if (!h->started)
-		return;
+	if (h->started)
+		serve_stop(&h->n);
 	h->started = false;
-	refused_stop(n);
-	publish_stop(n);
-	tcp_stop(n);
-	dns_stop(n);
-	whose_stop(n);
-	/* nothing more is taken, and whoever waits hears so */
-	for (i = 0; i < NET_LISTENERS; i++)
-		close_fd(&n->listener[i]);
-	close_fd(&n->proxy_fd);
-	close_fd(&n->refused_fd);
-}
-
-static void
-peer_closed(struct chan *ch, const char *why)
-{
-	/* agentshd ends the session, or the service */
-	if (ch->peer == ROLE_EXECD)
-		whose_lost(ch->arg);
-	log_debug("channel to %s is over: %s", role_name(ch->peer), why);
-}
-
-/* Takes *fd. NULL without memory. */
-static struct chan *
-join(struct nsess *n, enum role peer, int *fd)
-{
-	struct chan *ch = chan_new(*fd, ROLE_NETD, peer, peer_handlers, n);
-
-	if (ch == NULL)
-		return NULL;
-	*fd = -1;
-	ch->on_close = peer_closed;
-	if (chan_watch(ch, n->base) == 0)
-		return ch;
-	chan_free(ch);
-	return NULL;
-}
-
-static int
-start(struct held *h)
-{
-	struct nsess *n = &h->n;
-
-	n->names = names_new(NAMES_MAX);
-	n->held = names_held_new();
-	n->share = share_new(n->base);
-	n->execd = join(n, ROLE_EXECD, &h->execd_fd);
-	n->policyd = join(n, ROLE_POLICYD, &h->policyd_fd);
-	if (n->names == NULL || n->held == NULL || n->share == NULL ||
-	    n->execd == NULL || n->policyd == NULL || whose_start(n) == -1)
-		return -1;
-	share_limit(n->share, image_net_mbps(&n->image));
-	if (dns_start(n) == -1) {
-		whose_stop(n);
-		return -1;
-	}
-	if (tcp_start(n) == -1) {
-		dns_stop(n);
-		whose_stop(n);
-		return -1;
-	}
-	if (tcp_proxy(n, n->proxy_fd) == -1) {
-		tcp_stop(n);
-		dns_stop(n);
-		whose_stop(n);
-		return -1;
-	}
-	h->started = true;
-	if (refused_start(n) == -1) {
-		stop(h);
-		return -1;
-	}
-	return 0;
 }
 
 static void started_job(void *);
@@ -228,7 +135,8 @@ start_job(void *arg)
 {
 	struct held *h = arg;
 
-	if (start(h) == -1) {
+	h->started = serve_start(&h->n, &h->execd_fd, &h->policyd_fd) == 0;
+	if (!h->started) {
 		h->broken = true;
 		snprintf(h->why, sizeof(h->why),
 		    "the session's network cannot be served");
@@ -288,16 +196,7 @@ close_job(void *arg)
 	struct held *h = arg;
 
 	stop(h);
-	chan_free(h->n.execd);
-	chan_free(h->n.policyd);
-	names_free(h->n.names);
-	names_held_free(h->n.held);
-	share_free(h->n.share);
-	tally_stop(&h->n);
-	h->n.execd = h->n.policyd = NULL;
-	h->n.names = NULL;
-	h->n.held = NULL;
-	h->n.share = NULL;
+	serve_free(&h->n);
 	/* behind what nsess_fail() has sent here */
 	loop_post(h->worker, gone_job, h);
 }

@@ -52,7 +52,7 @@ enum net_mode
 net_mode(void)
 {
 	return net_may_have_hooks() ? (enum net_mode)privd.conf.network_mode :
-				  NET_MODE_NAMESPACE;
+				      NET_MODE_NAMESPACE;
 }
 
 void
