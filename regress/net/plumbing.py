@@ -19,7 +19,7 @@ def want(what, got, wanted):
         bad = 1
 
 
-def dial(fam, kind, dst, data=b"x"):
+def dial(fam, kind, dst, data=b"\0"):
     """What became of it: bytes, or the error's name."""
     s = socket.socket(fam, kind)
     s.settimeout(10)
