@@ -214,7 +214,9 @@ def dial(ports):
             else:
                 s.send(struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) +
                        b"\x02ok\x04test\0\0\x01\0\x01")
-            if s.recv(100):
+            got = s.recv(100)
+            # of the session, for whom that is an address of the host
+            if got and not got.startswith(b"HTTP/1.1 403 "):
                 print(port, "answers")
                 spoke = True
         except OSError:

@@ -5,6 +5,7 @@
 
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 
+export TEST_NET_MODE=namespace
 need_net
 need_modes
 need_tool python3 jq curl
