@@ -3,6 +3,7 @@
 # Sessions that reach netd by nft redirect have the network that others have, those
 # of root's service and of an ordinary user.
 # timeout: 400
+# waits
 
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 

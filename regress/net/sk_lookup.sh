@@ -3,6 +3,7 @@
 # Sessions that reach netd by sk_lookup have the network that others have; they are
 # root's service's.
 # timeout: 400
+# waits
 
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 

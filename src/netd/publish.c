@@ -295,6 +295,13 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	char text[NET_NAME_MAX + 8];
 	int error;
 
+	if (s->dialled != NULL) {
+		say(a, 409,
+		    "this session shares the host's loopback"
+		    " (sandbox.network.mode: ebpf): its servers are reached"
+		    " there as they are, and no port can be published");
+		return;
+	}
 	if (netd.p.conf.publish != PUBLISH_OFF && begin(s) == -1) {
 		say(a, 500, "ports cannot be published: %s", strerror(errno));
 		return;
