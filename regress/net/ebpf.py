@@ -65,6 +65,8 @@ def sniff(path):
                 head, l4 = (data[0] & 15) * 4, data[9]
             elif proto == 0x86dd:
                 head, l4 = 40, data[6]
+                if l4 == 0:  # options for each hop: reports of listeners have them
+                    head, l4 = 48 + data[41] * 8, data[40]
             else:
                 continue
             body = data[head:]

@@ -177,6 +177,10 @@ run_in s python3 ebpf.py dial $tcp -u $udp || fail "netd serves whom it has not 
 want "the session itself" "$(run_in s curl -sS --http0.9 \
     -x http://192.0.2.1:3128 http://ok.test/ 2>&1 | head -c 7)" REACHED
 
+# there is nothing to publish
+out=$(as "$ME" "$T/stage/agentsh" session publish s 8080 2>&1) && fail "published: $out"
+want_in "publish" "$out" "shares the host's loopback"
+
 # nobody leaves the group, whatever is in it
 run_in s sh -c 'mkdir -p m; mount -t cgroup2 none m 2>/dev/null && exit 1
 while read -r _ at type _; do

@@ -94,8 +94,8 @@ want "of the first" "$(jq -r '.command_id as $c | [.events.network_operations[] 
     select(.type == "net_connect" and .command_id == $c and .pid > 1)] | length' "$T/exec.json")" 20
 want "of the second" "$(cat "$T/two/is")" "20 20"
 
-# connections that are over before they could be looked for, where execd made them;
-# a socket can be gone before netd knows which one it was
+# connections that are over before they could be looked for, where execd made them:
+# also by their ports, as a socket can be gone before netd knows which one it was
 run_in short python3 client.py short || fail "short connections"
 known=$(jq -r '.command_id as $c | [.events.network_operations[] | select(.type == "net_connect" and
     .command_id == $c and .pid > 1 and (.fields.executable | test("python")))] | length' "$T/exec.json")

@@ -21,6 +21,7 @@
 
 #include "clock.h"
 #include "execd.h"
+#include "ipport.h"
 #include "log.h"
 #include "notify.h"
 #include "socket.h"
@@ -155,6 +156,30 @@ is_unreached(int error)
 	return error == ECONNREFUSED || error == ENOENT;
 }
 
+/* A connection that netd asks about next, and that may be over before its process
+ * could be looked for. */
+static bool
+is_for_netd(const struct sock *s)
+{
+	return s->type == SOCK_STREAM &&
+	    (s->domain == AF_INET || s->domain == AF_INET6) &&
+	    execd.p.peer[ROLE_NETD] != NULL;
+}
+
+static void
+tell_port(const struct sock *s)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	uint8_t addr[16];
+	uint16_t port;
+
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    ipport_from_sockaddr(&ss, addr, &port) == 0 && port != 0)
+		whose_bound(s->ino, port);
+}
+
 static long
 connect_step(struct sock *s)
 {
@@ -174,13 +199,12 @@ connect_step(struct sock *s)
 	}
 	if (d->missing != 0 || (s->for_host && d->named && !d->host))
 		return socket_ask_host(s, UNIX_OP_CONNECT);
-	/* which netd asks about next; it may be over before it could be found */
-	if (!s->begun && s->type == SOCK_STREAM &&
-	    (s->domain == AF_INET || s->domain == AF_INET6) &&
-	    execd.p.peer[ROLE_NETD] != NULL)
+	if (!s->begun && is_for_netd(s))
 		whose_made(s->ino, &s->t);
 	len = dest_address(d, &ss);
 	r = connect_now(s, (const struct sockaddr *)&ss, len);
+	if (!s->begun && is_for_netd(s))
+		tell_port(s);
 	if (is_unreached(-r) && d->named && !d->host)
 		return socket_ask_host(s, UNIX_OP_CONNECT);
 	/* to an address of the session, or by netd, it is there at once */

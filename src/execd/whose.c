@@ -30,6 +30,7 @@
 struct asked {
 	uint32_t request;
 	uint64_t inode; /* 0: not known */
+	uint16_t port;	/* of one that passed here; 0: not known */
 	/* found: */
 	uint32_t pid; /* as the session sees it; 0: none */
 	uint32_t ppid;
@@ -53,6 +54,7 @@ static struct {
 /* Connections whose connect(2) was a question to execd anyway, by the inode of the
  * socket, whose number is not used again for a long time. */
 static struct asked made[MADE];
+static const struct asked *made_at[MADE]; /* by the port */
 
 /* What waits for the next look, in order. */
 static struct {
@@ -281,6 +283,32 @@ whose_made(uint64_t inode, const struct target *t)
 	a->pid = t->inner_tgid;
 	a->ppid = t->inner_ppid;
 	a->imprint = t->imprint;
+	a->port = 0;
+}
+
+void
+whose_bound(uint64_t inode, uint16_t port)
+{
+	struct asked *a = &made[inode % MADE];
+
+	if (a->inode != inode)
+		return;
+	a->port = port;
+	made_at[port % MADE] = a;
+}
+
+/* Of the connections that passed here, or NULL. */
+static struct asked *
+find_made(uint64_t inode, uint16_t port)
+{
+	const struct asked *at = made_at[port % MADE];
+
+	if (inode != 0)
+		return made[inode % MADE].inode == inode ? &made[inode % MADE] :
+							   NULL;
+	return port != 0 && at != NULL && at->port == port ?
+	    &made[at->inode % MADE] :
+	    NULL;
 }
 
 int
@@ -288,14 +316,16 @@ whose_on_net_whose(struct chan *ch, struct imsg *im)
 {
 	struct asked nobody = { .request = im->id };
 	struct msg_net_whose m;
+	struct asked *known;
 	size_t i;
 
 	(void)ch;
 	if (msg_get_net_whose(im, &m) == -1)
 		return -1;
-	if (m.inode != 0 && made[m.inode % MADE].inode == m.inode) {
-		made[m.inode % MADE].request = im->id;
-		answer(&made[m.inode % MADE]);
+	known = find_made(m.inode, m.port);
+	if (known != NULL) {
+		known->request = im->id;
+		answer(known);
 		return 0;
 	}
 	if (m.inode == 0 || waiting.n == QUEUE_MAX) {
