@@ -220,7 +220,7 @@ network()
 	json .network <"$T/session.json"
 	stop_server
 }
-want "auto" "$(network)" namespace
+want "auto" "$(network)" tproxy
 cp "$TEST_BUILD/regress/privsep/refuse" "$T/refuse" || fail "regress/privsep/refuse is not built"
 SERVER_WRAP="$T/refuse unshare:0=1073741824 EPERM" # CLONE_NEWNET
 want "no namespaces" "$(network)" ebpf
