@@ -214,7 +214,9 @@ new_session s "$T/ws" '"policy":"net"'
 run_in s sh -c 'python3 publish_servers.py >/dev/null 2>&1 & sleep 1'
 want "any" "$(agentsh session publish s "0.0.0.0:$fixed:8000")" "0.0.0.0:$fixed:8000"
 want "by the host's address" "$(client peer "$HOST4" "$fixed")" 127.0.0.1
+# the end of the service: netd has its last words, after sessiond has gone
 stop_server
+! grep "fatal: " "$T/server.log" || fail "a process ends by itself"
 
 start_any "sandbox.network.enabled: false"
 new_session s "$T/ws" '"policy":"net"'

@@ -69,6 +69,14 @@ configure_dns(void)
 	netd.dns_conf = &conf;
 }
 
+/* agentshd ends the service then; what sessions still do is written down before. */
+static void
+sessiond_closed(struct chan *ch, const char *why)
+{
+	(void)ch;
+	log_debug("sessiond is gone: %s", why);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -90,6 +98,8 @@ main(int argc, char **argv)
 		sandbox_let_bind();
 	sandbox_enter(ROLE_NETD, NULL, 0);
 	sess_start_workers();
+	if (netd.p.peer[ROLE_SESSIOND] != NULL)
+		netd.p.peer[ROLE_SESSIOND]->on_close = sessiond_closed;
 	proc_watch(&netd.p, base);
 	proc_ready(&netd.p, "network");
 	event_base_dispatch(base);
