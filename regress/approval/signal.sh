@@ -22,7 +22,8 @@ P
 chmod 0644 "$policies/sig.yaml"
 new_session g "$ws" '"policy":"sig"'
 events_of=g
-start="sleep 300 & p=\$!; while ! grep -q ^sleep /proc/\$p/cmdline; do sleep 0.02; done"
+# its words are not enough: a shell that was forked has them, too
+start="sleep 300 & p=\$!; until readlink /proc/\$p/exe | grep -q 'sleep\$'; do sleep 0.02; done"
 
 # what the operator sees, and what comes of a yes
 bg p g sh -c "$start; kill -TERM \$p; echo rc \$?; wait \$p; echo \$?"
@@ -135,7 +136,7 @@ print('alive' if os.waitpid(pid, os.WNOHANG)[0] == 0 else 'dead', flush=True)
 os.kill(pid, 9)
 P
 	# the target is nobody's child, so that its number is free at once
-	bg p g sh -c '(sleep 4711 & echo $! >target); p=$(cat target); while ! grep -q 4711 /proc/$p/cmdline; do sleep 0.02; done; kill -TERM $p; echo rc $?'
+	bg p g sh -c '(sleep 4711 & echo $! >target); p=$(cat target); until readlink /proc/$p/exe | grep -q "sleep\$"; do sleep 0.02; done; kill -TERM $p; echo rc $?'
 	request 1
 	pid=$(asked '.target' | sed 's/^pid //')
 	mkfifo "$T/hold"

@@ -28,9 +28,10 @@ new_session k "$ws" '"policy":"sock"'
 events_of=k
 
 # py NAME: a python program on stdin, in the background
+sess=k
 py()
 {
-	bg "$1" k python3 -c "import errno, os, signal, socket, subprocess, sys, threading, time
+	bg "$1" "$sess" python3 -c "import errno, os, signal, socket, subprocess, sys, threading, time
 S, D, Q = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 
 def sock(kind=S):
@@ -343,7 +344,11 @@ else
 	left_out "sockets of the host (as in exec/sockmsg)"
 fi
 
-# a flood: ten wait, others are refused, who needs nobody goes on
+# a flood: ten wait, others are refused, who needs nobody goes on; in a session of
+# its own, as what was asked before counts
+sess=flood
+new_session flood "$ws" '"policy":"sock"'
+events_of=flood
 py flood <<'P'
 vs = [server('/tmp/ask-f%d' % i) for i in range(40)]
 n = []
@@ -361,7 +366,7 @@ thirty()
 	[ "$(cat "$ws/refused" 2>/dev/null)" = 30 ]
 }
 wait_for 20 thirty || fail "the others were not refused: $(cat "$ws/refused")"
-want "free sockets" "$(run_in k python3 -c 'import socket
+want "free sockets" "$(run_in "$sess" python3 -c 'import socket
 v = socket.socket(socket.AF_UNIX); v.bind("/tmp/fr"); v.listen()
 socket.socket(socket.AF_UNIX).connect("/tmp/fr"); print("on")')" on
 for id in $(jq -r '.[].id' "$T/pending.json"); do

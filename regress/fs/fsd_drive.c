@@ -456,7 +456,8 @@ main(int argc, char **argv)
 	waitpid(d.init_pid, NULL, 0);
 	/* the device's end is fsd's */
 	waitpid(d.fsd_pid, &c, 0);
-	if (!WIFEXITED(c) || WEXITSTATUS(c) != 0)
+	if (!WIFEXITED(c) ||
+	    WEXITSTATUS(c) != AGENTSH_EXIT_PEER + (int)ROLE_INIT)
 		fprintf(stderr, "fsd_drive: fsd ended with %#x\n", (unsigned)c);
 	rmdir(d.stage);
 	return rc;

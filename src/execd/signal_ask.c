@@ -38,10 +38,12 @@ struct sigask {
 /* --- what a target is */
 
 /* When it began, in ticks since the machine's start: with its number that is one
- * process. -1: it cannot be found out. */
+ * process. *gone: it has ended, and waits for its parent. -1: it cannot be found
+ * out. */
 static int
-start_time(const struct sigtarget *t, unsigned long long *ticks)
+start_time(const struct sigtarget *t, unsigned long long *ticks, bool *gone)
 {
+	unsigned long long size;
 	char buf[1024];
 	const char *s;
 	ssize_t n;
@@ -60,16 +62,19 @@ start_time(const struct sigtarget *t, unsigned long long *ticks)
 	s = strrchr(buf, ')');
 	for (i = 0; s != NULL && i < 20; i++)
 		s = strchr(s + 1, ' ');
-	return s != NULL && sscanf(s, " %llu", ticks) == 1 ? 0 : -1;
+	if (s == NULL || sscanf(s, " %llu %llu", ticks, &size) != 2)
+		return -1;
+	*gone = size == 0;
+	return 0;
 }
 
 static int
-make_token(char token[TOKEN_MAX], const struct sigtarget *t)
+make_token(char token[TOKEN_MAX], const struct sigtarget *t, bool *gone)
 {
 	unsigned long long ticks;
 	int n;
 
-	if (start_time(t, &ticks) == -1)
+	if (start_time(t, &ticks, gone) == -1)
 		return -1;
 	n = snprintf(token, TOKEN_MAX, "%x:%llx", t->pid, ticks);
 	return n > 0 && n < TOKEN_MAX - 1 ? 0 : -1;
@@ -212,10 +217,11 @@ sigask_add(struct sigcall *k, const struct sigtarget *t,
 {
 	char word[WORD_MAX];
 	struct sigask *q = k->ask;
+	bool gone;
 
 	if (q == NULL)
 		q = k->ask = ask_new(k, s);
-	if (q->n == TARGETS_MAX || make_token(q->token[q->n], t) == -1) {
+	if (q->n == TARGETS_MAX || make_token(q->token[q->n], t, &gone) == -1) {
 		q->all = false;
 		return;
 	}
@@ -270,7 +276,8 @@ sigask_is_answered(const struct sigcall *k)
 	return k->ask != NULL && k->ask->a.answered;
 }
 
-/* Was this target shown, as what it is now? */
+/* Was this target shown, as what it is now? tail NULL: it is dead meanwhile, which
+ * is told as kill(2) tells of those who wait for their parent. */
 static bool
 was_shown(const struct sigask *q, const char *token, const char *tail)
 {
@@ -279,7 +286,8 @@ was_shown(const struct sigask *q, const char *token, const char *tail)
 
 	for (i = 0; i < q->n; i++, w += strlen(w) + 1) {
 		if (strcmp(q->token[i], token) == 0)
-			return strcmp(w + q->tail[i], tail) == 0;
+			return tail == NULL ||
+			    strcmp(w + q->tail[i], tail) == 0;
 	}
 	return false;
 }
@@ -292,6 +300,7 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
 	char token[TOKEN_MAX], word[WORD_MAX], name[16], operation[32];
 	const struct sigask *q = k->ask;
 	size_t tail;
+	bool gone;
 
 	s->done = DECISION_DENY;
 	if (q == NULL) {
@@ -306,13 +315,14 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
 		return;
 	signal_name(name, sizeof(name), k->signo);
 	snprintf(operation, sizeof(operation), "%s (%u)", name, k->signo);
+	/* in this order: a process that dies loses its program, and then it has
+	 * no memory */
+	tail = make_word(word, q, t, s->v.rule_name);
 	if (strcmp(operation, q->a.m.operation) == 0 &&
-	    make_token(token, t) == 0) {
-		tail = make_word(word, q, t, s->v.rule_name);
-		if (was_shown(q, token, word + tail)) {
-			s->done = DECISION_ALLOW;
-			return;
-		}
+	    make_token(token, t, &gone) == 0 &&
+	    was_shown(q, token, gone ? NULL : word + tail)) {
+		s->done = DECISION_ALLOW;
+		return;
 	}
 	changed = q->a.answer;
 	changed.outcome = APPROVAL_CHANGED;
