@@ -11,6 +11,8 @@ run=
 if [ "$(id -u)" = 0 ]; then
 	need_root
 	run="setpriv --reuid $ALICE_UID --regid $ALICE_UID --clear-groups"
+else
+	need_dir
 fi
 $run unshare -Ur true 2>/dev/null || skip "no user namespaces"
 mkdir -m 0755 "$T/bin"
