@@ -22,6 +22,31 @@ TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 FASTOPEN = 0x20000000
 
 
+def come_and_go(kind, port):
+    """A service that is started again and again."""
+    while True:
+        end = time.time() + 3
+        with socket.socket(I4, kind) as s:
+            s.settimeout(0.5)
+            try:
+                if kind == TCP:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+                if kind == TCP:
+                    s.listen()
+                while time.time() < end:
+                    try:
+                        if kind == TCP:
+                            s.accept()[0].sendall(b"of the host")
+                        else:
+                            s.sendto(b"of the host", s.recvfrom(100)[1])
+                    except socket.timeout:
+                        pass
+            except OSError:
+                pass
+        time.sleep(0.5)
+
+
 def services(ready):
     kept = []
     for fam, addr in (I4, "127.0.0.1"), (I6, "::1"):
@@ -42,6 +67,12 @@ def services(ready):
                 u.sendto(b"of the host", peer)
         threading.Thread(target=answer, daemon=True).start()
         threading.Thread(target=echo, daemon=True).start()
+    shared = socket.socket(I4, UDP)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    shared.bind(("127.0.0.1", 7003))
+    kept.append(shared)
+    for row in (UDP, 7004), (TCP, 7005):
+        threading.Thread(target=come_and_go, args=row, daemon=True).start()
     a = socket.socket(socket.AF_UNIX, TCP)
     a.bind("\0agentsh-test-ebpf")
     a.listen()
@@ -136,6 +167,67 @@ def attacks(far4, far6):
         s.connect("\0agentsh-test-ebpf")
         return s.recv(100) == b"of the host"
 
+    def shared():
+        """What is for the host's would come here."""
+        s = socket.socket(I4, UDP)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 7003))
+        return True
+
+    def own(kind, port):
+        """A server of one's own, where the host's has been a moment before."""
+        end = time.time() + 10
+        while True:
+            s = socket.socket(I4, kind)
+            try:
+                if kind == TCP:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+                if kind == TCP:
+                    s.listen(0)
+                return s
+            except OSError:
+                s.close()
+                assert time.time() < end
+                time.sleep(0.02)
+
+    def answered(s):
+        try:
+            return s.recv(100) == b"of the host"
+        except (ConnectionError, BlockingIOError, socket.timeout):
+            return False
+
+    def left_udp():
+        """Connected to a socket of one's own, whose port is the host's then."""
+        a, s, end = own(UDP, 7004), socket.socket(I4, UDP), time.time() + 4
+        s.connect(("127.0.0.1", 7004))
+        a.close()
+        s.settimeout(0.1)
+        while time.time() < end:
+            try:
+                s.send(b"x")
+            except ConnectionRefusedError:
+                pass
+            if answered(s):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def left_tcp():
+        """SYNs that come when one's own server, whose queue was full, is gone."""
+        a, end = own(TCP, 7005), time.time() + 4
+        waiting = [socket.socket(I4, TCP) for _ in range(5)]
+        for s in waiting:
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", 7005))
+        time.sleep(0.1)
+        a.close()
+        while time.time() < end:
+            if any([answered(s) for s in waiting]):
+                return True
+            time.sleep(0.05)
+        return False
+
     def other(protocol):
         socket.socket(I4, TCP if protocol != 136 else UDP, protocol)
         return True
@@ -169,6 +261,9 @@ def attacks(far4, far6):
         ("loopback-udp4", lambda: connect(I4, UDP, ("127.0.0.1", 7002))),
         ("loopback-udp6", lambda: connect(I6, UDP, ("::1", 7002))),
         ("loopback-fastopen", lambda: connect(I4, TCP, ("127.0.0.1", 7001), FASTOPEN)),
+        ("shared-udp", shared),
+        ("left-udp", left_udp),
+        ("left-tcp", left_tcp),
         ("abstract", abstract),
         ("udplite", lambda: other(136)),
         ("mptcp", lambda: other(262)),

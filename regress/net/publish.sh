@@ -207,6 +207,27 @@ new_session s "$T/ws" '"policy":"net"'
 agentsh session publish s 8000 >"$T/out" 2>&1 && fail "published though it is off"
 want_in "off" "$(cat "$T/out")" "sandbox.network.publish of the server is off"
 want "off: the list" "$(agentsh session publish s --list)" ""
+want "off: the event" "$(events port_publish '[.fields.port, (.fields.error | length > 0)]')" "[8000,true]"
+stop_server
+
+# whoever comes, half of netd's descriptors is for the other sessions
+SERVER_WRAP="prlimit --nofile=2048:2048"
+[ "$MODE" = service ] || SERVER_WRAP="$SERVER_WRAP setpriv --reuid $ME --regid $ME --init-groups"
+start_any
+SERVER_WRAP=
+new_session s "$T/ws" '"policy":"net"'
+run_in s sh -c 'python3 publish_servers.py >/dev/null 2>&1 & sleep 1'
+agentsh session publish s "$fixed:8000" >"$T/out" || fail "publish: $(cat "$T/out")"
+mkfifo "$T/crowd.stop"
+client crowd 127.0.0.1 "$fixed" <"$T/crowd.stop" >"$T/crowd" 2>&1 &
+crowd=$!
+exec 9>"$T/crowd.stop"
+wait_for 20 grep -q ready "$T/crowd" || fail "crowd: $(cat "$T/crowd")"
+sleep 1
+want "a crowd" "$(agentsh session publish s --list --json | jq 'map(.connections) | max')" 384
+exec 9>&-
+wait $crowd || fail "crowd: $(cat "$T/crowd")"
+client half 127.0.0.1 "$fixed" || fail "behind a crowd"
 stop_server
 
 start_any "sandbox.network.publish: any"

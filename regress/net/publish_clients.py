@@ -55,6 +55,12 @@ elif what == "many":
             assert more, "client %d: the end after %r" % (i, got)
             got += more
         assert got == b"%d\n" % i, (i, got)
+elif what == "crowd":
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    crowd = [socket.create_connection((addr, port), timeout=60) for _ in range(500)]
+    print("ready", flush=True)
+    sys.stdin.read()
 elif what == "never":
     # nobody reads what comes: it waits in the session, and others go on
     lazy = [to(b"source 104857600") for _ in range(10)]

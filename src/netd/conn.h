@@ -213,6 +213,9 @@ int proxy_answer(struct conn *, bool refused, bool through);
 
 /* tcp.c: the numbers of connections have changed. */
 void tcp_count(struct relays *);
+/* Has a session that has n of the connections half of what the others leave? Then
+ * the rest is theirs. Those of published ports count as well. */
+bool tcp_has_half(size_t n);
 /* The session cannot be written down any more: nothing of it goes on. */
 void tcp_fail(struct relays *);
 

@@ -95,6 +95,7 @@ end(struct inbound *c, int error)
 	write_down(c);
 	TAILQ_REMOVE(&pub->conns, c, entry);
 	pub->nconns--;
+	tcp_total--;
 	c->p->nconns--;
 	free(c);
 }
@@ -279,6 +280,7 @@ inbound_start(struct published *p, int fd, const uint8_t peer[16],
 	c->peer_port = peer_port;
 	TAILQ_INSERT_TAIL(&pub->conns, c, entry);
 	pub->nconns++;
+	tcp_total++;
 	p->nconns++;
 	c->timer = evtimer_new(c->s->base, timer_cb, c);
 	if (relay_start(&c->relay, c->s->share, fd, ended, c) == -1 ||

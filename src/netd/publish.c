@@ -65,10 +65,17 @@ listen_on(struct publish *pub, bool on)
 	}
 }
 
+/* Others wait, until there is room for them. */
 void
 publish_count(struct publish *pub)
 {
-	listen_on(pub, !pub->failed && pub->nconns < tcp_limits.conns);
+	struct timeval tv = clock_timeval(RESUME_MS);
+	bool half = tcp_has_half(pub->nconns);
+
+	listen_on(pub, !pub->failed && !half && pub->nconns < tcp_limits.conns);
+	/* nobody says when other sessions have given something back */
+	if (half && !pub->failed && !evtimer_pending(pub->resume, NULL))
+		(void)evtimer_add(pub->resume, &tv);
 }
 
 static void
@@ -82,10 +89,12 @@ resume_cb(int fd, short ev, void *arg)
 void
 publish_fail(struct nsess *s)
 {
-	if (s->publish->failed)
+	if (s->publish != NULL && s->publish->failed)
 		return;
-	s->publish->failed = true;
-	listen_on(s->publish, false);
+	if (s->publish != NULL) {
+		s->publish->failed = true;
+		listen_on(s->publish, false);
+	}
 	nsess_fail(s, "events of its network cannot be written");
 }
 
@@ -268,7 +277,12 @@ may(const struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 {
 	uint64_t where = netd.p.conf.publish;
 
-	if (where == PUBLISH_OFF)
+	if (s->dialled != NULL)
+		say(a, 409,
+		    "this session shares the host's loopback"
+		    " (sandbox.network.mode: ebpf): its servers are reached"
+		    " there as they are, and no port can be published");
+	else if (where == PUBLISH_OFF)
 		say(a, 403,
 		    "sandbox.network.publish of the server is off: no port is published");
 	else if (where == PUBLISH_LOOPBACK && !is_loopback(addr))
@@ -287,6 +301,13 @@ may(const struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	return false;
 }
 
+static void
+refused(struct nsess *s, const char *text, uint16_t port, const char *why)
+{
+	if (netlog_publish(s, true, text, port, why) == -1)
+		publish_fail(s);
+}
+
 void
 publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
     uint16_t port, struct port_answer *a)
@@ -295,22 +316,16 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	char text[NET_NAME_MAX + 8];
 	int error;
 
-	if (s->dialled != NULL) {
-		say(a, 409,
-		    "this session shares the host's loopback"
-		    " (sandbox.network.mode: ebpf): its servers are reached"
-		    " there as they are, and no port can be published");
-		return;
-	}
-	if (netd.p.conf.publish != PUBLISH_OFF && begin(s) == -1) {
-		say(a, 500, "ports cannot be published: %s", strerror(errno));
-		return;
-	}
 	conn_place("", addr, host_port, text);
+	if (s->dialled == NULL && netd.p.conf.publish != PUBLISH_OFF &&
+	    begin(s) == -1) {
+		error = errno;
+		say(a, 500, "ports cannot be published: %s", strerror(error));
+		refused(s, text, port, strerror(error));
+		return;
+	}
 	if (!may(s, addr, host_port, port, a)) {
-		if (s->publish != NULL &&
-		    netlog_publish(s, true, text, port, a->message) == -1)
-			publish_fail(s);
+		refused(s, text, port, a->message);
 		return;
 	}
 	p = published_new(s, addr, host_port, port);
@@ -318,8 +333,7 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	if (p == NULL) {
 		say(a, error == EADDRINUSE ? 409 : 400, "%s: %s", text,
 		    strerror(error));
-		if (netlog_publish(s, true, text, port, strerror(error)) == -1)
-			publish_fail(s);
+		refused(s, text, port, strerror(error));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&s->publish->all, p, entry);

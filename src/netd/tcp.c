@@ -74,15 +74,13 @@ note(struct relays *rs, enum tcp_excess what)
 		tcp_fail(rs);
 }
 
-/* Has it half of the descriptors that the other sessions leave? Then the rest is
- * theirs. */
-static bool
-has_half(const struct relays *rs)
+bool
+tcp_has_half(size_t n)
 {
-	size_t all = tcp_total, others = all > rs->n ? all - rs->n : 0;
+	size_t all = tcp_total, others = all > n ? all - n : 0;
 
 	return others >= tcp_limits.total ||
-	    rs->n >= (tcp_limits.total - others + 1) / 2;
+	    n >= (tcp_limits.total - others + 1) / 2;
 }
 
 void
@@ -90,7 +88,7 @@ tcp_count(struct relays *rs)
 {
 	bool many = rs->n >= tcp_limits.conns;
 	bool crowd = rs->nwaiting >= tcp_limits.waiting;
-	bool half = has_half(rs);
+	bool half = tcp_has_half(rs->n);
 	struct timeval tv;
 
 	listen_on(rs, !rs->failed && !rs->stopping && !many && !crowd && !half);

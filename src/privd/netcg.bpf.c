@@ -20,9 +20,13 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define SOL_SOCKET 1
+#define SO_REUSEADDR 2
 #define SO_REUSEPORT 15
+#define SYN_SENT 2 /* TCP_SYN_SENT */
 #define LOOPBACK_IFINDEX 1
 #define OPTLEN_MAX 4096 /* that a hook is shown */
+#define IP_SADDR 12	/* in the header, and the destination after it */
+#define IP6_SADDR 8
 #define ENETUNREACH 101
 #define ECONNREFUSED 111
 #define DNS_PORT bpf_htons(53)
@@ -428,16 +432,73 @@ sock_create(struct bpf_sock *sk)
 
 /* With SO_REUSEPORT two programs of one user share a port, and the kernel picks
  * who answers: one of the host's could be taken for the session's, or the other
- * way round. It has no effect here. */
+ * way round. Of UDP SO_REUSEADDR does the same, whoever the users are, and who was
+ * last has what is sent to the other. They have no effect here. */
 SEC("cgroup/setsockopt")
 int
 set_option(struct bpf_sockopt *c)
 {
-	if (c->level == SOL_SOCKET && c->optname == SO_REUSEPORT)
+	if (c->level == SOL_SOCKET &&
+	    (c->optname == SO_REUSEPORT ||
+		(c->optname == SO_REUSEADDR && c->sk != NULL &&
+		    c->sk->protocol == IPPROTO_UDP)))
 		c->optlen = -1;
 	else if (c->optlen > OPTLEN_MAX)
 		c->optlen = 0; /* as it is */
 	return ALLOW;
+}
+
+/* netd's, which any of the session's may be sent to */
+static __always_inline bool
+is_netd_port(__u16 port, bool tcp)
+{
+	return tcp ?
+	    port == ports.tcp4 || port == ports.tcp6 || port == ports.proxy :
+	    port == ports.udp4 || port == ports.udp6;
+}
+
+/* Would a socket of the host get that packet? It may leave long after connect(2)
+ * has found one of the session there: a datagram of a connected socket, or one
+ * that waited for more; a SYN that is sent again, as the first one found the
+ * queue full. */
+static __always_inline bool
+is_for_host(struct __sk_buff *skb, bool tcp)
+{
+	struct bpf_sock_tuple t = {};
+	struct bpf_sock *far;
+	__u16 dport;
+	__u8 first;
+	__u32 len;
+	bool host;
+
+	/* as a tuple has them: both addresses, both ports */
+	if (bpf_skb_load_bytes(skb, 0, &first, 1) != 0)
+		return true;
+	if (first >> 4 == 4) {
+		len = sizeof(t.ipv4);
+		if (bpf_skb_load_bytes(skb, IP_SADDR, &t.ipv4, 8) != 0 ||
+		    bpf_skb_load_bytes(skb, (first & 15) * 4, &t.ipv4.sport,
+			4) != 0)
+			return true;
+		dport = t.ipv4.dport;
+	} else {
+		/* more headers need a right that nobody has */
+		len = sizeof(t.ipv6);
+		if (bpf_skb_load_bytes(skb, IP6_SADDR, &t.ipv6, 36) != 0)
+			return true;
+		dport = t.ipv6.dport;
+	}
+	if (is_netd_port(dport, tcp))
+		return false;
+	if (tcp)
+		far = bpf_sk_lookup_tcp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
+	else
+		far = bpf_sk_lookup_udp(skb, &t, len, BPF_F_CURRENT_NETNS, 0);
+	if (far == NULL)
+		return false;
+	host = bpf_sk_storage_get(&owned, far, NULL, 0) == NULL;
+	bpf_sk_release(far);
+	return host;
 }
 
 SEC("cgroup_skb/egress")
@@ -446,6 +507,7 @@ egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct own *o;
+	bool tcp;
 
 	if (skb->ifindex != LOOPBACK_IFINDEX)
 		return REFUSE;
@@ -455,7 +517,14 @@ egress(struct __sk_buff *skb)
 	if (sk == NULL)
 		return ALLOW;
 	o = bpf_sk_storage_get(&owned, sk, NULL, 0);
-	return o != NULL && o->refused != 0 ? REFUSE : ALLOW;
+	if (o == NULL)
+		return ALLOW;
+	if (o->refused != 0)
+		return REFUSE;
+	tcp = sk->protocol == IPPROTO_TCP;
+	if (tcp && sk->state != SYN_SENT)
+		return ALLOW;
+	return is_for_host(skb, tcp) ? REFUSE : ALLOW;
 }
 
 SEC("cgroup_skb/ingress")
