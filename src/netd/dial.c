@@ -121,7 +121,8 @@ look_back(struct conn *c)
 		return 0;
 	decide_own(&c->s->image, c->name[0] == '\0' ? NULL : c->name, to,
 	    c->to_port, &r);
-	if (confirm_may(&r))
+	if (net_ruling_allows(&r) ||
+	    (c->approved && r.v.decision == DECISION_APPROVE))
 		return 0;
 	memcpy(c->addr, to, sizeof(c->addr));
 	return conn_rule(c, &r) == 0 ? conn_refuse(c, NULL) :

@@ -220,6 +220,19 @@ refused_look(struct nsess *n)
 		(void)hear(n->refused, MESSAGES);
 }
 
+static void
+refused_free(struct refused *r)
+{
+	if (r->read != NULL)
+		event_free(r->read);
+	if (r->second != NULL)
+		event_free(r->second);
+	if (r->pause != NULL)
+		event_free(r->pause);
+	r->n->refused = NULL;
+	free(r);
+}
+
 int
 refused_start(struct nsess *n)
 {
@@ -239,7 +252,7 @@ refused_start(struct nsess *n)
 	if (r->read != NULL && r->second != NULL && r->pause != NULL &&
 	    event_add(r->read, NULL) == 0)
 		return 0;
-	refused_stop(n);
+	refused_free(r);
 	return -1;
 }
 
@@ -253,12 +266,5 @@ refused_stop(struct nsess *n)
 	/* the session's last words */
 	(void)hear(r, MESSAGES);
 	settle(r);
-	if (r->read != NULL)
-		event_free(r->read);
-	if (r->second != NULL)
-		event_free(r->second);
-	if (r->pause != NULL)
-		event_free(r->pause);
-	n->refused = NULL;
-	free(r);
+	refused_free(r);
 }

@@ -17,6 +17,8 @@
 #define LOOPBACK "127.0.0.1"
 
 /* A request that netd was asked for. */
+#define PORT_ROWS_MAX 32 /* netd publishes no more of a session */
+
 struct port_ask {
 	struct request *rq; /* NULL: its client is gone */
 	enum {
@@ -25,6 +27,7 @@ struct port_ask {
 		ASK_UNPUBLISH
 	} what;
 	yajl_gen g; /* the rows so far; NULL: no memory */
+	unsigned nrows;
 };
 
 struct publish_body {
@@ -234,6 +237,9 @@ sessiond_on_port_row(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_port_row(im, &m) == -1 || k == NULL)
 		return -1;
+	/* netd may be taken over */
+	if (k->nrows++ == (k->what == ASK_LIST ? PORT_ROWS_MAX : 1))
+		return -1;
 	yajl_gen_map_open(k->g);
 	json_put_str(k->g, "address", m.address);
 	json_put_u64(k->g, "host_port", m.host_port);
@@ -262,7 +268,8 @@ sessiond_on_port_done(struct chan *ch, struct imsg *im)
 		return -1;
 	if (k->rq == NULL) {
 		/* nobody hears it; what was done stays */
-	} else if (k->what == ASK_PUBLISH && m.http_status == 201) {
+	} else if (k->what == ASK_PUBLISH && m.http_status == 201 &&
+	    k->nrows == 1) {
 		g = k->g;
 		k->g = NULL;
 		http_reply(k->rq, 201, g);
