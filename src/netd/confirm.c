@@ -61,7 +61,7 @@ confirm_address(struct conn *c)
 	struct net_ruling r, other;
 	size_t i, n;
 
-	held = names_held_name(c->s->held, c->addr);
+	held = held_name(c->s->held, c->addr);
 	if (held != NULL)
 		return confirm_held(c, held);
 	n = names_of(c->s->names, c->addr, clock_ms(), name);

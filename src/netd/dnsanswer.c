@@ -334,7 +334,7 @@ dnsanswer_hold(struct dns_asked *a, struct net_ruling *r)
 		return;
 	}
 	r->reason = "approval-first";
-	if (names_held_address(a->dns->s->held, a->q.name, addr) == 0)
+	if (held_address(a->dns->s->held, a->q.name, addr) == 0)
 		reply = own_reply(&a->q, addr);
 	if (reply != NULL) {
 		inet_ntop(AF_INET, addr + 12, text, sizeof(text));
