@@ -249,7 +249,7 @@ conn_say(struct conn *c, const char *status)
 static void
 say_refused(struct conn *c)
 {
-	if (c->by == BY_TPROXY || c->answered) {
+	if (c->by == BY_ADDRESS || c->answered) {
 		if (c->in.kind == INSPECT_HTTP)
 			conn_say(c, "403 Forbidden");
 	} else {
@@ -409,7 +409,7 @@ conn_dialled(struct conn *c, int fd, int error)
 	if (error == 0 && relay_join(&c->relay, fd) == -1)
 		error = ENOMEM;
 	c->error = error;
-	if (c->by != BY_TPROXY)
+	if (c->by != BY_ADDRESS)
 		r = proxy_answer(c, false, error == 0);
 	if (error != 0) {
 		conn_end(c, error);

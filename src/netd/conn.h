@@ -61,8 +61,9 @@ enum conn_state {
 	CONN_DEAD /* waits to be written down */
 };
 
+/* How it says where it wants to go. */
 enum conn_by {
-	BY_TPROXY,
+	BY_ADDRESS, /* it was dialled */
 	BY_CONNECT, /* HTTP's method */
 	BY_REQUEST, /* HTTP's absolute form */
 	BY_SOCKS

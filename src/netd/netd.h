@@ -56,7 +56,7 @@ struct nsess {
 	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
 	struct event_base *base; /* of its worker */
-	enum steer steer;	 /* how what it dials gets here */
+	enum steer steer;	 /* how what it dials gets here; _AUTO: hooks */
 	struct image image;	 /* in force; changed between operations, and
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */

@@ -63,7 +63,7 @@ proxy_answer(struct conn *c, bool refused, bool through)
 		if (c->by == BY_SOCKS)
 			(void)say_socks(c,
 			    refused ? SOCKS_REFUSED : SOCKS_UNREACHABLE);
-		else if (c->by != BY_TPROXY)
+		else if (c->by != BY_ADDRESS)
 			conn_say(c,
 			    refused ? "403 Forbidden" : "502 Bad Gateway");
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The listening sockets of a session: what is dialled in its namespace arrives
- * there, with the address that was meant as its own. How many there may be.
+ * The listening sockets of a session: what it dials arrives there, and where that
+ * was to go is found out by the way that it came. How many there may be.
  */
 #include <sys/resource.h>
 #include <sys/socket.h>
