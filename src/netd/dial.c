@@ -5,8 +5,6 @@
  */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +15,6 @@
 #include "conn.h"
 #include "ipport.h"
 
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
 static void dial_next(struct conn *);
 static int dial_meant(struct conn *);
 
@@ -26,17 +22,10 @@ void
 conn_place(const char *name, const uint8_t addr[16], uint16_t port,
     char text[NET_NAME_MAX + 8])
 {
-	char a[INET6_ADDRSTRLEN] = "";
-
-	if (name[0] != '\0') {
+	if (name[0] != '\0')
 		snprintf(text, NET_NAME_MAX + 8, "%s:%u", name, port);
-	} else if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
-		(void)inet_ntop(AF_INET, addr + 12, a, sizeof(a));
-		snprintf(text, NET_NAME_MAX + 8, "%s:%u", a, port);
-	} else {
-		(void)inet_ntop(AF_INET6, addr, a, sizeof(a));
-		snprintf(text, NET_NAME_MAX + 8, "[%s]:%u", a, port);
-	}
+	else
+		ipport_text(addr, port, text);
 }
 
 bool

@@ -7,7 +7,6 @@
  */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "clock.h"
 #include "conn.h"
 #include "inward.h"
-#include "ipport.h"
 #include "netlog.h"
 #include "publish.h"
 
@@ -163,14 +161,10 @@ opened(struct inbound *c)
 static bool
 is_itself(int fd, uint16_t port)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	uint8_t addr[16];
 	uint16_t own;
 
-	memset(&ss, 0, sizeof(ss));
-	return getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ipport_from_sockaddr(&ss, addr, &own) == -1 || own == port;
+	return ipport_own(fd, addr, &own) == -1 || own == port;
 }
 
 static void

@@ -17,7 +17,6 @@
 #include "clock.h"
 #include "conn.h"
 #include "inward.h"
-#include "ipport.h"
 #include "log.h"
 #include "netlog.h"
 #include "publish.h"
@@ -182,12 +181,8 @@ listen_at(const uint8_t addr[16], uint16_t *host_port, int *fd)
 		setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ==
 		    0) &&
 	    bind(*fd, (const struct sockaddr *)&ss, len) == 0 &&
-	    listen(*fd, BACKLOG) == 0) {
-		len = sizeof(ss);
-		if (getsockname(*fd, (struct sockaddr *)&ss, &len) == 0 &&
-		    ipport_from_sockaddr(&ss, own, host_port) == 0)
-			return 0;
-	}
+	    listen(*fd, BACKLOG) == 0 && ipport_own(*fd, own, host_port) == 0)
+		return 0;
 	saved = errno;
 	close(*fd);
 	*fd = -1;
@@ -211,7 +206,6 @@ published_new(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
     uint16_t port)
 {
 	struct published *p = calloc(1, sizeof(*p));
-	char text[NET_NAME_MAX + 8];
 	int saved;
 
 	if (p == NULL)
@@ -229,8 +223,7 @@ published_new(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	if (p->accept == NULL ||
 	    (!s->publish->paused && event_add(p->accept, NULL) == -1))
 		goto fail;
-	conn_place("", p->addr, p->host_port, text);
-	snprintf(p->text, sizeof(p->text), "%.*s", PUBLISH_TEXT - 1, text);
+	ipport_text(p->addr, p->host_port, p->text);
 	return p;
 fail:
 	saved = errno;
@@ -292,7 +285,7 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
     uint16_t port, struct port_answer *a)
 {
 	struct published *p;
-	char text[NET_NAME_MAX + 8];
+	char text[IPPORT_TEXT];
 	int error;
 
 	if (s->dialled != NULL) {
@@ -306,7 +299,7 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 		say(a, 500, "ports cannot be published: %s", strerror(errno));
 		return;
 	}
-	conn_place("", addr, host_port, text);
+	ipport_text(addr, host_port, text);
 	if (!may(s, addr, host_port, port, a)) {
 		if (s->publish != NULL &&
 		    netlog_publish(s, true, text, port, a->message) == -1)

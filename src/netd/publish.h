@@ -11,10 +11,10 @@
 #include <sys/queue.h>
 
 #include "chan.h"
+#include "ipport.h"
 #include "netd.h"
 
-#define PUBLISH_MAX 32	      /* ports of a session */
-#define PUBLISH_TEXT (45 + 9) /* [ADDRESS]:PORT */
+#define PUBLISH_MAX 32 /* ports of a session */
 #define PUBLISH_LEAST_PORT 1024
 
 struct inbound;
@@ -24,7 +24,7 @@ struct published {
 	struct nsess *s;
 	uint8_t addr[16];
 	uint16_t host_port, port;
-	char text[PUBLISH_TEXT]; /* of addr and host_port */
+	char text[IPPORT_TEXT]; /* of addr and host_port */
 	int fd;
 	struct event *accept;
 	size_t nconns;

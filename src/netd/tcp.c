@@ -26,18 +26,6 @@
 
 atomic_size_t tcp_total;
 
-static int
-own_end(int fd, uint8_t addr[16], uint16_t *port)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	memset(&ss, 0, sizeof(ss));
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
-		return -1;
-	return ipport_from_sockaddr(&ss, addr, port);
-}
-
 static void
 listen_on(struct relays *rs, bool on)
 {
@@ -203,7 +191,7 @@ take(struct relays *rs, int listener, bool proxy)
 		return -1;
 	}
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
-	    (proxy ? own_end(fd, e.local, &e.local_port) :
+	    (proxy ? ipport_own(fd, e.local, &e.local_port) :
 		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
 	    meant_end(rs->s, proxy, &e) == -1)
 		close(fd);
@@ -283,7 +271,7 @@ tcp_start(struct nsess *s)
 		rs->accept[i] = event_new(s->base, s->listener[i],
 		    EV_READ | EV_PERSIST, accept_cb, rs);
 		if (rs->accept[i] == NULL ||
-		    own_end(s->listener[i], rs->self[rs->nself], &port) == -1)
+		    ipport_own(s->listener[i], rs->self[rs->nself], &port) == -1)
 			goto fail;
 		/* a port of the loopback is not an address of ours */
 		rs->nself += s->dialled == NULL;

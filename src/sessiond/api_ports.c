@@ -11,7 +11,6 @@
 
 #include "http.h"
 #include "ipport.h"
-#include "log.h"
 #include "sessiond.h"
 
 #define LOOPBACK "127.0.0.1"
@@ -188,7 +187,6 @@ static int
 parse_place(const char *text, struct msg_port_unpublish *m)
 {
 	char with[sizeof(LOOPBACK) + 64], address[INET6_ADDRSTRLEN];
-	struct sockaddr_storage ss;
 	uint8_t addr[16];
 	uint16_t port = 0;
 
@@ -196,11 +194,7 @@ parse_place(const char *text, struct msg_port_unpublish *m)
 	    strchr(text, ':') == NULL ? LOOPBACK ":" : "", text);
 	if (ipport_parse(with, addr, &port) == -1 || port == 0)
 		return -1;
-	(void)ipport_sockaddr(addr, port, &ss);
-	if (ss.ss_family == AF_INET)
-		inet_ntop(AF_INET, addr + 12, address, sizeof(address));
-	else
-		inet_ntop(AF_INET6, addr, address, sizeof(address));
+	ipport_addr_text(addr, address);
 	snprintf(m->address, sizeof(m->address), "%.45s", address);
 	m->host_port = port;
 	return 0;
