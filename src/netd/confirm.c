@@ -110,10 +110,12 @@ ask_for_address(struct conn *c, const char *why)
 }
 
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	size_t i;
 
+	c->resolve = NULL;
 	for (i = 0; i < n; i++) {
 		if (memcmp(addr[i], c->addr, sizeof(c->addr)) == 0)
 			break;
@@ -124,15 +126,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		return;
 	}
 	conn_resume(c);
-}
-
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
 }
 
 /* A name that is the same says nothing new, and an address no more than where it
@@ -187,7 +180,7 @@ find_out(struct conn *c, const char *name)
 	/* nobody hears of it before an operator was asked */
 	if (!net_ruling_allows(&c->ruling))
 		return ask_for_address(c, "name that was not looked up before");
-	c->resolve = resolve_start(c->s, name, resolve_done, c);
+	c->resolve = resolve_start(c->s, name, resolved, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	if (c->state == CONN_LOOK)

@@ -430,19 +430,16 @@ conn_dialled(struct conn *c, int fd, int error)
 static void
 look_idle(struct conn *c)
 {
-	const struct flow *f = c->relay.flow;
-	uint64_t idle = clock_ms() - c->relay.active;
-	uint64_t may = f[0].told || f[1].told ? tcp_limits.half_ms :
-						tcp_limits.idle_ms;
+	uint64_t left = relay_left(&c->relay, tcp_limits.idle_ms,
+	    tcp_limits.half_ms);
 
-	if (idle >= may) {
+	if (left == 0) {
 		c->error = ETIMEDOUT;
 		conn_end(c, ETIMEDOUT);
 		return;
 	}
-	may -= idle;
 	conn_wait(c, CONN_OPEN,
-	    may < tcp_limits.half_ms ? may : tcp_limits.half_ms);
+	    left < tcp_limits.half_ms ? left : tcp_limits.half_ms);
 }
 
 static void

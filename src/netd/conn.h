@@ -19,7 +19,8 @@
 #include "resolve.h"
 #include "tally.h"
 
-#define DNS_PORT 53
+#define ACCEPT_TURN 16 /* connections of one event */
+#define RESUME_MS 100  /* when there was no descriptor or memory for one */
 
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {

@@ -209,12 +209,14 @@ dial_next(struct conn *c)
  * policy names it does not open the host's own network, unless an address is
  * written there, or a rule with cidrs has it. */
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	struct http_request to;
 	struct net_ruling r;
 	size_t i;
 
+	c->resolve = NULL;
 	if (http_authority(c->redirected, strlen(c->redirected), &to) == -1)
 		n = 0;
 	c->ato = c->nto = 0;
@@ -230,15 +232,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 	dial_next(c);
 }
 
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
-}
-
 /* To a place of the network. 0 or -1. */
 static int
 redirect_to(struct conn *c)
@@ -250,7 +243,7 @@ redirect_to(struct conn *c)
 		return conn_refuse(c, "redirect that could not be decided");
 	c->to_port = to.port;
 	if (!to.is_addr) {
-		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
+		c->resolve = resolve_start(c->s, to.host, resolved, c);
 		if (c->resolve == NULL)
 			return conn_refuse(c, "out of memory");
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);

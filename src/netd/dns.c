@@ -14,7 +14,6 @@
 #include "dns.h"
 #include "sockdiag.h"
 
-#define DNS_PORT 53
 #define DATAGRAMS 32 /* of one session, before others have their turn */
 
 int

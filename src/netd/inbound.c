@@ -123,17 +123,14 @@ timer_cb(int fd, short ev, void *arg)
 {
 	struct inbound *c = arg;
 	struct publish *pub = c->s->publish;
-	const struct flow *f = c->relay.flow;
-	uint64_t quiet = clock_ms() - c->relay.active;
-	uint64_t may = f[0].told || f[1].told ? tcp_limits.half_ms :
-						tcp_limits.idle_ms;
+	uint64_t left = relay_left(&c->relay, tcp_limits.idle_ms,
+	    tcp_limits.half_ms);
 
 	(void)fd;
 	(void)ev;
-	if (c->open && quiet < may) {
-		may -= quiet;
+	if (c->open && left > 0) {
 		wait_for(c,
-		    may < tcp_limits.half_ms ? may : tcp_limits.half_ms);
+		    left < tcp_limits.half_ms ? left : tcp_limits.half_ms);
 		return;
 	}
 	end(c, ETIMEDOUT);

@@ -21,6 +21,8 @@
 #include "ring.h"
 #include "steer.h"
 
+#define DNS_PORT 53
+
 struct dns_conf;
 
 struct netd {

@@ -89,11 +89,13 @@ proceed(struct conn *c)
 
 /* Of the name's addresses those that may be connected to. */
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	struct net_ruling r;
 	size_t i;
 
+	c->resolve = NULL;
 	for (i = 0; i < n && c->nto < RESOLVE_MAX; i++) {
 		decide_connect(&c->s->image, c->name, addr[i], c->port, &r);
 		if (c->nto == 0 && conn_rule(c, &r) == -1)
@@ -114,15 +116,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		(void)conn_refuse(c, NULL);
 		conn_end(c, EPERM);
 	}
-}
-
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
 }
 
 /* 0, 1: a look-up is under way, or -1 */
@@ -147,7 +140,7 @@ destination(struct conn *c, const struct http_request *to)
 		return conn_refuse(c, "out of memory");
 	if (!net_ruling_allows(&r))
 		return conn_refuse(c, NULL);
-	c->resolve = resolve_start(c->s, c->name, resolve_done, c);
+	c->resolve = resolve_start(c->s, c->name, resolved, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);

@@ -22,8 +22,6 @@
 #include "publish.h"
 
 #define BACKLOG 512
-#define ACCEPT_TURN 16 /* connections of one event */
-#define RESUME_MS 100  /* when there was no descriptor or memory for one */
 
 static void __attribute__((format(printf, 3, 4)))
 say(struct port_answer *a, uint32_t status, const char *fmt, ...)
@@ -34,6 +32,15 @@ say(struct port_answer *a, uint32_t status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(a->message, sizeof(a->message), fmt, ap);
 	va_end(ap);
+}
+
+static void
+tell(struct nsess *s, bool on, const char *where, uint16_t port,
+    const char *error)
+{
+	if (s->publish != NULL && !s->publish->failed &&
+	    netlog_publish(s, on, where, port, error) == -1)
+		publish_fail(s);
 }
 
 static void
@@ -301,9 +308,7 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	}
 	ipport_text(addr, host_port, text);
 	if (!may(s, addr, host_port, port, a)) {
-		if (s->publish != NULL &&
-		    netlog_publish(s, true, text, port, a->message) == -1)
-			publish_fail(s);
+		tell(s, true, text, port, a->message);
 		return;
 	}
 	p = published_new(s, addr, host_port, port);
@@ -311,16 +316,14 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	if (p == NULL) {
 		say(a, error == EADDRINUSE ? 409 : 400, "%s: %s", text,
 		    strerror(error));
-		if (netlog_publish(s, true, text, port, strerror(error)) == -1)
-			publish_fail(s);
+		tell(s, true, text, port, strerror(error));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&s->publish->all, p, entry);
 	s->publish->nports++;
 	a->status = 201;
 	say_row(a, p);
-	if (netlog_publish(s, true, p->text, port, NULL) == -1)
-		publish_fail(s);
+	tell(s, true, p->text, port, NULL);
 }
 
 static void
@@ -329,9 +332,7 @@ end(struct published *p)
 	struct publish *pub = p->s->publish;
 
 	inbound_end(p->s, p);
-	if (!pub->failed &&
-	    netlog_publish(p->s, false, p->text, p->port, NULL) == -1)
-		publish_fail(p->s);
+	tell(p->s, false, p->text, p->port, NULL);
 	TAILQ_REMOVE(&pub->all, p, entry);
 	pub->nports--;
 	published_free(p);

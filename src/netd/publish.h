@@ -67,7 +67,7 @@ void publish_fail(struct nsess *);
 /* inbound.c: takes fd; it goes on from the loop. */
 void inbound_start(struct published *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
-/* Those of one port, or NULL: all of the session. */
+/* Those of one port. */
 void inbound_end(struct nsess *, const struct published *);
 
 /* ports.c */

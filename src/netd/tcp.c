@@ -20,9 +20,7 @@
 #include "netlog.h"
 #include "sockdiag.h"
 
-#define ACCEPT_TURN 16 /* connections of one event */
-#define RESUME_MS 100  /* when there was no descriptor or memory for one */
-#define NOTE_MS 60000  /* one event, then none for so long */
+#define NOTE_MS 60000 /* one event, then none for so long */
 
 atomic_size_t tcp_total;
 
