@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answers to questions: what the policy says to each alias and address that came
- * back, what it answers itself, and what is refused. Nothing is answered that was not
- * written down before.
+ * The answers to questions: what the policy says to each alias and address that
+ * came back, what it answers itself, and what is refused. Nothing is answered that
+ * was not written down before.
  */
 #include <arpa/inet.h>
 

@@ -213,8 +213,8 @@ void lockdown(void);
 void lockdown_calls(void);
 /* In a child before exec: no capability can come back. 0 or -1. */
 int lockdown_child(bool enters);
-/* After that and the change of user, which PR_SET_KEEPCAPS let it survive: nothing but
- * CAP_SYS_ADMIN, over the next exec, to enter a session's namespaces. */
+/* After that and the change of user, which PR_SET_KEEPCAPS let it survive: nothing
+ * but CAP_SYS_ADMIN, over the next exec, to enter a session's namespaces. */
 int lockdown_enter(void);
 /* In maker's child before exec: keeps ours over it. 0 or -1. */
 int lockdown_keep(void);
