@@ -146,11 +146,7 @@ say_decision(struct asking *k, enum family family, const struct verdict *v)
 	if (state == STATE_ENFORCED && sets[family] != -1)
 		state = schema_word_state((enum schema_set)sets[family],
 		    v->decision);
-	if (state == STATE_STRICTER) {
-		a->effective = DECISION_DENY;
-		snprintf(a->note, sizeof(a->note),
-		    "this build denies it: it cannot do what the rule says");
-	} else if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
+	if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
 		say_approval(a, v->timeout_ms);
 	} else if (state != STATE_ENFORCED) {
 		snprintf(a->note, sizeof(a->note),
