@@ -74,6 +74,21 @@ def unquote(row, n):
     return row[n].strip('"')
 
 
+def example():
+    """Every key of the configuration is in etc/config.yaml, which is commented out."""
+    at, found = [], set()
+    for line in read("etc/config.yaml").splitlines():
+        m = re.match(r"#?( *)([a-z_]+):", line)
+        if m is None or line.startswith("##"):
+            continue
+        at = [(n, key) for n, key in at if n < len(m[1])] + [(len(m[1]), m[2])]
+        found.add(".".join(key for _, key in at))
+    for row in rows("src/common/conf.def", r"CONF_\w+"):
+        if unquote(row, 0) not in found:
+            say(f"etc/config.yaml: no {unquote(row, 0)}")
+
+
+example()
 in_order("agentshd.conf.5",
          [unquote(r, 0) for r in rows("src/common/conf.def", r"CONF_\w+")],
          r"^\.It .*{}( |$)")
