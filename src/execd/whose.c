@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "execd.h"
-#include "log.h"
 #include "look.h"
 #include "supervise.h"
 #include "whose.h"
