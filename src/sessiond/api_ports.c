@@ -105,19 +105,13 @@ ask_new(struct request *rq, int what, uint32_t *id)
 static int
 normal_address(const char *text, char address[INET6_ADDRSTRLEN])
 {
+	int af = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 	struct in6_addr a;
 
-	if (inet_pton(AF_INET, text, &a) == 1)
-		return inet_ntop(AF_INET, &a, address, INET6_ADDRSTRLEN) !=
-			NULL ?
-		    0 :
-		    -1;
-	if (inet_pton(AF_INET6, text, &a) == 1)
-		return inet_ntop(AF_INET6, &a, address, INET6_ADDRSTRLEN) !=
-			NULL ?
-		    0 :
-		    -1;
-	return -1;
+	return inet_pton(af, text, &a) == 1 &&
+		inet_ntop(af, &a, address, INET6_ADDRSTRLEN) != NULL ?
+	    0 :
+	    -1;
 }
 
 static void
