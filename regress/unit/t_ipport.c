@@ -33,8 +33,8 @@ good(const char *text, const char *want, unsigned want_port)
 	ipport_addr_text(addr, have);
 	CHECK_STR(have, v4 != NULL ? v4 + 1 : want);
 	ipport_text(addr, port, whole);
-	snprintf(want_whole, sizeof(want_whole), v4 != NULL ? "%s:%u" : "[%s]:%u",
-	    have, want_port);
+	snprintf(want_whole, sizeof(want_whole),
+	    v4 != NULL ? "%s:%u" : "[%s]:%u", have, want_port);
 	CHECK_STR(whole, want_whole);
 }
 

@@ -269,7 +269,8 @@ tcp_start(struct nsess *s)
 		rs->accept[i] = event_new(s->base, s->listener[i],
 		    EV_READ | EV_PERSIST, accept_cb, rs);
 		if (rs->accept[i] == NULL ||
-		    ipport_own(s->listener[i], rs->self[rs->nself], &port) == -1)
+		    ipport_own(s->listener[i], rs->self[rs->nself], &port) ==
+			-1)
 			goto fail;
 		/* a port of the loopback is not an address of ours */
 		rs->nself += s->dialled == NULL;
