@@ -103,7 +103,7 @@ ask_for_address(struct conn *c, const char *why)
 	struct net_ruling r;
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (c->dialled || !confirm_may(&r))
+	if (c->settled || !confirm_may(&r))
 		return conn_refuse(c, why);
 	set_name(c, "");
 	return conn_rule(c, &r) == 0 ? 0 : conn_refuse(c, "out of memory");
@@ -147,7 +147,7 @@ take_name(struct conn *c, const char *name)
 	if (c->held)
 		return conn_refuse(c, "another name than was looked up");
 	/* where it has gone was settled by the name before */
-	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
+	if (c->settled && (c->redirected != NULL || dial_redirects(c, name)))
 		return conn_refuse(c, "another name after a redirect");
 	decide_connect(&c->s->image, name, c->addr, c->port, &r);
 	if (conn_rule(c, &r) == -1)
@@ -155,7 +155,7 @@ take_name(struct conn *c, const char *name)
 	set_name(c, name);
 	if (!confirm_may(&r))
 		return conn_refuse(c, NULL);
-	if (c->dialled && !net_ruling_allows(&r))
+	if (c->settled && !net_ruling_allows(&r))
 		return conn_refuse(c, "approval that comes too late");
 	return 0;
 }
@@ -170,7 +170,7 @@ is_free(const struct conn *c, bool unnamed)
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
 	return net_ruling_allows(&r) ||
-	    (c->dialled && unnamed && confirm_may(&r));
+	    (c->settled && unnamed && confirm_may(&r));
 }
 
 /* Is the address one of the name's? 1: later, or -1. */

@@ -320,7 +320,7 @@ go(struct conn *c)
 	inspect_take(&c->in, &c->relay.flow[RELAY_CLIENT]);
 	if (c->in.waits)
 		c->relay.look[RELAY_SERVER] = heard;
-	return c->dialled ? 0 : dial_start(c);
+	return c->settled ? 0 : dial_start(c);
 }
 
 void
@@ -374,12 +374,12 @@ conn_look(void *arg)
 		switch (inspect_look(&c->in, f)) {
 		case INSPECT_MORE:
 			return c->state == CONN_LOOK && f->clear > 0 &&
-				!c->dialled ?
+				!c->settled ?
 			    dial_start(c) :
 			    0;
 		case INSPECT_PASS:
 			c->relay.look[RELAY_CLIENT] = NULL;
-			return c->dialled ? 0 : dial_start(c);
+			return c->settled ? 0 : dial_start(c);
 		case INSPECT_HELLO:
 			r = judge_hello(c);
 			break;

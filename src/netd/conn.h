@@ -109,7 +109,7 @@ struct conn {
 	struct resolve_ask *resolve;
 	struct event *dialling;
 	int dial_fd;
-	bool dialled;		     /* where it goes is settled */
+	bool settled;		     /* where it goes */
 	uint8_t to[RESOLVE_MAX][16]; /* addresses to try, from ato on */
 	size_t ato, nto;
 	uint16_t to_port;

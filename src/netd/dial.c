@@ -328,7 +328,7 @@ dial_meant(struct conn *c)
 int
 dial_start(struct conn *c)
 {
-	c->dialled = true;
+	c->settled = true;
 	return net_ruling_allows(&c->ruling) ? dial_approved(c) : allow_ask(c);
 }
 
