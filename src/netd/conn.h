@@ -24,11 +24,10 @@
 
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
-	size_t total;	/* of all sessions, at one time */
-	size_t conns;	/* at one time */
-	size_t waiting; /* of them, those that have no other end yet */
-	uint64_t
-	    speak_ms; /* for the client to speak first, where it need not */
+	size_t total;	   /* of all sessions, at one time */
+	size_t conns;	   /* at one time */
+	size_t waiting;	   /* of them, those that have no other end yet */
+	uint64_t speak_ms; /* for a client that need not speak first */
 	uint64_t hello_ms; /* for the whole of what says whom it is for */
 	uint64_t dial_ms;  /* for the server to answer */
 	uint64_t idle_ms;  /* without a byte either way */
@@ -49,8 +48,8 @@ enum tcp_excess {
 };
 
 extern struct tcp_limits tcp_limits;
-extern atomic_size_t
-    tcp_total; /* connections that there are, of all sessions */
+/* Connections that there are, of all sessions. */
+extern atomic_size_t tcp_total;
 
 enum conn_state {
 	CONN_PROXY,   /* its destination is to be heard */
@@ -72,9 +71,9 @@ enum conn_by {
 
 /* The ends of a connection that was accepted. */
 struct conn_ends {
-	uint8_t peer[16], addr[16];
+	uint8_t peer[16], addr[16]; /* addr and port: where it was to go */
 	uint16_t peer_port, port;
-	/* where it arrived: addr and port, where there is a namespace */
+	/* where it arrived, which is the same where there is a namespace */
 	uint8_t local[16];
 	uint16_t local_port;
 };

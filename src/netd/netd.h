@@ -106,11 +106,11 @@ void dns_stop(struct nsess *);
  * not by getsockname(2), whatever way it came. 0 or -1. */
 int dest_of(const struct nsess *, int fd, uint8_t addr[16], uint16_t *port);
 
-/* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
- * a listening socket of the session, which stays the caller's. */
-int tcp_start(struct nsess *);
-/* Once, before all. */
+/* tcp.c: what the configuration says, for all sessions; once, before all. */
 void tcp_configure(const struct conf *);
+/* Begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on a
+ * listening socket of the session, which stays the caller's. */
+int tcp_start(struct nsess *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 

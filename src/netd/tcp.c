@@ -145,7 +145,7 @@ tcp_fail(struct relays *rs)
 
 /* Where it was to go. 0, or -1: it is none of the session. */
 static int
-meant_end(const struct nsess *s, bool proxy, struct conn_ends *e)
+find_dest(const struct nsess *s, bool proxy, struct conn_ends *e)
 {
 	struct sockdiag_end own = { .port = e->peer_port };
 	struct sockdiag_end far = { .port = e->local_port };
@@ -191,7 +191,7 @@ take(struct relays *rs, int listener, bool proxy)
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
 	    (proxy ? ipport_own(fd, e.local, &e.local_port) :
 		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
-	    meant_end(rs->s, proxy, &e) == -1)
+	    find_dest(rs->s, proxy, &e) == -1)
 		close(fd);
 	else if (proxy || e.port != DNS_PORT)
 		conn_start(rs, fd, &e, proxy);
