@@ -486,6 +486,16 @@ server_is_gone()
 	    grep -q '^State:[[:space:]]*Z' "/proc/$SERVER_PID/status" 2>/dev/null
 }
 
+# ctl ARG...: agentshctl of an operator
+ctl()
+{
+	if [ "$MODE" = service ]; then
+		"$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
+	else
+		as "$ME" "$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
+	fi
+}
+
 # api METHOD PATH [JSON [curl option...]]: the answer's body; its status is in
 # $T/status. Runs as $API_USER (default: whoever runs the test).
 api()

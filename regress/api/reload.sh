@@ -16,15 +16,6 @@ API_USER=$ME
 dir=$T/var/policies
 [ -d "$dir" ] || dir=$T/state/policies
 
-ctl()
-{
-	if [ "$MODE" = service ]; then
-		"$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	else
-		as "$ME" "$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	fi
-}
-
 # policy NAME A B [first rule [limits [last rule]]]: what holds beneath a and b,
 # and for the commands of these names
 policy()

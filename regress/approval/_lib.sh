@@ -32,16 +32,6 @@ EOF
 	seen=
 }
 
-# ctl ARG...: agentshctl of an operator
-ctl()
-{
-	if [ "$MODE" = service ]; then
-		"$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	else
-		as "$ME" agentshctl -s "$OPERATOR_SOCK" "$@"
-	fi
-}
-
 # bg NAME SESSION COMMAND [ARG...]: in the background, its answer in $T/NAME.json
 bg()
 {

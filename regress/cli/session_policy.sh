@@ -44,15 +44,6 @@ says()
 	printf '%s\n' "$out" | grep -qx -- "$2" || fail "$1: $out $(cat "$T/err")"
 }
 
-ctl()
-{
-	if [ "$MODE" = service ]; then
-		"$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	else
-		as "$ME" "$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	fi
-}
-
 policy first
 new_session s1 "$ws" '"policy":"mine"'
 new_session s2 "$ws" '"policy":"mine","real_paths":true'

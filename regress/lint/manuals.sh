@@ -74,6 +74,21 @@ def unquote(row, n):
     return row[n].strip('"')
 
 
+def example():
+    """Every key of the configuration is in etc/config.yaml, which is commented out."""
+    at, found = [], set()
+    for line in read("etc/config.yaml").splitlines():
+        m = re.match(r"#?( *)([a-z_]+):", line)
+        if m is None or line.startswith("##"):
+            continue
+        at = [(n, key) for n, key in at if n < len(m[1])] + [(len(m[1]), m[2])]
+        found.add(".".join(key for _, key in at))
+    for row in rows("src/common/conf.def", r"CONF_\w+"):
+        if unquote(row, 0) not in found:
+            say(f"etc/config.yaml: no {unquote(row, 0)}")
+
+
+example()
 in_order("agentshd.conf.5",
          [unquote(r, 0) for r in rows("src/common/conf.def", r"CONF_\w+")],
          r"^\.It .*{}( |$)")
@@ -164,17 +179,14 @@ def policy_page():
                 say(f"{name}: {key} is missing or out of order in {lists[section]}")
             else:
                 at[section] = m.end()
-    enforced, _, stricter = part.get("What this build enforces", "").partition("An empty list")
+    enforced = part.get("What this build enforces", "").partition("An empty list")[0]
     choices = macro("src/policyd/schema.def", "CHOICE")
     # words of the sets that only kinds without rules here have
     other = {"REGISTRY", "ANSWER", "CHAIN", "PACKAGE", "PROVIDER", "DIALECT", "DB_TLS",
              "DATABASE", "CONNECTION"}
-    for which, word, _, state in choices:
+    for which, word, _, _ in choices:
         if which not in other and not re.search(rf"\b{word}\b", text):
             say(f"{name}: no word {word}")
-        if state == "STRICTER" and which in ("FILE", "COMMAND") and \
-                not re.search(rf"^\.Cm (.* )?{word}\b", stricter, re.M):
-            say(f"{name}: {word} is refused at run time, and the manual does not say so")
     said = set(re.findall(r"\b\w+\b", " ".join(re.findall(r"^\.Cm (.*)", enforced, re.M))))
     for section, key, _, _, _, state in keys:
         if state == "LATER" and key not in said:

@@ -69,10 +69,7 @@ events()
 # The file as it is now; until then, questions may be asked again.
 reload()
 {
-	as_=
-	[ "$MODE" = service ] || as_="as $ME"
-	$as_ "$T/stage/agentshctl" -s "$OPERATOR_SOCK" reload >"$T/reload" 2>&1 ||
-	    fail "reload: $(cat "$T/reload")"
+	ctl reload >"$T/reload" 2>&1 || fail "reload: $(cat "$T/reload")"
 	run_in s sleep 2 || fail "sleep"
 }
 

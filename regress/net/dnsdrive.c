@@ -368,7 +368,7 @@ main(int argc, char **argv)
 	sess.steer = STEER_TPROXY;
 	sess.dns_conf = &conf;
 	sess.names = names_new(1000);
-	sess.held = names_held_new();
+	sess.held = held_new();
 	printf("ports");
 	sess.listener[NET_UDP4] = listener(AF_INET, SOCK_DGRAM);
 	sess.listener[NET_UDP6] = listener(AF_INET6, SOCK_DGRAM);
@@ -383,7 +383,7 @@ main(int argc, char **argv)
 	event_base_dispatch(sess.base);
 	dns_stop(&sess);
 	names_free(sess.names);
-	names_held_free(sess.held);
+	held_free(sess.held);
 	event_free(in);
 	event_free(acc);
 	event_base_free(sess.base);

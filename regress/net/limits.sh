@@ -32,15 +32,6 @@ P
 	mv "$policies/.net" "$policies/net.yaml"
 }
 
-ctl()
-{
-	if [ "$MODE" = service ]; then
-		"$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	else
-		as "$ME" "$T/stage/agentshctl" -s "$OPERATOR_SOCK" "$@"
-	fi
-}
-
 resources()
 {
 	jq -r '.resources | [.net_connections, .net_connections_denied, .net_bytes_sent,

@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 I4, I6 = socket.AF_INET, socket.AF_INET6
 IPV6_FREEBIND = 78
@@ -52,17 +53,24 @@ def dial_by(s, dst, data=b"\0"):
     return got
 
 
+def dial_all(rows):
+    """At once, as some wait: what, family, kind, where to, what may come of it."""
+    with ThreadPoolExecutor(32) as pool:
+        got = list(pool.map(lambda row: dial(*row[1:4]), rows))
+    for row, g in zip(rows, got):
+        # a client of HTTP is told why
+        if row[3][1] == 80 and g[:13] == b"HTTP/1.1 403 ":
+            g = "ECONNRESET"
+        want(row[0], g, row[4])
+
+
 OUTSIDE = [(I4, "198.51.100.7"), (I4, "203.0.113.10"), (I4, "10.1.2.3"),
            (I4, "169.254.169.254"), (I4, "192.0.2.53"), (I6, "2001:db8::10"),
            (I6, "2606:4700::1"), (I6, "fd00::7"), (I6, "::ffff:198.51.100.7")]
 
+dial_all([("TCP %s %d" % (addr, port), fam, TCP, (addr, port), ("ECONNRESET", b""))
+          for fam, addr in OUTSIDE for port in (1, 22, 80, 443, 65535)])
 for fam, addr in OUTSIDE:
-    for port in 1, 22, 80, 443, 65535:
-        got = dial(fam, TCP, (addr, port))
-        # a client of HTTP is told why
-        if port == 80 and got[:13] == b"HTTP/1.1 403 ":
-            got = "ECONNRESET"
-        want("TCP %s %d" % (addr, port), got, ("ECONNRESET", b""))
     for port in 1, 52, 54, 123, 443:
         want("UDP %s %d" % (addr, port), dial(fam, UDP, (addr, port)), ("ECONNREFUSED",))
     # netd answers from the address that was asked, or it would not be received
@@ -70,9 +78,10 @@ for fam, addr in OUTSIDE:
     want("DNS %s" % addr, answer[:2] == QUERY[:2] and len(answer) >= 12, (True,))
 
 # nobody has business with the sockets of netd
-for fam, addr in (I4, "192.0.2.1"), (I6, "fd00:5e55::1"):
-    for port in 1, 53, 80:
-        want("TCP %s %d" % (addr, port), dial(fam, TCP, (addr, port)), ("ECONNREFUSED",))
+NETD = (I4, "192.0.2.1"), (I6, "fd00:5e55::1")
+dial_all([("TCP %s %d" % (addr, port), fam, TCP, (addr, port), ("ECONNREFUSED",))
+          for fam, addr in NETD for port in (1, 53, 80)])
+for fam, addr in NETD:
     want("UDP %s" % addr, dial(fam, UDP, (addr, 53), QUERY), ("ECONNREFUSED",))
 
 

@@ -20,6 +20,22 @@ agentsh()
 	as "$ME" "$T/stage/agentsh" "$@"
 }
 
+# the servers in session s, which listen when this is over
+serve()
+{
+	run_in s python3 -c '
+import socket, subprocess, time
+null = subprocess.DEVNULL
+subprocess.Popen(["python3", "publish_servers.py"], stdin=null, stdout=null, stderr=null)
+for port, host in (8000, "127.0.0.1"), (8001, "::1"), (8002, "127.0.0.1"):
+    for i in range(200):
+        try:
+            socket.create_connection((host, port), 5).close()
+            break
+        except OSError:
+            time.sleep(0.05)' || fail "servers"
+}
+
 own_policies
 cat >"$policies/net.yaml" <<END
 version: 1
@@ -33,7 +49,7 @@ network_rules:
 END
 start_any
 new_session s "$T/ws" '"policy":"net"'
-run_in s sh -c 'python3 publish_servers.py >/dev/null 2>&1 & sleep 1'
+serve
 
 events()
 {
@@ -167,7 +183,11 @@ want "while it is flooded" "$(client peer 127.0.0.1 "$port")" 127.0.0.1
 # a reload changes nothing
 sed 's/loopback,/other,/' "$policies/net.yaml" >"$T/net.yaml" && cat "$T/net.yaml" >"$policies/net.yaml"
 kill -HUP "$SERVER_PID"
-wait_for 20 sh -c "grep -q 'policy_changed' '$T'/*/log/*/*.jsonl" || :
+has_changed()
+{
+	[ -n "$(events policy_changed .type)" ]
+}
+wait_for 20 has_changed || fail "no reload"
 want "after a reload" "$(client peer 127.0.0.1 "$port")" 127.0.0.1
 
 # another user's session is none of hers
@@ -232,7 +252,7 @@ stop_server
 
 start_any "sandbox.network.publish: any"
 new_session s "$T/ws" '"policy":"net"'
-run_in s sh -c 'python3 publish_servers.py >/dev/null 2>&1 & sleep 1'
+serve
 want "any" "$(agentsh session publish s "0.0.0.0:$fixed:8000")" "0.0.0.0:$fixed:8000"
 want "by the host's address" "$(client peer "$HOST4" "$fixed")" 127.0.0.1
 # the end of the service: netd has its last words, after sessiond has gone

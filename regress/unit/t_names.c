@@ -103,39 +103,39 @@ bounded(void)
 static void
 held(void)
 {
-	struct held *h = names_held_new();
+	struct held *h = held_new();
 	uint8_t a[16], b[16], first[16];
 	char text[16];
 	int i;
 
-	CHECK_INT(names_held_address(h, "a.test", first), 0);
-	CHECK_INT(names_held_address(h, "b.test", b), 0);
-	CHECK_INT(names_held_address(h, "a.test", a), 0);
+	CHECK_INT(held_address(h, "a.test", first), 0);
+	CHECK_INT(held_address(h, "b.test", b), 0);
+	CHECK_INT(held_address(h, "a.test", a), 0);
 	CHECK(memcmp(first, a, 16) == 0);
 	CHECK(memcmp(b, a, 16) != 0);
-	CHECK_STR(names_held_name(h, a), "a.test");
-	CHECK_STR(names_held_name(h, b), "b.test");
+	CHECK_STR(held_name(h, a), "a.test");
+	CHECK_STR(held_name(h, b), "b.test");
 	b[12] = 203;
-	CHECK(names_held_name(h, b) == NULL);
-	CHECK(names_held_name(h, A) == NULL);
+	CHECK(held_name(h, b) == NULL);
+	CHECK(held_name(h, A) == NULL);
 	/* the oldest goes, and its address is nobody else's */
 	for (i = 0; i < HELD_MAX - 1; i++) {
 		snprintf(text, sizeof(text), "n%d.test", i);
-		CHECK_INT(names_held_address(h, text, a), 0);
+		CHECK_INT(held_address(h, text, a), 0);
 		CHECK(memcmp(first, a, 16) != 0);
 	}
-	CHECK(names_held_name(h, first) == NULL);
-	CHECK_INT(names_held_address(h, "a.test", a), 0);
+	CHECK(held_name(h, first) == NULL);
+	CHECK_INT(held_address(h, "a.test", a), 0);
 	CHECK(memcmp(first, a, 16) != 0);
 	/* all around: the network's own address is none */
 	for (i = 0; i < 70000; i++) {
 		snprintf(text, sizeof(text), "m%d.test", i);
-		CHECK_INT(names_held_address(h, text, a), 0);
+		CHECK_INT(held_address(h, text, a), 0);
 		CHECK(a[14] != 0 || a[15] != 0);
-		CHECK_STR(names_held_name(h, a), text);
+		CHECK_STR(held_name(h, a), text);
 	}
-	names_held_free(h);
-	names_held_free(NULL);
+	held_free(h);
+	held_free(NULL);
 }
 
 /* Against a plain list of what was bound, in the order of the last time. */

@@ -125,8 +125,8 @@ held_client(const char *name)
 {
 	uint8_t addr[16];
 
-	CHECK_INT(names_held_address(tt.s.held, name, addr), 0);
-	CHECK(names_held_name(tt.s.held, addr) != NULL);
+	CHECK_INT(held_address(tt.s.held, name, addr), 0);
+	CHECK(held_name(tt.s.held, addr) != NULL);
 	return dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]),
 	    tt.port);
 }

@@ -446,7 +446,7 @@ held_redirect(void)
 	tt.held_port = 9000;
 	tt.say = APPROVAL_GRANTED;
 	redirect("h.ask:9000", "203.0.113.31:7000", 1, 2);
-	CHECK_INT(names_held_address(tt.s.held, "h.ask", addr), 0);
+	CHECK_INT(held_address(tt.s.held, "h.ask", addr), 0);
 	c = dial_at(0x7f020000 | (uint32_t)(addr[14] << 8 | addr[15]), tt.port);
 	say(c, "x");
 	hears(s = arrived(31, 5000), "x");

@@ -617,7 +617,7 @@ start_worker(void)
 	tt.proxy_fd = listen_at(INADDR_LOOPBACK, &tt.proxy_port);
 	evutil_make_socket_nonblocking(tt.proxy_fd);
 	start_execd();
-	if ((tt.s.held = names_held_new()) == NULL)
+	if ((tt.s.held = held_new()) == NULL)
 		abort();
 	tcp_limits.speak_ms = 50;
 	if (pthread_create(&tt.thread, NULL, loop, NULL) != 0)
@@ -630,7 +630,7 @@ stop_worker(void)
 	if (write(tt.control[1], "q", 1) != 1)
 		abort();
 	pthread_join(tt.thread, NULL);
-	names_held_free(tt.s.held);
+	held_free(tt.s.held);
 	chan_free(tt.s.execd);
 	chan_free(tt.execd);
 	close(tt.s.listener[NET_TCP4]);

@@ -106,7 +106,8 @@ bool image_has_unix_rules(const struct image *);
  * down where one does? */
 bool image_restricts_sendto(const struct image *);
 /* Has the rule that allowed it, or has it approved, this very path, not a pattern
- * that matches? Then it is the host's socket that is meant, where the session has none. */
+ * that matches? Then it is the host's socket that is meant, where the session has
+ * none. */
 bool image_names_socket(const struct image *, const struct verdict *,
     const char *path);
 /* path: clean and absolute, or "@name" for an abstract socket. */

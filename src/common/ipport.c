@@ -3,8 +3,9 @@
  * Addresses with a port as text, and as the kernel has them.
  */
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ipport.h"
@@ -13,6 +14,12 @@
 #define TEXT_MAX 63
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static bool
+is_mapped(const uint8_t addr[16])
+{
+	return memcmp(addr, mapped, sizeof(mapped)) == 0;
+}
 
 int
 ipport_parse(const char *text, uint8_t addr[16], uint16_t *port)
@@ -54,7 +61,7 @@ ipport_sockaddr(const uint8_t addr[16], uint16_t port,
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ss;
 
 	memset(ss, 0, sizeof(*ss));
-	if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
+	if (is_mapped(addr)) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = htons(port);
 		memcpy(&v4->sin_addr, addr + 12, 4);
@@ -85,4 +92,36 @@ ipport_from_sockaddr(const struct sockaddr_storage *ss, uint8_t addr[16],
 		return 0;
 	}
 	return -1;
+}
+
+int
+ipport_own(int fd, uint8_t addr[16], uint16_t *port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return -1;
+	return ipport_from_sockaddr(&ss, addr, port);
+}
+
+void
+ipport_addr_text(const uint8_t addr[16], char text[INET6_ADDRSTRLEN])
+{
+	if (is_mapped(addr))
+		(void)inet_ntop(AF_INET, addr + sizeof(mapped), text,
+		    INET6_ADDRSTRLEN);
+	else
+		(void)inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
+}
+
+void
+ipport_text(const uint8_t addr[16], uint16_t port, char text[IPPORT_TEXT])
+{
+	char a[INET6_ADDRSTRLEN];
+
+	ipport_addr_text(addr, a);
+	snprintf(text, IPPORT_TEXT, is_mapped(addr) ? "%s:%u" : "[%s]:%u", a,
+	    port);
 }

@@ -8,7 +8,10 @@
 
 #include <sys/socket.h>
 
+#include <netinet/in.h>
 #include <stdint.h>
+
+#define IPPORT_TEXT (INET6_ADDRSTRLEN + 8) /* [ADDRESS]:PORT */
 
 /* addr: 16 bytes, those of IPv4 mapped (RFC 4291); *port is left when the text
  * has none. 0 or -1. */
@@ -19,5 +22,11 @@ socklen_t ipport_sockaddr(const uint8_t addr[16], uint16_t port,
 /* The other way. 0, or -1: neither of the two families. */
 int ipport_from_sockaddr(const struct sockaddr_storage *, uint8_t addr[16],
     uint16_t *port);
+/* A socket's own end. 0 or -1. */
+int ipport_own(int fd, uint8_t addr[16], uint16_t *port);
+/* As people write it, an IPv4 address as one; with a port that of IPv6 is in
+ * brackets. */
+void ipport_addr_text(const uint8_t addr[16], char text[INET6_ADDRSTRLEN]);
+void ipport_text(const uint8_t addr[16], uint16_t port, char text[IPPORT_TEXT]);
 
 #endif

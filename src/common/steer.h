@@ -7,7 +7,7 @@
 
 /* clang-format off */
 enum steer {
-	STEER_AUTO, /* the first that works */
+	STEER_AUTO, /* the first that works; of a session: hooks (netcg.c) */
 #define STEER(id, name, at, dst, needs) STEER_##id,
 #include "steer.def"
 #undef STEER

@@ -13,7 +13,8 @@
 #include "target.h"
 
 /* Directories in which the system gives names to programs. Nothing of them can
- * be written in a session, unless its workspace or a mount of its profile is there. */
+ * be written in a session, unless its workspace or a mount of its profile is
+ * there. */
 static const char *const places[] = {
 #define SYSDIR(path, native, what) (native) ? (path) : NULL,
 #include "sysdir.def"

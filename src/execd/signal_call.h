@@ -105,8 +105,8 @@ void sigcall_look(struct sigcall *);
 /* Who signals itself is looked at once. The kernel finds out by itself whether
  * the thread is one of the process, where that is named too. */
 bool sigcall_is_to_self(const struct sigcall *);
-/* Of one target, its process, and what goes with the signal: 0, or the errno that the call fails
- * with. */
+/* Of one target, its process, and what goes with the signal: 0, or the errno that
+ * the call fails with. */
 int sigcall_find(struct sigcall *);
 
 /* signal_call.c */

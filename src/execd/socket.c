@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,14 +168,10 @@ is_for_netd(const struct sock *s)
 static void
 tell_port(const struct sock *s)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	uint8_t addr[16];
 	uint16_t port;
 
-	memset(&ss, 0, sizeof(ss));
-	if (getsockname(s->fd, (struct sockaddr *)&ss, &len) == 0 &&
-	    ipport_from_sockaddr(&ss, addr, &port) == 0 && port != 0)
+	if (ipport_own(s->fd, addr, &port) == 0 && port != 0)
 		whose_bound(s->ino, port);
 }
 

@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "execd.h"
-#include "log.h"
-#include "path.h"
 #include "socket.h"
 #include "supervise.h"
 #include "template.h"

@@ -18,8 +18,6 @@
 
 #include "clock.h"
 #include "execd.h"
-#include "log.h"
-#include "notify.h"
 #include "socket.h"
 
 #define SEND_MAX (1 << 20)    /* bytes of one message; of a stream, at once */

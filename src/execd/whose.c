@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "execd.h"
-#include "log.h"
 #include "look.h"
 #include "supervise.h"
 #include "whose.h"
@@ -54,7 +53,7 @@ static struct {
 /* Connections whose connect(2) was a question to execd anyway, by the inode of the
  * socket, whose number is not used again for a long time. */
 static struct asked made[MADE];
-static const struct asked *made_at[MADE]; /* by the port */
+static struct asked *made_at[MADE]; /* by the port */
 
 /* What waits for the next look, in order. */
 static struct {
@@ -301,14 +300,12 @@ whose_bound(uint64_t inode, uint16_t port)
 static struct asked *
 find_made(uint64_t inode, uint16_t port)
 {
-	const struct asked *at = made_at[port % MADE];
+	struct asked *a = inode != 0 ? &made[inode % MADE] :
+				       made_at[port % MADE];
 
 	if (inode != 0)
-		return made[inode % MADE].inode == inode ? &made[inode % MADE] :
-							   NULL;
-	return port != 0 && at != NULL && at->port == port ?
-	    &made[at->inode % MADE] :
-	    NULL;
+		return a->inode == inode ? a : NULL;
+	return port != 0 && a != NULL && a->port == port ? a : NULL;
 }
 
 int

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 
 #include <errno.h>
-#include <string.h>
 
 #include "approve.h"
 #include "conn.h"

@@ -61,7 +61,7 @@ confirm_address(struct conn *c)
 	struct net_ruling r, other;
 	size_t i, n;
 
-	held = names_held_name(c->s->held, c->addr);
+	held = held_name(c->s->held, c->addr);
 	if (held != NULL)
 		return confirm_held(c, held);
 	n = names_of(c->s->names, c->addr, clock_ms(), name);
@@ -103,17 +103,19 @@ ask_for_address(struct conn *c, const char *why)
 	struct net_ruling r;
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
-	if (c->dialled || !confirm_may(&r))
+	if (c->settled || !confirm_may(&r))
 		return conn_refuse(c, why);
 	set_name(c, "");
 	return conn_rule(c, &r) == 0 ? 0 : conn_refuse(c, "out of memory");
 }
 
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	size_t i;
 
+	c->resolve = NULL;
 	for (i = 0; i < n; i++) {
 		if (memcmp(addr[i], c->addr, sizeof(c->addr)) == 0)
 			break;
@@ -124,15 +126,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		return;
 	}
 	conn_resume(c);
-}
-
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
 }
 
 /* A name that is the same says nothing new, and an address no more than where it
@@ -154,7 +147,7 @@ take_name(struct conn *c, const char *name)
 	if (c->held)
 		return conn_refuse(c, "another name than was looked up");
 	/* where it has gone was settled by the name before */
-	if (c->dialled && (c->redirected != NULL || dial_redirects(c, name)))
+	if (c->settled && (c->redirected != NULL || dial_redirects(c, name)))
 		return conn_refuse(c, "another name after a redirect");
 	decide_connect(&c->s->image, name, c->addr, c->port, &r);
 	if (conn_rule(c, &r) == -1)
@@ -162,7 +155,7 @@ take_name(struct conn *c, const char *name)
 	set_name(c, name);
 	if (!confirm_may(&r))
 		return conn_refuse(c, NULL);
-	if (c->dialled && !net_ruling_allows(&r))
+	if (c->settled && !net_ruling_allows(&r))
 		return conn_refuse(c, "approval that comes too late");
 	return 0;
 }
@@ -177,7 +170,7 @@ is_free(const struct conn *c, bool unnamed)
 
 	decide_connect(&c->s->image, NULL, c->addr, c->port, &r);
 	return net_ruling_allows(&r) ||
-	    (c->dialled && unnamed && confirm_may(&r));
+	    (c->settled && unnamed && confirm_may(&r));
 }
 
 /* Is the address one of the name's? 1: later, or -1. */
@@ -187,7 +180,7 @@ find_out(struct conn *c, const char *name)
 	/* nobody hears of it before an operator was asked */
 	if (!net_ruling_allows(&c->ruling))
 		return ask_for_address(c, "name that was not looked up before");
-	c->resolve = resolve_start(c->s, name, resolve_done, c);
+	c->resolve = resolve_start(c->s, name, resolved, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	if (c->state == CONN_LOOK)

@@ -249,7 +249,7 @@ conn_say(struct conn *c, const char *status)
 static void
 say_refused(struct conn *c)
 {
-	if (c->by == BY_TPROXY || c->answered) {
+	if (c->by == BY_ADDRESS || c->answered) {
 		if (c->in.kind == INSPECT_HTTP)
 			conn_say(c, "403 Forbidden");
 	} else {
@@ -320,7 +320,7 @@ go(struct conn *c)
 	inspect_take(&c->in, &c->relay.flow[RELAY_CLIENT]);
 	if (c->in.waits)
 		c->relay.look[RELAY_SERVER] = heard;
-	return c->dialled ? 0 : dial_start(c);
+	return c->settled ? 0 : dial_start(c);
 }
 
 void
@@ -374,12 +374,12 @@ conn_look(void *arg)
 		switch (inspect_look(&c->in, f)) {
 		case INSPECT_MORE:
 			return c->state == CONN_LOOK && f->clear > 0 &&
-				!c->dialled ?
+				!c->settled ?
 			    dial_start(c) :
 			    0;
 		case INSPECT_PASS:
 			c->relay.look[RELAY_CLIENT] = NULL;
-			return c->dialled ? 0 : dial_start(c);
+			return c->settled ? 0 : dial_start(c);
 		case INSPECT_HELLO:
 			r = judge_hello(c);
 			break;
@@ -409,7 +409,7 @@ conn_dialled(struct conn *c, int fd, int error)
 	if (error == 0 && relay_join(&c->relay, fd) == -1)
 		error = ENOMEM;
 	c->error = error;
-	if (c->by != BY_TPROXY)
+	if (c->by != BY_ADDRESS)
 		r = proxy_answer(c, false, error == 0);
 	if (error != 0) {
 		conn_end(c, error);
@@ -430,19 +430,16 @@ conn_dialled(struct conn *c, int fd, int error)
 static void
 look_idle(struct conn *c)
 {
-	const struct flow *f = c->relay.flow;
-	uint64_t idle = clock_ms() - c->relay.active;
-	uint64_t may = f[0].told || f[1].told ? tcp_limits.half_ms :
-						tcp_limits.idle_ms;
+	uint64_t left = relay_left(&c->relay, tcp_limits.idle_ms,
+	    tcp_limits.half_ms);
 
-	if (idle >= may) {
+	if (left == 0) {
 		c->error = ETIMEDOUT;
 		conn_end(c, ETIMEDOUT);
 		return;
 	}
-	may -= idle;
 	conn_wait(c, CONN_OPEN,
-	    may < tcp_limits.half_ms ? may : tcp_limits.half_ms);
+	    left < tcp_limits.half_ms ? left : tcp_limits.half_ms);
 }
 
 static void

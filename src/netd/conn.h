@@ -19,15 +19,15 @@
 #include "resolve.h"
 #include "tally.h"
 
-#define DNS_PORT 53
+#define ACCEPT_TURN 16 /* connections of one event */
+#define RESUME_MS 100  /* when there was no descriptor or memory for one */
 
 /* What a session's connections may be; times are in milliseconds. */
 struct tcp_limits {
-	size_t total;	/* of all sessions, at one time */
-	size_t conns;	/* at one time */
-	size_t waiting; /* of them, those that have no other end yet */
-	uint64_t
-	    speak_ms; /* for the client to speak first, where it need not */
+	size_t total;	   /* of all sessions, at one time */
+	size_t conns;	   /* at one time */
+	size_t waiting;	   /* of them, those that have no other end yet */
+	uint64_t speak_ms; /* for a client that need not speak first */
 	uint64_t hello_ms; /* for the whole of what says whom it is for */
 	uint64_t dial_ms;  /* for the server to answer */
 	uint64_t idle_ms;  /* without a byte either way */
@@ -48,8 +48,8 @@ enum tcp_excess {
 };
 
 extern struct tcp_limits tcp_limits;
-extern atomic_size_t
-    tcp_total; /* connections that there are, of all sessions */
+/* Connections that there are, of all sessions. */
+extern atomic_size_t tcp_total;
 
 enum conn_state {
 	CONN_PROXY,   /* its destination is to be heard */
@@ -61,8 +61,9 @@ enum conn_state {
 	CONN_DEAD /* waits to be written down */
 };
 
+/* How it says where it wants to go. */
 enum conn_by {
-	BY_TPROXY,
+	BY_ADDRESS, /* it was dialled */
 	BY_CONNECT, /* HTTP's method */
 	BY_REQUEST, /* HTTP's absolute form */
 	BY_SOCKS
@@ -70,9 +71,9 @@ enum conn_by {
 
 /* The ends of a connection that was accepted. */
 struct conn_ends {
-	uint8_t peer[16], addr[16];
+	uint8_t peer[16], addr[16]; /* addr and port: where it was to go */
 	uint16_t peer_port, port;
-	/* where it arrived: addr and port, where there is a namespace */
+	/* where it arrived, which is the same where there is a namespace */
 	uint8_t local[16];
 	uint16_t local_port;
 };
@@ -107,7 +108,7 @@ struct conn {
 	struct resolve_ask *resolve;
 	struct event *dialling;
 	int dial_fd;
-	bool dialled;		     /* where it goes is settled */
+	bool settled;		     /* where it goes */
 	uint8_t to[RESOLVE_MAX][16]; /* addresses to try, from ato on */
 	size_t ato, nto;
 	uint16_t to_port;

@@ -5,8 +5,6 @@
  */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +15,6 @@
 #include "conn.h"
 #include "ipport.h"
 
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
 static void dial_next(struct conn *);
 static int dial_meant(struct conn *);
 
@@ -26,17 +22,10 @@ void
 conn_place(const char *name, const uint8_t addr[16], uint16_t port,
     char text[NET_NAME_MAX + 8])
 {
-	char a[INET6_ADDRSTRLEN] = "";
-
-	if (name[0] != '\0') {
+	if (name[0] != '\0')
 		snprintf(text, NET_NAME_MAX + 8, "%s:%u", name, port);
-	} else if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
-		(void)inet_ntop(AF_INET, addr + 12, a, sizeof(a));
-		snprintf(text, NET_NAME_MAX + 8, "%s:%u", a, port);
-	} else {
-		(void)inet_ntop(AF_INET6, addr, a, sizeof(a));
-		snprintf(text, NET_NAME_MAX + 8, "[%s]:%u", a, port);
-	}
+	else
+		ipport_text(addr, port, text);
 }
 
 bool
@@ -221,12 +210,14 @@ dial_next(struct conn *c)
  * policy names it does not open the host's own network, unless an address is
  * written there, or a rule with cidrs has it. */
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	struct http_request to;
 	struct net_ruling r;
 	size_t i;
 
+	c->resolve = NULL;
 	if (http_authority(c->redirected, strlen(c->redirected), &to) == -1)
 		n = 0;
 	c->ato = c->nto = 0;
@@ -242,15 +233,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 	dial_next(c);
 }
 
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
-}
-
 /* To a place of the network. 0 or -1. */
 static int
 redirect_to(struct conn *c)
@@ -262,7 +244,7 @@ redirect_to(struct conn *c)
 		return conn_refuse(c, "redirect that could not be decided");
 	c->to_port = to.port;
 	if (!to.is_addr) {
-		c->resolve = resolve_start(c->s, to.host, resolve_done, c);
+		c->resolve = resolve_start(c->s, to.host, resolved, c);
 		if (c->resolve == NULL)
 			return conn_refuse(c, "out of memory");
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
@@ -347,7 +329,7 @@ dial_meant(struct conn *c)
 int
 dial_start(struct conn *c)
 {
-	c->dialled = true;
+	c->settled = true;
 	return net_ruling_allows(&c->ruling) ? dial_approved(c) : allow_ask(c);
 }
 

@@ -14,7 +14,6 @@
 #include "dns.h"
 #include "sockdiag.h"
 
-#define DNS_PORT 53
 #define DATAGRAMS 32 /* of one session, before others have their turn */
 
 int
@@ -141,24 +140,12 @@ dns_send(const struct dns_client *c, const uint8_t *msg, size_t len)
 		(void)sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static int
-udp_port(int fd, uint16_t *port)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	uint8_t addr[16];
-
-	memset(&ss, 0, sizeof(ss));
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
-		return -1;
-	return ipport_from_sockaddr(&ss, addr, port);
-}
-
 int
 dns_start(struct nsess *s)
 {
 	static const enum net_listener udp[2] = { NET_UDP4, NET_UDP6 };
 	struct dns *d = calloc(1, sizeof(*d));
+	uint8_t addr[16];
 	size_t i;
 	int fd;
 
@@ -177,7 +164,7 @@ dns_start(struct nsess *s)
 		fd = s->listener[udp[i]];
 		if (fd == -1)
 			continue;
-		if (udp_port(fd, &d->udp_port[i]) == -1)
+		if (ipport_own(fd, addr, &d->udp_port[i]) == -1)
 			goto fail;
 		d->udp[i] = event_new(s->base, fd, EV_READ | EV_PERSIST, udp_cb,
 		    d);

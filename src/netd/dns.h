@@ -97,9 +97,9 @@ void dnsask_hear(struct dns *, const uint8_t *msg, size_t len,
 void dnsask_forget(struct dns *, const struct dns_conn *);
 void dnsask_stop(struct dns *);
 
-/* dnsanswer.c. Is an alias one that the policy denies by a rule that is about it? One that
- * denies all that no other rule names is not: a name that is allowed may be kept
- * anywhere. */
+/* dnsanswer.c. Is an alias one that the policy denies by a rule that is about it?
+ * One that denies all that no other rule names is not: a name that is allowed may
+ * be kept anywhere. */
 bool dns_alias_denied(const struct image *, const char *name,
     struct net_ruling *);
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answers to questions: what the policy says to each alias and address that came
- * back, what it answers itself, and what is refused. Nothing is answered that was not
- * written down before.
+ * The answers to questions: what the policy says to each alias and address that
+ * came back, what it answers itself, and what is refused. Nothing is answered that
+ * was not written down before.
  */
-#include <arpa/inet.h>
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "ipport.h"
 #include "template.h"
 
 #include "dns.h"
@@ -274,8 +273,7 @@ answer_redirect(struct dns_asked *a, const struct net_ruling *r,
 		.ede_text = r->v.rule_name,
 	};
 
-	inet_ntop(is_v4(to->addr) ? AF_INET : AF_INET6,
-	    is_v4(to->addr) ? to->addr + 12 : to->addr, text, sizeof(text));
+	ipport_addr_text(to->addr, text);
 	if (reply != NULL && reply->n > 0 && !stays_inside(to->addr) &&
 	    bind_address(a->dns, a->q.name, to->addr, OWN_TTL) == -1) {
 		reply_free(reply);
@@ -334,10 +332,10 @@ dnsanswer_hold(struct dns_asked *a, struct net_ruling *r)
 		return;
 	}
 	r->reason = "approval-first";
-	if (names_held_address(a->dns->s->held, a->q.name, addr) == 0)
+	if (held_address(a->dns->s->held, a->q.name, addr) == 0)
 		reply = own_reply(&a->q, addr);
 	if (reply != NULL) {
-		inet_ntop(AF_INET, addr + 12, text, sizeof(text));
+		ipport_addr_text(addr, text);
 		event.nanswer = reply->n;
 		an.rcode = DNS_NOERROR;
 		an.reply = reply;

@@ -32,7 +32,7 @@ struct dns_conn {
 static void io_cb(evutil_socket_t, short, void *);
 
 static void
-conn_close(struct dns_conn *c)
+client_close(struct dns_conn *c)
 {
 	c->ended = true;
 	if (c->hearing)
@@ -51,12 +51,12 @@ void
 dnsconn_stop(struct dns *d)
 {
 	while (!TAILQ_EMPTY(&d->conns))
-		conn_close(TAILQ_FIRST(&d->conns));
+		client_close(TAILQ_FIRST(&d->conns));
 }
 
 /* what 0: only the time-out, while a question is under way. */
 static void
-conn_wait(struct dns_conn *c, short what)
+client_wait(struct dns_conn *c, short what)
 {
 	struct timeval tv = clock_timeval(IDLE_MS);
 
@@ -65,12 +65,12 @@ conn_wait(struct dns_conn *c, short what)
 	c->event = event_new(c->dns->s->base, c->client.fd,
 	    (short)(what | EV_PERSIST), io_cb, c);
 	if (c->event == NULL || event_add(c->event, &tv) == -1)
-		conn_close(c);
+		client_close(c);
 }
 
 /* A whole message is there: the question, and what comes behind it stays. */
 static void
-conn_hear(struct dns_conn *c, size_t len)
+client_hear(struct dns_conn *c, size_t len)
 {
 	uint8_t msg[DNS_QUERY_MAX];
 
@@ -81,33 +81,33 @@ conn_hear(struct dns_conn *c, size_t len)
 	dnsask_hear(c->dns, msg, len, &c->client);
 	c->hearing = false;
 	if (c->ended)
-		conn_close(c);
+		client_close(c);
 	else
-		conn_wait(c, c->out != NULL ? EV_WRITE : 0);
+		client_wait(c, c->out != NULL ? EV_WRITE : 0);
 }
 
 /* Is there a whole message, or one that never will be? */
 static void
-conn_look(struct dns_conn *c)
+client_look(struct dns_conn *c)
 {
 	size_t len;
 
 	if (c->nin >= 2) {
 		len = (size_t)(c->in[0] << 8 | c->in[1]);
 		if (len > DNS_QUERY_MAX) {
-			conn_close(c);
+			client_close(c);
 			return;
 		}
 		if (c->nin >= 2 + len) {
-			conn_hear(c, len);
+			client_hear(c, len);
 			return;
 		}
 	}
-	conn_wait(c, EV_READ);
+	client_wait(c, EV_READ);
 }
 
 static void
-conn_read(struct dns_conn *c)
+client_read(struct dns_conn *c)
 {
 	ssize_t n;
 
@@ -116,15 +116,15 @@ conn_read(struct dns_conn *c)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		conn_close(c);
+		client_close(c);
 		return;
 	}
 	c->nin += (size_t)n;
-	conn_look(c);
+	client_look(c);
 }
 
 static void
-conn_write(struct dns_conn *c)
+client_write(struct dns_conn *c)
 {
 	ssize_t n;
 
@@ -133,7 +133,7 @@ conn_write(struct dns_conn *c)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == -1) {
-		conn_close(c);
+		client_close(c);
 		return;
 	}
 	c->sent += (size_t)n;
@@ -141,7 +141,7 @@ conn_write(struct dns_conn *c)
 		return;
 	free(c->out);
 	c->out = NULL;
-	conn_look(c);
+	client_look(c);
 }
 
 static void
@@ -151,11 +151,11 @@ io_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if ((what & EV_TIMEOUT) != 0)
-		conn_close(c);
+		client_close(c);
 	else if (c->out != NULL)
-		conn_write(c);
+		client_write(c);
 	else
-		conn_read(c);
+		client_read(c);
 }
 
 void
@@ -163,7 +163,7 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 {
 	c->out = len == 0 ? NULL : malloc(2 + len);
 	if (c->out == NULL) {
-		conn_close(c);
+		client_close(c);
 		return;
 	}
 	c->out[0] = (uint8_t)(len >> 8);
@@ -172,7 +172,7 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 	c->nout = 2 + len;
 	c->sent = 0;
 	if (!c->hearing)
-		conn_wait(c, EV_WRITE);
+		client_wait(c, EV_WRITE);
 }
 
 int
@@ -194,9 +194,9 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	s->dns->nconns++;
 	/* the address that was asked, though nobody has it here */
 	if (dest_of(s, fd, c->client.dst, &c->client.dport) == -1) {
-		conn_close(c);
+		client_close(c);
 		return 0;
 	}
-	conn_wait(c, EV_READ);
+	client_wait(c, EV_READ);
 	return 0;
 }

@@ -4,8 +4,6 @@
  * an OPT, and are read here; the records of replies, with their pointers into
  * the message, are read by ldns.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

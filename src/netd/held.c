@@ -21,13 +21,13 @@ struct held {
 };
 
 struct held *
-names_held_new(void)
+held_new(void)
 {
 	return calloc(1, sizeof(struct held));
 }
 
 void
-names_held_free(struct held *h)
+held_free(struct held *h)
 {
 	size_t i;
 
@@ -47,7 +47,7 @@ address(uint16_t number, uint8_t addr[16])
 }
 
 int
-names_held_address(struct held *h, const char *name, uint8_t addr[16])
+held_address(struct held *h, const char *name, uint8_t addr[16])
 {
 	char *copy;
 	size_t i;
@@ -74,7 +74,7 @@ names_held_address(struct held *h, const char *name, uint8_t addr[16])
 }
 
 const char *
-names_held_name(const struct held *h, const uint8_t addr[16])
+held_name(const struct held *h, const uint8_t addr[16])
 {
 	uint16_t number = (uint16_t)(addr[14] << 8 | addr[15]);
 	size_t i = number % HELD_MAX;

@@ -13,12 +13,12 @@
 
 struct held;
 
-struct held *names_held_new(void);
-void names_held_free(struct held *);
+struct held *held_new(void);
+void held_free(struct held *);
 /* The address of a name, the same as long as it is held. 0, or -1 without
  * memory. */
-int names_held_address(struct held *, const char *name, uint8_t addr[16]);
+int held_address(struct held *, const char *name, uint8_t addr[16]);
 /* The name of an address, valid until the next is held; NULL: of none. */
-const char *names_held_name(const struct held *, const uint8_t addr[16]);
+const char *held_name(const struct held *, const uint8_t addr[16]);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "clock.h"
 #include "conn.h"
 #include "inward.h"
-#include "ipport.h"
 #include "netlog.h"
 #include "publish.h"
 
@@ -126,17 +124,14 @@ timer_cb(int fd, short ev, void *arg)
 {
 	struct inbound *c = arg;
 	struct publish *pub = c->s->publish;
-	const struct flow *f = c->relay.flow;
-	uint64_t quiet = clock_ms() - c->relay.active;
-	uint64_t may = f[0].told || f[1].told ? tcp_limits.half_ms :
-						tcp_limits.idle_ms;
+	uint64_t left = relay_left(&c->relay, tcp_limits.idle_ms,
+	    tcp_limits.half_ms);
 
 	(void)fd;
 	(void)ev;
-	if (c->open && quiet < may) {
-		may -= quiet;
+	if (c->open && left > 0) {
 		wait_for(c,
-		    may < tcp_limits.half_ms ? may : tcp_limits.half_ms);
+		    left < tcp_limits.half_ms ? left : tcp_limits.half_ms);
 		return;
 	}
 	end(c, ETIMEDOUT);
@@ -164,14 +159,10 @@ opened(struct inbound *c)
 static bool
 is_itself(int fd, uint16_t port)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	uint8_t addr[16];
 	uint16_t own;
 
-	memset(&ss, 0, sizeof(ss));
-	return getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ipport_from_sockaddr(&ss, addr, &own) == -1 || own == port;
+	return ipport_own(fd, addr, &own) == -1 || own == port;
 }
 
 static void

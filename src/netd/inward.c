@@ -60,15 +60,10 @@ disconnect(int fd)
 static bool
 is_ours(const struct inward_family *f, const struct sockaddr_storage *peer)
 {
-	struct sockaddr_storage own;
-	socklen_t len = sizeof(own);
 	uint8_t a[16], b[16];
 	uint16_t aport, bport;
 
-	memset(&own, 0, sizeof(own));
-	return getsockname(f->fd[CONNECTS], (struct sockaddr *)&own, &len) ==
-	    0 &&
-	    ipport_from_sockaddr(&own, a, &aport) == 0 &&
+	return ipport_own(f->fd[CONNECTS], a, &aport) == 0 &&
 	    ipport_from_sockaddr(peer, b, &bport) == 0 && aport == bport &&
 	    memcmp(a, b, sizeof(a)) == 0;
 }

@@ -3,7 +3,8 @@
  * netd: the network of the sessions, in the host's network namespace as a user
  * of its own. Hears agentshd, the sessions' programs and the servers that they
  * reach, and has no right but to connect, and to listen where ports are
- * published: who owns it can do what every user of the host's network can, and read what sessions send and receive in clear.
+ * published: who owns it can do what every user of the host's network can, and read
+ * what sessions send and receive in clear.
  */
 #include <fcntl.h>
 #include <malloc.h>

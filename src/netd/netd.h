@@ -21,6 +21,8 @@
 #include "ring.h"
 #include "steer.h"
 
+#define DNS_PORT 53
+
 struct dns_conf;
 
 struct netd {
@@ -56,7 +58,7 @@ struct nsess {
 	uint32_t uid;
 	char id[AGENTSH_ID_MAX + 1];
 	struct event_base *base; /* of its worker */
-	enum steer steer;	 /* how what it dials gets here */
+	enum steer steer;	 /* how what it dials gets here; _AUTO: hooks */
 	struct image image;	 /* in force; changed between operations, and
 				      * what was in force stays mapped to the end */
 	struct ring ring;	 /* of its events */
@@ -104,11 +106,11 @@ void dns_stop(struct nsess *);
  * not by getsockname(2), whatever way it came. 0 or -1. */
 int dest_of(const struct nsess *, int fd, uint8_t addr[16], uint16_t *port);
 
-/* tcp.c: begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on
- * a listening socket of the session, which stays the caller's. */
-int tcp_start(struct nsess *);
-/* Once, before all. */
+/* tcp.c: what the configuration says, for all sessions; once, before all. */
 void tcp_configure(const struct conf *);
+/* Begins to accept. 0 or -1. tcp_proxy: the same for clients of a proxy on a
+ * listening socket of the session, which stays the caller's. */
+int tcp_start(struct nsess *);
 int tcp_proxy(struct nsess *, int fd);
 void tcp_stop(struct nsess *);
 

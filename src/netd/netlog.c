@@ -4,21 +4,17 @@
  * so they tell it no address that it does not know: what a name leads to inside
  * of the host's networks is left out where that is refused.
  */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
 #include <netinet/in.h>
+
 #include <stdio.h>
-#include <string.h>
 
 #include "event.h"
+#include "ipport.h"
 #include "netlog.h"
 #include "template.h"
 
 #define PLACE_MAX                                                              \
 	(NET_NAME_MAX + 64) /* bytes of a name or address and a port */
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 static void
 begin(struct buf *b, enum event_type type, const struct owner *o)
@@ -82,16 +78,6 @@ netlog_query(struct nsess *n, const struct net_query_event *e)
 	return emit(n, &b);
 }
 
-static void
-addr_text(const uint8_t addr[16], char text[INET6_ADDRSTRLEN])
-{
-	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, addr + sizeof(mapped), text,
-		    INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
-}
-
 /* The address, or in its place what kind it is. */
 static bool
 tell_address(const struct net_connect_event *e, char text[INET6_ADDRSTRLEN])
@@ -102,7 +88,7 @@ tell_address(const struct net_connect_event *e, char text[INET6_ADDRSTRLEN])
 		snprintf(text, INET6_ADDRSTRLEN, "%s address", class);
 		return false;
 	}
-	addr_text(e->addr, text);
+	ipport_addr_text(e->addr, text);
 	return true;
 }
 
@@ -115,10 +101,8 @@ put_place(struct buf *b, const struct net_connect_event *e,
 	put_str(b, EVF_DOMAIN, e->domain);
 	if (!tell_address(e, text))
 		snprintf(remote, sizeof(remote), "%s:%u", e->domain, e->port);
-	else if (strchr(text, ':') != NULL)
-		snprintf(remote, sizeof(remote), "[%s]:%u", text, e->port);
 	else
-		snprintf(remote, sizeof(remote), "%s:%u", text, e->port);
+		ipport_text(e->addr, e->port, remote);
 	ev_str(b, EVF_REMOTE, remote);
 }
 
@@ -184,16 +168,16 @@ proto_name(uint8_t proto, char text[8])
 int
 netlog_refused(struct nsess *n, const struct net_refused_event *e)
 {
-	char address[INET6_ADDRSTRLEN], remote[PLACE_MAX], text[8];
+	char remote[IPPORT_TEXT], text[8];
 	struct buf b;
 
 	begin(&b, EV_NET_REFUSED, e->owner);
 	if (e->addr != NULL) {
-		addr_text(e->addr, address);
-		snprintf(remote, sizeof(remote),
-		    strchr(address, ':') != NULL ? "[%s]:%u" : "%s:%u", address,
-		    e->port);
-		ev_str(&b, EVF_REMOTE, e->port != 0 ? remote : address);
+		if (e->port != 0)
+			ipport_text(e->addr, e->port, remote);
+		else
+			ipport_addr_text(e->addr, remote);
+		ev_str(&b, EVF_REMOTE, remote);
 	}
 	ev_str(&b, EVF_OPERATION, "send");
 	ev_policy_done(&b, DECISION_DENY, DECISION_DENY, "network-protocol",
@@ -225,12 +209,9 @@ netlog_limit(struct nsess *n, const char *reason, bool refused)
 static void
 put_client(struct buf *b, const struct net_accept_event *e)
 {
-	char text[INET6_ADDRSTRLEN], remote[PLACE_MAX];
+	char remote[IPPORT_TEXT];
 
-	addr_text(e->peer, text);
-	snprintf(remote, sizeof(remote),
-	    strchr(text, ':') != NULL ? "[%s]:%u" : "%s:%u", text,
-	    e->peer_port);
+	ipport_text(e->peer, e->peer_port, remote);
 	ev_str(b, EVF_REMOTE, remote);
 	ev_str(b, EVF_OPERATION, "accept");
 }

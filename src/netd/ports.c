@@ -3,13 +3,10 @@
  * What sessiond asks for the owners of sessions: which of their ports are
  * published. Heard by the main thread, done by the session's worker.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ipport.h"
 #include "log.h"
 #include "publish.h"
 #include "sess.h"
@@ -27,17 +24,6 @@ struct job {
 	struct port_answer answer;
 };
 
-static void
-addr_text(const uint8_t addr[16], char text[INET6_ADDRSTRLEN])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, addr + 12, text, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
-}
-
 /* In the main thread. */
 static void
 answer(void *arg)
@@ -54,7 +40,7 @@ answer(void *arg)
 		row.host_port = a->row[i].host_port;
 		row.port = a->row[i].port;
 		row.connections = a->row[i].nconns;
-		addr_text(a->row[i].addr, text);
+		ipport_addr_text(a->row[i].addr, text);
 		snprintf(row.address, sizeof(row.address), "%.45s", text);
 		msg_send_port_row(j->ch, j->id, &row, NULL);
 	}

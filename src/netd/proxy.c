@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conn.h"
@@ -63,7 +62,7 @@ proxy_answer(struct conn *c, bool refused, bool through)
 		if (c->by == BY_SOCKS)
 			(void)say_socks(c,
 			    refused ? SOCKS_REFUSED : SOCKS_UNREACHABLE);
-		else if (c->by != BY_TPROXY)
+		else if (c->by != BY_ADDRESS)
 			conn_say(c,
 			    refused ? "403 Forbidden" : "502 Bad Gateway");
 		return 0;
@@ -89,11 +88,13 @@ proceed(struct conn *c)
 
 /* Of the name's addresses those that may be connected to. */
 static void
-resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
+resolved(void *arg, const uint8_t (*addr)[16], size_t n)
 {
+	struct conn *c = arg;
 	struct net_ruling r;
 	size_t i;
 
+	c->resolve = NULL;
 	for (i = 0; i < n && c->nto < RESOLVE_MAX; i++) {
 		decide_connect(&c->s->image, c->name, addr[i], c->port, &r);
 		if (c->nto == 0 && conn_rule(c, &r) == -1)
@@ -114,15 +115,6 @@ resolved(struct conn *c, const uint8_t (*addr)[16], size_t n)
 		(void)conn_refuse(c, NULL);
 		conn_end(c, EPERM);
 	}
-}
-
-static void
-resolve_done(void *arg, const uint8_t (*addr)[16], size_t n)
-{
-	struct conn *c = arg;
-
-	c->resolve = NULL;
-	resolved(c, addr, n);
 }
 
 /* 0, 1: a look-up is under way, or -1 */
@@ -147,7 +139,7 @@ destination(struct conn *c, const struct http_request *to)
 		return conn_refuse(c, "out of memory");
 	if (!net_ruling_allows(&r))
 		return conn_refuse(c, NULL);
-	c->resolve = resolve_start(c->s, c->name, resolve_done, c);
+	c->resolve = resolve_start(c->s, c->name, resolved, c);
 	if (c->resolve == NULL)
 		return conn_refuse(c, "out of memory");
 	conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);

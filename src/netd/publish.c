@@ -17,14 +17,11 @@
 #include "clock.h"
 #include "conn.h"
 #include "inward.h"
-#include "ipport.h"
 #include "log.h"
 #include "netlog.h"
 #include "publish.h"
 
 #define BACKLOG 512
-#define ACCEPT_TURN 16 /* connections of one event */
-#define RESUME_MS 100  /* when there was no descriptor or memory for one */
 
 static void __attribute__((format(printf, 3, 4)))
 say(struct port_answer *a, uint32_t status, const char *fmt, ...)
@@ -35,6 +32,15 @@ say(struct port_answer *a, uint32_t status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(a->message, sizeof(a->message), fmt, ap);
 	va_end(ap);
+}
+
+static void
+tell(struct nsess *s, bool on, const char *where, uint16_t port,
+    const char *error)
+{
+	if (s->publish != NULL && !s->publish->failed &&
+	    netlog_publish(s, on, where, port, error) == -1)
+		publish_fail(s);
 }
 
 static void
@@ -191,12 +197,8 @@ listen_at(const uint8_t addr[16], uint16_t *host_port, int *fd)
 		setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ==
 		    0) &&
 	    bind(*fd, (const struct sockaddr *)&ss, len) == 0 &&
-	    listen(*fd, BACKLOG) == 0) {
-		len = sizeof(ss);
-		if (getsockname(*fd, (struct sockaddr *)&ss, &len) == 0 &&
-		    ipport_from_sockaddr(&ss, own, host_port) == 0)
-			return 0;
-	}
+	    listen(*fd, BACKLOG) == 0 && ipport_own(*fd, own, host_port) == 0)
+		return 0;
 	saved = errno;
 	close(*fd);
 	*fd = -1;
@@ -220,7 +222,6 @@ published_new(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
     uint16_t port)
 {
 	struct published *p = calloc(1, sizeof(*p));
-	char text[NET_NAME_MAX + 8];
 	int saved;
 
 	if (p == NULL)
@@ -238,8 +239,7 @@ published_new(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	if (p->accept == NULL ||
 	    (!s->publish->paused && event_add(p->accept, NULL) == -1))
 		goto fail;
-	conn_place("", p->addr, p->host_port, text);
-	snprintf(p->text, sizeof(p->text), "%.*s", PUBLISH_TEXT - 1, text);
+	ipport_text(p->addr, p->host_port, p->text);
 	return p;
 fail:
 	saved = errno;
@@ -313,10 +313,10 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
     uint16_t port, struct port_answer *a)
 {
 	struct published *p;
-	char text[NET_NAME_MAX + 8];
+	char text[IPPORT_TEXT];
 	int error;
 
-	conn_place("", addr, host_port, text);
+	ipport_text(addr, host_port, text);
 	if (s->dialled == NULL && netd.p.conf.publish != PUBLISH_OFF &&
 	    begin(s) == -1) {
 		error = errno;
@@ -340,8 +340,7 @@ publish_add(struct nsess *s, const uint8_t addr[16], uint16_t host_port,
 	s->publish->nports++;
 	a->status = 201;
 	say_row(a, p);
-	if (netlog_publish(s, true, p->text, port, NULL) == -1)
-		publish_fail(s);
+	tell(s, true, p->text, port, NULL);
 }
 
 static void
@@ -350,9 +349,7 @@ end(struct published *p)
 	struct publish *pub = p->s->publish;
 
 	inbound_end(p->s, p);
-	if (!pub->failed &&
-	    netlog_publish(p->s, false, p->text, p->port, NULL) == -1)
-		publish_fail(p->s);
+	tell(p->s, false, p->text, p->port, NULL);
 	TAILQ_REMOVE(&pub->all, p, entry);
 	pub->nports--;
 	published_free(p);

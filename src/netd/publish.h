@@ -11,10 +11,10 @@
 #include <sys/queue.h>
 
 #include "chan.h"
+#include "ipport.h"
 #include "netd.h"
 
-#define PUBLISH_MAX 32	      /* ports of a session */
-#define PUBLISH_TEXT (45 + 9) /* [ADDRESS]:PORT */
+#define PUBLISH_MAX 32 /* ports of a session */
 #define PUBLISH_LEAST_PORT 1024
 
 struct inbound;
@@ -24,7 +24,7 @@ struct published {
 	struct nsess *s;
 	uint8_t addr[16];
 	uint16_t host_port, port;
-	char text[PUBLISH_TEXT]; /* of addr and host_port */
+	char text[IPPORT_TEXT]; /* of addr and host_port */
 	int fd;
 	struct event *accept;
 	size_t nconns;
@@ -67,7 +67,7 @@ void publish_fail(struct nsess *);
 /* inbound.c: takes fd; it goes on from the loop. */
 void inbound_start(struct published *, int fd, const uint8_t peer[16],
     uint16_t peer_port);
-/* Those of one port, or NULL: all of the session. */
+/* Those of one port. */
 void inbound_end(struct nsess *, const struct published *);
 
 /* ports.c */

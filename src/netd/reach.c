@@ -6,7 +6,6 @@
  */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
 #include <errno.h>
 #include <unistd.h>
 

@@ -319,6 +319,17 @@ relay_join(struct relay *r, int server_fd)
 	return add_side(r, RELAY_SERVER, server_fd) == -1 ? -1 : arm(r);
 }
 
+uint64_t
+relay_left(const struct relay *r, uint64_t idle_ms, uint64_t half_ms)
+{
+	const struct flow *f = r->flow;
+	uint64_t quiet = clock_ms() - r->active;
+	uint64_t may = f[RELAY_CLIENT].told || f[RELAY_SERVER].told ? half_ms :
+								      idle_ms;
+
+	return quiet < may ? may - quiet : 0;
+}
+
 void
 relay_go(struct relay *r)
 {

@@ -62,6 +62,9 @@ int relay_start(struct relay *, struct share *, int client_fd,
     void (*ended)(void *arg, int error), void *arg);
 /* The server is there: takes fd. 0 or -1. */
 int relay_join(struct relay *, int server_fd);
+/* For how long nothing more may come on it, in ms: idle_ms after the last byte, or
+ * half_ms when one side has ended; 0: that is over. */
+uint64_t relay_left(const struct relay *, uint64_t idle_ms, uint64_t half_ms);
 /* Goes on after clear was raised, or a look removed, by others than look. May
  * call ended. */
 void relay_go(struct relay *);

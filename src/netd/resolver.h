@@ -9,7 +9,6 @@
 #include "dnsmsg.h"
 
 #define DNS_SERVERS_MAX 3
-#define DNS_PORT 53
 
 struct dns_server {
 	uint8_t addr[16];

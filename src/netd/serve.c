@@ -67,7 +67,7 @@ int
 serve_start(struct nsess *n, int *execd_fd, int *policyd_fd)
 {
 	n->names = names_new(NAMES_MAX);
-	n->held = names_held_new();
+	n->held = held_new();
 	n->share = share_new(n->base);
 	n->execd = join(n, ROLE_EXECD, execd_fd);
 	n->policyd = join(n, ROLE_POLICYD, policyd_fd);
@@ -104,7 +104,7 @@ serve_free(struct nsess *n)
 	chan_free(n->execd);
 	chan_free(n->policyd);
 	names_free(n->names);
-	names_held_free(n->held);
+	held_free(n->held);
 	share_free(n->share);
 	tally_stop(n);
 	n->execd = n->policyd = NULL;

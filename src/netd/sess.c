@@ -40,13 +40,14 @@ struct old_image {
 	struct image image;
 };
 
-struct held {
+/* A session, with what both threads need to bring it to the worker and back. */
+struct served {
 	struct nsess n; /* the worker's */
 	bool started;	/* the worker's: there is something to stop */
 	bool broken;	/* the worker's */
 	char why[AGENTSH_TEXT_MAX + 1]; /* empty: nothing is wrong */
 
-	TAILQ_ENTRY(held) entry; /* the main thread's, as what follows */
+	TAILQ_ENTRY(served) entry; /* the main thread's, as what follows */
 	enum state state;
 	struct loop *worker;
 	int execd_fd, policyd_fd;
@@ -61,23 +62,23 @@ static struct {
 	struct loop main;
 	struct loop *worker;
 	size_t nworkers;
-	TAILQ_HEAD(, held) all;
+	TAILQ_HEAD(, served) all;
 } sessions = { .all = TAILQ_HEAD_INITIALIZER(sessions.all) };
 
-static struct held *
-held_of(struct nsess *n)
+static struct served *
+served_of(struct nsess *n)
 {
-	return (struct held *)(void *)n; /* its first member */
+	return (struct served *)(void *)n; /* its first member */
 }
 
-static struct held *
+static struct served *
 find(uint64_t number)
 {
-	struct held *h;
+	struct served *s;
 
-	TAILQ_FOREACH(h, &sessions.all, entry) {
-		if (h->n.number == number)
-			return h;
+	TAILQ_FOREACH(s, &sessions.all, entry) {
+		if (s->n.number == number)
+			return s;
 	}
 	return NULL;
 }
@@ -118,11 +119,11 @@ close_fd(int *fd)
 }
 
 static void
-stop(struct held *h)
+stop(struct served *s)
 {
-	if (h->started)
-		serve_stop(&h->n);
-	h->started = false;
+	if (s->started)
+		serve_stop(&s->n);
+	s->started = false;
 }
 
 static void started_job(void *);
@@ -133,15 +134,15 @@ static void closed_job(void *);
 static void
 start_job(void *arg)
 {
-	struct held *h = arg;
+	struct served *s = arg;
 
-	h->started = serve_start(&h->n, &h->execd_fd, &h->policyd_fd) == 0;
-	if (!h->started) {
-		h->broken = true;
-		snprintf(h->why, sizeof(h->why),
+	s->started = serve_start(&s->n, &s->execd_fd, &s->policyd_fd) == 0;
+	if (!s->started) {
+		s->broken = true;
+		snprintf(s->why, sizeof(s->why),
 		    "the session's network cannot be served");
 	}
-	loop_post(&sessions.main, started_job, h);
+	loop_post(&sessions.main, started_job, s);
 }
 
 static void
@@ -153,35 +154,35 @@ stop_job(void *arg)
 void
 nsess_fail(struct nsess *n, const char *fmt, ...)
 {
-	struct held *h = held_of(n);
+	struct served *s = served_of(n);
 	va_list ap;
 
-	if (h->broken)
+	if (s->broken)
 		return;
-	h->broken = true;
+	s->broken = true;
 	va_start(ap, fmt);
-	vsnprintf(h->why, sizeof(h->why), fmt, ap);
+	vsnprintf(s->why, sizeof(s->why), fmt, ap);
 	va_end(ap);
-	loop_post(h->worker, stop_job, h);
-	loop_post(&sessions.main, broken_job, h);
+	loop_post(s->worker, stop_job, s);
+	loop_post(&sessions.main, broken_job, s);
 }
 
 /* Verdicts of the old image may still be looked at. */
 static void
 commit_job(void *arg)
 {
-	struct held *h = arg;
+	struct served *s = arg;
 	struct old_image *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		fatal("policy image");
-	o->image = h->n.image;
-	SLIST_INSERT_HEAD(&h->old, o, entry);
-	h->n.image = h->next;
-	memset(&h->next, 0, sizeof(h->next));
-	if (h->n.share != NULL)
-		share_limit(h->n.share, image_net_mbps(&h->n.image));
-	loop_post(&sessions.main, committed_job, h);
+	o->image = s->n.image;
+	SLIST_INSERT_HEAD(&s->old, o, entry);
+	s->n.image = s->next;
+	memset(&s->next, 0, sizeof(s->next));
+	if (s->n.share != NULL)
+		share_limit(s->n.share, image_net_mbps(&s->n.image));
+	loop_post(&sessions.main, committed_job, s);
 }
 
 static void
@@ -193,17 +194,17 @@ gone_job(void *arg)
 static void
 close_job(void *arg)
 {
-	struct held *h = arg;
+	struct served *s = arg;
 
-	stop(h);
-	serve_free(&h->n);
+	stop(s);
+	serve_free(&s->n);
 	/* behind what nsess_fail() has sent here */
-	loop_post(h->worker, gone_job, h);
+	loop_post(s->worker, gone_job, s);
 }
 
 /* What somebody wants of a session. */
 struct call {
-	struct held *h;
+	struct served *s;
 	void (*fn)(struct nsess *, void *);
 	void *arg;
 };
@@ -213,26 +214,26 @@ call_job(void *arg)
 {
 	struct call *c = arg;
 
-	c->fn(c->h->started ? &c->h->n : NULL, c->arg);
+	c->fn(c->s->started ? &c->s->n : NULL, c->arg);
 	free(c);
 }
 
 void
 sess_call(uint64_t number, void (*fn)(struct nsess *, void *), void *arg)
 {
-	struct held *h = find(number);
+	struct served *s = find(number);
 	struct call *c;
 
 	/* what is posted here is done before the session is let go of */
-	if (h == NULL || h->state != RUNNING) {
+	if (s == NULL || s->state != RUNNING) {
 		fn(NULL, arg);
 		return;
 	}
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		fatal("session");
-	*c = (struct call){ h, fn, arg };
-	loop_post(h->worker, call_job, c);
+	*c = (struct call){ s, fn, arg };
+	loop_post(s->worker, call_job, c);
 }
 
 void
@@ -244,79 +245,79 @@ sess_answer(void (*fn)(void *), void *arg)
 /* --- the main thread: what workers say */
 
 static void
-held_free(struct held *h)
+served_free(struct served *s)
 {
 	struct old_image *o;
 	size_t i;
 
-	TAILQ_REMOVE(&sessions.all, h, entry);
-	while ((o = SLIST_FIRST(&h->old)) != NULL) {
-		SLIST_REMOVE_HEAD(&h->old, entry);
+	TAILQ_REMOVE(&sessions.all, s, entry);
+	while ((o = SLIST_FIRST(&s->old)) != NULL) {
+		SLIST_REMOVE_HEAD(&s->old, entry);
 		image_unmap(&o->image);
 		free(o);
 	}
-	image_unmap(&h->n.image);
-	image_unmap(&h->next);
+	image_unmap(&s->n.image);
+	image_unmap(&s->next);
 	for (i = 0; i < NET_LISTENERS; i++)
-		close_fd(&h->n.listener[i]);
-	close_fd(&h->n.diag_fd);
-	close_fd(&h->n.proxy_fd);
-	close_fd(&h->n.refused_fd);
+		close_fd(&s->n.listener[i]);
+	close_fd(&s->n.diag_fd);
+	close_fd(&s->n.proxy_fd);
+	close_fd(&s->n.refused_fd);
 	for (i = 0; i < 4; i++)
-		close_fd(&h->n.inward_fd[i / 2][i % 2]);
-	close_fd(&h->execd_fd);
-	close_fd(&h->policyd_fd);
-	dialled_unmap(h->n.dialled);
-	if (h->n.ring.size != 0)
-		ring_unmap(&h->n.ring);
-	if (h->grace != NULL)
-		event_free(h->grace);
-	if (h->worker != NULL)
-		h->worker->nsess--;
-	free(h);
+		close_fd(&s->n.inward_fd[i / 2][i % 2]);
+	close_fd(&s->execd_fd);
+	close_fd(&s->policyd_fd);
+	dialled_unmap(s->n.dialled);
+	if (s->n.ring.size != 0)
+		ring_unmap(&s->n.ring);
+	if (s->grace != NULL)
+		event_free(s->grace);
+	if (s->worker != NULL)
+		s->worker->nsess--;
+	free(s);
 }
 
 static void
 started_job(void *arg)
 {
-	struct held *h = arg;
-	struct msg_net_started m = { .session = h->n.number };
+	struct served *s = arg;
+	struct msg_net_started m = { .session = s->n.number };
 
-	if (h->state == STARTING)
-		h->state = RUNNING;
-	snprintf(m.error, sizeof(m.error), "%s", h->why);
-	msg_send_net_started(netd.p.privd, h->start, &m, NULL);
+	if (s->state == STARTING)
+		s->state = RUNNING;
+	snprintf(m.error, sizeof(m.error), "%s", s->why);
+	msg_send_net_started(netd.p.privd, s->start, &m, NULL);
 }
 
 static void
 broken_job(void *arg)
 {
-	const struct held *h = arg;
-	struct msg_net_broken m = { .session = h->n.number };
+	const struct served *s = arg;
+	struct msg_net_broken m = { .session = s->n.number };
 
-	log_warnx("session %s: %s", h->n.id, h->why);
-	snprintf(m.detail, sizeof(m.detail), "%s", h->why);
+	log_warnx("session %s: %s", s->n.id, s->why);
+	snprintf(m.detail, sizeof(m.detail), "%s", s->why);
 	msg_send_net_broken(netd.p.privd, 0, &m, NULL);
 }
 
 static void
 committed_job(void *arg)
 {
-	struct held *h = arg;
-	struct msg_policy_committed m = { .generation = h->generation };
-	uint32_t id = h->commit;
+	struct served *s = arg;
+	struct msg_policy_committed m = { .generation = s->generation };
+	uint32_t id = s->commit;
 
-	h->commit = 0;
+	s->commit = 0;
 	msg_send_policy_committed(netd.p.privd, id, &m, NULL);
 }
 
 static void
-tell_closed(struct held *h)
+tell_closed(struct served *s)
 {
-	struct msg_net_closed m = { .session = h->n.number };
-	uint32_t id = h->close;
+	struct msg_net_closed m = { .session = s->n.number };
+	uint32_t id = s->close;
 
-	held_free(h);
+	served_free(s);
 	msg_send_net_closed(netd.p.privd, id, &m, NULL);
 }
 
@@ -329,12 +330,12 @@ closed_job(void *arg)
 static void
 grace_cb(evutil_socket_t fd, short what, void *arg)
 {
-	struct held *h = arg;
+	struct served *s = arg;
 
 	(void)fd;
 	(void)what;
-	log_warnx("session %s: its last events are not written", h->n.id);
-	ring_abandon(&h->n.ring);
+	log_warnx("session %s: its last events are not written", s->n.id);
+	ring_abandon(&s->n.ring);
 }
 
 /* --- the main thread: what agentshd says */
@@ -344,34 +345,34 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_open m;
 	struct aerr e = { 0 };
-	struct held *h;
+	struct served *s;
 	size_t i;
 
 	(void)ch;
 	if (msg_get_net_open(im, &m) == -1 || find(m.session) != NULL ||
 	    m.steer >= STEER_MAX || !session_id_is_valid(m.session_id))
 		return -1;
-	h = calloc(1, sizeof(*h));
-	if (h == NULL)
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
 		fatal("session");
-	TAILQ_INSERT_TAIL(&sessions.all, h, entry);
-	SLIST_INIT(&h->old);
-	h->n.number = m.session;
-	h->n.uid = m.uid;
-	h->n.steer = (enum steer)m.steer;
-	snprintf(h->n.id, sizeof(h->n.id), "%s", m.session_id);
+	TAILQ_INSERT_TAIL(&sessions.all, s, entry);
+	SLIST_INIT(&s->old);
+	s->n.number = m.session;
+	s->n.uid = m.uid;
+	s->n.steer = (enum steer)m.steer;
+	snprintf(s->n.id, sizeof(s->n.id), "%s", m.session_id);
 	for (i = 0; i < NET_LISTENERS; i++)
-		h->n.listener[i] = -1;
-	if (image_map(&h->n.image, im->fds[0], &e) == -1 ||
-	    image_prepare(&h->n.image, &e) == -1)
-		snprintf(h->why, sizeof(h->why), "policy image: %s", e.message);
-	h->n.dns_conf = netd.dns_conf;
+		s->n.listener[i] = -1;
+	if (image_map(&s->n.image, im->fds[0], &e) == -1 ||
+	    image_prepare(&s->n.image, &e) == -1)
+		snprintf(s->why, sizeof(s->why), "policy image: %s", e.message);
+	s->n.dns_conf = netd.dns_conf;
 	for (i = 0; i < 4; i++)
-		h->n.inward_fd[i / 2][i % 2] = -1;
-	h->n.proxy_fd = h->n.refused_fd = -1;
-	h->n.diag_fd = imsg_take_fd(im, 1);
-	h->execd_fd = imsg_take_fd(im, 2);
-	h->policyd_fd = imsg_take_fd(im, 3);
+		s->n.inward_fd[i / 2][i % 2] = -1;
+	s->n.proxy_fd = s->n.refused_fd = -1;
+	s->n.diag_fd = imsg_take_fd(im, 1);
+	s->execd_fd = imsg_take_fd(im, 2);
+	s->policyd_fd = imsg_take_fd(im, 3);
 	return 0;
 }
 
@@ -380,18 +381,18 @@ int
 sess_on_net_dialled(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_dialled m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_net_dialled(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != OPENING || h->n.dialled != NULL ||
-	    h->n.listener[NET_TCP4] != -1)
+	s = find(m.session);
+	if (s == NULL || s->state != OPENING || s->n.dialled != NULL ||
+	    s->n.listener[NET_TCP4] != -1)
 		return -1;
-	h->n.dialled = dialled_map(im->fds[0]);
-	if (h->n.dialled == NULL)
-		snprintf(h->why, sizeof(h->why),
+	s->n.dialled = dialled_map(im->fds[0]);
+	if (s->n.dialled == NULL)
+		snprintf(s->why, sizeof(s->why),
 		    "what it dials cannot be mapped");
 	return 0;
 }
@@ -400,19 +401,19 @@ int
 sess_on_net_listen(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_listen m;
-	struct held *h;
+	struct served *s;
 	int tcp, udp;
 
 	(void)ch;
 	if (msg_get_net_listen(im, &m) == -1 || m.ipv6 > 1)
 		return -1;
-	h = find(m.session);
+	s = find(m.session);
 	tcp = m.ipv6 ? NET_TCP6 : NET_TCP4;
 	udp = m.ipv6 ? NET_UDP6 : NET_UDP4;
-	if (h == NULL || h->state != OPENING || h->n.listener[tcp] != -1)
+	if (s == NULL || s->state != OPENING || s->n.listener[tcp] != -1)
 		return -1;
-	h->n.listener[tcp] = imsg_take_fd(im, 0);
-	h->n.listener[udp] = imsg_take_fd(im, 1);
+	s->n.listener[tcp] = imsg_take_fd(im, 0);
+	s->n.listener[udp] = imsg_take_fd(im, 1);
 	return 0;
 }
 
@@ -420,15 +421,15 @@ int
 sess_on_net_refused(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_refused m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_net_refused(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != OPENING || h->n.refused_fd != -1)
+	s = find(m.session);
+	if (s == NULL || s->state != OPENING || s->n.refused_fd != -1)
 		return -1;
-	h->n.refused_fd = imsg_take_fd(im, 0);
+	s->n.refused_fd = imsg_take_fd(im, 0);
 	return 0;
 }
 
@@ -436,17 +437,17 @@ int
 sess_on_net_inward(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_inward m;
-	struct held *h;
+	struct served *s;
 	int i;
 
 	(void)ch;
 	if (msg_get_net_inward(im, &m) == -1 || m.ipv6 > 1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != OPENING || h->n.inward_fd[m.ipv6][0] != -1)
+	s = find(m.session);
+	if (s == NULL || s->state != OPENING || s->n.inward_fd[m.ipv6][0] != -1)
 		return -1;
 	for (i = 0; i < 2; i++)
-		h->n.inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
+		s->n.inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
 	return 0;
 }
 
@@ -454,19 +455,19 @@ int
 sess_on_net_ring(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_ring m;
-	struct held *h;
+	struct served *s;
 	int fds[3], i;
 
 	(void)ch;
 	if (msg_get_net_ring(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != OPENING || h->n.ring.size != 0)
+	s = find(m.session);
+	if (s == NULL || s->state != OPENING || s->n.ring.size != 0)
 		return -1;
 	for (i = 0; i < 3; i++)
 		fds[i] = im->fds[i];
-	if (ring_map(&h->n.ring, fds, m.size) == -1) {
-		snprintf(h->why, sizeof(h->why), "its ring cannot be mapped");
+	if (ring_map(&s->n.ring, fds, m.size) == -1) {
+		snprintf(s->why, sizeof(s->why), "its ring cannot be mapped");
 		return 0;
 	}
 	/* the ring has them now */
@@ -492,31 +493,31 @@ int
 sess_on_net_start(struct chan *ch, struct imsg *im)
 {
 	struct msg_net_start m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_net_start(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != OPENING || h->n.listener[NET_TCP4] == -1 ||
-	    (h->n.ring.size == 0 && h->why[0] == '\0'))
+	s = find(m.session);
+	if (s == NULL || s->state != OPENING || s->n.listener[NET_TCP4] == -1 ||
+	    (s->n.ring.size == 0 && s->why[0] == '\0'))
 		return -1;
 	/* where it wanted to go, by hooks or by the way that is named */
-	if (h->why[0] == '\0' &&
-	    (h->n.steer == STEER_AUTO) != (h->n.dialled != NULL))
+	if (s->why[0] == '\0' &&
+	    (s->n.steer == STEER_AUTO) != (s->n.dialled != NULL))
 		return -1;
-	h->state = STARTING;
-	h->start = im->id;
-	h->n.proxy_fd = imsg_take_fd(im, 0);
-	h->n.has_ipv6 = h->n.listener[NET_TCP6] != -1;
-	if (h->why[0] != '\0') {
-		started_job(h); /* with why not */
+	s->state = STARTING;
+	s->start = im->id;
+	s->n.proxy_fd = imsg_take_fd(im, 0);
+	s->n.has_ipv6 = s->n.listener[NET_TCP6] != -1;
+	if (s->why[0] != '\0') {
+		started_job(s); /* with why not */
 		return 0;
 	}
-	h->worker = least_loaded();
-	h->worker->nsess++;
-	h->n.base = h->worker->base;
-	loop_post(h->worker, start_job, h);
+	s->worker = least_loaded();
+	s->worker->nsess++;
+	s->n.base = s->worker->base;
+	loop_post(s->worker, start_job, s);
 	return 0;
 }
 
@@ -525,24 +526,24 @@ sess_on_net_close(struct chan *ch, struct imsg *im)
 {
 	static const struct timeval grace = { .tv_sec = CLOSE_MS / 1000 };
 	struct msg_net_close m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_net_close(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state == CLOSING)
+	s = find(m.session);
+	if (s == NULL || s->state == CLOSING)
 		return -1;
-	h->state = CLOSING;
-	h->close = im->id;
-	if (h->worker == NULL) {
-		tell_closed(h);
+	s->state = CLOSING;
+	s->close = im->id;
+	if (s->worker == NULL) {
+		tell_closed(s);
 		return 0;
 	}
-	h->grace = evtimer_new(sessions.main.base, grace_cb, h);
-	if (h->grace == NULL || evtimer_add(h->grace, &grace) == -1)
+	s->grace = evtimer_new(sessions.main.base, grace_cb, s);
+	if (s->grace == NULL || evtimer_add(s->grace, &grace) == -1)
 		fatalx("cannot make a timer");
-	loop_post(h->worker, close_job, h);
+	loop_post(s->worker, close_job, s);
 	return 0;
 }
 
@@ -552,18 +553,18 @@ sess_on_policy_prepare(struct chan *ch, struct imsg *im)
 	struct msg_policy_prepare m;
 	struct msg_policy_prepared reply = { 0 };
 	struct aerr e = { 0 };
-	struct held *h;
+	struct served *s;
 
 	if (msg_get_policy_prepare(im, &m) == -1)
 		return -1;
-	h = find(m.session);
+	s = find(m.session);
 	/* the worker looks at next between commit and its answer */
-	if (h == NULL || h->commit != 0)
+	if (s == NULL || s->commit != 0)
 		return -1;
-	image_unmap(&h->next);
-	h->generation = m.generation;
-	if (image_map(&h->next, im->fds[0], &e) == -1 ||
-	    image_prepare(&h->next, &e) == -1)
+	image_unmap(&s->next);
+	s->generation = m.generation;
+	if (image_map(&s->next, im->fds[0], &e) == -1 ||
+	    image_prepare(&s->next, &e) == -1)
 		snprintf(reply.error, sizeof(reply.error), "%s", e.message);
 	reply.generation = m.generation;
 	msg_send_policy_prepared(ch, im->id, &reply, NULL);
@@ -574,18 +575,18 @@ int
 sess_on_policy_commit(struct chan *ch, struct imsg *im)
 {
 	struct msg_policy_commit m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_policy_commit(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->state != RUNNING || h->worker == NULL ||
-	    h->commit != 0 || h->next.base == NULL ||
-	    m.generation != h->generation)
+	s = find(m.session);
+	if (s == NULL || s->state != RUNNING || s->worker == NULL ||
+	    s->commit != 0 || s->next.base == NULL ||
+	    m.generation != s->generation)
 		return -1;
-	h->commit = im->id;
-	loop_post(h->worker, commit_job, h);
+	s->commit = im->id;
+	loop_post(s->worker, commit_job, s);
 	return 0;
 }
 
@@ -593,15 +594,15 @@ int
 sess_on_policy_abandon(struct chan *ch, struct imsg *im)
 {
 	struct msg_policy_abandon m;
-	struct held *h;
+	struct served *s;
 
 	(void)ch;
 	if (msg_get_policy_abandon(im, &m) == -1)
 		return -1;
-	h = find(m.session);
-	if (h == NULL || h->commit != 0)
+	s = find(m.session);
+	if (s == NULL || s->commit != 0)
 		return -1;
-	if (m.generation == h->generation)
-		image_unmap(&h->next);
+	if (m.generation == s->generation)
+		image_unmap(&s->next);
 	return 0;
 }

@@ -23,11 +23,11 @@ void sess_call(uint64_t number, void (*fn)(struct nsess *, void *arg),
 /* From there: has fn called in the main thread. */
 void sess_answer(void (*fn)(void *arg), void *arg);
 
-int sess_on_net_inward(struct chan *, struct imsg *);
 int sess_on_net_open(struct chan *, struct imsg *);
 int sess_on_net_dialled(struct chan *, struct imsg *);
 int sess_on_net_listen(struct chan *, struct imsg *);
 int sess_on_net_refused(struct chan *, struct imsg *);
+int sess_on_net_inward(struct chan *, struct imsg *);
 int sess_on_net_ring(struct chan *, struct imsg *);
 int sess_on_net_start(struct chan *, struct imsg *);
 int sess_on_net_close(struct chan *, struct imsg *);

@@ -5,7 +5,6 @@
  * come for other sessions by then is served in between.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "share.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The listening sockets of a session: what is dialled in its namespace arrives
- * there, with the address that was meant as its own. How many there may be.
+ * The listening sockets of a session: what it dials arrives there, and where that
+ * was to go is found out by the way that it came. How many there may be.
  */
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -20,23 +20,9 @@
 #include "netlog.h"
 #include "sockdiag.h"
 
-#define ACCEPT_TURN 16 /* connections of one event */
-#define RESUME_MS 100  /* when there was no descriptor or memory for one */
-#define NOTE_MS 60000  /* one event, then none for so long */
+#define NOTE_MS 60000 /* one event, then none for so long */
 
 atomic_size_t tcp_total;
-
-static int
-own_end(int fd, uint8_t addr[16], uint16_t *port)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	memset(&ss, 0, sizeof(ss));
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
-		return -1;
-	return ipport_from_sockaddr(&ss, addr, port);
-}
 
 static void
 listen_on(struct relays *rs, bool on)
@@ -157,7 +143,7 @@ tcp_fail(struct relays *rs)
 
 /* Where it was to go. 0, or -1: it is none of the session. */
 static int
-meant_end(const struct nsess *s, bool proxy, struct conn_ends *e)
+find_dest(const struct nsess *s, bool proxy, struct conn_ends *e)
 {
 	struct sockdiag_end own = { .port = e->peer_port };
 	struct sockdiag_end far = { .port = e->local_port };
@@ -201,9 +187,9 @@ take(struct relays *rs, int listener, bool proxy)
 		return -1;
 	}
 	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
-	    (proxy ? own_end(fd, e.local, &e.local_port) :
+	    (proxy ? ipport_own(fd, e.local, &e.local_port) :
 		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
-	    meant_end(rs->s, proxy, &e) == -1)
+	    find_dest(rs->s, proxy, &e) == -1)
 		close(fd);
 	else if (proxy || e.port != DNS_PORT)
 		conn_start(rs, fd, &e, proxy);
@@ -281,7 +267,8 @@ tcp_start(struct nsess *s)
 		rs->accept[i] = event_new(s->base, s->listener[i],
 		    EV_READ | EV_PERSIST, accept_cb, rs);
 		if (rs->accept[i] == NULL ||
-		    own_end(s->listener[i], rs->self[rs->nself], &port) == -1)
+		    ipport_own(s->listener[i], rs->self[rs->nself], &port) ==
+			-1)
 			goto fail;
 		/* a port of the loopback is not an address of ours */
 		rs->nself += s->dialled == NULL;

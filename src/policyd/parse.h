@@ -39,7 +39,6 @@ enum schema_set {
 enum schema_state {
 	STATE_ENFORCED,
 	STATE_NOTE,
-	STATE_STRICTER,
 	STATE_LATER,
 	STATE_NEVER,
 	STATE_GONE

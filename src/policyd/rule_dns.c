@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipport.h"
 #include "parse.h"
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -45,10 +46,7 @@ rule_dns_print(struct printer *o, const struct rule *r)
 	char text[INET6_ADDRSTRLEN];
 
 	print_raw(o, KEY_DNS_match, d->match);
-	if (memcmp(d->addr, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, d->addr + 12, text, sizeof(text));
-	else
-		inet_ntop(AF_INET6, d->addr, text, sizeof(text));
+	ipport_addr_text(d->addr, text);
 	print_raw(o, KEY_DNS_resolve_to, text);
 	print_plain(o, KEY_DNS_visibility, schema_word(SET_TELL, (int)d->tell));
 	print_plain(o, KEY_DNS_on_failure, schema_word(SET_FAIL, (int)d->fail));

@@ -254,15 +254,11 @@ check_choice(struct walk *w, const struct ynode *v, size_t key)
 		    schema[key].name, choices[i].word);
 	if (choices[i].state == STATE_NEVER)
 		return check_never(w, v, i, schema[key].name);
-	if (choices[i].state != STATE_LATER &&
-	    choices[i].state != STATE_STRICTER)
+	if (choices[i].state != STATE_LATER)
 		return 0;
 	if (!w->told_choice[i])
-		parse_warn(w->p, v, "%s: %s: %s by this build",
-		    schema[key].name, choices[i].word,
-		    choices[i].state == STATE_LATER ?
-			"not enforced" :
-			"loads, and is refused at run time");
+		parse_warn(w->p, v, "%s: %s: not enforced by this build",
+		    schema[key].name, choices[i].word);
 	w->told_choice[i] = true;
 	return 0;
 }
@@ -374,22 +370,17 @@ check_state(struct walk *w, const struct ynode *v, size_t key)
 		    "for where secrets come from",
 		    schema[key].name);
 	case STATE_LATER:
+	case STATE_NEVER: /* which is for words */
 		if (says_nothing(v))
 			return 0;
 		if (!w->unenforced)
 			return parse_error(w->p, v->key, "%s: " NOT_ENFORCED,
 			    schema[key].name);
 		break;
-	case STATE_STRICTER:
-	case STATE_NEVER:
-		break;
 	}
 	if (!w->told_key[key])
-		parse_warn(w->p, v->key, "%s: %s by this build",
-		    schema[key].name,
-		    schema[key].state == STATE_LATER ?
-			"not enforced" :
-			"loads, and is refused at run time");
+		parse_warn(w->p, v->key, "%s: not enforced by this build",
+		    schema[key].name);
 	w->told_key[key] = true;
 	return 0;
 }

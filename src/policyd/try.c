@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "ipport.h"
 #include "netdecide.h"
 #include "parse.h"
 #include "path.h"
@@ -309,7 +310,7 @@ ask_redirect(struct asking *k, enum family family)
 	if (v.decision != DECISION_REDIRECT)
 		return;
 	if (family == FAMILY_DNS)
-		try_addr(addr, r.addr);
+		ipport_addr_text(r.addr, addr);
 	snprintf(k->a->instead, sizeof(k->a->instead), "%s",
 	    family == FAMILY_DNS     ? addr :
 		r.to_unix[0] != '\0' ? r.to_unix :

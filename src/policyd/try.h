@@ -38,8 +38,6 @@ struct asking {
 /* try_say.c: fills the answer */
 /* The number of a rule in its own policy, from 1; 0: none is written there. */
 size_t try_number(const struct rules *, size_t rule);
-/* IPv4 as people write it. */
-void try_addr(char dst[INET6_ADDRSTRLEN], const uint8_t *addr);
 /* The rule's word, where the rule is, and what becomes of it. */
 void say_decision(struct asking *, enum family, const struct verdict *);
 /* The rule's message, expanded. */

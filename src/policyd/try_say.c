@@ -3,11 +3,10 @@
  * What an answer to a question says: the decision, which rule it is and where
  * that stands, and what this build makes of it.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <string.h>
 
+#include "ipport.h"
 #include "parse.h"
 #include "template.h"
 #include "try.h"
@@ -146,27 +145,12 @@ say_decision(struct asking *k, enum family family, const struct verdict *v)
 	if (state == STATE_ENFORCED && sets[family] != -1)
 		state = schema_word_state((enum schema_set)sets[family],
 		    v->decision);
-	if (state == STATE_STRICTER) {
-		a->effective = DECISION_DENY;
-		snprintf(a->note, sizeof(a->note),
-		    "this build denies it: it cannot do what the rule says");
-	} else if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
+	if (state == STATE_ENFORCED && v->decision == DECISION_APPROVE) {
 		say_approval(a, v->timeout_ms);
 	} else if (state != STATE_ENFORCED) {
 		snprintf(a->note, sizeof(a->note),
 		    "this build does not enforce such rules");
 	}
-}
-
-void
-try_addr(char dst[INET6_ADDRSTRLEN], const uint8_t *addr)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, addr + 12, dst, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, addr, dst, INET6_ADDRSTRLEN);
 }
 
 void
@@ -178,7 +162,7 @@ say_message(struct asking *k, const char *message)
 
 	snprintf(port, sizeof(port), "%u", q->port);
 	if (q->has_addr)
-		try_addr(addr, q->addr);
+		ipport_addr_text(q->addr, addr);
 	signal_text(sig, sizeof(sig), q->signo);
 	values[TEMPLATE_PATH] = q->object;
 	values[TEMPLATE_OPERATION] = try_op_name(q);

@@ -103,7 +103,7 @@ struct net_sockets {
 	int diag;	    /* NETLINK_SOCK_DIAG */
 	int proxy;	    /* listens */
 	int refused;	    /* by it the kernel tells what it refuses */
-	int hold;	    /* as long as it is open, what is dialled comes */
+	int steer;	    /* as long as it is open, what is dialled comes */
 };
 
 /* The ways of steer.def: in the network namespace that we are in, what is dialled

@@ -18,4 +18,8 @@
 #define NS_SELF6 NS_PREFIX6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2
 #define NS_NETD6 NS_PREFIX6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 
+/* Four of these bytes as a number in the order of the host. */
+#define NS_BYTES(a, b, c, d) ((unsigned)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+#define NS_WORD(bytes) NS_BYTES(bytes)
+
 #endif

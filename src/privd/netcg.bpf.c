@@ -15,6 +15,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "netaddr.h"
 #include "netcg.h"
 
 #define AF_INET 2
@@ -159,8 +160,8 @@ note(struct bpf_sock_addr *c, struct own *o, const struct place *p)
 static __always_inline bool
 is_proxy(const struct place *p)
 {
-	return is_mapped(p) && p->addr[3] == bpf_htonl(NETCG_PROXY4) &&
-	    p->port == bpf_htons(NETCG_PROXY_PORT);
+	return is_mapped(p) && p->addr[3] == bpf_htonl(NS_WORD(NS_NETD4)) &&
+	    p->port == bpf_htons(NS_PROXY_PORT);
 }
 
 /* Where the socket is to go instead, or port 0. It is a family's own sockets. */

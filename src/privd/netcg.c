@@ -13,14 +13,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bpfobj.h"
 #include "cgroup.h"
 #include "landlock.h"
-#include "log.h"
 #include "maker.h"
 
 #ifdef HAVE_BPF
@@ -122,22 +121,6 @@ sockets(struct netcg *n, struct aerr *e)
 
 /* --- programs */
 
-static int say(enum libbpf_print_level, const char *, va_list)
-    __attribute__((format(printf, 2, 0)));
-
-static int
-say(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	char text[AGENTSH_TEXT_MAX + 1];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(text, sizeof(text), fmt, ap);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug("%s", text);
-	return 0;
-}
-
 static int
 set_ports(struct bpf_object *obj, const struct netcg_ports *ports)
 {
@@ -180,8 +163,7 @@ load(const struct netcg_ports *ports, int group, struct aerr *e)
 	struct bpf_object *obj;
 	int table = -1, fd;
 
-	libbpf_set_print(say);
-	obj = bpf_object__open_mem(programs, sizeof(programs), NULL);
+	obj = bpfobj_open(programs, sizeof(programs));
 	if (obj == NULL)
 		return make_error(e, "programs for the kernel");
 	if (set_ports(obj, ports) != 0 || bpf_object__load(obj) != 0) {
@@ -254,9 +236,8 @@ netcg_make(struct chan *privd, const char *name, const char *why, int *group,
 	struct netcg n = { 0 };
 	int table;
 
-	if (geteuid() != 0)
-		return make_errorx(e, 500,
-		    "an ordinary user may load no programs into the kernel");
+	if (bpfobj_may(e) == -1)
+		return -1;
 	if (landlock_abi() < ABSTRACT_ABI)
 		return make_errorx(e, 500,
 		    "the kernel keeps no abstract sockets of the host away"
@@ -292,9 +273,7 @@ netcg_make(struct chan *privd, const char *name, const char *why, int *group,
 	(void)name;
 	(void)why;
 	*group = -1;
-	return make_errorx(e, 500,
-	    "this agentshd was built without programs for the kernel (configure"
-	    " --with-bpf)");
+	return bpfobj_may(e);
 }
 
 #endif

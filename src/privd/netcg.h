@@ -18,8 +18,4 @@ struct netcg_ports {
 	__u16 pad[3];
 };
 
-/* The address of the proxy that sessions are told of, and its port. */
-#define NETCG_PROXY4 0xc0000201 /* 192.0.2.1 */
-#define NETCG_PROXY_PORT 3128
-
 #endif

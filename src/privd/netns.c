@@ -310,14 +310,14 @@ static void
 sockets_init(struct net_sockets *n)
 {
 	n->tcp[0] = n->tcp[1] = n->udp[0] = n->udp[1] = -1;
-	n->diag = n->proxy = n->refused = n->hold = -1;
+	n->diag = n->proxy = n->refused = n->steer = -1;
 }
 
 static void
 sockets_close(struct net_sockets *n)
 {
 	int *const fd[] = { &n->tcp[0], &n->tcp[1], &n->udp[0], &n->udp[1],
-		&n->diag, &n->proxy, &n->refused, &n->hold };
+		&n->diag, &n->proxy, &n->refused, &n->steer };
 	size_t i;
 
 	for (i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
@@ -423,8 +423,8 @@ hand_over(struct chan *privd, struct net_sockets *n, enum steer how,
 	struct msg_make_net mn = { .steer = (uint8_t)how };
 	int fds[2], r = 0;
 
-	if (n->hold != -1)
-		r = msg_send_make_steer(privd, 0, &ms, &n->hold);
+	if (n->steer != -1)
+		r = msg_send_make_steer(privd, 0, &ms, &n->steer);
 	if (n->refused != -1 && r == 0)
 		r = msg_send_make_refused(privd, 0, &mr, &n->refused);
 	for (ml.ipv6 = 0; ml.ipv6 < 2 && r == 0; ml.ipv6++) {

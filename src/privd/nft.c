@@ -10,7 +10,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <string.h>
 
 #include "maker.h"
 #include "nft.h"

@@ -106,15 +106,14 @@ struct sess {
 	int client_sock; /* sessiond's end of its channel to execd */
 	int init_sock;	 /* init's end of its channel to execd */
 	enum net_state net;
-	enum steer
-	    steer; /* how what it dials gets to netd; AUTO: it does not */
+	enum steer steer;    /* as of netd.h; AUTO also: it has no network */
 	int listen_fd[2][2]; /* for netd, from maker: of IPv4, IPv6: TCP, UDP */
 	int refused_fd;	     /* the same: nfnetlink_log, or -1 */
 	int inward_fd[2][2]; /* the same: what listens, what connects to it */
 	int dialled_fd;	     /* likewise, when it has no namespace */
 	int steer_fd; /* from maker: what it dials comes while it is open */
 	bool hooked;  /* it has a control group of its own */
-	int net_approvals;     /* netd\'s end of its channel to policyd */
+	int net_approvals;     /* netd's end of its channel to policyd */
 	int abort_fd;	       /* ends its FUSE connection; -1 */
 	int ring[ROLE_MAX][3]; /* of the session's producers */
 	struct child *maker;
@@ -213,8 +212,8 @@ void lockdown(void);
 void lockdown_calls(void);
 /* In a child before exec: no capability can come back. 0 or -1. */
 int lockdown_child(bool enters);
-/* After that and the change of user, which PR_SET_KEEPCAPS let it survive: nothing but
- * CAP_SYS_ADMIN, over the next exec, to enter a session's namespaces. */
+/* After that and the change of user, which PR_SET_KEEPCAPS let it survive: nothing
+ * but CAP_SYS_ADMIN, over the next exec, to enter a session's namespaces. */
 int lockdown_enter(void);
 /* In maker's child before exec: keeps ours over it. 0 or -1. */
 int lockdown_keep(void);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -76,6 +75,13 @@ net_probe(void)
 		cgroup_sweep(privd.cgroup_fd);
 }
 
+/* Maker makes it, and the session's first process is not there yet. */
+static bool
+is_being_made(const struct sess *s)
+{
+	return s->step == STEP_ROOT && s->init == NULL && s->net == NET_WANTED;
+}
+
 /* The session shares the host's network, and hooks keep it from that: maker has
  * made its control group, and this is the table that netd needs. */
 int
@@ -89,8 +95,7 @@ sess_on_make_hooks(struct chan *ch, struct imsg *im)
 		return -1;
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    s->hooked || !net_may_have_hooks())
+	if (!is_being_made(s) || s->hooked || !net_may_have_hooks())
 		return -1;
 	s->hooked = true;
 	s->dialled_fd = imsg_take_fd(im, 0);
@@ -113,8 +118,7 @@ sess_on_make_listen(struct chan *ch, struct imsg *im)
 		return -1;
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    s->listen_fd[m.ipv6][0] != -1)
+	if (!is_being_made(s) || s->listen_fd[m.ipv6][0] != -1)
 		return -1;
 	for (i = 0; i < 2; i++)
 		s->listen_fd[m.ipv6][i] = imsg_take_fd(im, i);
@@ -129,8 +133,7 @@ sess_on_make_refused(struct chan *ch, struct imsg *im)
 
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    s->refused_fd != -1)
+	if (!is_being_made(s) || s->refused_fd != -1)
 		return -1;
 	s->refused_fd = imsg_take_fd(im, 0);
 	return 0;
@@ -149,8 +152,8 @@ sess_on_make_inward(struct chan *ch, struct imsg *im)
 		return -1;
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    privd.conf.publish == PUBLISH_OFF || s->inward_fd[m.ipv6][0] != -1)
+	if (!is_being_made(s) || privd.conf.publish == PUBLISH_OFF ||
+	    s->inward_fd[m.ipv6][0] != -1)
 		return -1;
 	for (i = 0; i < 2; i++)
 		s->inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
@@ -278,8 +281,7 @@ sess_on_make_steer(struct chan *ch, struct imsg *im)
 
 	if (sess_is_ending(s))
 		return 0;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    s->steer_fd != -1)
+	if (!is_being_made(s) || s->steer_fd != -1)
 		return -1;
 	s->steer_fd = imsg_take_fd(im, 0);
 	return 0;
@@ -301,8 +303,7 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 	if ((m.steer == STEER_AUTO) != s->hooked)
 		return -1;
 	s->steer = (enum steer)m.steer;
-	if (s->step != STEP_ROOT || s->init != NULL || s->net != NET_WANTED ||
-	    s->listen_fd[0][0] == -1)
+	if (!is_being_made(s) || s->listen_fd[0][0] == -1)
 		return -1;
 	if (s->refused_fd == -1 && !told) {
 		log_warnx("packets that sessions' networks refuse leave no"

@@ -18,8 +18,6 @@
 #define AF_INET 2
 #define AF_INET6 10
 
-#define BYTES(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
-#define WORD(bytes) BYTES(bytes)
 #define SELF 2 /* last word of the addresses of IPv6 */
 #define NETD 1
 
@@ -39,9 +37,9 @@ enum place {
 static __always_inline enum place
 place4(__u32 addr)
 {
-	if (addr >> 24 == 127 || addr >> 24 >= 224 || addr == WORD(NS_SELF4))
+	if (addr >> 24 == 127 || addr >> 24 >= 224 || addr == NS_WORD(NS_SELF4))
 		return OWN;
-	return addr == WORD(NS_NETD4) ? NETD_AT : OUTSIDE;
+	return addr == NS_WORD(NS_NETD4) ? NETD_AT : OUTSIDE;
 }
 
 static __always_inline enum place
@@ -53,7 +51,7 @@ place6(__u32 a, __u32 b, __u32 c, __u32 d)
 		return OUTSIDE;
 	if (a == 0)
 		return d == 1 ? OWN : OUTSIDE;
-	if (a != WORD(NS_PREFIX6))
+	if (a != NS_WORD(NS_PREFIX6))
 		return OUTSIDE;
 	return d == SELF ? OWN : d == NETD ? NETD_AT : OUTSIDE;
 }

@@ -5,7 +5,6 @@
  * there is any session. Where none did, each session tries them again.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include <event2/event.h>
 

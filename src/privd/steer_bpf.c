@@ -5,6 +5,7 @@
  * in it. Each session's namespace has a copy with its own table of netd's sockets;
  * who holds its link, agentshd, keeps it there.
  */
+#include "bpfobj.h"
 #include "maker.h"
 
 #ifdef HAVE_BPF
@@ -13,30 +14,13 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "sklookup.h"
 
 static const unsigned char program[] __attribute__((aligned(8))) = {
 #include <sklookup_bpf.h>
 };
-
-static int __attribute__((format(printf, 2, 0)))
-say(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	char text[AGENTSH_TEXT_MAX + 1];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(text, sizeof(text), fmt, ap);
-	text[strcspn(text, "\n")] = '\0';
-	log_debug("%s", text);
-	return 0;
-}
 
 static int
 fill(const struct bpf_object *obj, const struct net_sockets *n)
@@ -87,22 +71,20 @@ steer_sk_lookup(struct net_sockets *n, struct aerr *e)
 {
 	struct bpf_object *obj;
 
-	if (geteuid() != 0)
-		return make_errorx(e, 500,
-		    "an ordinary user may load no programs into the kernel");
-	libbpf_set_print(say);
-	obj = bpf_object__open_mem(program, sizeof(program), NULL);
+	if (bpfobj_may(e) == -1)
+		return -1;
+	obj = bpfobj_open(program, sizeof(program));
 	if (obj == NULL)
 		return make_error(e, "program for the kernel");
 	if (bpf_object__load(obj) != 0)
 		make_error(e, "load a program into the kernel");
 	else if (fill(obj, n) == -1)
 		make_error(e, "sockets for the program");
-	else if ((n->hold = attach(obj)) == -1)
+	else if ((n->steer = attach(obj)) == -1)
 		make_error(e, "attach the program to the network namespace");
 	/* the link has what it needs of it */
 	bpf_object__close(obj);
-	return n->hold == -1 ? -1 : 0;
+	return n->steer == -1 ? -1 : 0;
 }
 
 #else
@@ -111,9 +93,7 @@ int
 steer_sk_lookup(struct net_sockets *n, struct aerr *e)
 {
 	(void)n;
-	return make_errorx(e, 500,
-	    "this agentshd was built without programs for the kernel (configure"
-	    " --with-bpf)");
+	return bpfobj_may(e);
 }
 
 #endif

@@ -11,7 +11,6 @@
 
 #include "http.h"
 #include "ipport.h"
-#include "log.h"
 #include "sessiond.h"
 
 #define LOOPBACK "127.0.0.1"
@@ -109,19 +108,13 @@ ask_new(struct request *rq, int what, uint32_t *id)
 static int
 normal_address(const char *text, char address[INET6_ADDRSTRLEN])
 {
+	int af = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 	struct in6_addr a;
 
-	if (inet_pton(AF_INET, text, &a) == 1)
-		return inet_ntop(AF_INET, &a, address, INET6_ADDRSTRLEN) !=
-			NULL ?
-		    0 :
-		    -1;
-	if (inet_pton(AF_INET6, text, &a) == 1)
-		return inet_ntop(AF_INET6, &a, address, INET6_ADDRSTRLEN) !=
-			NULL ?
-		    0 :
-		    -1;
-	return -1;
+	return inet_pton(af, text, &a) == 1 &&
+		inet_ntop(af, &a, address, INET6_ADDRSTRLEN) != NULL ?
+	    0 :
+	    -1;
 }
 
 static void
@@ -191,7 +184,6 @@ static int
 parse_place(const char *text, struct msg_port_unpublish *m)
 {
 	char with[sizeof(LOOPBACK) + 64], address[INET6_ADDRSTRLEN];
-	struct sockaddr_storage ss;
 	uint8_t addr[16];
 	uint16_t port = 0;
 
@@ -199,11 +191,7 @@ parse_place(const char *text, struct msg_port_unpublish *m)
 	    strchr(text, ':') == NULL ? LOOPBACK ":" : "", text);
 	if (ipport_parse(with, addr, &port) == -1 || port == 0)
 		return -1;
-	(void)ipport_sockaddr(addr, port, &ss);
-	if (ss.ss_family == AF_INET)
-		inet_ntop(AF_INET, addr + 12, address, sizeof(address));
-	else
-		inet_ntop(AF_INET6, addr, address, sizeof(address));
+	ipport_addr_text(addr, address);
 	snprintf(m->address, sizeof(m->address), "%.45s", address);
 	m->host_port = port;
 	return 0;
