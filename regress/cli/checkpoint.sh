@@ -116,9 +116,12 @@ while time.time() < end:
 P
 python3 "$tmp/race.py" "$W" "$tmp/out_dir" &
 race=$!
+n=0
 while kill -0 $race 2>/dev/null; do
 	"$AGENTSH" checkpoint rollback "$id2" >/dev/null 2>&1 </dev/null
-	"$AGENTSH" checkpoint create >/dev/null 2>&1 </dev/null
+	# not as many as a session may have
+	n=$((n + 1))
+	[ $n -gt 50 ] || "$AGENTSH" checkpoint create >/dev/null 2>&1 </dev/null
 done
 wait $race
 check "a race for a directory writes nothing elsewhere" test "$(find "$tmp/out_dir" | wc -l) $(cat "$tmp/out_dir/o")" = '2 o'
