@@ -66,7 +66,8 @@ mv /etc/resolv.new /etc/resolv.conf
 sleep 2
 look plain
 
-# as resolvconf(8) and systemd have it: a link to where sessions have nothing
+# as resolvconf(8) and systemd-resolved have it, by their own names: a link to where
+# sessions have nothing
 rm /etc/resolv.conf
 mkdir -p /run/systemd/resolve
 printf 'nameserver 127.0.0.53\n' >/run/systemd/resolve/stub-resolv.conf

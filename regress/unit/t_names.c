@@ -117,6 +117,7 @@ held(void)
 	CHECK_STR(held_name(h, b), "b.test");
 	b[12] = 203;
 	CHECK(held_name(h, b) == NULL);
+	CHECK(!held_stood(h, a) && !held_stood(h, A));
 	CHECK(held_name(h, A) == NULL);
 	/* the oldest goes, and its address is nobody else's */
 	for (i = 0; i < HELD_MAX - 1; i++) {
@@ -125,6 +126,7 @@ held(void)
 		CHECK(memcmp(first, a, 16) != 0);
 	}
 	CHECK(held_name(h, first) == NULL);
+	CHECK(held_stood(h, first));
 	CHECK_INT(held_address(h, "a.test", a), 0);
 	CHECK(memcmp(first, a, 16) != 0);
 	/* all around: the network's own address is none */

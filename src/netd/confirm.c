@@ -64,6 +64,10 @@ confirm_address(struct conn *c)
 	held = held_name(c->s->held, c->addr);
 	if (held != NULL)
 		return confirm_held(c, held);
+	/* a rule for addresses is not about the name that it stood for */
+	if (held_stood(c->s->held, c->addr))
+		return conn_refuse(c,
+		    "address of a name that is not held any more");
 	n = names_of(c->s->names, c->addr, clock_ms(), name);
 	set_name(c, n > 0 ? name[0] : "");
 	decide_connect(&c->s->image, n > 0 ? name[0] : NULL, c->addr, c->port,

@@ -18,6 +18,7 @@ struct held {
 		uint16_t number;
 	} slot[HELD_MAX];
 	uint16_t last;
+	bool all; /* numbers were given out */
 };
 
 struct held *
@@ -63,8 +64,10 @@ held_address(struct held *h, const char *name, uint8_t addr[16])
 	if (copy == NULL)
 		return -1;
 	/* 0 is the network's */
-	if (++h->last == 0)
+	if (++h->last == 0) {
 		h->last = 1;
+		h->all = true;
+	}
 	i = h->last % HELD_MAX;
 	free(h->slot[i].name);
 	h->slot[i].name = copy;
@@ -83,4 +86,13 @@ held_name(const struct held *h, const uint8_t addr[16])
 		h->slot[i].number == number ?
 	    h->slot[i].name :
 	    NULL;
+}
+
+bool
+held_stood(const struct held *h, const uint8_t addr[16])
+{
+	uint16_t number = (uint16_t)(addr[14] << 8 | addr[15]);
+
+	return memcmp(addr, prefix, sizeof(prefix)) == 0 && number != 0 &&
+	    (h->all || number <= h->last) && held_name(h, addr) == NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef NETD_HELD_H
 #define NETD_HELD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HELD_MAX 1024 /* names at one time, of a session; the oldest goes */
@@ -20,5 +21,7 @@ void held_free(struct held *);
 int held_address(struct held *, const char *name, uint8_t addr[16]);
 /* The name of an address, valid until the next is held; NULL: of none. */
 const char *held_name(const struct held *, const uint8_t addr[16]);
+/* Did it stand for a name that is not held any more? Then it leads nowhere. */
+bool held_stood(const struct held *, const uint8_t addr[16]);
 
 #endif
