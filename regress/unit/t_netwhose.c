@@ -32,6 +32,7 @@ static struct {
 	size_t nasked;
 	int synced;
 	struct msg_net_synced sums;
+	struct msg_net_whose whose;
 	struct owner owner;
 	int owners;
 	uint64_t forgotten;
@@ -67,12 +68,10 @@ tally_forget(struct nsess *n, uint64_t command)
 static int
 on_whose(struct chan *ch, struct imsg *im)
 {
-	struct msg_net_whose m;
-
 	(void)ch;
-	if (msg_get_net_whose(im, &m) == -1)
+	if (msg_get_net_whose(im, &d.whose) == -1)
 		return -1;
-	CHECK_INT(m.inode, 77);
+	CHECK_INT(d.whose.inode, 77);
 	d.asked[d.nasked++] = im->id;
 	return 0;
 }
@@ -249,6 +248,38 @@ forget(void)
 	end();
 }
 
+/* A port alone can be another's where the kernel rewrites: then it is said where
+ * it goes as well. */
+static void
+by_port(void)
+{
+	static const uint8_t from[16] = { 1 };
+	static const uint8_t to[16] = { 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	uint8_t end_[16];
+
+	begin();
+	CHECK(whose_ask(&s, IPPROTO_TCP, from, 40000, to, 443, owner_cb,
+		  NULL) != NULL);
+	settle();
+	CHECK_INT(d.whose.port, 40000);
+	CHECK_INT(d.whose.far_port, 0);
+	s.steer = STEER_REDIRECT;
+	CHECK(whose_ask(&s, IPPROTO_TCP, from, 40001, to, 443, owner_cb,
+		  NULL) != NULL);
+	settle();
+	CHECK_INT(d.whose.port, 40001);
+	CHECK_INT(d.whose.far_port, 443);
+	memcpy(end_, &d.whose.far_high, 8);
+	memcpy(end_ + 8, &d.whose.far_low, 8);
+	CHECK(memcmp(end_, to, sizeof(end_)) == 0);
+	/* who sends datagrams has not passed execd */
+	CHECK(whose_ask(&s, IPPROTO_UDP, from, 40002, to, 443, owner_cb,
+		  NULL) != NULL);
+	settle();
+	CHECK_INT(d.whose.port, 0);
+	end();
+}
+
 int
 main(void)
 {
@@ -257,5 +288,6 @@ main(void)
 	T_RUN(what_was_asked_before);
 	T_RUN(no_answer);
 	T_RUN(forget);
+	T_RUN(by_port);
 	return done_testing();
 }

@@ -166,13 +166,14 @@ is_for_netd(const struct sock *s)
 }
 
 static void
-tell_port(const struct sock *s)
+tell_port(const struct sock *s, const struct sockaddr_storage *to)
 {
-	uint8_t addr[16];
-	uint16_t port;
+	uint8_t addr[16], far[16];
+	uint16_t port, far_port;
 
-	if (ipport_own(s->fd, addr, &port) == 0 && port != 0)
-		whose_bound(s->ino, port);
+	if (ipport_own(s->fd, addr, &port) == 0 && port != 0 &&
+	    ipport_from_sockaddr(to, far, &far_port) == 0)
+		whose_bound(s->ino, port, far, far_port);
 }
 
 static long
@@ -199,7 +200,7 @@ connect_step(struct sock *s)
 	len = dest_address(d, &ss);
 	r = connect_now(s, (const struct sockaddr *)&ss, len);
 	if (!s->begun && is_for_netd(s))
-		tell_port(s);
+		tell_port(s, &ss);
 	if (is_unreached(-r) && d->named && !d->host)
 		return socket_ask_host(s, UNIX_OP_CONNECT);
 	/* to an address of the session, or by netd, it is there at once */

@@ -30,6 +30,8 @@ struct asked {
 	uint32_t request;
 	uint64_t inode; /* 0: not known */
 	uint16_t port;	/* of one that passed here; 0: not known */
+	uint16_t far_port;
+	uint8_t far[16];
 	/* found: */
 	uint32_t pid; /* as the session sees it; 0: none */
 	uint32_t ppid;
@@ -286,26 +288,42 @@ whose_made(uint64_t inode, const struct target *t)
 }
 
 void
-whose_bound(uint64_t inode, uint16_t port)
+whose_bound(uint64_t inode, uint16_t port, const uint8_t far[16],
+    uint16_t far_port)
 {
 	struct asked *a = &made[inode % MADE];
 
 	if (a->inode != inode)
 		return;
 	a->port = port;
+	memcpy(a->far, far, sizeof(a->far));
+	a->far_port = far_port;
 	made_at[port % MADE] = a;
+}
+
+/* Does it go where netd says? 0: netd does not say. */
+static bool
+is_to(const struct asked *a, const struct msg_net_whose *m)
+{
+	return m->far_port == 0 ||
+	    (a->far_port == m->far_port &&
+		memcmp(a->far, &m->far_high, sizeof(m->far_high)) == 0 &&
+		memcmp(a->far + sizeof(m->far_high), &m->far_low,
+		    sizeof(m->far_low)) == 0);
 }
 
 /* Of the connections that passed here, or NULL. */
 static struct asked *
-find_made(uint64_t inode, uint16_t port)
+find_made(const struct msg_net_whose *m)
 {
-	struct asked *a = inode != 0 ? &made[inode % MADE] :
-				       made_at[port % MADE];
+	struct asked *a = m->inode != 0 ? &made[m->inode % MADE] :
+					  made_at[m->port % MADE];
 
-	if (inode != 0)
-		return a->inode == inode ? a : NULL;
-	return port != 0 && a != NULL && a->port == port ? a : NULL;
+	if (m->inode != 0)
+		return a->inode == m->inode ? a : NULL;
+	if (m->port == 0 || a == NULL || a->port != m->port || !is_to(a, m))
+		return NULL;
+	return a;
 }
 
 int
@@ -319,7 +337,7 @@ whose_on_net_whose(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_net_whose(im, &m) == -1)
 		return -1;
-	known = find_made(m.inode, m.port);
+	known = find_made(&m);
 	if (known != NULL) {
 		known->request = im->id;
 		answer(known);

@@ -202,8 +202,14 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 
 	/* without a socket execd may still know whose it must have been */
 	m.inode = inode_of(n, proto, src, sport, dst, dport);
-	/* by redirect it may be another one's: the kernel gives some another */
-	m.port = proto == IPPROTO_TCP && n->steer != STEER_REDIRECT ? sport : 0;
+	m.port = proto == IPPROTO_TCP ? sport : 0;
+	/* by redirect it may be another one's port: the kernel gives some another,
+	 * when two go to different places from the same */
+	if (n->steer == STEER_REDIRECT) {
+		memcpy(&m.far_high, dst, sizeof(m.far_high));
+		memcpy(&m.far_low, dst + sizeof(m.far_high), sizeof(m.far_low));
+		m.far_port = dport;
+	}
 	if (!w->lost && w->nasks < ASKS_MAX)
 		a = calloc(1, sizeof(*a));
 	if (a != NULL)
