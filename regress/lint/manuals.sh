@@ -75,9 +75,11 @@ def unquote(row, n):
 
 
 def example():
-    """Every key of the configuration is in etc/config.yaml, which is commented out."""
+    """Every key of the configuration is in etc/config.yaml, which is commented out,
+    and with every value of a choice."""
     at, found = [], set()
-    for line in read("etc/config.yaml").splitlines():
+    text = read("etc/config.yaml")
+    for line in text.splitlines():
         m = re.match(r"#?( *)([a-z_]+):", line)
         if m is None or line.startswith("##"):
             continue
@@ -86,6 +88,11 @@ def example():
     for row in rows("src/common/conf.def", r"CONF_\w+"):
         if unquote(row, 0) not in found:
             say(f"etc/config.yaml: no {unquote(row, 0)}")
+    for key, values in re.findall(r'^CONF_CHOICE\("([^"]*)", \w+, \d+, "([^"]*)"',
+                                  read("src/common/conf.def"), re.M):
+        words = values.split("|")
+        if len(words) > 1 and f"({', '.join(words[:-1])} or {words[-1]})" not in text:
+            say(f"etc/config.yaml: {key} has other values")
 
 
 example()

@@ -198,9 +198,9 @@ test_calls(void)
 	    " configuration allows it");
 	bad(SECCOMP("syscalls: {allow: [sync], block: [sync]}"),
 	    "c:1:1: sandbox.seccomp.syscalls.allow: sync is in block as well");
-	bad(SECCOMP("syscalls: {block: [sync], on_block: log}"),
-	    "c:1:57: sandbox.seccomp.syscalls.on_block: \"log\" is not one of"
-	    " errno|kill");
+	bad(SECCOMP("syscalls: {block: [sync], on_block: all}"),
+	    "c:1:57: sandbox.seccomp.syscalls.on_block: \"all\" is not one of"
+	    " errno|kill|log|log_and_kill");
 	bad(SECCOMP("syscalls: {default_action: deny}"),
 	    "c:1:48: sandbox.seccomp.syscalls.default_action: \"deny\" is not"
 	    " one of allow: what becomes of a system call that neither agentsh"

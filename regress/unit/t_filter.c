@@ -383,6 +383,19 @@ configured(void)
 	CHECK(answer(1000, 0) == KILL);
 	CHECK(answer(SYS_getpid | 0x40000000, 0) == KILL);
 	CHECK(answer(SYS_read, 0) == SECCOMP_RET_ALLOW);
+	/* also of what is ours, and of what is asked about anyway */
+	c.calls_on_block = ON_BLOCK_LOG;
+	c.calls_unknown = ON_BLOCK_LOG_AND_KILL;
+	CHECK(make(&c));
+	CHECK(answer(SYS_sync, 0) == SECCOMP_RET_USER_NOTIF);
+	CHECK(answer(SYS_ptrace, 0) == SECCOMP_RET_USER_NOTIF);
+	CHECK(answer(SYS_clone3, 0) == SECCOMP_RET_USER_NOTIF);
+	CHECK(answer(1000, 0) == SECCOMP_RET_USER_NOTIF);
+	CHECK(answer(SYS_getpid | 0x40000000, 0) == SECCOMP_RET_USER_NOTIF);
+	CHECK(answer(SYS_syncfs, 0) == SECCOMP_RET_ALLOW);
+	CHECK(answer(SYS_bpf, 0) == (error | EPERM));
+	CHECK_INT(filter_error("clone3"), ENOSYS);
+	CHECK_INT(filter_error("sync"), 0);
 	/* one that this libseccomp does not know is no filter at all */
 	memcpy(c.calls_block, "no_such_call", 13);
 	CHECK(!make(&c));

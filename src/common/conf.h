@@ -82,7 +82,9 @@ enum {
 /* sandbox.seccomp.syscalls.on_block and block_unknown */
 enum {
 	ON_BLOCK_ERRNO,
-	ON_BLOCK_KILL
+	ON_BLOCK_KILL,
+	ON_BLOCK_LOG,
+	ON_BLOCK_LOG_AND_KILL
 };
 
 /* sandbox.network.mode */

@@ -43,6 +43,7 @@ make_filter(void)
 		fatal("getrandom");
 	/* before Linux 6.12 Landlock leaves that to us */
 	execd.guards = landlock_abi() < 6;
+	callrefused_start(&execd.p.conf);
 	execd.filter_fd = filter_make(&execd.p.conf, execd.secret, &len);
 	if (execd.filter_fd == -1)
 		fatalx("the seccomp filter of the commands cannot be made");

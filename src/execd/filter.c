@@ -46,16 +46,16 @@ static const struct {
 /* of the program that was made: where their jumps are */
 static size_t gates[FILTER_GATES];
 
-bool
-filter_denies(const char *name)
+int
+filter_error(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < COUNT(denials); i++) {
 		if (strcmp(denials[i].name, name) == 0 && denials[i].mask == 0)
-			return true;
+			return denials[i].error;
 	}
-	return false;
+	return 0;
 }
 
 /* libseccomp's part: everything but the denials. NULL on failure. */

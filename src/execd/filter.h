@@ -13,6 +13,13 @@
 
 #include "conf.h"
 
+/* Of on_block and block_unknown: is execd asked, which refuses and records? */
+static inline bool
+filter_is_recorded(uint64_t on_block)
+{
+	return on_block == ON_BLOCK_LOG || on_block == ON_BLOCK_LOG_AND_KILL;
+}
+
 #define FRONT_MAX 768 /* instructions in front of libseccomp's */
 
 /* Which calls wait for an answer of execd's. */
@@ -45,8 +52,8 @@ int filter_make(const struct conf *, const uint64_t secret[2], size_t *len);
 int filter_open_gate(int fd, enum filter_gate);
 /* It is complete: nobody can change it any more. 0 or -1. */
 int filter_seal(int fd);
-/* Is the call refused whatever its arguments? */
-bool filter_denies(const char *call);
+/* The errno of a call that is refused whatever its arguments, or 0. */
+int filter_error(const char *call);
 
 /* front.c */
 /* Everything in front of libseccomp's part. 0 or -1. */

@@ -207,15 +207,24 @@ front_unless_secret(struct front *f, const uint64_t secret[2], uint8_t skip)
 	}
 }
 
+static uint32_t
+front_action(uint64_t on_block, int error)
+{
+	if (on_block == ON_BLOCK_KILL)
+		return SECCOMP_RET_KILL_PROCESS;
+	return filter_is_recorded(on_block) ?
+	    SECCOMP_RET_USER_NOTIF : /* callrefused.c */
+	    SECCOMP_RET_ERRNO | (uint32_t)error;
+}
+
 /* What the operator refuses besides. A call of ours keeps its errno, which libc
- * may go by; on_block: kill is for it too, and ptrace(2) may be open to some. */
+ * may go by; what else on_block says is for it too, and ptrace(2) may be open to
+ * some. */
 static int
 front_blocked(struct front *f, const struct conf *c, const uint64_t secret[2])
 {
 	uint32_t v[CONF_CALLS_MAX];
-	bool kill = c->calls_on_block == ON_BLOCK_KILL;
-	uint32_t action = kill ? SECCOMP_RET_KILL_PROCESS :
-				 SECCOMP_RET_ERRNO | EPERM;
+	uint32_t action = front_action(c->calls_on_block, EPERM);
 	const char *at = c->calls_block;
 	char name[CONF_CALL_LEN + 1];
 	size_t n = 0, begin;
@@ -238,7 +247,8 @@ front_blocked(struct front *f, const struct conf *c, const uint64_t secret[2])
 		}
 		/* negative: another machine's */
 		if (nr >= 0 &&
-		    (kill || nr == SCMP_SYS(ptrace) || !filter_denies(name)))
+		    (c->calls_on_block != ON_BLOCK_ERRNO ||
+			nr == SCMP_SYS(ptrace) || filter_error(name) == 0))
 			v[n++] = (uint32_t)nr;
 	}
 	if (n == 0)
@@ -471,8 +481,7 @@ front_make(struct front *f, const struct conf *c, const uint64_t secret[2])
 	enum filter_gate gate;
 
 	front_known_calls(f, seccomp_arch_native(),
-	    c->calls_unknown == ON_BLOCK_KILL ? SECCOMP_RET_KILL_PROCESS :
-						SECCOMP_RET_ERRNO | ENOSYS);
+	    front_action(c->calls_unknown, ENOSYS));
 	if (front_blocked(f, c, secret) == -1)
 		return -1;
 	front_socket(f, c);

@@ -116,13 +116,18 @@ asked_cb(evutil_socket_t fd, short what, void *arg)
 			event_del(notify.asked);
 		return;
 	}
+	/* also of what would be asked about */
+	if (callrefused_error(req.data.nr) != 0) {
+		call_refused(&req);
+		return;
+	}
 	for (i = 0; i < sizeof(notified) / sizeof(notified[0]); i++) {
 		if (notified[i].nr == req.data.nr) {
 			notified[i].asked(&req);
 			return;
 		}
 	}
-	notify_answer(req.id, EPERM);
+	call_refused(&req);
 }
 
 void

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf.h"
+
 void notify_start(int listener);
 /* Does who asked still wait, so that what was read of it is its own? */
 bool notify_is_valid(uint64_t id);
@@ -30,6 +32,11 @@ void signal_asked(const struct seccomp_notif *);
 void signal_owner_asked(const struct seccomp_notif *);
 void socket_asked(const struct seccomp_notif *);
 void socket_refused(const struct seccomp_notif *); /* what sockmake.h has not */
-void ptrace_asked(const struct seccomp_notif *);   /* ASK_PTRACE rows */
+/* What the configuration refuses, and nothing that is asked about otherwise. */
+void call_refused(const struct seccomp_notif *);
+/* The errno of a call of sandbox.seccomp.syscalls.block that is asked about, or 0. */
+int callrefused_error(int nr);
+void callrefused_start(const struct conf *);
+void ptrace_asked(const struct seccomp_notif *); /* ASK_PTRACE rows */
 
 #endif
