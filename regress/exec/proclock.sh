@@ -26,7 +26,7 @@ chmod -R a+rX "$policies"
 start_any "policies.default: sig"
 API_USER=$ME
 ws=$(new_workspace "$ME")
-mkdir "$ws/slow"
+mkdir "$ws/slow" "$ws/slow0"
 cat >"$ws/lock.py" <<'P'
 import ctypes
 import os
@@ -48,7 +48,11 @@ libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(409
 P
 "$hangfs" "$ws/slow" &
 server=$!
-wait_for 5 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+"$hangfs" "$ws/slow0" &
+server0=$!
+for i in slow slow0; do
+	wait_for 5 grep -q " $ws/$i fuse" /proc/self/mounts || fail "no FUSE file system"
+done
 new_session s "$ws"
 run_in s true || fail true
 
@@ -65,6 +69,40 @@ within()
 	[ "$took_" -le "$limit_" ] || fail "$what_: took $took_ s"
 	return $within_rc_
 }
+
+# the directory of one process, which its sender has and signals it by: execd goes
+# on whatever becomes of that
+cat >"$ws/lockone.py" <<'P'
+import ctypes
+import os
+import signal
+import subprocess
+import time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+p = subprocess.Popen(["sleep", "60"])
+slow = os.open("slow0/f1", os.O_RDONLY)
+by = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
+proc = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
+mem = libc.mmap(None, ctypes.c_size_t(4096), 3, 2, slow, ctypes.c_long(0))
+if os.fork() == 0:
+    libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(4096))
+if os.fork() == 0:
+    time.sleep(0.5)
+    try:
+        os.mkdir("/proc/%d/x" % p.pid)
+    except OSError:
+        pass
+    os._exit(0)
+time.sleep(1)
+signal.pidfd_send_signal(by, signal.SIGTERM)
+open("signalled%d" % p.wait(), "w").close()
+P
+mkdir "$T/lockone"
+T=$T/lockone api POST /api/v1/sessions/s/exec \
+    '{"command":"python3","args":["lockone.py"],"timeout":"20s"}' >/dev/null 2>&1 &
+wait_for 10 test -e "$ws/signalled-15" || fail "no signal by a directory that is locked"
+within 10 "a program" run_in s true
 
 mkdir "$T/lock"
 T=$T/lock api POST /api/v1/sessions/s/exec \
@@ -89,4 +127,4 @@ API_USER=$ME api POST /api/v1/sessions/s/exec '{"command":"sh","args":["-c","sle
 want "a time limit" "$(jq -r '.result.exit_code' "$T/exec.json")" 124
 [ ! -e "$ws/looked" ] || fail "/proc was not locked"
 within 15 "the end" api DELETE /api/v1/sessions/s >/dev/null
-kill -KILL $server
+kill -KILL $server $server0
