@@ -121,6 +121,29 @@ want "whose it was" "$(jq "[.events.file_operations[] | select(tostring | test(\
 # a signal that is decided
 within 10 "a signal" run_in s sh -c 'sleep 60 & kill -TERM $!; wait $!; echo $?' >"$T/out"
 want "a signal" "$(cat "$T/out")" 143
+# whose a socket is
+cat >"$ws/send.py" <<'P'
+import os, socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while not os.path.exists("told"):
+    try:
+        s.sendto(b"x", ("192.0.2.1", 9))
+    except OSError:
+        pass
+    time.sleep(0.2)
+P
+mkdir "$T/send"
+T=$T/send api POST /api/v1/sessions/s/exec \
+    '{"command":"python3","args":["send.py"],"timeout":"60s"}' >/dev/null 2>&1 &
+sends=$!
+is_told()
+{
+	api GET "/api/v1/sessions/s/history?type=net_refused" |
+	    jq -e 'map(select(.command_id != null and .pid != null)) | length > 0' >/dev/null
+}
+wait_for 20 is_told || fail "whose a socket is is not told"
+as "$ME" touch "$ws/told"
+wait "$sends"
 # a command that leaves others behind ends with all of them
 within 10 "orphans" run_in s sh -c '(sleep 61 &) ; (sleep 61 &)'
 API_USER=$ME api POST /api/v1/sessions/s/exec '{"command":"sh","args":["-c","sleep 62; true"],"timeout":"1s"}' >"$T/exec.json"
