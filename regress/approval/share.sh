@@ -39,9 +39,14 @@ bg one s timeout -s KILL 4 cat a.secret
 request 1
 bg two s cat a.secret
 wait_for 20 waits 2 || fail "the second does not share"
+first=$(asked '.command_id + " " + (.fields.pid | tostring)')
 await one
 wait_for 10 waits 1 || fail "a request of nobody"
 request 1
+# who is gone is not shown for who waits
+now=$(asked '.command_id + " " + (.fields.pid | tostring)')
+[ "${now% *}" != "${first% *}" ] && [ "${now#* }" != "${first#* }" ] || fail "shown is still who is gone: $now"
+want "who it is" "$(events approval_requested "[.[] | select(.fields.approval_id == \"$id\") | .command_id + \" \" + (.pid | tostring)] | index(\"$now\") != null")" true
 ctl approve "$id"
 await two
 want "who stays" "$(out two)" "1 "

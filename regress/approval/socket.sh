@@ -291,6 +291,46 @@ ctl deny "$id"
 await p
 want "several" "$(out p)" "3 [2, 2, 2, 0] /tmp/ask6 m1 /tmp/ask7  /tmp/free m0m2 "
 
+# what was sent counts, whatever becomes of the descriptor while the next one waits
+py p <<'P'
+import array, ctypes
+class iovec(ctypes.Structure):
+    _fields_ = [('b', ctypes.c_void_p), ('n', ctypes.c_size_t)]
+class hdr(ctypes.Structure):
+    _fields_ = [('name', ctypes.c_void_p), ('namelen', ctypes.c_uint), ('iov', ctypes.POINTER(iovec)),
+                ('iovlen', ctypes.c_size_t), ('c', ctypes.c_void_p), ('cl', ctypes.c_size_t), ('f', ctypes.c_int), ('pad', ctypes.c_int), ('len', ctypes.c_uint), ('pad2', ctypes.c_int)]
+libc = ctypes.CDLL(None, use_errno=True)
+names = ['/tmp/free8', '/tmp/ask8']
+ds = [server(n, D) for n in names]
+v = (hdr * 2)()
+keep = []
+for i, n in enumerate(names):
+    a = ctypes.create_string_buffer(b'\1\0' + n.encode() + b'\0')
+    t = ctypes.create_string_buffer(b'm%d' % i)
+    io = iovec(ctypes.addressof(t), 2)
+    keep += [a, t, io]
+    v[i].name = ctypes.addressof(a); v[i].namelen = len(n) + 3
+    v[i].iov = ctypes.pointer(io); v[i].iovlen = 1
+s = sock(D)
+fd = s.fileno()
+def leave():
+    await_file('/workspace/close')
+    os.close(fd)
+    open('/workspace/closed', 'w').close()
+t = threading.Thread(target=leave); t.start()
+r = libc.sendmmsg(fd, v, 2, 0)
+print(r, ds[0].recv(9))
+t.join()
+s.detach()
+P
+request 1
+want "the second" "$(asked .target)" /tmp/ask8
+as "$ME" touch "$ws/close"
+wait_for 20 test -e "$ws/closed" || fail "not closed"
+ctl approve "$id"
+await p
+want "what was sent counts" "$(out p)" "1 b'm0' "
+
 # a socket of the host: what the operator sees is where the name leads to
 if [ "$MODE" = service ]; then
 	ln -s s "$T/host/link"

@@ -26,7 +26,7 @@ chmod -R a+rX "$policies"
 start_any "policies.default: sig"
 API_USER=$ME
 ws=$(new_workspace "$ME")
-mkdir "$ws/slow"
+mkdir "$ws/slow" "$ws/slow0"
 cat >"$ws/lock.py" <<'P'
 import ctypes
 import os
@@ -48,7 +48,11 @@ libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(409
 P
 "$hangfs" "$ws/slow" &
 server=$!
-wait_for 5 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+"$hangfs" "$ws/slow0" &
+server0=$!
+for i in slow slow0; do
+	wait_for 5 grep -q " $ws/$i fuse" /proc/self/mounts || fail "no FUSE file system"
+done
 new_session s "$ws"
 run_in s true || fail true
 
@@ -65,6 +69,40 @@ within()
 	[ "$took_" -le "$limit_" ] || fail "$what_: took $took_ s"
 	return $within_rc_
 }
+
+# the directory of one process, which its sender has and signals it by: execd goes
+# on whatever becomes of that
+cat >"$ws/lockone.py" <<'P'
+import ctypes
+import os
+import signal
+import subprocess
+import time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+p = subprocess.Popen(["sleep", "60"])
+slow = os.open("slow0/f1", os.O_RDONLY)
+by = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
+proc = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
+mem = libc.mmap(None, ctypes.c_size_t(4096), 3, 2, slow, ctypes.c_long(0))
+if os.fork() == 0:
+    libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(4096))
+if os.fork() == 0:
+    time.sleep(0.5)
+    try:
+        os.mkdir("/proc/%d/x" % p.pid)
+    except OSError:
+        pass
+    os._exit(0)
+time.sleep(1)
+signal.pidfd_send_signal(by, signal.SIGTERM)
+open("signalled%d" % p.wait(), "w").close()
+P
+mkdir "$T/lockone"
+T=$T/lockone api POST /api/v1/sessions/s/exec \
+    '{"command":"python3","args":["lockone.py"],"timeout":"20s"}' >/dev/null 2>&1 &
+wait_for 10 test -e "$ws/signalled-15" || fail "no signal by a directory that is locked"
+within 10 "a program" run_in s true
 
 mkdir "$T/lock"
 T=$T/lock api POST /api/v1/sessions/s/exec \
@@ -83,10 +121,33 @@ want "whose it was" "$(jq "[.events.file_operations[] | select(tostring | test(\
 # a signal that is decided
 within 10 "a signal" run_in s sh -c 'sleep 60 & kill -TERM $!; wait $!; echo $?' >"$T/out"
 want "a signal" "$(cat "$T/out")" 143
+# whose a socket is
+cat >"$ws/send.py" <<'P'
+import os, socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while not os.path.exists("told"):
+    try:
+        s.sendto(b"x", ("192.0.2.1", 9))
+    except OSError:
+        pass
+    time.sleep(0.2)
+P
+mkdir "$T/send"
+T=$T/send api POST /api/v1/sessions/s/exec \
+    '{"command":"python3","args":["send.py"],"timeout":"60s"}' >/dev/null 2>&1 &
+sends=$!
+is_told()
+{
+	api GET "/api/v1/sessions/s/history?type=net_refused" |
+	    jq -e 'map(select(.command_id != null and .pid != null)) | length > 0' >/dev/null
+}
+wait_for 20 is_told || fail "whose a socket is is not told"
+as "$ME" touch "$ws/told"
+wait "$sends"
 # a command that leaves others behind ends with all of them
 within 10 "orphans" run_in s sh -c '(sleep 61 &) ; (sleep 61 &)'
 API_USER=$ME api POST /api/v1/sessions/s/exec '{"command":"sh","args":["-c","sleep 62; true"],"timeout":"1s"}' >"$T/exec.json"
 want "a time limit" "$(jq -r '.result.exit_code' "$T/exec.json")" 124
 [ ! -e "$ws/looked" ] || fail "/proc was not locked"
 within 15 "the end" api DELETE /api/v1/sessions/s >/dev/null
-kill -KILL $server
+kill -KILL $server $server0

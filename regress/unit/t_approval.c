@@ -29,6 +29,8 @@ static struct {
 	struct chan *asker[ASKERS];
 	size_t n;
 	char row_id[APPROVAL_ID_MAX + 1]; /* of the last row */
+	uint32_t row_pid;
+	char row_command[AGENTSH_CMDID_MAX + 1];
 	size_t rows;
 } d;
 
@@ -239,8 +241,9 @@ sharing(void)
 	struct msg_approval_ask m = file_of("/a");
 	const struct msg_approval_ask *others;
 	struct chan *a = open_asker(1, 1000, ROLE_FSD);
-	struct chan *b = open_asker(1, 1000, ROLE_EXECD);
+	struct chan *b = open_asker(1, 1000, ROLE_FSD);
 	struct chan *c = open_asker(2, 1000, ROLE_FSD);
+	struct chan *e = open_asker(1, 1000, ROLE_EXECD);
 	char id[APPROVAL_ID_MAX + 1];
 	size_t i, n;
 
@@ -255,7 +258,7 @@ sharing(void)
 	CHECK(strcmp(d.pending.id, id) != 0);
 	others = unlike(&n);
 	for (i = 0; i < n; i++) {
-		ask(a, &others[i]);
+		ask(others[i].kind == APPROVAL_COMMAND ? e : a, &others[i]);
 		CHECK_INT(d.npending, 1);
 		CHECK(strcmp(d.pending.id, id) != 0);
 	}
@@ -271,7 +274,7 @@ sharing(void)
 	CHECK_INT(d.npending, 1);
 	CHECK_INT(d.nanswers, 0);
 	for (i = 0; i < n; i++) {
-		ask(a, &others[i]);
+		ask(others[i].kind == APPROVAL_COMMAND ? e : a, &others[i]);
 		CHECK_INT(d.nanswers, 0);
 	}
 	close_all();
@@ -287,7 +290,7 @@ leaving(void)
 {
 	struct msg_approval_ask m = file_of("/a");
 	struct chan *a = open_asker(1, 1000, ROLE_FSD);
-	struct chan *b = open_asker(1, 1000, ROLE_EXECD);
+	struct chan *b = open_asker(1, 1000, ROLE_FSD);
 	char id[APPROVAL_ID_MAX + 1];
 	uint32_t first;
 
@@ -314,6 +317,89 @@ leaving(void)
 	CHECK_INT(resolve(id, true, false), -1);
 }
 
+static int
+on_row(struct chan *ch, struct imsg *im)
+{
+	static struct msg_ctl_approval m;
+
+	(void)ch;
+	if (msg_get_ctl_approval(im, &m) == -1)
+		return -1;
+	d.rows++;
+	d.row_pid = m.pid;
+	memcpy(d.row_id, m.id, sizeof(d.row_id));
+	memcpy(d.row_command, m.command_id, sizeof(d.row_command));
+	return 0;
+}
+
+/* All that wait, a page at a time; how many pages. */
+static size_t
+list(void)
+{
+	static const struct handler rows[] = {
+		{ MSG_CTL_APPROVAL, on_row },
+		{ MSG_NONE, NULL },
+	};
+	struct chan *client, *ch;
+	uint64_t after = 0;
+	size_t pages = 0;
+	uint32_t id;
+	int fds[2];
+
+	if (chan_pair(fds) == -1)
+		exit(1);
+	client = chan_new(fds[0], ROLE_CTL, ROLE_POLICYD, rows, NULL);
+	ch = chan_new(fds[1], ROLE_POLICYD, ROLE_CTL, NULL, NULL);
+	id = chan_request(client, NULL);
+	client->pending[client->npending - 1].type = MSG_CTL_REQUEST;
+	d.rows = 0;
+	do {
+		after = approvals_list(ch, id, after);
+		pages++;
+	} while (after != 0 && pages < 10);
+	while (chan_step(client, 0) == 1)
+		continue;
+	chan_free(client);
+	chan_free(ch);
+	return pages;
+}
+
+/* An operator sees one of those who share a request and wait still. */
+static void
+who_is_shown(void)
+{
+	struct msg_approval_ask m = file_of("/a");
+	struct chan *a = open_asker(1, 1000, ROLE_FSD);
+	struct chan *b = open_asker(1, 1000, ROLE_FSD);
+	uint32_t first, third;
+
+	m.pid = 7;
+	snprintf(m.command_id, sizeof(m.command_id), "cmd-7");
+	first = ask(a, &m);
+	m.pid = 8;
+	snprintf(m.command_id, sizeof(m.command_id), "cmd-8");
+	ask(b, &m);
+	m.pid = 9;
+	third = ask(a, &m);
+	list();
+	CHECK_INT(d.row_pid, 7);
+	CHECK_STR(d.row_command, "cmd-7");
+	withdraw(a, first);
+	list();
+	CHECK_INT(d.rows, 1);
+	CHECK_INT(d.row_pid, 8);
+	CHECK_STR(d.row_command, "cmd-8");
+	withdraw(a, third);
+	m.pid = 10;
+	ask(a, &m);
+	chan_free(b);
+	d.asker[1] = d.asker[--d.n];
+	loop(10);
+	list();
+	CHECK_INT(d.row_pid, 10);
+	close_all();
+}
+
 /* What is no question ends the channel, and grants nothing. */
 static void
 hostile(void)
@@ -336,19 +422,104 @@ hostile(void)
 	m[5].words = (const uint8_t *)"x";
 	m[5].words_len = 2;
 	for (i = 0; i < 6; i++) {
-		ch = open_asker(1, 1000, i == 5 ? ROLE_NETD : ROLE_EXECD);
+		ch = open_asker(1, 1000,
+		    i < 3     ? ROLE_FSD :
+			i < 5 ? ROLE_EXECD :
+				ROLE_NETD);
 		ask(ch, &m[i]);
 		CHECK_INT(d.npending + d.nanswers, 0);
 		CHECK_INT(d.closed, 1);
 		close_all();
 	}
 	/* one number for two questions */
-	ch = open_asker(1, 1000, ROLE_EXECD);
+	ch = open_asker(1, 1000, ROLE_FSD);
 	id = ask(ch, &m[6]);
 	msg_send_approval_ask(ch, id, &m[6], NULL);
 	loop(5);
 	CHECK_INT(d.closed, 1);
 	CHECK_INT(resolve(d.pending.id, true, false), -1);
+	close_all();
+}
+
+/* Each asks for what it decides on itself: an answer for the session is not got by
+ * one for another. */
+static void
+kinds(void)
+{
+	static const enum role roles[] = { ROLE_FSD, ROLE_EXECD, ROLE_NETD };
+	static const enum role of[APPROVAL_KIND_MAX] = {
+		[APPROVAL_FILE] = ROLE_FSD,
+		[APPROVAL_COMMAND] = ROLE_EXECD,
+		[APPROVAL_NETWORK] = ROLE_NETD,
+		[APPROVAL_SIGNAL] = ROLE_EXECD,
+		[APPROVAL_SOCKET] = ROLE_EXECD,
+	};
+	struct msg_approval_ask m;
+	struct chan *ch;
+	uint32_t kind;
+	size_t i;
+
+	for (kind = 0; kind < APPROVAL_KIND_MAX; kind++) {
+		m = file_of("/a");
+		m.kind = kind;
+		if (kind != APPROVAL_NETWORK) {
+			m.words = (const uint8_t *)"x";
+			m.words_len = 2;
+		}
+		for (i = 0; i < 3; i++) {
+			ch = open_asker(1, 1000, roles[i]);
+			ask(ch, &m);
+			CHECK_INT(d.npending, roles[i] == of[kind]);
+			CHECK_INT(d.closed, roles[i] != of[kind]);
+			close_all();
+		}
+	}
+}
+
+/* Of what one session may have, a command leaves as much as it has itself. */
+static void
+commands(void)
+{
+	struct msg_approval_ask m = file_of("/a");
+	struct chan *ch = open_asker(1, 1000, ROLE_FSD);
+	size_t i, n, c;
+	uint32_t id;
+
+	for (c = 0; c < 2; c++) {
+		snprintf(m.command_id, sizeof(m.command_id), "cmd-%zu", c);
+		for (i = n = 0; i < 40; i++) {
+			snprintf(m.object, sizeof(m.object), "/%zu/%zu", c, i);
+			ask(ch, &m);
+			n += d.npending;
+		}
+		CHECK_INT(n, c == 0 ? 10 : 5);
+	}
+	/* who only shares is not asked about, and counts as well */
+	snprintf(m.object, sizeof(m.object), "/0/0");
+	for (i = 0; i < 300; i++) {
+		ask(ch, &m);
+		if (d.npending == 0)
+			break;
+	}
+	CHECK(i > 100 && i < 128);
+	snprintf(m.command_id, sizeof(m.command_id), "cmd-9");
+	ask(ch, &m);
+	CHECK_INT(d.npending, 1);
+	close_all();
+	/* and of what it may ask for in a short time */
+	ch = open_asker(1, 1000, ROLE_FSD);
+	for (c = 0; c < 2; c++) {
+		snprintf(m.command_id, sizeof(m.command_id), "cmd-%zu", c);
+		for (i = 0; i < 60; i++) {
+			snprintf(m.object, sizeof(m.object), "/%zu/%zu", c, i);
+			id = ask(ch, &m);
+			if (d.npending == 0)
+				break;
+			withdraw(ch, id);
+		}
+		CHECK(c == 0 ? i >= 30 && i < 50 : i >= 15 && i < 40);
+		CHECK(strstr(d.answer.reason, "short time") != NULL);
+	}
 	close_all();
 }
 
@@ -402,33 +573,13 @@ bounds(void)
 	close_all();
 }
 
-static int
-on_row(struct chan *ch, struct imsg *im)
-{
-	static struct msg_ctl_approval m;
-
-	(void)ch;
-	if (msg_get_ctl_approval(im, &m) == -1)
-		return -1;
-	d.rows++;
-	memcpy(d.row_id, m.id, sizeof(d.row_id));
-	return 0;
-}
-
 /* A page at a time, each once, in their order. */
 static void
 lists(void)
 {
-	static const struct handler rows[] = {
-		{ MSG_CTL_APPROVAL, on_row },
-		{ MSG_NONE, NULL },
-	};
 	struct msg_approval_ask m = file_of("/a");
-	struct chan *client, *ch = NULL;
-	uint64_t after = 0;
-	size_t i, pages = 0;
-	uint32_t id;
-	int fds[2];
+	struct chan *ch = NULL;
+	size_t i;
 
 	for (i = 0; i < 40; i++) {
 		if (i % 10 == 0)
@@ -436,23 +587,9 @@ lists(void)
 		snprintf(m.object, sizeof(m.object), "/%zu", i);
 		ask(ch, &m);
 	}
-	if (chan_pair(fds) == -1)
-		exit(1);
-	client = chan_new(fds[0], ROLE_CTL, ROLE_POLICYD, rows, NULL);
-	ch = chan_new(fds[1], ROLE_POLICYD, ROLE_CTL, NULL, NULL);
-	id = chan_request(client, NULL);
-	client->pending[client->npending - 1].type = MSG_CTL_REQUEST;
-	do {
-		after = approvals_list(ch, id, after);
-		pages++;
-	} while (after != 0 && pages < 10);
-	while (chan_step(client, 0) == 1)
-		continue;
-	CHECK_INT(pages, 3);
+	CHECK_INT(list(), 3);
 	CHECK_INT(d.rows, 40);
 	CHECK_STR(d.row_id, d.pending.id);
-	chan_free(client);
-	chan_free(ch);
 	close_all();
 }
 
@@ -493,7 +630,10 @@ main(void)
 	T_RUN(time_out);
 	T_RUN(sharing);
 	T_RUN(leaving);
+	T_RUN(who_is_shown);
 	T_RUN(hostile);
+	T_RUN(kinds);
+	T_RUN(commands);
 	T_RUN(bounds);
 	T_RUN(lists);
 	T_RUN(off);

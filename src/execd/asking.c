@@ -17,13 +17,13 @@
 #include "log.h"
 #include "notify.h"
 
-/* Of one kind: others must be left for what does not wait. */
-#define WAITING_MAX 32
+/* Of one kind, half of them of one command: others must be left for what does not
+ * wait. */
+#define WAITING_MAX 64
 #define LOOK_MS 200 /* between two looks at whether who asked is still there */
 
 static struct {
 	TAILQ_HEAD(, asking) waiting;
-	size_t n[APPROVAL_KIND_MAX];
 	struct event *timer;
 } askings = { .waiting = TAILQ_HEAD_INITIALIZER(askings.waiting) };
 
@@ -98,20 +98,33 @@ static void
 stop_waiting(struct asking *a)
 {
 	TAILQ_REMOVE(&askings.waiting, a, entry);
-	askings.n[a->m.kind]--;
 	a->waits = false;
+}
+
+/* A command never has more that wait than it leaves to others. */
+static bool
+has_room(const struct asking *a)
+{
+	const struct asking *o;
+	size_t n = 0;
+
+	TAILQ_FOREACH(o, &askings.waiting, entry) {
+		if (o->m.kind == a->m.kind)
+			n += 1 +
+			    (strcmp(o->m.command_id, a->m.command_id) == 0);
+	}
+	return n < WAITING_MAX;
 }
 
 int
 asking_start(struct asking *a)
 {
-	if (askings.n[a->m.kind] >= WAITING_MAX)
+	if (!has_room(a))
 		return -1;
 	a->request = chan_request(policyd(), a);
 	if (a->request == 0)
 		return -1;
 	TAILQ_INSERT_TAIL(&askings.waiting, a, entry);
-	askings.n[a->m.kind]++;
 	a->waits = true;
 	if (msg_send_approval_ask(policyd(), a->request, &a->m, NULL) == -1)
 		fatalx("policyd is gone");

@@ -40,7 +40,7 @@ void asking_init(void);
 /* m.words become a copy of these. 0, or -1: they are too long to be shown. */
 int asking_words(struct asking *, const void *words, size_t len);
 /* Sends it. id, m, on_answer, on_gone and arg are set. 0, or -1: too many of its
- * kind wait. */
+ * kind wait, or of its command. */
 int asking_start(struct asking *);
 /* Withdraws what is not answered. Its memory is the caller's. */
 void asking_end(struct asking *);

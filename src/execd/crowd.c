@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that keep more execs waiting than they leave to others: what they
+ * Commands that keep more calls waiting than they leave to others: what they
  * wait for does not come, and who cannot be served is told so.
  */
 #include <errno.h>
@@ -10,6 +10,12 @@
 #include "supervise.h"
 
 #define CROWD_US 1000000 /* they wait for something, and are not just many */
+
+bool
+crowd_keeps(size_t own, size_t all, size_t max, uint64_t since_us)
+{
+	return own + all >= max && clock_us() - since_us > CROWD_US;
+}
 
 bool
 crowd_is(const struct exec *x)
@@ -28,7 +34,7 @@ crowd_is(const struct exec *x)
 		if (y->since_us < since_us)
 			since_us = y->since_us;
 	}
-	return own + all >= EXECS_MAX && clock_us() - since_us > CROWD_US;
+	return crowd_keeps(own, all, EXECS_MAX, since_us);
 }
 
 void

@@ -49,8 +49,7 @@ start_time(const struct sigtarget *t, unsigned long long *ticks, bool *gone)
 	ssize_t n;
 	int fd, i;
 
-	fd = openat(t->dir_fd != -1 ? t->dir_fd : t->fd, "stat",
-	    O_RDONLY | O_CLOEXEC);
+	fd = openat(sigtarget_dir(t), "stat", O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	n = read(fd, buf, sizeof(buf) - 1);
@@ -83,8 +82,7 @@ make_token(char token[TOKEN_MAX], const struct sigtarget *t, bool *gone)
 static void
 put_program(char *dst, size_t size, const struct sigtarget *t)
 {
-	ssize_t n = readlinkat(t->dir_fd != -1 ? t->dir_fd : t->fd, "exe", dst,
-	    size - 1);
+	ssize_t n = readlinkat(sigtarget_dir(t), "exe", dst, size - 1);
 
 	dst[n > 0 ? n : 0] = '\0';
 	if (n <= 0)
@@ -100,8 +98,7 @@ command_of(const struct sigtarget *t)
 	const struct command *c;
 	pid_t ppid;
 
-	if (target_imprint(t->dir_fd != -1 ? t->dir_fd : t->fd, &k.imprint,
-		&ppid) == -1)
+	if (target_imprint(sigtarget_dir(t), &k.imprint, &ppid) == -1)
 		return NULL;
 	c = lineage_command(&k);
 	return c != NULL ? c->id : NULL;

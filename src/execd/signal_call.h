@@ -22,9 +22,9 @@
 
 /* A process of the session, by the session's numbers. */
 struct sigtarget {
-	int dir_fd; /* its directory in the session's /proc, or -1 */
-	/* what pidfd_send_signal(2) takes: the same, or what the caller has;
-	 * not to be closed */
+	int dir_fd; /* its directory in the session's /proc, ours; or -1 */
+	/* what pidfd_send_signal(2) takes: the same, or the caller itself, or
+	 * what the caller has; not to be closed */
 	int fd;
 	unsigned flags; /* of that call */
 	uint32_t pid;	/* 0: not of the session */
@@ -90,6 +90,8 @@ int sigtarget_open(struct sigtarget *, uint32_t pid);
  * the caller's. */
 int sigtarget_of_fd(struct sigtarget *, int fd, unsigned flags);
 void sigtarget_close(struct sigtarget *);
+/* Where it is read: not of one that is of no session. */
+int sigtarget_dir(const struct sigtarget *);
 /* Fills name and relations. 0; -1: it cannot be found out; 1, when it shall be
  * quick: it would take longer. */
 int sigtarget_relate(const struct sigtarget *self, struct sigtarget *,

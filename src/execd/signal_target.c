@@ -165,6 +165,33 @@ is_of_our_proc(int fd)
 	    fstatat(execd.root_fd, "proc", &b, 0) == 0 && a.st_dev == b.st_dev;
 }
 
+/* The process whose directory in the session's /proc the caller has. It is looked
+ * at in ours: nobody keeps the kernel's lock of that one. */
+static int
+open_by_dir(struct sigtarget *t, int fd, unsigned flags)
+{
+	char link[32], name[64];
+	const char *number;
+	char *end;
+	unsigned long pid;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "self/fd/%d", fd);
+	n = readlinkat(execd.proc_fd, link, name, sizeof(name) - 1);
+	if (n <= 0)
+		return EBADF;
+	name[n] = '\0';
+	number = strrchr(name, '/');
+	pid = number == NULL ? 0 : strtoul(number + 1, &end, 10);
+	if (pid == 0 || pid > UINT32_MAX || *end != '\0' ||
+	    sigtarget_open(t, (uint32_t)pid) != 0)
+		return ESRCH;
+	/* there still: then the number was its own all the time */
+	return syscall(SYS_pidfd_send_signal, fd, 0, NULL, flags) == -1 ?
+	    errno :
+	    0;
+}
+
 int
 sigtarget_of_fd(struct sigtarget *t, int fd, unsigned flags)
 {
@@ -178,7 +205,7 @@ sigtarget_of_fd(struct sigtarget *t, int fd, unsigned flags)
 		return errno;
 	err = pidfd_numbers(fd, &host_pid, &pid);
 	if (err == EBADF && is_of_our_proc(fd)) {
-		err = read_status(fd, t);
+		err = open_by_dir(t, fd, flags);
 	} else if (err == EBADF) {
 		err = 0; /* of no process here */
 	} else if (err == 0) {
@@ -191,6 +218,12 @@ sigtarget_of_fd(struct sigtarget *t, int fd, unsigned flags)
 	t->fd = fd;
 	t->flags = flags;
 	return err;
+}
+
+int
+sigtarget_dir(const struct sigtarget *t)
+{
+	return t->dir_fd != -1 ? t->dir_fd : t->fd;
 }
 
 bool
@@ -254,7 +287,7 @@ look_again(struct sigtarget *t)
 {
 	struct sigtarget now;
 
-	if (read_status(t->dir_fd != -1 ? t->dir_fd : t->fd, &now) != 0)
+	if (read_status(sigtarget_dir(t), &now) != 0)
 		return -1;
 	t->ppid = now.ppid;
 	t->dead = now.dead;
@@ -271,7 +304,7 @@ sigtarget_relate(const struct sigtarget *self, struct sigtarget *t, bool quick)
 		t->relations = BIT(SIGNAL_EXTERNAL);
 		return 0;
 	}
-	read_name(t->dir_fd != -1 ? t->dir_fd : t->fd, t);
+	read_name(sigtarget_dir(t), t);
 	if (sigtarget_is_ours(t)) {
 		t->relations = BIT(SIGNAL_SYSTEM);
 		return 0;

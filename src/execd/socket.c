@@ -27,16 +27,20 @@
 #include "supervise.h"
 #include "whose.h"
 
-#define SOCKETS_MAX 48 /* calls that wait; others would get EAGAIN */
+/* Calls that wait, half of them of one command; others get EAGAIN. */
+#define SOCKETS_MAX 96
 #define LOOKING_MAX 64 /* that are looked at; others wait in the kernel */
+#define LOOKING_RESUME (LOOKING_MAX * 7 / 8) /* more than there are threads */
 #define RETRY_MS 10
+#define SHED_MS 1000
 
 static struct {
-	TAILQ_HEAD(, sock) waiting;
+	TAILQ_HEAD(socks, sock) waiting;
 	size_t n;
 	size_t nlooking; /* of these */
 	bool full;
 	struct event *timer;
+	struct event *shed; /* while full */
 } socks = { .waiting = TAILQ_HEAD_INITIALIZER(socks.waiting) };
 
 static void
@@ -286,23 +290,101 @@ leave(struct sock *s)
 	sock_free(s);
 }
 
-static void looked(struct look *);
+/* Does its command keep the looks that are left for others? The memory, or the
+ * directory, that it wants looked at does not answer, then. */
+static bool
+is_crowd(const struct sock *s)
+{
+	const struct sock *o;
+	uint64_t since_us = clock_us();
+	size_t own = 0, all = 0;
+
+	TAILQ_FOREACH(o, &socks.waiting, entry) {
+		if (!o->looking || o->shed)
+			continue;
+		all++;
+		if (o->look.command != s->look.command)
+			continue;
+		own++;
+		if (o->look_us < since_us)
+			since_us = o->look_us;
+	}
+	return crowd_keeps(own, all, LOOKING_MAX, since_us);
+}
+
+/* One command never has more that wait than it leaves to others. */
+static bool
+is_too_many(const struct sock *s)
+{
+	const struct sock *o;
+	size_t n = 0;
+
+	TAILQ_FOREACH(o, &socks.waiting, entry) {
+		if (!o->looking)
+			n += 1 + (o->look.command == s->look.command);
+	}
+	return n > SOCKETS_MAX;
+}
+
+/* What was sent already counts. */
+static void
+try_again(const struct sock *s)
+{
+	answer(s, s->at > 0 ? (long)s->at : -EAGAIN);
+}
 
 static void
+arm_shed(void)
+{
+	struct timeval tv = clock_timeval(SHED_MS);
+
+	if (evtimer_add(socks.shed, &tv) == -1)
+		fatalx("a timer cannot be set");
+}
+
+/* No question is taken any more: a crowd may be why. Those that no thread has yet
+ * are left out soon, as nobody asks (look.c). */
+static void
+shed_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct sock *s;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	TAILQ_FOREACH_REVERSE(s, &socks.waiting, socks, entry)
+	{
+		if (!s->looking || s->shed || !is_crowd(s))
+			continue;
+		try_again(s);
+		s->shed = true;
+	}
+	if (socks.full)
+		arm_shed();
+}
+
+static void looked(struct look *);
+
+/* false: it is answered. */
+static bool
 look_begin(struct sock *s)
 {
-	const struct command *c = lineage_command(&s->t);
-
+	if (is_crowd(s)) {
+		try_again(s);
+		return false;
+	}
 	s->looking = true;
+	s->look_us = clock_us();
 	s->look.run = look;
 	s->look.done = looked;
-	s->look.command = c != NULL ? c->number : 0;
 	s->look.id = s->req.id;
 	if (++socks.nlooking >= LOOKING_MAX && !socks.full) {
 		socks.full = true;
 		notify_pause();
+		arm_shed();
 	}
 	look_start(&s->look);
+	return true;
 }
 
 /* One that is in the list. */
@@ -321,11 +403,12 @@ go_on(struct sock *s)
 		result = s->req.data.nr == SYS_bind ? SOCKET_LOOK : step(s);
 	}
 	if (result == SOCKET_LOOK) {
-		look_begin(s);
+		if (!look_begin(s))
+			leave(s);
 		return;
 	}
-	if (result == SOCKET_WAIT && socks.n - socks.nlooking > SOCKETS_MAX)
-		result = -EAGAIN;
+	if (result == SOCKET_WAIT && is_too_many(s))
+		result = s->at > 0 ? (long)s->at : -EAGAIN;
 	if (result == SOCKET_WAIT) {
 		if (!evtimer_pending(socks.timer, NULL))
 			arm();
@@ -343,7 +426,7 @@ looked(struct look *l)
 
 	s->looking = false;
 	s->looked = true;
-	if (--socks.nlooking < LOOKING_MAX / 2 && socks.full) {
+	if (--socks.nlooking < LOOKING_RESUME && socks.full) {
 		socks.full = false;
 		notify_resume();
 	}
@@ -515,6 +598,7 @@ socket_again(const struct seccomp_notif *req, struct sockask *ask, unsigned at,
     bool for_host)
 {
 	struct sock *s = calloc(1, sizeof(*s));
+	const struct command *c;
 	int err;
 
 	if (s == NULL)
@@ -528,10 +612,12 @@ socket_again(const struct seccomp_notif *req, struct sockask *ask, unsigned at,
 							  take_socket(s);
 	/* what was taken may be of another who has its number now */
 	if (err != 0 || !notify_is_valid(req->id)) {
-		notify_answer(req->id, err != 0 ? err : ESRCH);
+		answer(s, at > 0 ? (long)at : -(long)(err != 0 ? err : ESRCH));
 		sock_free(s);
 		return;
 	}
+	c = lineage_command(&s->t);
+	s->look.command = c != NULL ? c->number : 0;
 	set_limit(s);
 	TAILQ_INSERT_TAIL(&socks.waiting, s, entry);
 	socks.n++;
@@ -552,7 +638,8 @@ void
 socket_init(void)
 {
 	socks.timer = evtimer_new(execd.base, retry_cb, NULL);
-	if (socks.timer == NULL)
+	socks.shed = evtimer_new(execd.base, shed_cb, NULL);
+	if (socks.timer == NULL || socks.shed == NULL)
 		fatalx("event");
 	sockbind_init();
 }

@@ -85,8 +85,10 @@ struct sock {
 	 * While a thread looks, what follows is its own, and this is not freed:
 	 * what the call says is read out of memory, paths are looked up.
 	 */
-	struct look look;
+	struct look look; /* look.command is set from the beginning */
+	uint64_t look_us; /* when that began */
 	bool looking;
+	bool shed; /* meanwhile: it is answered */
 	bool looked;
 	int look_error; /* the call fails with it; or 0 */
 	struct dest to;

@@ -119,7 +119,10 @@ struct execs *supervise_execs(void);
 void supervise_look(struct exec *, void (*run)(struct exec *),
     void (*then)(struct exec *));
 
-/* crowd.c: commands whose execs wait for something that does not come */
+/* crowd.c: commands whose calls wait for something that does not come */
+/* Of max that may wait: does a command with own of them, the first since then,
+ * keep what is left for others, and for longer than many at once take? */
+bool crowd_keeps(size_t own, size_t all, size_t max, uint64_t since_us);
 /* Does its command keep what is left for others? It is stuck, then, and has to
  * try again: no command has more than it leaves. */
 bool crowd_is(const struct exec *);

@@ -164,7 +164,9 @@ run(struct look *l)
 	int fd;
 
 	(void)l;
-	fd = openat(execd.root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* a command can lock the one that it sees */
+	fd = openat(execd.sess_proc_fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	proc = fd == -1 ? NULL : fdopendir(fd);
 	if (proc == NULL) {
 		if (fd != -1)

@@ -19,8 +19,9 @@
 #include "approve.h"
 #include "log.h"
 
-/* Threads that may wait: others must be left for those who do not. */
-#define APPROVE_WAITING_MAX 32
+/* Threads that may wait, half of them for one command: others must be left for
+ * those who do not. */
+#define APPROVE_WAITING_MAX 48
 
 enum stage {
 	STAGE_NEW,	/* to be sent */
@@ -165,6 +166,20 @@ tell_asked(const struct question *q)
 	record_event(&b);
 }
 
+/* A command never has more that wait than it leaves to others. */
+static bool
+has_room(const struct question *q)
+{
+	const struct question *o;
+	unsigned n = appr.waiting;
+
+	TAILQ_FOREACH(o, &appr.questions, entry) {
+		if (o->stage != STAGE_WITHDRAWN)
+			n += strcmp(o->ask.command_id, q->ask.command_id) == 0;
+	}
+	return n < APPROVE_WAITING_MAX;
+}
+
 /* Waits until it is answered, or interrupted. false: there was no room. */
 static bool
 wait_answer(fuse_req_t req, struct question *q)
@@ -172,7 +187,7 @@ wait_answer(fuse_req_t req, struct question *q)
 	bool room;
 
 	pthread_mutex_lock(&appr.lock);
-	room = appr.waiting < APPROVE_WAITING_MAX;
+	room = has_room(q);
 	if (room) {
 		appr.waiting++;
 		TAILQ_INSERT_TAIL(&appr.questions, q, entry);

@@ -11,7 +11,7 @@
 #include "approvals.h"
 
 #define GRANTS_MAX 64 /* of one session */
-#define RATE_BURST 30 /* requests at once */
+#define RATE_BURST 60 /* requests at once, half of them of one command */
 #define RATE_MS 2000  /* until there may be one more */
 
 int
@@ -104,9 +104,33 @@ grant_free_all(struct asking_session *as)
 	as->ngrants = 0;
 }
 
-bool
-rate_take(struct asking_session *as, uint64_t now_ms)
+/* That command's, or the one that is forgotten for it: who has used least. */
+static struct spender *
+spender_of(struct asking_session *as, const char *command_id, uint64_t now_ms)
 {
+	struct spender *s, *least = &as->spender[0];
+
+	for (s = as->spender; s < as->spender + SPENDERS_MAX; s++) {
+		s->used -= (double)(now_ms - s->used_ms) / RATE_MS;
+		if (s->used < 0)
+			s->used = 0;
+		s->used_ms = now_ms;
+		if (strcmp(s->command_id, command_id) == 0)
+			return s;
+		if (s->used < least->used)
+			least = s;
+	}
+	snprintf(least->command_id, sizeof(least->command_id), "%s",
+	    command_id);
+	least->used = 0;
+	return least;
+}
+
+bool
+rate_take(struct asking_session *as, const char *command_id, uint64_t now_ms)
+{
+	struct spender *s = spender_of(as, command_id, now_ms);
+
 	if (as->tokens_ms == 0)
 		as->tokens = RATE_BURST;
 	else
@@ -114,8 +138,10 @@ rate_take(struct asking_session *as, uint64_t now_ms)
 	if (as->tokens > RATE_BURST)
 		as->tokens = RATE_BURST;
 	as->tokens_ms = now_ms;
-	if (as->tokens < 1)
+	/* it has no more than it leaves to others */
+	if (as->tokens < s->used + 1)
 		return false;
 	as->tokens -= 1;
+	s->used += 1;
 	return true;
 }

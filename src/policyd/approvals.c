@@ -21,10 +21,11 @@
 #include "log.h"
 #include "proc.h"
 
-#define PENDING_SESSION 10
+/* Of these two a command never has more than it leaves to others: half. */
+#define PENDING_SESSION 20
+#define WAITERS_SESSION 256
 #define PENDING_USER 256 /* of one user, but root, of a service */
 #define PENDING_MAX 1024
-#define WAITERS_SESSION 128
 #define PAGE_ROWS 16 /* of a list, before the reader has taken them */
 
 static struct {
@@ -221,12 +222,30 @@ approvals_on_open(struct chan *ch, struct imsg *im)
 
 /* --- questions */
 
+/* What who is at the other end of the channel decides on. Whatever else it asked
+ * for, an operator's word for the session would be another's to use. */
+static bool
+may_ask(enum role role, uint32_t kind)
+{
+	switch (kind) {
+	case APPROVAL_FILE:
+		return role == ROLE_FSD;
+	case APPROVAL_NETWORK:
+		return role == ROLE_NETD;
+	case APPROVAL_COMMAND:
+	case APPROVAL_SIGNAL:
+	case APPROVAL_SOCKET:
+		return role == ROLE_EXECD;
+	default:
+		return false;
+	}
+}
+
 /* Each word with its NUL; of a file the second name, if it is to have one. */
 static bool
 is_well_formed(const struct msg_approval_ask *m)
 {
-	if (m->kind >= APPROVAL_KIND_MAX || m->object[0] == '\0' ||
-	    m->operation[0] == '\0')
+	if (m->object[0] == '\0' || m->operation[0] == '\0')
 		return false;
 	if (m->kind != APPROVAL_COMMAND && m->words_len == 0)
 		return true;
@@ -250,15 +269,40 @@ is_over_share(const struct asking_session *as)
 	return n >= PENDING_USER;
 }
 
-/* NULL, or why there can be no further request. */
-static const char *
-is_too_much(struct asking_session *as)
+/* Does the command of that question keep what is left for others? further: a
+ * request, not only one who waits for it. */
+static bool
+keeps_all(const struct asking_session *as, const struct msg_approval_ask *m,
+    bool further)
 {
-	if (as->npending >= PENDING_SESSION)
+	const struct request *r;
+	const struct waiter *w;
+	unsigned nrequests = 0, nwaiters = 0;
+
+	TAILQ_FOREACH(r, &appr.requests, entry) {
+		if (r->sess != as)
+			continue;
+		w = TAILQ_FIRST(&r->waiters);
+		nrequests += strcmp(w->command_id, m->command_id) == 0;
+		TAILQ_FOREACH(w, &r->waiters, entry)
+			nwaiters += strcmp(w->command_id, m->command_id) == 0;
+	}
+	return nwaiters + as->nwaiters >= WAITERS_SESSION ||
+	    (further && nrequests + as->npending >= PENDING_SESSION);
+}
+
+/* NULL, or why it cannot wait. r: for which request; NULL: for a further one. */
+static const char *
+is_too_much(struct asking_session *as, const struct msg_approval_ask *m,
+    const struct request *r)
+{
+	if (keeps_all(as, m, r == NULL))
 		return "too many requests of this session wait already";
+	if (r != NULL)
+		return NULL;
 	if (appr.nrequests >= PENDING_MAX || is_over_share(as))
 		return "too many requests wait already";
-	if (!rate_take(as, clock_ms()))
+	if (!rate_take(as, m->command_id, clock_ms()))
 		return "too many requests in a short time";
 	return NULL;
 }
@@ -315,8 +359,6 @@ request_new(struct asking_session *as, const struct msg_approval_ask *m)
 	r->number = ++appr.last_number;
 	make_id(r->id, sizeof(r->id));
 	r->sess = as;
-	snprintf(r->command_id, sizeof(r->command_id), "%s", m->command_id);
-	r->pid = m->pid;
 	r->created_ms = clock_epoch_ns() / 1000000;
 	r->until_ms = clock_ms() + r->timeout_ms;
 	TAILQ_INIT(&r->waiters);
@@ -335,7 +377,8 @@ left_ms(const struct request *r)
 }
 
 static void
-wait_for(struct request *r, struct asker *a, uint32_t id)
+wait_for(struct request *r, struct asker *a, uint32_t id,
+    const struct msg_approval_ask *ask)
 {
 	struct msg_approval_pending m = { .timeout_ms = left_ms(r) };
 	struct waiter *w = calloc(1, sizeof(*w));
@@ -344,6 +387,8 @@ wait_for(struct request *r, struct asker *a, uint32_t id)
 		fatal("a request");
 	w->asker = a;
 	w->id = id;
+	w->pid = ask->pid;
+	snprintf(w->command_id, sizeof(w->command_id), "%s", ask->command_id);
 	TAILQ_INSERT_TAIL(&r->waiters, w, entry);
 	r->nwaiters++;
 	r->sess->nwaiters++;
@@ -377,8 +422,8 @@ approvals_on_ask(struct chan *ch, struct imsg *im)
 	struct request *r;
 	const char *why;
 
-	if (msg_get_approval_ask(im, &m) == -1 || !is_well_formed(&m) ||
-	    is_waiting(a, im->id))
+	if (msg_get_approval_ask(im, &m) == -1 || !may_ask(ch->peer, m.kind) ||
+	    !is_well_formed(&m) || is_waiting(a, im->id))
 		return -1;
 	if (appr.p->conf.approvals == 0) {
 		answer(a, im->id, APPROVAL_OFF, "", "agentsh", "");
@@ -391,17 +436,14 @@ approvals_on_ask(struct chan *ch, struct imsg *im)
 		return 0;
 	}
 	r = request_find(a->sess, &m);
-	why = a->sess->nwaiters >= WAITERS_SESSION ?
-	    "too many operations of this session wait already" :
-	    r == NULL ? is_too_much(a->sess) :
-			NULL;
+	why = is_too_much(a->sess, &m, r);
 	if (why == NULL && r == NULL && (r = request_new(a->sess, &m)) == NULL)
 		why = "out of memory";
 	if (why != NULL) {
 		answer(a, im->id, APPROVAL_REFUSED, "", "agentsh", why);
 		return 0;
 	}
-	wait_for(r, a, im->id);
+	wait_for(r, a, im->id, &m);
 	return 0;
 }
 
@@ -435,21 +477,23 @@ approvals_on_withdraw(struct chan *ch, struct imsg *im)
 
 /* --- operators */
 
+/* Of those who share it the first that is there still. */
 static void
 put_row(struct chan *ch, uint32_t id, const struct request *r)
 {
+	const struct waiter *w = TAILQ_FIRST(&r->waiters);
 	struct msg_ctl_approval m = { .created_ms = r->created_ms,
 		.expires_ms = clock_epoch_ns() / 1000000 + left_ms(r),
 		.kind = r->what.kind,
 		.uid = r->sess->uid,
-		.pid = r->pid,
+		.pid = w->pid,
 		.waiting = r->nwaiters,
 		.words = r->what.words,
 		.words_len = r->what.words_len };
 
 	snprintf(m.id, sizeof(m.id), "%s", r->id);
 	snprintf(m.session_id, sizeof(m.session_id), "%s", r->sess->id);
-	snprintf(m.command_id, sizeof(m.command_id), "%s", r->command_id);
+	snprintf(m.command_id, sizeof(m.command_id), "%s", w->command_id);
 	snprintf(m.operation, sizeof(m.operation), "%s", r->what.operation);
 	snprintf(m.object, sizeof(m.object), "%s", r->what.object);
 	snprintf(m.cwd, sizeof(m.cwd), "%s", r->what.cwd);

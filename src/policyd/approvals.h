@@ -15,6 +15,15 @@ struct event_base;
 struct proc;
 struct request;
 
+#define SPENDERS_MAX 16
+
+/* A command that has asked lately; others of the session are to have a turn. */
+struct spender {
+	char command_id[AGENTSH_CMDID_MAX + 1];
+	double used; /* of the session's tokens, as they come again */
+	uint64_t used_ms;
+};
+
 /* A session that can ask: gone with the last of its channels. */
 struct asking_session {
 	LIST_ENTRY(asking_session) entry;
@@ -26,11 +35,12 @@ struct asking_session {
 	unsigned nwaiters;
 	double tokens; /* requests that it may make now */
 	uint64_t tokens_ms;
+	struct spender spender[SPENDERS_MAX];
 	LIST_HEAD(, grant) grants;
 	unsigned ngrants;
 };
 
-/* The channel of one execd or fsd. */
+/* The channel of one execd, fsd, or netd for one session. */
 struct asker {
 	LIST_ENTRY(asker) entry;
 	struct chan *ch;
@@ -42,6 +52,8 @@ struct waiter {
 	TAILQ_ENTRY(waiter) entry;
 	struct asker *asker;
 	uint32_t id; /* of its question on that channel */
+	uint32_t pid;
+	char command_id[AGENTSH_CMDID_MAX + 1];
 };
 
 /* What has to be the same for one answer to be the other's too. */
@@ -63,12 +75,11 @@ struct request {
 	struct asking_session *sess;
 	struct subject what;
 	char *message;
-	char command_id[AGENTSH_CMDID_MAX + 1];
-	uint32_t pid;
 	uint64_t created_ms; /* since the epoch */
 	uint64_t timeout_ms;
 	uint64_t until_ms; /* on the monotonic clock */
 	struct event *timer;
+	/* the first of those that are left is shown; one without any is gone */
 	TAILQ_HEAD(, waiter) waiters;
 	unsigned nwaiters;
 };
@@ -101,7 +112,8 @@ struct grant {
 const struct grant *grant_find(const struct asking_session *,
     const struct msg_approval_ask *);
 void grant_free_all(struct asking_session *);
-/* May the session make one request more? Counts it. */
-bool rate_take(struct asking_session *, uint64_t now_ms);
+/* May that command of the session make one request more? Counts it. */
+bool rate_take(struct asking_session *, const char *command_id,
+    uint64_t now_ms);
 
 #endif
