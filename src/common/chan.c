@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -339,6 +341,36 @@ chan_match_reply(struct chan *ch, struct imsg *im, bool last)
 	return false;
 }
 
+/* Some came, and some did not. */
+static void
+drop_fds(struct imsg *im)
+{
+	close_fds(im->fds, im->nfds);
+	im->nfds = 0;
+}
+
+/* Descriptors for which there was no room here, of a message whose handler says so
+ * to who wanted something. 0 or -1. */
+static int
+check_lost(struct imsg *im, uint32_t type)
+{
+	static atomic_long told; /* the minute of the last one */
+	long now = (long)(time(NULL) / 60);
+	int i;
+
+	if (type >= MSG_MAX || (msg_rows[type].flags & M_BARE) == 0 ||
+	    msg_rows[type].fds[0] == '\0')
+		return -1;
+	im->nfds = (int)strlen(msg_rows[type].fds);
+	for (i = 0; i < im->nfds; i++)
+		im->fds[i] = -1;
+	if (atomic_exchange(&told, now) != now)
+		log_warnx("no room for the descriptors of %s: it is refused, "
+			  "and so may others be in this minute",
+		    msg_name(type));
+	return 0;
+}
+
 /* recvmsg(2) into im and data: 1, 0 nothing there, -1 over or malformed. */
 static int
 chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
@@ -372,11 +404,16 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 		im->nfds = (int)(fdbytes / sizeof(int));
 		memcpy(im->fds, CMSG_DATA(cm), fdbytes);
 	}
-	/* truncated data or descriptors: never acted upon */
-	if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	/* never acted upon; but whether there was room here for descriptors is
+	 * nothing that the peer has done */
+	if ((mh.msg_flags & MSG_TRUNC) != 0 ||
+	    ((mh.msg_flags & MSG_CTRUNC) != 0 && im->nfds == AGENTSH_MSG_FDS)) {
 		chan_fail(ch, "truncated message");
 		return -1;
 	}
+	im->lost = (mh.msg_flags & MSG_CTRUNC) != 0;
+	if (im->lost)
+		drop_fds(im);
 	*len = (size_t)n;
 	return 1;
 }
@@ -395,6 +432,8 @@ chan_check(struct chan *ch, struct imsg *im, const uint8_t *data, size_t len)
 	memcpy(header, data, MSG_HEADER_LEN);
 	if (header[1] != 0 || header[3] != len)
 		return "bad header";
+	if (im->lost && check_lost(im, header[0]) == -1)
+		return "truncated message";
 	why = msg_gate(ch->me, ch->peer, ch->state, header[0],
 	    len - MSG_HEADER_LEN, im->nfds);
 	if (why != NULL)
@@ -402,7 +441,7 @@ chan_check(struct chan *ch, struct imsg *im, const uint8_t *data, size_t len)
 	im->type = (enum msg_type)header[0];
 	im->id = header[2];
 	row = &msg_rows[im->type];
-	for (i = 0; i < im->nfds; i++) {
+	for (i = 0; i < im->nfds && !im->lost; i++) {
 		if (!msg_fd_is(im->fds[i], row->fds[i]))
 			return "kind of descriptor";
 	}

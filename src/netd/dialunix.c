@@ -110,7 +110,10 @@ dialunix_on_net_unix_connected(struct chan *ch, struct imsg *im)
 	if (c == NULL)
 		return 0; /* it is gone */
 	c->asked = false;
-	finish(c, imsg_take_fd(im, 0), 0);
+	if (im->lost)
+		finish(c, -1, EMFILE);
+	else
+		finish(c, imsg_take_fd(im, 0), 0);
 	return 0;
 }
 
