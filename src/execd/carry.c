@@ -31,7 +31,7 @@ struct way {
 };
 
 struct carry {
-	int fd[2];
+	int fd[2];	   /* netd, the server */
 	struct way way[2]; /* from fd[0], from fd[1] */
 };
 
@@ -52,9 +52,9 @@ take(struct carry *c, int from)
 	return 0;
 }
 
-/* As much as the other takes, and the end. Who takes nothing any more may still
- * have something to say. */
-static void
+/* As much as the other takes, and the end. A server that takes nothing any more may
+ * still have something to say; netd is gone then. 0 or -1. */
+static int
 give(struct carry *c, int from)
 {
 	struct way *w = &c->way[from];
@@ -66,6 +66,8 @@ give(struct carry *c, int from)
 		n = sendmsg(c->fd[!from], &mh, MSG_NOSIGNAL);
 		if (n >= 0)
 			w->sent += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR && from == 1)
+			return -1;
 		else if (errno != EAGAIN && errno != EINTR)
 			w->sent = w->len, w->ended = true;
 	}
@@ -73,6 +75,16 @@ give(struct carry *c, int from)
 		w->told = true;
 		(void)shutdown(c->fd[!from], SHUT_WR);
 	}
+	return 0;
+}
+
+/* Is it to be heard that this one is gone, though nothing else is waited for? That
+ * the server is when all was read; that netd is at once, unless the server has said
+ * all, and is yet to get what was sent before. */
+static bool
+is_heard(const struct carry *c, int i)
+{
+	return c->way[i].told || (i == 0 && !c->way[1].told);
 }
 
 /* 0, or -1: it is over. */
@@ -89,8 +101,7 @@ step(struct carry *c)
 			p[i].events |= POLLIN;
 	}
 	for (i = 0; i < 2; i++) {
-		/* that it is gone is heard when all was read */
-		if (p[i].events == 0 && !c->way[i].told)
+		if (p[i].events == 0 && !is_heard(c, i))
 			p[i].fd = -1;
 	}
 	if (poll(p, 2, -1) == -1)
@@ -102,9 +113,7 @@ step(struct carry *c)
 		    take(c, i) == -1)
 			return -1;
 	}
-	give(c, 0);
-	give(c, 1);
-	return 0;
+	return give(c, 0) == -1 || give(c, 1) == -1 ? -1 : 0;
 }
 
 static void *
