@@ -337,6 +337,34 @@ bare_but_malformed(void)
 	close(fd);
 }
 
+/* Where no message brings any, none can be sent; without that of the kernel, none
+ * comes to be closed here. */
+static void
+none_are_taken(void)
+{
+	struct chan *ch;
+	int pair[2], far, fd, on, i, before = open_fds();
+	socklen_t len = sizeof(on);
+
+	fd = memfd_create("t", MFD_CLOEXEC);
+	CHECK(chan_join(ROLE_EXECD, ROLE_NETD, pair) == 0);
+	for (i = 0; i < 2; i++) {
+		/* netd gives execd some, and not the other way round */
+		if (getsockopt(pair[i], SOL_SOCKET, SO_PASSRIGHTS, &on, &len) ==
+		    -1)
+			break;
+		CHECK_INT(on, i == 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	ch = half(ROLE_NETD, ROLE_EXECD, ST_RUN, &far);
+	CHECK(!ch->takes_fds);
+	raw_msg(far, MSG_NET_FORGET, 0, 0, 24, 8, &fd, 1);
+	refused(ch, far, "truncated message");
+	close(fd);
+	CHECK_INT(open_fds(), before);
+}
+
 static void
 only_once(void)
 {
@@ -554,6 +582,7 @@ main(void)
 	T_RUN(ctrunc);
 	T_RUN(bare);
 	T_RUN(bare_but_malformed);
+	T_RUN(none_are_taken);
 	T_RUN(only_once);
 	T_RUN(replies);
 	T_RUN(other_answers);

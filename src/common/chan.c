@@ -36,6 +36,37 @@ chan_pair(int fds[2])
 	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
+/* Is there a message from this peer with descriptors? */
+static bool
+brings_fds(enum role me, enum role peer)
+{
+	const struct msg_row *r;
+
+	for (r = msg_rows; r < msg_rows + MSG_MAX; r++) {
+		if ((r->from & (1U << peer)) != 0 &&
+		    (r->to & (1U << me)) != 0 && r->fds[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+int
+chan_join(enum role a, enum role b, int fds[2])
+{
+	int off = 0;
+
+	if (chan_pair(fds) == -1)
+		return -1;
+	/* where the kernel has not that, what comes is dropped (chan_read) */
+	if (!brings_fds(a, b))
+		(void)setsockopt(fds[0], SOL_SOCKET, SO_PASSRIGHTS, &off,
+		    sizeof(off));
+	if (!brings_fds(b, a))
+		(void)setsockopt(fds[1], SOL_SOCKET, SO_PASSRIGHTS, &off,
+		    sizeof(off));
+	return 0;
+}
+
 struct chan *
 chan_new(int fd, enum role me, enum role peer, const struct handler *handlers,
     void *arg)
@@ -49,6 +80,7 @@ chan_new(int fd, enum role me, enum role peer, const struct handler *handlers,
 	ch->me = me;
 	ch->peer = peer;
 	ch->state = ST_RUN;
+	ch->takes_fds = brings_fds(me, peer);
 	ch->handlers = handlers;
 	ch->arg = arg;
 	STAILQ_INIT(&ch->queue);
@@ -388,6 +420,10 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 	ssize_t n;
 	size_t fdbytes;
 
+	/* without room the kernel drops them, and nobody closes them here, which
+	 * could wait for the server of a file system */
+	if (!ch->takes_fds)
+		mh.msg_control = NULL, mh.msg_controllen = 0;
 	do {
 		n = recvmsg(ch->fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	} while (n == -1 && errno == EINTR);

@@ -42,7 +42,9 @@ static int
 take(struct carry *c, int from)
 {
 	struct way *w = &c->way[from];
-	ssize_t n = read(c->fd[from], w->buf, sizeof(w->buf));
+	struct iovec iov = { w->buf, sizeof(w->buf) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(c->fd[from], &mh, MSG_DONTWAIT);
 
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -63,7 +65,7 @@ give(struct carry *c, int from)
 	ssize_t n;
 
 	if (w->sent < w->len) {
-		n = sendmsg(c->fd[!from], &mh, MSG_NOSIGNAL);
+		n = sendmsg(c->fd[!from], &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n >= 0)
 			w->sent += (size_t)n;
 		else if (errno != EAGAIN && errno != EINTR && from == 1)
@@ -158,27 +160,20 @@ carry_is_full(void)
 }
 
 int
-carry_start(int server)
+carry_start(int netd, int server)
 {
 	struct carry *c = calloc(1, sizeof(*c));
-	int pair[2] = { -1, -1 };
 
-	if (c == NULL ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		pair) == -1)
-		goto fail;
-	c->fd[0] = pair[0];
-	c->fd[1] = server;
-	ncarries++;
-	if (start(c) == 0)
-		return pair[1];
-	ncarries--;
-fail:
-	if (pair[0] != -1) {
-		close(pair[0]);
-		close(pair[1]);
+	if (c != NULL) {
+		c->fd[0] = netd;
+		c->fd[1] = server;
+		ncarries++;
+		if (start(c) == 0)
+			return 0;
+		ncarries--;
 	}
 	free(c);
+	close(netd);
 	close(server);
 	errno = EAGAIN;
 	return -1;
