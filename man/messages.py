@@ -84,6 +84,8 @@ def table(page):
             kind += ", more follow"
         if "M_ONCE" in flags:
             kind += ", once"
+        if "M_BARE" in flags:
+            kind += ", refused without descriptors"
         out.append(f".It Ic {name}\n")
         out.append(f"From {roles(src, names)} to {roles(dst, names)};\n"
                    f"{kind}, {STATES[state]}.\n")

@@ -220,9 +220,9 @@ netlog_limit(struct nsess *s, const char *reason, bool refused)
 }
 
 int
-dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t port)
+dns_take(struct nsess *s, int fd, const struct conn_ends *e)
 {
-	(void)s, (void)fd, (void)peer, (void)port;
+	(void)s, (void)fd, (void)e;
 	abort();
 }
 

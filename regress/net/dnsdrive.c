@@ -269,15 +269,15 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
-	uint8_t addr[16];
-	uint16_t port;
+	struct conn_ends e;
 	int c = accept4(fd, (struct sockaddr *)&ss, &len,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
 	(void)arg;
-	if (c != -1 && ipport_from_sockaddr(&ss, addr, &port) == 0)
-		dns_take(&sess, c, addr, port);
+	if (c != -1 && ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == 0 &&
+	    dest_of(&sess, c, false, &e) == 0)
+		dns_take(&sess, c, &e);
 }
 
 static void

@@ -20,6 +20,7 @@ static struct {
 	enum msg_type type;
 	uint32_t id;
 	void *arg;
+	bool lost;
 	int taken;  /* descriptor, or -1 */
 	int answer; /* what the handler returns */
 	char why[64];
@@ -33,6 +34,7 @@ on_any(struct chan *ch, struct imsg *im)
 	seen.type = im->type;
 	seen.id = im->id;
 	seen.arg = im->arg;
+	seen.lost = im->lost;
 	if (seen.taken == -2)
 		seen.taken = imsg_take_fd(im, 0);
 	return seen.answer;

@@ -243,27 +243,126 @@ truncated_data(void)
 }
 
 /* No room for the descriptors: the kernel delivers the data without them. */
+/* chan_step() where no descriptor may be had, or so many. */
+static int
+step_with(struct chan *ch, rlim_t more)
+{
+	struct rlimit old, low;
+	int r, fd = dup(0);
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	low = old;
+	low.rlim_cur = (rlim_t)fd + more;
+	close(fd);
+	CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	r = chan_step(ch, 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	return r;
+}
+
+/* Without room for its descriptors a message ends the channel. */
 static void
 ctrunc(void)
 {
-	struct rlimit old, low;
 	struct chan *ch;
 	int far, fd;
 
 	fd = memfd_create("t", MFD_CLOEXEC);
 	ch = half(ROLE_FSD, ROLE_PRIVD, ST_START, &far);
 	raw_msg(far, MSG_POLICY_IMAGE, 0, 0, 16, 0, &fd, 1);
-	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 1;
-	CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	CHECK_INT(chan_step(ch, 0), -1);
-	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	CHECK_INT(step_with(ch, 0), -1);
 	CHECK_INT(seen.calls, 0);
 	CHECK_STR(seen.why, "truncated message");
 	chan_free(ch);
 	close(far);
 	close(fd);
+}
+
+/* Unless its row says that the handler refuses what was meant: it is called without
+ * any, also when some had come, and the channel goes on. */
+static void
+bare(void)
+{
+	struct chan *ch;
+	int far, fd[2], many[5], i, before = open_fds();
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == 0);
+	ch = half(ROLE_NETD, ROLE_PRIVD, ST_RUN, &far);
+	for (i = 0; i < 3; i++) {
+		memset(&seen, 0, sizeof(seen));
+		seen.taken = -2;
+		raw_msg(far, MSG_NET_LISTEN, 0, 0, 16 + 9, 9, fd, 2);
+		CHECK_INT(step_with(ch, (rlim_t)i), 1);
+		CHECK_INT(seen.calls, 1);
+		CHECK(seen.lost == (i < 2));
+		CHECK(seen.lost == (seen.taken == -1));
+		if (!seen.lost)
+			close(seen.taken);
+		CHECK(!ch->closed);
+	}
+	/* too many of them are no want of room */
+	memset(&seen, 0, sizeof(seen));
+	CHECK_INT(open_fds(), before + 4);
+	for (i = 0; i < 5; i++)
+		many[i] = fd[0];
+	raw_msg(far, MSG_NET_LISTEN, 0, 0, 16 + 9, 9, many, 5);
+	refused(ch, far, "truncated message");
+	close(fd[0]);
+	close(fd[1]);
+	CHECK_INT(open_fds(), before);
+}
+
+/* What was not sent was not lost. */
+static void
+bare_but_malformed(void)
+{
+	struct chan *ch;
+	int far, fd;
+
+	fd = memfd_create("t", MFD_CLOEXEC);
+	ch = half(ROLE_NETD, ROLE_PRIVD, ST_RUN, &far);
+	raw_msg(far, MSG_NET_LISTEN, 0, 0, 16 + 9, 9, NULL, 0);
+	CHECK_INT(step_with(ch, 0), -1);
+	CHECK_STR(seen.why, "number of descriptors");
+	chan_free(ch);
+	close(far);
+	/* nor is a message one that has none in its row */
+	ch = half(ROLE_NETD, ROLE_PRIVD, ST_RUN, &far);
+	raw_msg(far, MSG_NET_CLOSE, 0, 1, 16 + 8, 8, &fd, 1);
+	CHECK_INT(step_with(ch, 0), -1);
+	CHECK_INT(seen.calls, 0);
+	CHECK_STR(seen.why, "truncated message");
+	chan_free(ch);
+	close(far);
+	close(fd);
+}
+
+/* Where no message brings any, none can be sent; without that of the kernel, none
+ * comes to be closed here. */
+static void
+none_are_taken(void)
+{
+	struct chan *ch;
+	int pair[2], far, fd, on, i, before = open_fds();
+	socklen_t len = sizeof(on);
+
+	fd = memfd_create("t", MFD_CLOEXEC);
+	CHECK(chan_join(ROLE_EXECD, ROLE_NETD, pair) == 0);
+	for (i = 0; i < 2; i++) {
+		/* netd gives execd some, and not the other way round */
+		if (getsockopt(pair[i], SOL_SOCKET, SO_PASSRIGHTS, &on, &len) ==
+		    -1)
+			break;
+		CHECK_INT(on, i == 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	ch = half(ROLE_NETD, ROLE_EXECD, ST_RUN, &far);
+	CHECK(!ch->takes_fds);
+	raw_msg(far, MSG_NET_FORGET, 0, 0, 24, 8, &fd, 1);
+	refused(ch, far, "truncated message");
+	close(fd);
+	CHECK_INT(open_fds(), before);
 }
 
 static void
@@ -481,6 +580,9 @@ main(void)
 	T_RUN(descriptor_kinds);
 	T_RUN(truncated_data);
 	T_RUN(ctrunc);
+	T_RUN(bare);
+	T_RUN(bare_but_malformed);
+	T_RUN(none_are_taken);
 	T_RUN(only_once);
 	T_RUN(replies);
 	T_RUN(other_answers);

@@ -119,6 +119,7 @@ table_is_sane(void)
 		kind = r->flags & kinds;
 		CHECK(kind == M_REQ || kind == M_REP || kind == M_EVT);
 		CHECK((r->flags & M_MORE) == 0 || kind == M_REP);
+		CHECK((r->flags & M_BARE) == 0 || r->fds[0] != '\0');
 		if (kind == M_REP)
 			check_answer((enum msg_type)i);
 		CHECK(r->from != 0 && r->to != 0);

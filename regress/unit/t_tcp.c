@@ -3,6 +3,8 @@
  * Connections out of a session: whom they may reach, by name, SNI and Host, and
  * how bytes pass, with real sockets on both sides.
  */
+#include "dialled.h"
+#include "sockdiag.h"
 #include "tcp_hello_t.h"
 
 #define MANY 1000
@@ -424,6 +426,61 @@ silence(void)
 	tt.dns_full = false;
 }
 
+static bool
+was_told(int n)
+{
+	bool told;
+
+	pthread_mutex_lock(&tt.lock);
+	told = tt.nlimits >= n;
+	pthread_mutex_unlock(&tt.lock);
+	return told;
+}
+
+/* What the kernel kept of where a connection was to go is gone: it is reset, and
+ * told of, but for that of somebody who is none of the session. */
+static void
+lost(void)
+{
+	struct dialled *table = calloc(DIALLED_SLOTS, sizeof(*table));
+	enum steer steer = tt.s.steer;
+	int i, c, before = tt.nlimits;
+
+	serve(5, 9000, "a.ok", NULL);
+	tt.s.steer = STEER_REDIRECT;
+	for (i = 0; i < 2; i++) {
+		c = client_of(5);
+		CHECK(is_reset(c));
+		close(c);
+	}
+	CHECK_STR(last_limit(before + 1), "destination-lost");
+	CHECK(tt.refused);
+	tt.s.steer = steer;
+	tt.s.relays->noted[TCP_LOST] = 0;
+	tt.s.dialled = table;
+	tt.s.diag_fd = sockdiag_open();
+	c = client_of(5);
+	CHECK(is_reset(c));
+	close(c);
+	CHECK_STR(last_limit(before + 1), "destination-lost");
+	tt.owner_later = true;
+	c = client_of(5);
+	CHECK(is_reset(c));
+	close(c);
+	for (i = 0; i < 1000 && !was_told(before + 2); i++)
+		usleep(10000);
+	CHECK_STR(last_limit(before + 2), "destination-lost");
+	tt.owner_later = false;
+	tt.s.dialled = NULL;
+	close(tt.s.diag_fd);
+	free(table);
+	c = client_of(5);
+	say(c, "x");
+	CHECK(served(5, 5000));
+	close(c);
+	CHECK(next_event().allowed);
+}
+
 /* Two sessions have what there is for all of them. */
 static void
 halves(void)
@@ -544,6 +601,7 @@ main(void)
 	T_RUN(silence);
 	T_RUN(halves);
 	T_RUN(limits);
+	T_RUN(lost);
 	T_RUN(the_end);
 	return done_testing();
 }

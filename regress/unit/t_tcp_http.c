@@ -3,6 +3,8 @@
  * Connections out of a session that speak HTTP, that ask a proxy, or that a policy
  * sends elsewhere, with real sockets on both sides.
  */
+#include <fcntl.h>
+
 #include "tcp_t.h"
 
 #define E "\r\n"
@@ -489,21 +491,58 @@ unix_failed(int error)
 	CHECK_INT(msg_send_net_unix_failed(tt.execd, tt.wanted, &m, NULL), 0);
 }
 
-/* What execd gives, and the test's end of it. */
+/* execd has connected: what netd has given it. */
 static int
 unix_connected(void)
 {
 	static const struct msg_net_unix_connected m;
 	struct timeval tv = { 10, 0 };
-	int fd[2];
+	int fd = tt.given;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == -1)
-		abort();
-	setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	CHECK_INT(msg_send_net_unix_connected(tt.execd, tt.wanted, &m, &fd[1]),
+	tt.given = -1;
+	CHECK(fd != -1);
+	CHECK_INT(fcntl(fd, F_SETFL, 0), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	CHECK_INT(msg_send_net_unix_connected(tt.execd, tt.wanted, &m, NULL),
 	    0);
-	close(fd[1]);
-	return fd[0];
+	return fd;
+}
+
+/* By what execd has, or has been given, netd gets no descriptor: its last close
+ * could make it wait. */
+static void
+unix_descriptors(void)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)(uintptr_t) "y", 1 };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+	int c, s, on;
+	socklen_t len = sizeof(on);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	serve(30, 9000, "r.ok", NULL);
+	c = unix_client("/run/x", 0);
+	s = unix_connected();
+	hears(s, "x");
+	if (getsockopt(s, SOL_SOCKET, SO_PASSRIGHTS, &on, &len) == -1) {
+		printf("# the kernel has no SO_PASSRIGHTS\n");
+	} else {
+		memcpy(CMSG_DATA(cm), &s, sizeof(s));
+		CHECK_INT(sendmsg(s, &mh, MSG_NOSIGNAL), -1);
+		CHECK_INT(errno, EPERM);
+	}
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
 }
 
 static void
@@ -632,6 +671,7 @@ main(void)
 	T_RUN(held_redirect);
 	T_RUN(unix_redirects);
 	T_RUN(unix_waits);
+	T_RUN(unix_descriptors);
 	T_RUN(no_log);
 	stop_worker();
 	return done_testing();

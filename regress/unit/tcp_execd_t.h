@@ -14,6 +14,9 @@ on_net_unix(struct chan *ch, struct imsg *im)
 	if (msg_get_net_unix(im, &m) == -1)
 		return -1;
 	tt.wanted = im->id;
+	if (tt.given != -1)
+		close(tt.given);
+	tt.given = imsg_take_fd(im, 0);
 	snprintf(tt.path, sizeof(tt.path), "%s", m.path);
 	return 0;
 }

@@ -68,6 +68,7 @@ static struct {
 	/* of approvals: what is said when the test lets it be said */
 	struct chan *execd; /* what it hears; the test's thread */
 	uint32_t wanted;    /* request of a socket of the host */
+	int given;	    /* the other end of netd's for it */
 	char path[256];
 	atomic_int asked, say, lookups;
 	/* what was told of limits, under lock */
@@ -78,7 +79,7 @@ static struct {
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
-} tt = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} tt = { .lock = PTHREAD_MUTEX_INITIALIZER, .given = -1 };
 
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
 	0xff };
@@ -342,9 +343,9 @@ whose_forget(struct whose_ask *a)
 }
 
 int
-dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t port)
+dns_take(struct nsess *s, int fd, const struct conn_ends *e)
 {
-	(void)s, (void)peer, (void)port;
+	(void)s, (void)e;
 	if (write(fd, "DNS", 3) != 3)
 		abort();
 	close(fd);

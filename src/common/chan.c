@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -34,6 +36,37 @@ chan_pair(int fds[2])
 	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
+/* Is there a message from this peer with descriptors? */
+static bool
+brings_fds(enum role me, enum role peer)
+{
+	const struct msg_row *r;
+
+	for (r = msg_rows; r < msg_rows + MSG_MAX; r++) {
+		if ((r->from & (1U << peer)) != 0 &&
+		    (r->to & (1U << me)) != 0 && r->fds[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+int
+chan_join(enum role a, enum role b, int fds[2])
+{
+	int off = 0;
+
+	if (chan_pair(fds) == -1)
+		return -1;
+	/* where the kernel has not that, what comes is dropped (chan_read) */
+	if (!brings_fds(a, b))
+		(void)setsockopt(fds[0], SOL_SOCKET, SO_PASSRIGHTS, &off,
+		    sizeof(off));
+	if (!brings_fds(b, a))
+		(void)setsockopt(fds[1], SOL_SOCKET, SO_PASSRIGHTS, &off,
+		    sizeof(off));
+	return 0;
+}
+
 struct chan *
 chan_new(int fd, enum role me, enum role peer, const struct handler *handlers,
     void *arg)
@@ -47,6 +80,7 @@ chan_new(int fd, enum role me, enum role peer, const struct handler *handlers,
 	ch->me = me;
 	ch->peer = peer;
 	ch->state = ST_RUN;
+	ch->takes_fds = brings_fds(me, peer);
 	ch->handlers = handlers;
 	ch->arg = arg;
 	STAILQ_INIT(&ch->queue);
@@ -339,6 +373,36 @@ chan_match_reply(struct chan *ch, struct imsg *im, bool last)
 	return false;
 }
 
+/* Some came, and some did not. */
+static void
+drop_fds(struct imsg *im)
+{
+	close_fds(im->fds, im->nfds);
+	im->nfds = 0;
+}
+
+/* Descriptors for which there was no room here, of a message whose handler says so
+ * to who wanted something. 0 or -1. */
+static int
+check_lost(struct imsg *im, uint32_t type)
+{
+	static atomic_long told; /* the minute of the last one */
+	long now = (long)(time(NULL) / 60);
+	int i;
+
+	if (type >= MSG_MAX || (msg_rows[type].flags & M_BARE) == 0 ||
+	    msg_rows[type].fds[0] == '\0')
+		return -1;
+	im->nfds = (int)strlen(msg_rows[type].fds);
+	for (i = 0; i < im->nfds; i++)
+		im->fds[i] = -1;
+	if (atomic_exchange(&told, now) != now)
+		log_warnx("no room for the descriptors of %s: it is refused, "
+			  "and so may others be in this minute",
+		    msg_name(type));
+	return 0;
+}
+
 /* recvmsg(2) into im and data: 1, 0 nothing there, -1 over or malformed. */
 static int
 chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
@@ -356,6 +420,10 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 	ssize_t n;
 	size_t fdbytes;
 
+	/* without room the kernel drops them, and nobody closes them here, which
+	 * could wait for the server of a file system */
+	if (!ch->takes_fds)
+		mh.msg_control = NULL, mh.msg_controllen = 0;
 	do {
 		n = recvmsg(ch->fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	} while (n == -1 && errno == EINTR);
@@ -372,11 +440,16 @@ chan_read(struct chan *ch, struct imsg *im, uint8_t *data, size_t *len)
 		im->nfds = (int)(fdbytes / sizeof(int));
 		memcpy(im->fds, CMSG_DATA(cm), fdbytes);
 	}
-	/* truncated data or descriptors: never acted upon */
-	if ((mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	/* never acted upon; but whether there was room here for descriptors is
+	 * nothing that the peer has done */
+	if ((mh.msg_flags & MSG_TRUNC) != 0 ||
+	    ((mh.msg_flags & MSG_CTRUNC) != 0 && im->nfds == AGENTSH_MSG_FDS)) {
 		chan_fail(ch, "truncated message");
 		return -1;
 	}
+	im->lost = (mh.msg_flags & MSG_CTRUNC) != 0;
+	if (im->lost)
+		drop_fds(im);
 	*len = (size_t)n;
 	return 1;
 }
@@ -395,6 +468,8 @@ chan_check(struct chan *ch, struct imsg *im, const uint8_t *data, size_t len)
 	memcpy(header, data, MSG_HEADER_LEN);
 	if (header[1] != 0 || header[3] != len)
 		return "bad header";
+	if (im->lost && check_lost(im, header[0]) == -1)
+		return "truncated message";
 	why = msg_gate(ch->me, ch->peer, ch->state, header[0],
 	    len - MSG_HEADER_LEN, im->nfds);
 	if (why != NULL)
@@ -402,7 +477,7 @@ chan_check(struct chan *ch, struct imsg *im, const uint8_t *data, size_t len)
 	im->type = (enum msg_type)header[0];
 	im->id = header[2];
 	row = &msg_rows[im->type];
-	for (i = 0; i < im->nfds; i++) {
+	for (i = 0; i < im->nfds && !im->lost; i++) {
 		if (!msg_fd_is(im->fds[i], row->fds[i]))
 			return "kind of descriptor";
 	}

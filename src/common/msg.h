@@ -21,7 +21,8 @@ enum {
 	M_REP = 2,
 	M_EVT = 4,
 	M_ONCE = 8,
-	M_MORE = 16
+	M_MORE = 16,
+	M_BARE = 32
 };
 
 /* clang-format off */
@@ -59,6 +60,7 @@ struct imsg {
 	struct buf body;
 	int fds[AGENTSH_MSG_FDS];
 	int nfds;
+	bool lost; /* there was no room for fds, which are all -1 (M_BARE) */
 	void *arg; /* of a reply: what the asker gave to chan_request */
 };
 

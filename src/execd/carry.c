@@ -31,7 +31,7 @@ struct way {
 };
 
 struct carry {
-	int fd[2];
+	int fd[2];	   /* netd, the server */
 	struct way way[2]; /* from fd[0], from fd[1] */
 };
 
@@ -42,7 +42,9 @@ static int
 take(struct carry *c, int from)
 {
 	struct way *w = &c->way[from];
-	ssize_t n = read(c->fd[from], w->buf, sizeof(w->buf));
+	struct iovec iov = { w->buf, sizeof(w->buf) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(c->fd[from], &mh, MSG_DONTWAIT);
 
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -52,9 +54,9 @@ take(struct carry *c, int from)
 	return 0;
 }
 
-/* As much as the other takes, and the end. Who takes nothing any more may still
- * have something to say. */
-static void
+/* As much as the other takes, and the end. A server that takes nothing any more may
+ * still have something to say; netd is gone then. 0 or -1. */
+static int
 give(struct carry *c, int from)
 {
 	struct way *w = &c->way[from];
@@ -63,9 +65,11 @@ give(struct carry *c, int from)
 	ssize_t n;
 
 	if (w->sent < w->len) {
-		n = sendmsg(c->fd[!from], &mh, MSG_NOSIGNAL);
+		n = sendmsg(c->fd[!from], &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n >= 0)
 			w->sent += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR && from == 1)
+			return -1;
 		else if (errno != EAGAIN && errno != EINTR)
 			w->sent = w->len, w->ended = true;
 	}
@@ -73,6 +77,16 @@ give(struct carry *c, int from)
 		w->told = true;
 		(void)shutdown(c->fd[!from], SHUT_WR);
 	}
+	return 0;
+}
+
+/* Is it to be heard that this one is gone, though nothing else is waited for? That
+ * the server is when all was read; that netd is at once, unless the server has said
+ * all, and is yet to get what was sent before. */
+static bool
+is_heard(const struct carry *c, int i)
+{
+	return c->way[i].told || (i == 0 && !c->way[1].told);
 }
 
 /* 0, or -1: it is over. */
@@ -89,8 +103,7 @@ step(struct carry *c)
 			p[i].events |= POLLIN;
 	}
 	for (i = 0; i < 2; i++) {
-		/* that it is gone is heard when all was read */
-		if (p[i].events == 0 && !c->way[i].told)
+		if (p[i].events == 0 && !is_heard(c, i))
 			p[i].fd = -1;
 	}
 	if (poll(p, 2, -1) == -1)
@@ -102,9 +115,7 @@ step(struct carry *c)
 		    take(c, i) == -1)
 			return -1;
 	}
-	give(c, 0);
-	give(c, 1);
-	return 0;
+	return give(c, 0) == -1 || give(c, 1) == -1 ? -1 : 0;
 }
 
 static void *
@@ -149,27 +160,20 @@ carry_is_full(void)
 }
 
 int
-carry_start(int server)
+carry_start(int netd, int server)
 {
 	struct carry *c = calloc(1, sizeof(*c));
-	int pair[2] = { -1, -1 };
 
-	if (c == NULL ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		pair) == -1)
-		goto fail;
-	c->fd[0] = pair[0];
-	c->fd[1] = server;
-	ncarries++;
-	if (start(c) == 0)
-		return pair[1];
-	ncarries--;
-fail:
-	if (pair[0] != -1) {
-		close(pair[0]);
-		close(pair[1]);
+	if (c != NULL) {
+		c->fd[0] = netd;
+		c->fd[1] = server;
+		ncarries++;
+		if (start(c) == 0)
+			return 0;
+		ncarries--;
 	}
 	free(c);
+	close(netd);
 	close(server);
 	errno = EAGAIN;
 	return -1;

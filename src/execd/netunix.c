@@ -3,7 +3,7 @@
  * Connections of netd to a socket of the host that a redirect of the policy names.
  * netd has no rights to files: fsd finds the inode in the host's tree and asks the
  * policy, and execd connects to it, with the rights of the session's user and of
- * nobody else, whom the server sees. netd gets the end of a pair, see carry.c.
+ * nobody else, whom the server sees. netd gives the end of a pair, see carry.c.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +22,7 @@
 /* Of a question to fsd. */
 struct wanted {
 	uint32_t request; /* netd's */
+	int fd;		  /* and what it gave */
 };
 
 static size_t nwanted;
@@ -46,7 +47,7 @@ netunix_on_net_unix(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_net_unix(im, &m) == -1)
 		return -1;
-	if (nwanted < WANTED_MAX && !carry_is_full())
+	if (!im->lost && nwanted < WANTED_MAX && !carry_is_full())
 		w = malloc(sizeof(*w));
 	if (w != NULL)
 		id = chan_request(fsd, w);
@@ -56,6 +57,7 @@ netunix_on_net_unix(struct chan *ch, struct imsg *im)
 		return 0;
 	}
 	w->request = im->id;
+	w->fd = imsg_take_fd(im, 0);
 	nwanted++;
 	snprintf(ask.path, sizeof(ask.path), "%s", m.path);
 	/* its failure ends the session */
@@ -63,12 +65,13 @@ netunix_on_net_unix(struct chan *ch, struct imsg *im)
 	return 0;
 }
 
-/* fsd has answered: netd's request. */
+/* fsd has answered: netd's request, and *fd, which is the caller's then. */
 static uint32_t
-take(struct wanted *w)
+take(struct wanted *w, int *fd)
 {
 	uint32_t request = w->request;
 
+	*fd = w->fd;
 	nwanted--;
 	free(w);
 	return request;
@@ -78,9 +81,11 @@ int
 netunix_on_fs_unix_failed(struct chan *ch, struct imsg *im)
 {
 	struct msg_fs_unix_failed m;
-	uint32_t request = take(im->arg);
+	int fd;
+	uint32_t request = take(im->arg, &fd);
 
 	(void)ch;
+	close(fd);
 	if (msg_get_fs_unix_failed(im, &m) == -1 || m.error == 0 ||
 	    m.error > 4095)
 		return -1;
@@ -116,22 +121,24 @@ int
 netunix_on_fs_unix_opened(struct chan *ch, struct imsg *im)
 {
 	static const struct msg_net_unix_connected connected;
-	uint32_t request = take(im->arg);
 	struct stat st;
-	int fd;
+	int netd, server;
+	uint32_t request = take(im->arg, &netd);
 
 	(void)ch;
-	if (fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode))
+	if (fstat(im->fds[0], &st) == -1 || !S_ISSOCK(st.st_mode)) {
+		close(netd);
 		return -1;
-	fd = connect_to(im->fds[0]);
-	if (fd != -1)
-		fd = carry_start(fd);
-	if (fd == -1) {
-		tell_failed(request, errno);
-		return 0;
 	}
-	msg_send_net_unix_connected(execd.p.peer[ROLE_NETD], request,
-	    &connected, &fd);
-	close(fd);
+	server = connect_to(im->fds[0]);
+	if (server == -1) {
+		tell_failed(request, errno);
+		close(netd);
+	} else if (carry_start(netd, server) == -1) {
+		tell_failed(request, errno);
+	} else {
+		msg_send_net_unix_connected(execd.p.peer[ROLE_NETD], request,
+		    &connected, NULL);
+	}
 	return 0;
 }

@@ -15,8 +15,8 @@ int netunix_on_fs_unix_failed(struct chan *, struct imsg *);
 
 /* carry.c: are there too many? */
 bool carry_is_full(void);
-/* Copies between a socket that is connected, which it takes, and the one that it
- * returns. -1 with errno EAGAIN. */
-int carry_start(int server);
+/* Copies between the two, which it takes, also on failure. 0, or -1 with errno
+ * EAGAIN. */
+int carry_start(int netd, int server);
 
 #endif

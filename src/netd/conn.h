@@ -44,6 +44,7 @@ enum tcp_excess {
 	TCP_TOO_MANY_NEW, /* that have no other end yet */
 	TCP_TOO_MANY_DNS, /* for questions; they are refused */
 	TCP_NO_ROOM,	  /* descriptors or memory of netd */
+	TCP_LOST,	  /* whose destination is not known; they are refused */
 	TCP_EXCESS_MAX
 };
 
@@ -67,15 +68,6 @@ enum conn_by {
 	BY_CONNECT, /* HTTP's method */
 	BY_REQUEST, /* HTTP's absolute form */
 	BY_SOCKS
-};
-
-/* The ends of a connection that was accepted. */
-struct conn_ends {
-	uint8_t peer[16], addr[16]; /* addr and port: where it was to go */
-	uint16_t peer_port, port;
-	/* where it arrived, which is the same where there is a namespace */
-	uint8_t local[16];
-	uint16_t local_port;
 };
 
 struct conn {
@@ -137,6 +129,7 @@ struct relays {
 	uint8_t self[2][16]; /* the addresses of the listeners */
 	int nself;
 	uint64_t noted[TCP_EXCESS_MAX]; /* when it was told; 0: never */
+	struct whose_ask *lost;		/* whose a connection was, or NULL */
 };
 
 /* Takes fd, also on failure. proxy: the client will say where to. */

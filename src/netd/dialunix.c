@@ -2,8 +2,12 @@
 /*
  * Connections that are redirected to a unix socket of the host. netd reaches no
  * file: execd connects, with the rights of the session's user, to what fsd finds by
- * that path, and gives one end of a pair whose other end it copies to there.
+ * that path, and copies to there what comes from the other end of a pair of ours.
+ * The last close of what somebody else opened can wait as long as he likes, and
+ * here all sessions would: netd gets no descriptors of a session's processes.
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -26,6 +30,14 @@ forget(struct conn *c)
 	c->asked = false;
 }
 
+static void
+drop(struct conn *c)
+{
+	if (c->dial_fd != -1)
+		close(c->dial_fd);
+	c->dial_fd = -1;
+}
+
 void
 dialunix_stop(struct conn *c)
 {
@@ -39,6 +51,10 @@ static void
 finish(struct conn *c, int fd, int error)
 {
 	dialunix_stop(c);
+	if (error != 0)
+		drop(c);
+	else
+		c->dial_fd = -1;
 	dial_answered(c, fd, error);
 }
 
@@ -72,14 +88,33 @@ again(struct conn *c)
 						       AGAIN_MAX_MS;
 }
 
+/* A pair for execd, of which one end is kept. The other, or -1. */
+static int
+make_pair(struct conn *c)
+{
+	int fd[2], off = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		fd) == -1)
+		return -1;
+	/* nor along with bytes (Linux 6.16) */
+	(void)setsockopt(fd[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	c->dial_fd = fd[0];
+	return fd[1];
+}
+
 static void
 ask(struct conn *c)
 {
 	struct msg_net_unix m;
 	uint64_t now = clock_ms();
-	uint32_t id = chan_request(c->s->execd, c);
+	int fd = make_pair(c);
+	uint32_t id = fd == -1 ? 0 : chan_request(c->s->execd, c);
 
 	if (id == 0) {
+		if (fd != -1)
+			close(fd);
+		drop(c);
 		again(c);
 		return;
 	}
@@ -87,7 +122,8 @@ ask(struct conn *c)
 	snprintf(m.path, sizeof(m.path), "%s", c->redirected);
 	wait_ms(c, c->until > now ? c->until - now : 0);
 	/* when execd is gone the session ends */
-	(void)msg_send_net_unix(c->s->execd, id, &m, NULL);
+	(void)msg_send_net_unix(c->s->execd, id, &m, &fd);
+	close(fd);
 }
 
 void
@@ -110,7 +146,7 @@ dialunix_on_net_unix_connected(struct chan *ch, struct imsg *im)
 	if (c == NULL)
 		return 0; /* it is gone */
 	c->asked = false;
-	finish(c, imsg_take_fd(im, 0), 0);
+	finish(c, c->dial_fd, 0);
 	return 0;
 }
 
@@ -127,9 +163,11 @@ dialunix_on_net_unix_failed(struct chan *ch, struct imsg *im)
 	if (c == NULL)
 		return 0;
 	c->asked = false;
-	if (m.error == EAGAIN)
+	if (m.error == EAGAIN) {
+		drop(c);
 		again(c);
-	else
+	} else {
 		finish(c, -1, (int)m.error);
+	}
 	return 0;
 }

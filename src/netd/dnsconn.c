@@ -176,7 +176,7 @@ dnsconn_send(struct dns_conn *c, const uint8_t *msg, size_t len)
 }
 
 int
-dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
+dns_take(struct nsess *s, int fd, const struct conn_ends *e)
 {
 	struct dns_conn *c;
 
@@ -188,15 +188,13 @@ dns_take(struct nsess *s, int fd, const uint8_t peer[16], uint16_t peer_port)
 	c->dns = s->dns;
 	c->client.conn = c;
 	c->client.fd = fd;
-	c->client.sport = peer_port;
-	memcpy(c->client.src, peer, 16);
+	c->client.sport = e->peer_port;
+	memcpy(c->client.src, e->peer, 16);
+	/* the address that was asked, though nobody has it here */
+	c->client.dport = e->local_port;
+	memcpy(c->client.dst, e->local, 16);
 	TAILQ_INSERT_TAIL(&s->dns->conns, c, entry);
 	s->dns->nconns++;
-	/* the address that was asked, though nobody has it here */
-	if (dest_of(s, fd, c->client.dst, &c->client.dport) == -1) {
-		client_close(c);
-		return 0;
-	}
 	client_wait(c, EV_READ);
 	return 0;
 }

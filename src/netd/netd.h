@@ -94,17 +94,27 @@ void hostaddr_start(struct event_base *);
  * that it would send to? Any thread; true also when that cannot be asked. */
 bool hostaddr_answers(const uint8_t addr[16]);
 
+/* The ends of a connection that was accepted. */
+struct conn_ends {
+	uint8_t peer[16], addr[16]; /* addr and port: where it was to go */
+	uint16_t peer_port, port;
+	/* where it arrived, which is the same where there is a namespace */
+	uint8_t local[16];
+	uint16_t local_port;
+};
+
 /* dns.c: begins to answer on the UDP sockets. 0 or -1. A TCP connection to
  * port 53, whose fd does not block, is given to dns_take, which owns it from
  * then on; -1: it was closed, there are too many. */
 int dns_start(struct nsess *);
-int dns_take(struct nsess *, int fd, const uint8_t peer[16],
-    uint16_t peer_port);
+int dns_take(struct nsess *, int fd, const struct conn_ends *);
 void dns_stop(struct nsess *);
 
-/* dest.c: the address that a connection, which was accepted, was to go to; by it,
- * not by getsockname(2), whatever way it came. 0 or -1. */
-int dest_of(const struct nsess *, int fd, uint8_t addr[16], uint16_t *port);
+/* dest.c: where a connection, which was accepted, was to go; by it, not by
+ * getsockname(2), whatever way it came. peer is the caller's to fill in; a client of
+ * the proxy came to that. 0, or -1: it is not known, or it is none of the session;
+ * where it arrived is there all the same, for a session without a namespace. */
+int dest_of(const struct nsess *, int fd, bool proxy, struct conn_ends *);
 
 /* tcp.c: what the configuration says, for all sessions; once, before all. */
 void tcp_configure(const struct conf *);

@@ -340,6 +340,15 @@ grace_cb(evutil_socket_t fd, short what, void *arg)
 
 /* --- the main thread: what agentshd says */
 
+/* There was no room for what came with a message: the session is refused. */
+static bool
+is_lost(struct served *s, const struct imsg *im)
+{
+	if (im->lost && s->why[0] == '\0')
+		snprintf(s->why, sizeof(s->why), "netd has no descriptor left");
+	return im->lost;
+}
+
 int
 sess_on_net_open(struct chan *ch, struct imsg *im)
 {
@@ -363,8 +372,9 @@ sess_on_net_open(struct chan *ch, struct imsg *im)
 	snprintf(s->n.id, sizeof(s->n.id), "%s", m.session_id);
 	for (i = 0; i < NET_LISTENERS; i++)
 		s->n.listener[i] = -1;
-	if (image_map(&s->n.image, im->fds[0], &e) == -1 ||
-	    image_prepare(&s->n.image, &e) == -1)
+	if (!is_lost(s, im) &&
+	    (image_map(&s->n.image, im->fds[0], &e) == -1 ||
+		image_prepare(&s->n.image, &e) == -1))
 		snprintf(s->why, sizeof(s->why), "policy image: %s", e.message);
 	s->n.dns_conf = netd.dns_conf;
 	for (i = 0; i < 4; i++)
@@ -390,6 +400,8 @@ sess_on_net_dialled(struct chan *ch, struct imsg *im)
 	if (s == NULL || s->state != OPENING || s->n.dialled != NULL ||
 	    s->n.listener[NET_TCP4] != -1)
 		return -1;
+	if (is_lost(s, im))
+		return 0;
 	s->n.dialled = dialled_map(im->fds[0]);
 	if (s->n.dialled == NULL)
 		snprintf(s->why, sizeof(s->why),
@@ -412,6 +424,7 @@ sess_on_net_listen(struct chan *ch, struct imsg *im)
 	udp = m.ipv6 ? NET_UDP6 : NET_UDP4;
 	if (s == NULL || s->state != OPENING || s->n.listener[tcp] != -1)
 		return -1;
+	(void)is_lost(s, im);
 	s->n.listener[tcp] = imsg_take_fd(im, 0);
 	s->n.listener[udp] = imsg_take_fd(im, 1);
 	return 0;
@@ -429,6 +442,7 @@ sess_on_net_refused(struct chan *ch, struct imsg *im)
 	s = find(m.session);
 	if (s == NULL || s->state != OPENING || s->n.refused_fd != -1)
 		return -1;
+	(void)is_lost(s, im);
 	s->n.refused_fd = imsg_take_fd(im, 0);
 	return 0;
 }
@@ -446,6 +460,7 @@ sess_on_net_inward(struct chan *ch, struct imsg *im)
 	s = find(m.session);
 	if (s == NULL || s->state != OPENING || s->n.inward_fd[m.ipv6][0] != -1)
 		return -1;
+	(void)is_lost(s, im);
 	for (i = 0; i < 2; i++)
 		s->n.inward_fd[m.ipv6][i] = imsg_take_fd(im, i);
 	return 0;
@@ -464,6 +479,8 @@ sess_on_net_ring(struct chan *ch, struct imsg *im)
 	s = find(m.session);
 	if (s == NULL || s->state != OPENING || s->n.ring.size != 0)
 		return -1;
+	if (is_lost(s, im))
+		return 0;
 	for (i = 0; i < 3; i++)
 		fds[i] = im->fds[i];
 	if (ring_map(&s->n.ring, fds, m.size) == -1) {
@@ -499,8 +516,11 @@ sess_on_net_start(struct chan *ch, struct imsg *im)
 	if (msg_get_net_start(im, &m) == -1)
 		return -1;
 	s = find(m.session);
-	if (s == NULL || s->state != OPENING || s->n.listener[NET_TCP4] == -1 ||
-	    (s->n.ring.size == 0 && s->why[0] == '\0'))
+	if (s == NULL || s->state != OPENING)
+		return -1;
+	(void)is_lost(s, im);
+	if (s->why[0] == '\0' &&
+	    (s->n.listener[NET_TCP4] == -1 || s->n.ring.size == 0))
 		return -1;
 	/* where it wanted to go, by hooks or by the way that is named */
 	if (s->why[0] == '\0' &&

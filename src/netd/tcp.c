@@ -18,7 +18,6 @@
 #include "log.h"
 #include "loopback.h"
 #include "netlog.h"
-#include "sockdiag.h"
 
 #define NOTE_MS 60000 /* one event, then none for so long */
 
@@ -41,6 +40,13 @@ listen_on(struct relays *rs, bool on)
 	}
 }
 
+static bool
+is_due(const struct relays *rs, enum tcp_excess what)
+{
+	return !rs->failed &&
+	    (rs->noted[what] == 0 || clock_ms() - rs->noted[what] >= NOTE_MS);
+}
+
 static void
 note(struct relays *rs, enum tcp_excess what)
 {
@@ -49,14 +55,14 @@ note(struct relays *rs, enum tcp_excess what)
 		[TCP_TOO_MANY_NEW] = "too-many-waiting",
 		[TCP_TOO_MANY_DNS] = "too-many-dns-connections",
 		[TCP_NO_ROOM] = "no-room-in-netd",
+		[TCP_LOST] = "destination-lost",
 	};
-	uint64_t now = clock_ms();
+	bool refused = what == TCP_TOO_MANY_DNS || what == TCP_LOST;
 
-	if (rs->failed ||
-	    (rs->noted[what] != 0 && now - rs->noted[what] < NOTE_MS))
+	if (!is_due(rs, what))
 		return;
-	rs->noted[what] = now;
-	if (netlog_limit(rs->s, reason[what], what == TCP_TOO_MANY_DNS) == -1)
+	rs->noted[what] = clock_ms();
+	if (netlog_limit(rs->s, reason[what], refused) == -1)
 		tcp_fail(rs);
 }
 
@@ -141,28 +147,30 @@ tcp_fail(struct relays *rs)
 	pause_for(rs, 0);
 }
 
-/* Where it was to go. 0, or -1: it is none of the session. */
-static int
-find_dest(const struct nsess *s, bool proxy, struct conn_ends *e)
+static void
+lost_cb(void *arg, const struct owner *owner)
 {
-	struct sockdiag_end own = { .port = e->peer_port };
-	struct sockdiag_end far = { .port = e->local_port };
-	uint8_t addr[16];
-	uint16_t port;
+	struct relays *rs = arg;
 
-	memcpy(e->addr, e->local, sizeof(e->addr));
-	e->port = e->local_port;
-	if (s->dialled == NULL)
-		return 0;
-	memcpy(own.addr, e->peer, sizeof(own.addr));
-	memcpy(far.addr, e->local, sizeof(far.addr));
-	if (dialled_find(s, IPPROTO_TCP, &own, &far, addr, &port) == -1)
-		return -1;
-	if (!proxy) {
-		memcpy(e->addr, addr, sizeof(e->addr));
-		e->port = port;
-	}
-	return 0;
+	rs->lost = NULL;
+	if (owner != NULL && owner->pid != 0)
+		note(rs, TCP_LOST);
+}
+
+/* Where it was to go cannot be found out: it is reset, and the event tells of it
+ * where it is the session's. Anybody may dial at the host's loopback. */
+static void
+refuse_lost(struct relays *rs, int fd, const struct conn_ends *e)
+{
+	struct linger now = { .l_onoff = 1 };
+
+	if (rs->s->dialled == NULL)
+		note(rs, TCP_LOST);
+	else if (rs->lost == NULL && is_due(rs, TCP_LOST))
+		rs->lost = whose_ask(rs->s, IPPROTO_TCP, e->peer, e->peer_port,
+		    e->local, e->local_port, lost_cb, rs);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
 }
 
 /* One connection. 0; -1: no more of them now. */
@@ -186,14 +194,13 @@ take(struct relays *rs, int listener, bool proxy)
 		}
 		return -1;
 	}
-	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1 ||
-	    (proxy ? ipport_own(fd, e.local, &e.local_port) :
-		     dest_of(rs->s, fd, e.local, &e.local_port)) == -1 ||
-	    find_dest(rs->s, proxy, &e) == -1)
+	if (ipport_from_sockaddr(&ss, e.peer, &e.peer_port) == -1)
 		close(fd);
+	else if (dest_of(rs->s, fd, proxy, &e) == -1)
+		refuse_lost(rs, fd, &e);
 	else if (proxy || e.port != DNS_PORT)
 		conn_start(rs, fd, &e, proxy);
-	else if (dns_take(rs->s, fd, e.peer, e.peer_port) == -1)
+	else if (dns_take(rs->s, fd, &e) == -1)
 		note(rs, TCP_TOO_MANY_DNS);
 	return 0;
 }
@@ -313,6 +320,8 @@ tcp_stop(struct nsess *s)
 		event_free(rs->accept_proxy);
 	if (rs->resume != NULL)
 		event_free(rs->resume);
+	if (rs->lost != NULL)
+		whose_forget(rs->lost);
 	free(rs);
 	s->relays = NULL;
 }

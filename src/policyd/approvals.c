@@ -204,6 +204,9 @@ approvals_on_open(struct chan *ch, struct imsg *im)
 	if (msg_get_approval_open(im, &m) == -1 ||
 	    (m.role != ROLE_EXECD && m.role != ROLE_FSD && m.role != ROLE_NETD))
 		return -1;
+	/* its other end was closed: who holds that, and its session, end */
+	if (im->lost)
+		return 0;
 	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		fatal("a channel");

@@ -273,7 +273,7 @@ child_spawn(enum role role, const struct cred *cred, struct sess *s)
 	pid_t pid, parent = getpid();
 	int pair[2], pidfd;
 
-	if (chan_pair(pair) == -1)
+	if (chan_join(ROLE_PRIVD, role, pair) == -1)
 		return NULL;
 	pid = fork();
 	if (pid == 0)

@@ -213,7 +213,7 @@ join_helpers(void)
 		b = privd.helper[edges[i].b];
 		if (edges[i].scope != GLOBAL || a == NULL || b == NULL)
 			continue;
-		if (chan_pair(pair) == -1)
+		if (chan_join(a->role, b->role, pair) == -1)
 			fatal("socketpair");
 		helper_chan(a, b->role, pair[0]);
 		helper_chan(b, a->role, pair[1]);

@@ -132,6 +132,16 @@ get_limits(const struct msg_policy_compiled *m, struct limits *l)
 	    privd.conf.idle_timeout_ms);
 }
 
+/* There is no policy for a session, or no new one. */
+static void
+refused(struct sess *s, int status, const char *why)
+{
+	if (s != NULL && s->state == SESS_CREATING)
+		sess_fail(s, status, "policy", "%s", why);
+	else if (s != NULL && s->state == SESS_READY && s->reload != NULL)
+		reload_refused(s, why);
+}
+
 int
 sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 {
@@ -147,6 +157,10 @@ sess_on_policy_compiled(struct chan *ch, struct imsg *im)
 	buf_read_from(&b, m.plan, m.plan_len);
 	if (plan_get(&b, &plan) == -1)
 		return -1;
+	if (im->lost) {
+		refused(s, 503, "agentshd has no descriptor left");
+		return 0;
+	}
 	get_limits(&m, &limits);
 	if (s != NULL && s->state == SESS_READY && s->reload != NULL) {
 		reload_compiled(s, &limits, imsg_take_fd(im, 0), &plan,
@@ -183,10 +197,7 @@ sess_on_policy_refused(struct chan *ch, struct imsg *im)
 	if (msg_get_policy_refused(im, &m) == -1 || m.http_status < 400 ||
 	    m.http_status > 599)
 		return -1;
-	if (s != NULL && s->state == SESS_CREATING)
-		sess_fail(s, (int)m.http_status, "policy", "%s", m.message);
-	else if (s != NULL && s->state == SESS_READY && s->reload != NULL)
-		reload_refused(s, m.message);
+	refused(s, (int)m.http_status, m.message);
 	return 0;
 }
 

@@ -167,7 +167,7 @@ join_execd(struct sess *s, int *end)
 {
 	int pair[2], r;
 
-	if (s->execd == NULL || chan_pair(pair) == -1)
+	if (s->execd == NULL || chan_join(ROLE_EXECD, ROLE_NETD, pair) == -1)
 		return -1;
 	r = helper_chan(s->execd, ROLE_NETD, pair[0]);
 	close(pair[0]);

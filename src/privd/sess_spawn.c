@@ -21,7 +21,7 @@ join_end(struct child *a, enum role far, int *far_end)
 {
 	int pair[2], r;
 
-	if (chan_pair(pair) == -1)
+	if (chan_join(a->role, far, pair) == -1)
 		return -1;
 	r = helper_chan(a, far, pair[0]);
 	close(pair[0]);
@@ -77,7 +77,8 @@ prepare_net(struct sess *s)
 {
 	int pair[2], r;
 
-	if (ring_create(s->ring[ROLE_NETD]) == -1 || chan_pair(pair) == -1)
+	if (ring_create(s->ring[ROLE_NETD]) == -1 ||
+	    chan_join(ROLE_NETD, ROLE_POLICYD, pair) == -1)
 		return -1;
 	s->net_approvals = pair[0];
 	r = tell_policyd(s, ROLE_NETD, pair[1]);

@@ -238,6 +238,11 @@ sess_on_create_unix(struct chan *ch, struct imsg *im)
 	w.policy = m.policy;
 	w.profile = m.profile;
 	w.flags = m.flags;
+	if (im->lost) {
+		(void)aerr_set(&e, 503, "busy",
+		    "agentshd has no descriptor left");
+		return sess_answer_failed(ch, w.request, &e);
+	}
 	if (peer_unix(im->fds[0], &w.uid, &w.gid, &e) == -1)
 		return sess_answer_failed(ch, w.request, &e);
 	return create(ch, &w, &e);

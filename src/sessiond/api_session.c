@@ -350,7 +350,7 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 	struct session *s = im->arg;
 	struct msg_sess_created *m = calloc(1, sizeof(*m));
 	struct request *rq;
-	bool theirs;
+	bool theirs, lost = im->lost;
 	int r;
 
 	(void)ch;
@@ -374,6 +374,9 @@ sessiond_on_sess_created(struct chan *ch, struct imsg *im)
 		if (rq != NULL && !theirs)
 			http_error_code(rq, 403, "forbidden",
 			    "the client's user cannot be found out");
+		else if (rq != NULL && lost)
+			http_error_code(rq, 503, "busy",
+			    "the server has no descriptor left");
 		else if (rq != NULL)
 			http_error_code(rq, 500, "internal", "out of memory");
 		return 0;

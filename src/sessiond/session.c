@@ -235,6 +235,8 @@ session_ready(struct session *s, const struct msg_sess_created *m, int fd)
 	s->created_ns = clock_epoch_ns();
 	s->born_ms = clock_ms();
 	s->state = SESS_READY;
+	if (fd == -1)
+		return -1;
 	s->execd = chan_new(fd, ROLE_SESSIOND, ROLE_EXECD, execd_handlers, s);
 	if (s->execd == NULL) {
 		close(fd);
