@@ -164,13 +164,13 @@ ZONE = {
 
 class Upstream:
     """A name server. special: name to a function of (server, message, reply,
-    send), which sends what it likes."""
+    send), which sends what it likes. ttl: of the answers to a name."""
 
     def __init__(self, port=0, zone=None, special=None, log=None):
         self.zone = ZONE if zone is None else zone
         self.special = special or {}
         self.asked, self.log = [], log
-        self.count = {}
+        self.count, self.ttl = {}, {}
         # a number that is free for one may be somebody's for the other
         for i in range(50):
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -195,13 +195,14 @@ class Upstream:
         q = read(msg)
         owner, kind, out = q["question"].lower(), q["kind"], []
         known = owner in self.zone
+        ttl = self.ttl.get(owner, 60)
         while known and kind != "CNAME" and self.zone[owner].get("CNAME"):
             target = self.zone[owner]["CNAME"][0]
-            out.append(record(owner, "CNAME", target))
+            out.append(record(owner, "CNAME", target, ttl))
             owner = target
             known = owner in self.zone
         if known:
-            out += [record(owner, kind, v)
+            out += [record(owner, kind, v, ttl)
                     for v in self.zone[owner].get(kind, [])]
         rest = msg[12:]
         data = b"".join(out)

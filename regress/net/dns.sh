@@ -129,5 +129,5 @@ wait "$upstream" 2>/dev/null
 rules deny allow
 reload
 session dead
-[ "$(events '.fields.error == "SERVFAIL" and .domain == "host.test"')" -ge 1 ] ||
+[ "$(events '.fields.error == "SERVFAIL" and .domain == "empty.test"')" -ge 1 ] ||
     fail "no event of a look-up that failed"

@@ -3,7 +3,7 @@
  * The name server of a session without the session: on loopback, with decisions
  * of its arguments, and its events on standard output.
  *
- *	dnsdrive [-4] [-l length] [-n names] [-q rate] [-t ms] SERVERS RULE...
+ *	dnsdrive [-4] [-l length] [-n names] [-q rate] [-t ms] [-w ms] SERVERS RULE...
  *
  * RULE: "allow NAME", "deny NAME", "denyall", "approve NAME", where NAME may be
  * "*.suffix"; the first that matches is obeyed. "redirect NAME ADDR TELL FAIL"; "refuse ADDR" for
@@ -34,6 +34,7 @@ static struct dns_conf conf;
 static char **rules;
 static int nrules;
 static unsigned delay; /* each second owner is found later */
+static unsigned owner_ms = 1;
 
 struct whose_ask {
 	struct event *timer;
@@ -207,7 +208,7 @@ whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
     const uint8_t dst[16], uint16_t dport, whose_cb cb, void *arg)
 {
 	static const struct owner owner = { .pid = 1 };
-	struct timeval tv = { .tv_usec = 1000 };
+	struct timeval tv = clock_timeval(owner_ms);
 	struct whose_ask *w;
 
 	/* only a client on loopback, only what it asked, where it arrived */
@@ -338,7 +339,7 @@ main(int argc, char **argv)
 
 	conf.upstream.timeout_ms = 1500;
 	sess.has_ipv6 = true;
-	while ((opt = getopt(argc, argv, "4l:n:q:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "4l:n:q:t:w:")) != -1) {
 		switch (opt) {
 		case '4':
 			sess.has_ipv6 = false;
@@ -354,6 +355,9 @@ main(int argc, char **argv)
 			break;
 		case 't':
 			conf.upstream.timeout_ms = strtoul(optarg, NULL, 10);
+			break;
+		case 'w':
+			owner_ms = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			return 2;

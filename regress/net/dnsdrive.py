@@ -477,6 +477,53 @@ def together():
     d.stop()
 
 
+def kept(_up):
+    """What is still true is not asked for again, and decided about all the same."""
+    up = dns.Upstream()
+    up.ttl = {"b.test": 0}
+    d = Drive(up, ["deny forbidden.test", "allow *.test"], "-n", "1000")
+    for _ in range(4):
+        r = dns.ask(d.udp4, dns.query("a.test"))
+        check("kept", answers(r), (0, ["a.test A 203.0.113.1"]))
+        check("ttl", 0 < r["ttl"][0] <= 60, True)
+    check("another type", answers(dns.ask(d.tcp, dns.query("a.test", "TXT"), True)),
+          (0, ["a.test TXT hello"]))
+    check("asked once", [x[:2] for x in up.asked], [("a.test", "A"), ("a.test", "TXT")])
+    check("an event each", d.event(), ["event allowed a.test A rule=allow *.test 203.0.113.1"] * 4 +
+          ['event allowed a.test TXT rule=allow *.test "hello"'])
+    for text, n in (("b.test", 3), ("no.test", 3), ("empty.test", 3), ("evil.test", 1)):
+        for _ in range(3):
+            dns.ask(d.udp4, dns.query(text))
+        check("asked " + text, up.count[text], n)
+    check("an alias is denied each time", [x for x in d.event() if "evil" in x],
+          ["event denied evil.test A rule=deny forbidden.test reason=alias-denied error=NXDOMAIN"] * 3)
+    d.stop()
+
+
+def meanwhile(_up):
+    """What is allowed is asked for while nobody knows who asks, and not answered."""
+    up = dns.Upstream()
+    d = Drive(up, ["deny forbidden.test", "approve host.test", "redirect b.test 203.0.113.9 1 0",
+                   "allow *.test"], "-w", "3600000")
+    # of whom it is known at once, as of each second one
+    check("known", answers(dns.ask(d.udp4, dns.query("mixed.test")))[0], 0)
+    d.said()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as known:
+        for text in "forbidden.test", "host.test", "b.test", "localhost", "a.test":
+            s.sendto(dns.query(text), d.udp4)
+            known.sendto(dns.query("mixed.test"), d.udp4)
+        end = time.monotonic() + 10 * SLOW
+        while "a.test" not in up.count and time.monotonic() < end:
+            time.sleep(0.02)
+        check("asked", sorted(up.count), ["a.test", "mixed.test"])
+        time.sleep(0.2)
+        check("not answered", select.select([s], [], [], 0)[0], [])
+    check("nor bound", d.bound("203.0.113.1"), [])
+    check("nor told", [x for x in d.event() if "mixed" not in x], [])
+    d.stop()
+
+
 def for_netd_itself(up):
     """Look-ups of netd's own, which no rule is asked about."""
     d = Drive(up, ["deny forbidden.test", "allow *.test"], "-n", "8")
@@ -517,7 +564,7 @@ def main():
     up = dns.Upstream(special=never)
     for part in (simple, approved_first, nothing_else_goes_up, odd,
                  denied, own_names, redirects, sizes, budgets,
-                 for_netd_itself, unlogged):
+                 kept, meanwhile, for_netd_itself, unlogged):
         print(part.__name__, flush=True)
         part(up)
     upstream_trouble()

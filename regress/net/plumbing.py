@@ -218,6 +218,11 @@ for fam, addr, dst in (I4, "198.51.100.9", "198.51.100.7"), (I6, "2001:db8::9", 
     except ConnectionResetError:
         pass
 
+# nothing is sent by timers where nothing but the loopback is
+s = socket.socket(I4, TCP)
+want("congestion control", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0"),
+     (b"reno",))
+
 # many at once: all are refused, and none is forgotten
 many = [socket.socket(I4, TCP) for _ in range(500)]
 for s in many:

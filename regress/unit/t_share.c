@@ -220,6 +220,29 @@ burst(void)
 	share_free(s);
 }
 
+/* Who is alone waits less often. */
+static void
+alone(void)
+{
+	struct share *s = share_new(base), *other;
+
+	share_took(s, SHARE_TURN);
+	CHECK(!share_is_over(s));
+	share_took(s, SHARE_ALONE - SHARE_TURN);
+	CHECK(share_is_over(s));
+	CHECK_INT(share_may(s), 0);
+	other = share_new(base);
+	CHECK(!share_is_over(other));
+	share_took(other, SHARE_TURN);
+	CHECK(share_is_over(other));
+	share_free(s);
+	share_free(other);
+	s = share_new(base);
+	share_took(s, SHARE_TURN);
+	CHECK(!share_is_over(s));
+	share_free(s);
+}
+
 int
 main(void)
 {
@@ -227,6 +250,7 @@ main(void)
 	T_RUN(two_sessions);
 	T_RUN(limit);
 	T_RUN(burst);
+	T_RUN(alone);
 	event_base_free(base);
 	return done_testing();
 }

@@ -3,6 +3,8 @@
  * Connections out of a session: whom they may reach, by name, SNI and Host, and
  * how bytes pass, with real sockets on both sides.
  */
+#include <netinet/tcp.h>
+
 #include "dialled.h"
 #include "sockdiag.h"
 #include "tcp_hello_t.h"
@@ -44,6 +46,61 @@ echo(void)
 	CHECK_INT(e.pid, 7);
 	CHECK_INT(e.sent, 4);
 	CHECK_INT(e.received, 4 + sizeof(big));
+}
+
+/* Of netd, the other end of a connection. */
+static int
+other_end(int fd)
+{
+	struct sockaddr_storage own, peer;
+	socklen_t len, plen;
+	int i;
+
+	for (i = 3; i < 256; i++) {
+		len = plen = sizeof(own);
+		memset(&own, 0, sizeof(own));
+		memset(&peer, 0, sizeof(peer));
+		if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+		    getpeername(i, (struct sockaddr *)&peer, &plen) == 0 &&
+		    len == plen && memcmp(&own, &peer, len) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	(void)getsockopt(fd, level, name, &value, &len);
+	return value;
+}
+
+/* Both ends send at once what they have, and notice when nobody is there. */
+static void
+options(void)
+{
+	int c, s, end[2], i;
+
+	serve(1, 9000, "a.ok", NULL);
+	c = client_of(1);
+	say(c, "ping");
+	s = arrived(1, 5000);
+	hears(s, "ping");
+	end[0] = other_end(c);
+	end[1] = other_end(s);
+	for (i = 0; i < 2; i++) {
+		CHECK(option(end[i], IPPROTO_TCP, TCP_NODELAY) > 0);
+		CHECK(option(end[i], SOL_SOCKET, SO_KEEPALIVE) > 0);
+		CHECK_INT(option(end[i], IPPROTO_TCP, TCP_KEEPIDLE), 60);
+		CHECK_INT(option(end[i], IPPROTO_TCP, TCP_KEEPINTVL), 20);
+		CHECK_INT(option(end[i], IPPROTO_TCP, TCP_KEEPCNT), 6);
+	}
+	close(c);
+	close(s);
+	next_event();
 }
 
 static void
@@ -590,6 +647,7 @@ main(void)
 {
 	start_worker();
 	T_RUN(echo);
+	T_RUN(options);
 	T_RUN(server_first);
 	T_RUN(denied);
 	T_RUN(sni);

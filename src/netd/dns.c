@@ -12,6 +12,7 @@
 #include "ipport.h"
 
 #include "dns.h"
+#include "dnskept.h"
 #include "sockdiag.h"
 
 #define DATAGRAMS 32 /* of one session, before others have their turn */
@@ -158,7 +159,8 @@ dns_start(struct nsess *s)
 	TAILQ_INIT(&d->resolving);
 	s->dns = d;
 	d->budget = dnsbudget_new(&s->dns_conf->limits);
-	if (d->budget == NULL)
+	d->kept = dnskept_new();
+	if (d->budget == NULL || d->kept == NULL)
 		goto fail;
 	for (i = 0; i < 2; i++) {
 		fd = s->listener[udp[i]];
@@ -192,6 +194,7 @@ dns_stop(struct nsess *s)
 	dnsconn_stop(d);
 	dnsresolve_stop(d);
 	dnsbudget_free(d->budget);
+	dnskept_free(d->kept);
 	free(d);
 	s->dns = NULL;
 }

@@ -17,6 +17,7 @@
 
 struct conf;
 struct dns_conn;
+struct dns_kept;
 
 /* What the configuration says, for all sessions. */
 struct dns_conf {
@@ -49,12 +50,21 @@ struct dns_asked {
 	struct dns_pending *pending;
 	struct whose_ask *whose;
 	bool owned; /* owner is as good as it gets */
+	/* what came back before that, or NULL: nothing did; if it has come */
+	struct dns_shared *reply;
+	bool answered;
 	struct dns_client client;
 	struct dns_query q;
 	struct owner owner;
 };
 
 TAILQ_HEAD(dns_askeds, dns_asked);
+
+/* A reply, of all who have asked for it. */
+struct dns_shared {
+	size_t users;
+	struct dns_reply *reply;
+};
 
 /* A look-up upstream, and who wait for it. */
 struct dns_pending {
@@ -73,6 +83,7 @@ struct dns {
 	struct event *udp[2];
 	uint16_t udp_port[2];
 	struct dns_budget *budget;
+	struct dns_kept *kept;
 	struct dns_askeds asked;
 	size_t nasked;
 	TAILQ_HEAD(, dns_pending) pending;
@@ -93,6 +104,8 @@ void dnsconn_stop(struct dns *);
 /* dnsask.c: answers at once, or later. */
 void dnsask_hear(struct dns *, const uint8_t *msg, size_t len,
     const struct dns_client *);
+/* One user less; NULL is none. */
+void dnsask_release(struct dns_shared *);
 /* The client is gone. */
 void dnsask_forget(struct dns *, const struct dns_conn *);
 void dnsask_stop(struct dns *);

@@ -67,6 +67,8 @@ asked_unlink(struct dns_asked *a)
 		TAILQ_REMOVE(&a->pending->waiting, a, waiting);
 	TAILQ_REMOVE(&a->dns->asked, a, entry);
 	a->dns->nasked--;
+	dnsask_release(a->reply);
+	a->reply = NULL;
 }
 
 void

@@ -2,7 +2,8 @@
 /*
  * The life of a question: who asked, what the policy says to the name, and one
  * look-up for all who ask the same; the answers are in dnsanswer.c. Nothing is asked
- * upstream before the name is allowed.
+ * upstream before the name is allowed, nor what was answered and is still true.
+ * That is done while it is found out who has asked, and nothing is answered before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "dns.h"
 #include "dnsanswer.h"
+#include "dnskept.h"
 
 /* With one event for many. */
 static void
@@ -38,25 +40,58 @@ pending_free(struct dns_pending *p)
 	free(p);
 }
 
+void
+dnsask_release(struct dns_shared *r)
+{
+	if (r == NULL || --r->users > 0)
+		return;
+	if (r->reply != NULL)
+		dnsmsg_reply_free(r->reply);
+	free(r->reply);
+	free(r);
+}
+
+/* It is known who asks. a is gone afterwards. */
+static void
+answer(struct dns_asked *a, const struct dns_reply *reply)
+{
+	if (reply != NULL && reply->rcode != DNS_SERVFAIL)
+		dnsanswer_reply(a, reply);
+	else
+		dnsanswer_failed(a);
+}
+
 static void
 looked_up_cb(void *arg, struct dns_reply *reply)
 {
 	struct dns_pending *p = arg;
+	struct dns_shared *r = calloc(1, sizeof(*r));
 	struct dns_asked *a;
 
 	p->lookup = NULL;
+	if (reply != NULL)
+		dnskept_add(p->dns->kept, p->name, p->type, reply, clock_ms());
+	if (r != NULL) {
+		r->users = 1;
+		r->reply = reply;
+	}
 	while ((a = TAILQ_FIRST(&p->waiting)) != NULL) {
 		TAILQ_REMOVE(&p->waiting, a, waiting);
 		a->pending = NULL;
-		if (reply != NULL && reply->rcode != DNS_SERVFAIL)
-			dnsanswer_reply(a, reply);
-		else
-			dnsanswer_failed(a);
+		a->answered = true;
+		if (a->owned) {
+			answer(a, reply);
+		} else if (r != NULL) {
+			a->reply = r;
+			r->users++;
+		}
 	}
 	pending_free(p);
-	if (reply != NULL)
+	dnsask_release(r);
+	if (r == NULL && reply != NULL) {
 		dnsmsg_reply_free(reply);
-	free(reply);
+		free(reply);
+	}
 }
 
 static struct dns_pending *
@@ -92,30 +127,80 @@ pending_new(struct dns *d, const struct dns_query *q)
 	return p;
 }
 
-static void
-look_up(struct dns_asked *a, const struct net_ruling *r)
+/* Begins a look-up, or joins one. What forbids it, or DNS_WITHIN: then without
+ * memory there is none all the same. */
+static enum dns_excess
+look_up(struct dns_asked *a, const struct net_ruling *r, uint64_t now)
 {
 	struct dns *d = a->dns;
 	struct dns_pending *p = pending_find(d, &a->q);
-	uint64_t now = clock_ms();
 	enum dns_excess what;
 
 	if (p == NULL) {
 		what = d->npending == DNS_PENDING ?
 		    DNS_TOO_MANY_PENDING :
 		    dnsbudget_name(d->budget, r->v.rule, a->q.name, now);
-		if (what != DNS_WITHIN) {
-			over_budget(a, what, now);
-			return;
-		}
+		if (what != DNS_WITHIN)
+			return what;
 		p = pending_new(d, &a->q);
 	}
-	if (p == NULL) {
-		dnsanswer_failed(a);
+	a->pending = p;
+	if (p != NULL)
+		TAILQ_INSERT_TAIL(&p->waiting, a, waiting);
+	return DNS_WITHIN;
+}
+
+/* The same of who is known; a may be gone afterwards. */
+static void
+find_out(struct dns_asked *a, const struct net_ruling *r)
+{
+	uint64_t now = clock_ms();
+	const struct dns_reply *kept = dnskept_find(a->dns->kept, a->q.name,
+	    a->q.type, now);
+	enum dns_excess what;
+
+	if (kept != NULL) {
+		dnsanswer_reply(a, kept);
 		return;
 	}
-	a->pending = p;
-	TAILQ_INSERT_TAIL(&p->waiting, a, waiting);
+	what = look_up(a, r, now);
+	if (what != DNS_WITHIN)
+		over_budget(a, what, now);
+	else if (a->pending == NULL)
+		dnsanswer_failed(a);
+}
+
+/* Is that to be asked upstream? */
+static bool
+goes_up(const struct dns_asked *a, const struct net_ruling *r)
+{
+	uint16_t type = a->q.type;
+
+	return net_ruling_allows(r) && !net_ruling_asks(r) &&
+	    dns_type_how(type) == DNS_HOW_ASK &&
+	    (type != DNS_AAAA || a->dns->s->has_ipv6);
+}
+
+/* What has to be looked up in any case is, at once. */
+static void
+look_ahead(struct dns_asked *a)
+{
+	const struct nsess *s = a->dns->s;
+	uint64_t now = clock_ms();
+	struct net_ruling r;
+	struct redirect to;
+	struct verdict v;
+
+	if (is_localhost(a->q.name) ||
+	    image_eval_redirect(&s->image, FAMILY_DNS, a->q.name, &v, &to) ==
+		-1 ||
+	    v.decision == DECISION_REDIRECT)
+		return;
+	decide_name(&s->image, a->q.name, &r);
+	/* what does not go, or not now, is told of by decide() */
+	if (goes_up(a, &r) &&
+	    dnskept_find(a->dns->kept, a->q.name, a->q.type, now) == NULL)
+		(void)look_up(a, &r, now);
 }
 
 static void
@@ -141,7 +226,22 @@ decide(struct dns_asked *a)
 	else if (net_ruling_asks(&r))
 		dnsanswer_hold(a, &r);
 	else
-		look_up(a, &r);
+		find_out(a, &r);
+}
+
+/* a may be gone afterwards. */
+static void
+go_on(struct dns_asked *a)
+{
+	struct dns_shared *r = a->reply;
+
+	if (a->answered) {
+		a->reply = NULL;
+		answer(a, r != NULL ? r->reply : NULL);
+		dnsask_release(r);
+	} else if (a->pending == NULL) {
+		decide(a);
+	}
 }
 
 static void
@@ -154,7 +254,7 @@ owned_cb(void *arg, const struct owner *owner)
 	a->owned = true;
 	a->whose = NULL;
 	if (later)
-		decide(a);
+		go_on(a);
 }
 
 void
@@ -196,6 +296,8 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 	    c->src, c->sport, c->dst, c->dport, owned_cb, a);
 	if (a->owned)
 		decide(a);
+	else
+		look_ahead(a);
 }
 
 /* conn: of whom, where not all. What is looked up for them goes on: others may

@@ -274,6 +274,7 @@ inbound_start(struct published *p, int fd, const uint8_t peer[16],
 	tcp_total++;
 	p->nconns++;
 	c->timer = evtimer_new(c->s->base, timer_cb, c);
+	relay_options(fd);
 	if (relay_start(&c->relay, c->s->share, fd, ended, c) == -1 ||
 	    c->timer == NULL) {
 		end(c, ENOMEM);

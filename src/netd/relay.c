@@ -32,8 +32,8 @@ other(enum relay_side s)
 	return s == RELAY_CLIENT ? RELAY_SERVER : RELAY_CLIENT;
 }
 
-static void
-set_options(int fd)
+void
+relay_options(int fd)
 {
 	int on = 1, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL,
 	    count = KEEPALIVE_COUNT;
@@ -50,7 +50,6 @@ set_options(int fd)
 static int
 add_side(struct relay *r, enum relay_side side, int fd)
 {
-	set_options(fd);
 	r->in[side] = event_new(r->share->base, fd, EV_READ | EV_PERSIST, in_cb,
 	    r);
 	r->out[side] = event_new(r->share->base, fd, EV_WRITE | EV_PERSIST,
@@ -316,6 +315,7 @@ relay_start(struct relay *r, struct share *share, int client_fd,
 int
 relay_join(struct relay *r, int server_fd)
 {
+	relay_options(server_fd);
 	return add_side(r, RELAY_SERVER, server_fd) == -1 ? -1 : arm(r);
 }
 

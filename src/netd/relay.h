@@ -56,7 +56,10 @@ struct relay {
 	bool polite; /* the client gets what was sent to it, also by a reset */
 };
 
-/* Takes fd, which is connected, and reads from it, as much as the session's share
+/* What a relay wants of a socket; what a listening one has, those have that it
+ * accepts. */
+void relay_options(int fd);
+/* Takes fd, which is connected and has them, and reads from it, as much as the session's share
  * has room for: all that a session receives and sends is to pass by it. 0 or -1. */
 int relay_start(struct relay *, struct share *, int client_fd,
     void (*ended)(void *arg, int error), void *arg);

@@ -14,6 +14,14 @@
 #define TICK_MAX 65536	/* bytes that are waited for at most */
 #define TICKS_A_BURST 4 /* and at most this part of what may go at once */
 
+static _Thread_local size_t nshares; /* of this worker */
+
+static size_t
+turn_of(void)
+{
+	return nshares > 1 ? SHARE_TURN : SHARE_ALONE;
+}
+
 static uint64_t
 burst(const struct share *s)
 {
@@ -82,7 +90,7 @@ turn_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	fill(s);
-	s->turn = SHARE_TURN;
+	s->turn = turn_of();
 	for (; n > 0 && s->nline > 0; n--) {
 		if (s->turn == 0 || (s->rate != 0 && s->tokens < MILLION))
 			break;
@@ -101,13 +109,14 @@ share_new(struct event_base *base)
 		return NULL;
 	TAILQ_INIT(&s->line);
 	s->base = base;
-	s->turn = SHARE_TURN;
 	s->filled = clock_us();
 	s->timer = evtimer_new(base, turn_cb, s);
 	if (s->timer == NULL) {
 		free(s);
 		return NULL;
 	}
+	nshares++;
+	s->turn = turn_of();
 	return s;
 }
 
@@ -118,6 +127,7 @@ share_free(struct share *s)
 		return;
 	event_free(s->timer);
 	free(s);
+	nshares--;
 }
 
 void

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHARE_TURN 262144  /* bytes of one session, before the others' turn */
+#define SHARE_TURN 262144 /* bytes of one session, before the others' turn */
+/* the same of the only session of a worker, which has nobody to wait for, but for
+ * who comes: a turn that ends costs some calls for each of its connections */
+#define SHARE_ALONE (16 * SHARE_TURN)
 #define SHARE_COST 4096	   /* what any work costs of that, in bytes */
 #define SHARE_BURST_MS 100 /* so much of the limit may go at once */
 
@@ -40,7 +43,7 @@ struct share {
 	uint64_t slice;	 /* of which so many bytes are left */
 };
 
-/* NULL without memory. */
+/* Of a session of the thread that calls, as share_free does. NULL without memory. */
 struct share *share_new(struct event_base *);
 /* Nobody stands in its line. */
 void share_free(struct share *);

@@ -271,6 +271,7 @@ tcp_start(struct nsess *s)
 	for (i = NET_TCP4; i <= NET_TCP6; i++) {
 		if (s->listener[i] == -1)
 			continue;
+		relay_options(s->listener[i]);
 		rs->accept[i] = event_new(s->base, s->listener[i],
 		    EV_READ | EV_PERSIST, accept_cb, rs);
 		if (rs->accept[i] == NULL ||
@@ -292,6 +293,7 @@ tcp_proxy(struct nsess *s, int fd)
 {
 	struct relays *rs = s->relays;
 
+	relay_options(fd);
 	rs->accept_proxy = event_new(s->base, fd, EV_READ | EV_PERSIST,
 	    accept_proxy_cb, rs);
 	if (rs->accept_proxy == NULL)

@@ -88,6 +88,9 @@ enum steer ns_probe(enum steer wanted, struct aerr *why);
 
 /* Has the host an address of IPv6 that others could reach it by? */
 bool ns_host_has_ipv6(void);
+/* Sets what the kernel goes by in the caller's network namespace. It is no matter
+ * where that cannot be had. */
+void ns_set(const char *file, const char *value);
 
 /* nflog.c */
 #define NS_LOG_GROUP 1

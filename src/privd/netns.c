@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
@@ -355,11 +356,27 @@ open_sockets(struct net_sockets *n, bool has_ipv6, enum steer how,
 	    0;
 }
 
+void
+ns_set(const char *file, const char *value)
+{
+	size_t len = strlen(value);
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1 || write(fd, value, len) != (ssize_t)len)
+		log_debug("%s: %s", file, strerror(errno));
+	if (fd != -1)
+		close(fd);
+}
+
 static int
 enter_new(struct aerr *e)
 {
 	if (unshare(CLONE_NEWNET) == -1)
 		return make_error(e, "make a network namespace");
+	/* what is sent here stays on the loopback, and gains nothing from what
+	 * the host has for its own network: BBR, for one, sends it little by
+	 * little, by timers. This one every kernel has. */
+	ns_set("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
 	return loopback_up(e);
 }
 

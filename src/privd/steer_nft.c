@@ -11,12 +11,8 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "maker.h"
 #include "nft.h"
 
@@ -177,18 +173,12 @@ steer_tproxy(struct net_sockets *n, struct aerr *e)
 
 /* A connection that is over is to keep its place for a second, not for two
  * minutes: one that wants the same place gets another source port, by which
- * sock_diag does not find whose it is. It is no matter where that cannot be had. */
+ * sock_diag does not find whose it is. */
 static void
 forget_soon(void)
 {
-	static const char file[] =
-	    "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait";
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-	if (fd == -1 || write(fd, "1", 1) != 1)
-		log_debug("%s: %s", file, strerror(errno));
-	if (fd != -1)
-		close(fd);
+	ns_set("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait",
+	    "1");
 }
 
 int
