@@ -208,11 +208,22 @@ need_dir()
 	trap 'exit 143' TERM
 }
 
+# What a sanitizer has found, for a process of which nobody may wait for more.
+finding()
+{
+	[ -n "${T:-}" ] && [ -e "$T/server.log" ] &&
+	    grep -aqE 'Sanitizer|: runtime error: ' "$T/server.log"
+}
+
 cleanup()
 {
 	rc_=$?
 	trap - EXIT
 	stop_server
+	if finding; then
+		grep -aE -A 40 'Sanitizer|: runtime error: ' "$T/server.log" | head -n 60
+		rc_=1
+	fi
 	if [ -n "${CG:-}" ]; then
 		echo $$ >"$CG_UP/cgroup.procs"
 		echo 1 >"$CG/cgroup.kill"
@@ -350,6 +361,7 @@ wait_for()
 copy_stage()
 {
 	need_stage
+	! finding || fail "a sanitizer's finding"
 	cp -a "$STAGE/." "$T/stage/" || fail "copy of $STAGE"
 	# not beneath a build tree, where the user may not look
 	RUN_IN=$T/run_in

@@ -336,7 +336,7 @@ esac
 if [ -n "$tests" ]; then
 	# the emulated processor is some ten times slower
 	# shellcheck disable=SC2086
-	src/regress/run -r -t 10 -b "$job/build" $tests || rc=1
+	src/regress/run -r -t 10 -j "$(cat jobs)" -b "$job/build" $tests || rc=1
 	cp -r build/regress-logs out/ 2>/dev/null
 fi
 journalctl -b -o short-monotonic >out/journal 2>/dev/null

@@ -16,6 +16,7 @@
 static struct {
 	struct child *maker;
 	bool answered;
+	bool late;
 	enum steer found;
 	char why[AGENTSH_TEXT_MAX + 1];
 	char how[64]; /* it ended */
@@ -56,6 +57,7 @@ timeout_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	probe.late = true;
 	child_kill(probe.maker);
 }
 
@@ -85,7 +87,12 @@ run(enum steer wanted)
 	while (probe.maker != NULL)
 		event_base_loop(privd.base, EVLOOP_ONCE);
 	event_free(timer);
-	if (!probe.answered)
+	if (probe.answered)
+		return;
+	if (probe.late)
+		snprintf(probe.why, sizeof(probe.why),
+		    "the kernel has not answered within %d s", PROBE_TIMEOUT_S);
+	else
 		snprintf(probe.why, sizeof(probe.why), "maker: %s", probe.how);
 }
 
