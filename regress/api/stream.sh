@@ -180,9 +180,9 @@ want("its end", (name, done["exit_code"], done["error"]["code"]), ("done", 127, 
 
 # who holds the pipes after the end does not hold the answer, and goes on
 start = time.time()
-out, err, done = run("sh", "-c", "(sleep 2; echo late) & echo first; exit 4")
+out, err, done = run("sh", "-c", "(sleep 40; echo late) & echo first; exit 4")
 want("with one in the background", (out, done["exit_code"]), (b"first\n", 4))
-assert time.time() - start < 1.9 * slow, "the answer waited for a process in the background"
+assert time.time() - start < 35, "the answer waited for a process in the background"
 out, err, done = run("sh", "-c", "yes & echo $! >pid; sleep 0.2; exit 3")
 want("exit while another writes", done["exit_code"], 3)
 run("sh", "-c", "kill $(cat pid)")
@@ -251,11 +251,11 @@ until("they are gone", lambda: running("yes hostile") == 0)
 
 # rubbish behind the request is not read while the command runs, nor kept
 for path in ("exec/stream", "exec"):
-    s = stream("sleep", "3") if path == "exec/stream" else None
+    s = stream("sleep", "1") if path == "exec/stream" else None
     if s is None:
         c = socket.socket(socket.AF_UNIX)
         c.connect(sock)
-        body = b'{"command":"sh","args":["-c","yes | head -c 900000; sleep 3"]}'
+        body = b'{"command":"sh","args":["-c","yes | head -c 900000; sleep 1"]}'
         c.sendall(b"POST /api/v1/sessions/s/exec HTTP/1.1\r\nHost: localhost\r\n"
                   b"Content-Length: %d\r\n\r\n" % len(body) + body)
     else:
@@ -263,7 +263,7 @@ for path in ("exec/stream", "exec"):
         c = s.s
     before = rss()
     c.setblocking(False)
-    sent, end = 0, time.time() + 5
+    sent, end = 0, time.time() + 3
     while time.time() < end and sent < 60000000:
         try:
             sent += c.send(b"\0rubbish\r\n" * 6000)

@@ -51,6 +51,26 @@ bg()
 	eval "bg_$name_=\$!"
 }
 
+# For a shell of a session: victim COMMAND... is killed when the test says tell, and
+# its status printed.
+victim='victim()
+{
+	rm -f /tmp/told
+	"$@" &
+	victim=$!
+	until [ -e /tmp/told ]; do sleep 0.05; done
+	kill -KILL $victim
+	wait $victim
+	echo $?
+}
+'
+
+# tell SESSION
+tell()
+{
+	run_in "$1" sh -c ': >/tmp/told' || fail "tell: $(cat "$T/exec.json")"
+}
+
 # await NAME: the answer of bg has come
 await()
 {

@@ -17,8 +17,11 @@ want "time is up" "$(cat "$ws/x.short") $(events file_open '.[0] | .policy.effec
     "old deny: nobody approved it in time"
 
 # a signal that kills, and one that does not: the caller is not kept
-run_in s sh -c 'timeout -s KILL 1 sh -c "echo new >a.ask"; echo $?' >"$T/out"
-want "killed" "$(cat "$T/out" "$ws/a.ask" | tr '\n' ' ')" "137 old "
+bg w s sh -c "$victim victim sh -c 'echo new >a.ask'"
+request 1
+tell s
+await w
+want "killed" "$(out w)$(cat "$ws/a.ask")" "137 old"
 want "nobody waits" "$(pending)" 0
 want "withdrawn" "$(events approval_resolved '.[0] | .fields.resolved_by + " " + (.fields.approved | tostring)')" "withdrawn false"
 cat >"$ws/intr.py" <<'P'
@@ -45,8 +48,9 @@ if command -v python3 >/dev/null; then
 fi
 
 # of a program: the process dies, and a time limit of the command
-bg p s sh -c 'i=printenv; timeout -s KILL 1 $i HOME; echo $?'
+bg p s sh -c "$victim"'i=printenv; victim $i HOME'
 request 1
+tell s
 await p
 want "a program whose process dies" "$(out p)" "137 "
 wait_for 5 is_pending 0 || fail "a dead process waits"

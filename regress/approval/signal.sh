@@ -155,8 +155,9 @@ else
 fi
 
 # who waits can be killed
-bg p g sh -c "$start; timeout -s KILL 1 sh -c \"kill -TERM \$p\"; echo \$?; kill -KILL \$p"
+bg p g sh -c "$victim$start; victim sh -c \"kill -TERM \$p\"; kill -KILL \$p"
 request 1
+tell g
 await p
 want "killed" "$(out p)" "137 "
 wait_for 10 is_pending 0 || fail "a request of nobody"

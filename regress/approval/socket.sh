@@ -189,11 +189,12 @@ v = server('/tmp/ask2')
 k = os.fork()
 if k == 0:
     sock().connect('/tmp/ask2')
-time.sleep(1)
+await_file('/workspace/kill2')
 os.kill(k, 9)
 print(os.waitpid(k, 0)[1])
 P
 request 1
+as "$ME" touch "$ws/kill2"
 await p
 want "killed" "$(out p)" "9 "
 wait_for 10 is_pending 0 || fail "a request of nobody"

@@ -196,8 +196,10 @@ def resolve(name):
     q += b"\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
-        s.sendto(q, server)
         try:
+            # connected, so that one that is not there is heard of
+            s.connect(server)
+            s.send(q)
             a = s.recv(4096)
         except OSError:
             return []
@@ -320,16 +322,17 @@ def E16():
 
 def E17():
     """datagrams, as QUIC has them"""
-    for port in (443, 5000):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        for port in (443, 5000):
             try:
                 s.sendto(b"x", (OK, port))
-                if s.recv(100) == b"REACHED":
-                    return True
             except OSError:
                 pass
-    return False
+        try:
+            return s.recv(100) == b"REACHED"
+        except OSError:
+            return False
 
 
 def E18():
@@ -428,27 +431,38 @@ def E32():
 def E33():
     """somebody inside listens in the place of netd"""
     caught = []
+    listening = threading.Semaphore(0)
+    tried = threading.Event()
 
     def listen(addr, port):
         try:
             s = socket.create_server((addr, port))
         except OSError:
             return
+        finally:
+            listening.release()
         with s:
-            s.settimeout(4)
-            try:
-                c = s.accept()[0]
-                if c.recv(1):
-                    caught.append(1)
-            except OSError:
-                pass
+            s.setblocking(False)
+            while True:
+                late = tried.is_set()
+                try:
+                    c = s.accept()[0]
+                    c.settimeout(3)
+                    if c.recv(1):
+                        caught.append(1)
+                    return
+                except OSError:
+                    if late:
+                        return
+                    time.sleep(0.05)
 
     threads = [threading.Thread(target=listen, args=a) for a in
                (("0.0.0.0", 80), ("192.0.2.1", 1), ("0.0.0.0", 1), ("203.0.113.11", 80))]
     resolve("ok.test")
     for t in threads:
         t.start()
-    time.sleep(0.5)
+    for t in threads:
+        listening.acquire()
     try:
         with socket.create_connection((OK, 80), 3) as s:
             s.sendall(b"GET / HTTP/1.0\r\nHost: ok.test\r\n\r\n")
@@ -456,6 +470,7 @@ def E33():
             s.recv(100)
     except OSError:
         pass
+    tried.set()
     for t in threads:
         t.join()
     return bool(caught)

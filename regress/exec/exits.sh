@@ -39,17 +39,21 @@ run_in s sh -c 'for i in $(seq 40); do /bin/sh -c "exit $i"; done' >/dev/null
 want "in order" "$(exits '[.[] | select(.depth == 1) | .fields.exit_code] | .[1:] == [range(1; 41)]')" true
 
 # one that outlives its command, and the session's next
-run_in s sh -c 'sleep 1 >/dev/null 2>&1 & exit 0' >/dev/null
-want "not yet" "$(exits 'map(.filename | split("/") | last) | index("sleep")')" null
+run_in s sh -c 'mkfifo /tmp/gate; cat /tmp/gate >/dev/null 2>&1 & exit 0' >/dev/null
+want "not yet" "$(exits 'map(.filename | split("/") | last) | index("cat")')" null
 id=$(jq -r .command_id "$T/exec.json")
-run_in s sleep 1.5 >/dev/null
-want "then" "$(api GET "/api/v1/sessions/s/history?type=process_exit&command_id=$id" |
-    jq -r 'map(select(.filename | endswith("/sleep"))) | .[0].fields.exit_code')" 0
+run_in s sh -c ': >/tmp/gate' >/dev/null
+# of_command FILTER: of the exits of that command, true
+of_command()
+{
+	api GET "/api/v1/sessions/s/history?type=process_exit&command_id=$id" | jq -e "$1"
+}
+wait_for 20 of_command 'map(select(.filename | endswith("/cat"))) | .[0].fields.exit_code == 0' ||
+    fail "its end: $(of_command .)"
 
 # and one that is killed with its command
-body='{"command":"sh","args":["-c","/bin/sleep 60"],"timeout":"500ms"}'
+body='{"command":"sh","args":["-c","/bin/sleep 60"],"timeout":"3s"}'
 api POST /api/v1/sessions/s/exec "$body" >"$T/exec.json"
 id=$(jq -r .command_id "$T/exec.json")
-run_in s sleep 0.5 >/dev/null
-want "killed" "$(api GET "/api/v1/sessions/s/history?type=process_exit&command_id=$id" |
-    jq -r 'map(.fields.exit_code > 128) | all and length >= 2')" true
+wait_for 20 of_command 'map(.fields.exit_code > 128) | all and length >= 2' ||
+    fail "killed: $(of_command .)"

@@ -54,9 +54,10 @@ def dial_by(s, dst, data=b"\0"):
 
 
 def dial_all(rows):
-    """At once, as some wait: what, family, kind, where to, what may come of it."""
+    """At once, as some wait: what, family, kind, where to, what may come of it and,
+    perhaps, what is sent."""
     with ThreadPoolExecutor(32) as pool:
-        got = list(pool.map(lambda row: dial(*row[1:4]), rows))
+        got = list(pool.map(lambda row: dial(*row[1:4], *row[5:]), rows))
     for row, g in zip(rows, got):
         # a client of HTTP is told why
         if row[3][1] == 80 and g[:13] == b"HTTP/1.1 403 ":
@@ -156,7 +157,8 @@ for fam, every, own, other in (
     server.close()
 
 # the sockets of netd are nobody's to take, and no other has their address
-for fam, every, own in (I4, "0.0.0.0", "192.0.2.1"), (I6, "::", "fd00:5e55::1"):
+OF_NETD = (I4, "0.0.0.0", "192.0.2.1"), (I6, "::", "fd00:5e55::1")
+for fam, every, own in OF_NETD:
     for kind in TCP, UDP:
         for addr in every, own, "127.0.0.1" if fam == I4 else "::1":
             for port in 1, 53:
@@ -164,15 +166,16 @@ for fam, every, own in (I4, "0.0.0.0", "192.0.2.1"), (I6, "::", "fd00:5e55::1"):
     if fam == I4:
         for addr in every, own:
             want("bind %s 3128" % addr, taken(fam, TCP, addr, 3128), ("EADDRINUSE",))
-    for kind in TCP, UDP:
-        server = serve(fam, kind, own, 8080)
-        want("an impostor at %s" % own, dial(fam, kind, (own, 8080)), ("ECONNREFUSED",))
-        server.close()
-for fam, addr in (I4, "127.0.0.1"), (I4, "192.0.2.2"), (I6, "::1"), (I6, "fd00:5e55::2"):
-    for kind in TCP, UDP:
-        for port in 1, 53:
-            want("own %s %d" % (addr, port), dial(fam, kind, (addr, port), QUERY),
-                 ("ECONNREFUSED",))
+impostors = [(fam, kind, own, serve(fam, kind, own, 8080)) for fam, _, own in OF_NETD
+             for kind in (TCP, UDP)]
+dial_all([("an impostor at %s" % own, fam, kind, (own, 8080), ("ECONNREFUSED",))
+          for fam, kind, own, _ in impostors] +
+         [("own %s %d" % (addr, port), fam, kind, (addr, port), ("ECONNREFUSED",), QUERY)
+          for fam, addr in ((I4, "127.0.0.1"), (I4, "192.0.2.2"), (I6, "::1"),
+                            (I6, "fd00:5e55::2"))
+          for kind in (TCP, UDP) for port in (1, 53)])
+for row in impostors:
+    row[3].close()
 
 # a server that has taken an address outside is not met there
 for fam, addr in (I4, "198.51.100.7"), (I6, "2001:db8::7"):

@@ -96,7 +96,10 @@ want "a tunnel that is refused" "$(run_in s curl -sS -o /dev/null -w '%{http_con
     -x "http://$proxy" https://denied.test/ 2>/dev/null)" 403
 
 # a redirect, of what the rules allow
-event net_connect sh -c 'echo hello | timeout 10 curl -sS -N telnet://a.test:7000'
+event net_connect python3 -c 'import socket
+with socket.create_connection(("a.test", 7000), 60) as s:
+    s.sendall(b"hello")
+    print(s.recv(100).decode())'
 want "what comes of it" "$(cat "$T/out")" hello
 want "redirect" "$(field .domain,.remote,.policy.effective_decision,.policy.rule,.policy.message,.fields.redirect_to)" \
     "a.test $HOST4:7000 redirect mirror by the mirror $FAR4:9000"
