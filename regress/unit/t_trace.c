@@ -5,9 +5,13 @@
  * process is traced; the rest of execd is not there.
  */
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,13 +109,31 @@ look_detach(struct look *l, pid_t pid)
 	(void)pid;
 }
 
+/* The memory of who has executed: its words, where there are any. */
+static const char *memory;
+static size_t memory_len, memory_said;
+
 int
 target_imprint(int dir_fd, struct imprint *im, pid_t *ppid)
 {
 	(void)dir_fd;
-	(void)im;
 	(void)ppid;
-	return -1;
+	if (memory == NULL)
+		return -1;
+	memset(im, 0, sizeof(*im));
+	im->word[IMPRINT_ARGS] = 0x1000;
+	im->word[IMPRINT_ARGS_END] = 0x1000 + memory_said;
+	return 0;
+}
+
+int
+target_read(const struct target *t, uint64_t addr, void *dst, size_t size)
+{
+	(void)t;
+	if (addr != 0x1000 || size > memory_len)
+		return EFAULT;
+	memcpy(dst, memory, size);
+	return 0;
 }
 
 /* --- the process */
@@ -260,6 +282,77 @@ test_end(void)
 	close(from[1]);
 }
 
+/* --- is it what was decided? */
+
+static int proc_fd; /* a directory as a process has in /proc */
+
+static void
+put(const char *name, const char *text, size_t len)
+{
+	int fd = openat(proc_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd != -1 && write(fd, text, len) == (ssize_t)len);
+	close(fd);
+}
+
+/* By its memory, of which the kernel says that there are `said` bytes, and by
+ * the list in /proc. */
+static bool
+is_right(enum exec_state state, const char *has, size_t len, size_t said,
+    const char *list, size_t list_len)
+{
+	memory = has;
+	memory_len = len;
+	memory_said = said;
+	put("cmdline", list, list_len);
+	x.state = state;
+	trace_verify(&x, proc_fd);
+	return x.verified;
+}
+
+static void
+test_words(void)
+{
+	static char words[] = "a\0bc"; /* with the last NUL */
+	char dir[] = "/tmp/t_trace.XXXXXX";
+	size_t n = sizeof(words);
+	struct link *l = &x.link[0];
+
+	memset(&x, 0, sizeof(x));
+	CHECK(mkdtemp(dir) != NULL);
+	proc_fd = open(dir, O_RDONLY | O_DIRECTORY);
+	put("exe", "", 0);
+	CHECK(fstatat(proc_fd, "exe", &l->file.st, 0) == 0);
+	x.nlinks = 1;
+	l->argv.bytes = words;
+	l->argv.len = n;
+	/* one that we have stopped: its memory, and how much there is */
+	CHECK(is_right(EXEC_RUNNING, "a\0bc", n, n, "", 0));
+	CHECK(!is_right(EXEC_RUNNING, "a\0bd", n, n, words, n));
+	CHECK(!is_right(EXEC_RUNNING, "a\0bc\0d", n + 2, n + 2, words, n));
+	CHECK(!is_right(EXEC_RUNNING, "a\0bc", n, n - 1, words, n));
+	/* which cannot be read: the list */
+	CHECK(is_right(EXEC_RUNNING, "", 0, n, words, n));
+	CHECK(!is_right(EXEC_RUNNING, "", 0, n, "a\0bc\0d", n + 2));
+	CHECK(!is_right(EXEC_RUNNING, "", 0, n, "a\0bd", n));
+	CHECK(!is_right(EXEC_RUNNING, "", 0, n, "a", 2));
+	/* another's: the list */
+	CHECK(is_right(EXEC_TRACED, "x", 1, 1, words, n));
+	CHECK(!is_right(EXEC_TRACED, words, n, n, "a\0bd", n));
+	/* there were more words than were looked at */
+	x.truncated = true;
+	CHECK(is_right(EXEC_RUNNING, "a\0bc\0d", n + 2, n + 2, "", 0));
+	CHECK(!is_right(EXEC_RUNNING, "a\0bc", n, n, words, n));
+	/* another file */
+	x.truncated = false;
+	l->file.st.st_ino++;
+	CHECK(!is_right(EXEC_RUNNING, "a\0bc", n, n, words, n));
+	unlinkat(proc_fd, "exe", 0);
+	unlinkat(proc_fd, "cmdline", 0);
+	close(proc_fd);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -267,5 +360,6 @@ main(void)
 	T_RUN(test_signal);
 	T_RUN(test_call);
 	T_RUN(test_end);
+	T_RUN(test_words);
 	return done_testing();
 }

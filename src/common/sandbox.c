@@ -24,6 +24,7 @@
 #include "fusereg.h"
 #include "landlock.h"
 #include "log.h"
+#include "nspid.h"
 #include "pidfdinfo.h"
 #include "sandbox.h"
 

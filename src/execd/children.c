@@ -69,7 +69,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	while (read(fd, info, sizeof(info)) > 0)
+	while (read(fd, info, sizeof(info)) == sizeof(info))
 		continue;
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
 		if (hold_step(pid, status)) {

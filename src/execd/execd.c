@@ -28,6 +28,7 @@
 #include "signal_call.h"
 #include "socket.h"
 #include "supervise.h"
+#include "target.h"
 #include "whose.h"
 
 struct execd execd;
@@ -258,6 +259,7 @@ execd_on_init_ready(struct chan *ch, struct imsg *im)
 	(void)ch;
 	if (msg_get_init_ready(im, &m) == -1)
 		return -1;
+	number_init();
 	notify_start(imsg_take_fd(im, 0));
 	snprintf(detail, sizeof(detail), "landlock ABI %u in the session",
 	    m.landlock_abi);

@@ -17,6 +17,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "execd.h"
 #include "log.h"
 #include "pidfdinfo.h"
@@ -25,6 +26,8 @@
 #define EXITS_MAX 4096	  /* processes */
 #define EXITS_BATCH 64	  /* ends that are taken before others get their turn */
 #define EXITS_BUCKETS 512 /* of processes, by number */
+#define EXITS_CLOSE_US 2500 /* between two programs that follow each other */
+#define EXITS_LATE_MS 5	    /* an end is taken, then */
 
 struct watch {
 	LIST_ENTRY(watch) bucket;
@@ -42,7 +45,10 @@ static struct {
 	bool works;
 	size_t n;
 	int epoll_fd;
-	struct event *ev;
+	struct event *ev;    /* at once: somebody has ended */
+	struct event *timer; /* or soon, while that is not waited for */
+	bool came;	     /* a program, since the timer was set */
+	uint64_t last_us;    /* when one came last */
 	TAILQ_HEAD(, watch) watches;
 	LIST_HEAD(, watch) bucket[EXITS_BUCKETS];
 } exits = { .epoll_fd = -1 };
@@ -107,16 +113,63 @@ look(struct watch *w)
 }
 
 static void
-exits_cb(evutil_socket_t fd, short what, void *arg)
+take(void)
 {
 	struct epoll_event got[EXITS_BATCH];
 	int i, n;
 
-	(void)what;
-	(void)arg;
-	n = epoll_wait(fd, got, EXITS_BATCH, 0);
+	n = epoll_wait(exits.epoll_fd, got, EXITS_BATCH, 0);
 	for (i = 0; i < n; i++)
 		look(got[i].data.ptr);
+}
+
+static void
+exits_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	take();
+}
+
+static void
+set_timer(void)
+{
+	struct timeval tv = clock_timeval(EXITS_LATE_MS);
+
+	exits.came = false;
+	if (event_add(exits.timer, &tv) == -1)
+		fatalx("a time limit cannot be set");
+}
+
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	take();
+	if (exits.came)
+		set_timer();
+	else if (event_add(exits.ev, NULL) == -1)
+		fatalx("event");
+}
+
+/* Where one program follows the other closely, each end would wake us up once
+ * more: it is taken with the next program, or a little later. */
+static void
+take_later(void)
+{
+	uint64_t now = clock_us(), since = now - exits.last_us;
+
+	exits.last_us = now;
+	if (event_pending(exits.timer, EV_TIMEOUT, NULL)) {
+		exits.came = true;
+		take();
+	} else if (since < EXITS_CLOSE_US) {
+		event_del(exits.ev);
+		set_timer();
+	}
 }
 
 static struct watch *
@@ -171,6 +224,7 @@ exits_watch(const struct exec *x, pid_t tgid)
 
 	if (!exits.works || c == NULL)
 		return;
+	take_later();
 	w = watch_of(tgid);
 	if (w == NULL) {
 		c->unwatched++;
@@ -191,6 +245,8 @@ exits_collect(uint64_t command)
 {
 	struct watch *w, *next;
 
+	if (exits.works)
+		take(); /* in the order in which they have ended */
 	for (w = TAILQ_FIRST(&exits.watches); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, entry);
 		if (w->command == command)
@@ -224,7 +280,9 @@ exits_init(void)
 		fatal("epoll_create1");
 	exits.ev = event_new(execd.base, exits.epoll_fd, EV_READ | EV_PERSIST,
 	    exits_cb, NULL);
-	if (exits.ev == NULL || event_add(exits.ev, NULL) == -1)
+	exits.timer = evtimer_new(execd.base, timer_cb, NULL);
+	if (exits.ev == NULL || exits.timer == NULL ||
+	    event_add(exits.ev, NULL) == -1)
 		fatalx("event");
 	exits.works = true;
 }

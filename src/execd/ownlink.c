@@ -62,17 +62,25 @@ is_systems_place(const char *dir)
 }
 
 bool
-link_is_systems(int dir_fd, int link_fd)
+dir_is_systems(int dir_fd, struct stat *st)
 {
 	char dir[AGENTSH_PATH_MAX + 1];
-	struct stat d, l;
 	uid_t me = getuid();
 
 	if (file_dir(dir_fd, dir, sizeof(dir)) == -1 || !is_systems_place(dir))
 		return false;
-	if (fstat(dir_fd, &d) == -1 || fstat(link_fd, &l) == -1 ||
-	    (d.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return false;
 	/* an installation of the user's own is not the system's */
-	return me == 0 || (d.st_uid != me && l.st_uid != me);
+	return fstat(dir_fd, st) == 0 &&
+	    (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+	    (me == 0 || st->st_uid != me);
+}
+
+bool
+link_is_systems(int dir_fd, int link_fd)
+{
+	struct stat d, l;
+	uid_t me = getuid();
+
+	return dir_is_systems(dir_fd, &d) && fstat(link_fd, &l) == 0 &&
+	    (me == 0 || l.st_uid != me);
 }

@@ -21,6 +21,7 @@
 #include "execd.h"
 #include "path.h"
 #include "target.h"
+#include "ways.h"
 
 #define PROC_FS 0x9fa0 /* linux/magic.h */
 #define PROC_ROOT_INO 1
@@ -31,8 +32,9 @@ struct walk {
 	const struct target *t;
 	int at; /* where we are, O_PATH */
 	int links;
-	struct file *f; /* whose own name is looked for; or NULL */
-	bool foreign;	/* a link was followed that is not the system's */
+	struct file *f;	     /* whose own name is looked for; or NULL */
+	bool foreign;	     /* a link was followed that is not the system's */
+	struct trail *trail; /* or NULL */
 	char rest[2 * AGENTSH_PATH_MAX + 2];
 };
 
@@ -178,6 +180,8 @@ walk_step(struct walk *w, bool follow)
 	/* "x/" is a directory: the link is followed */
 	follow = follow || rest > len;
 	memmove(w->rest, w->rest + rest, strlen(w->rest + rest) + 1);
+	if (w->trail != NULL)
+		trail_add(w->trail, w->at);
 	if (walk_self(w, name))
 		return 0;
 	if (w->f != NULL && w->rest[0] == '\0' && w->f->own[0] == '\0' &&
@@ -293,9 +297,9 @@ open_file(const struct target *t, int dirfd, const char *path, int flags)
  */
 static void
 find_own(const struct target *t, int dirfd, const char *path, int flags,
-    struct file *f)
+    struct file *f, struct trail *tr)
 {
-	struct walk w = { .t = t, .f = f };
+	struct walk w = { .t = t, .f = f, .trail = tr };
 	struct stat st;
 	int start, err = EBADF;
 
@@ -369,6 +373,9 @@ int
 file_resolve(const struct target *t, int dirfd, const char *path, int flags,
     struct file *f)
 {
+	struct trail tr = { .whole = true };
+	bool may_know = path[0] == '/' && flags == 0;
+
 	memset(f, 0, sizeof(*f));
 	f->nameless = true;
 	f->fd = open_file(t, dirfd, path, flags);
@@ -380,9 +387,14 @@ file_resolve(const struct target *t, int dirfd, const char *path, int flags,
 		return ELOOP;
 	if (!S_ISREG(f->st.st_mode))
 		return EACCES;
+	if (may_know && way_known(path, f))
+		return 0;
 	if (file_name(f) != 0)
 		return ENAMETOOLONG;
-	find_own(t, dirfd, path, flags, f);
+	find_own(t, dirfd, path, flags, f, may_know ? &tr : NULL);
+	if (may_know)
+		way_remember(path, f, &tr);
+	trail_close(&tr);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * answered or kept until it can be, also until an operator has said something.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,27 @@ supervise_forget_images(void)
 			oldest = x->image_number;
 	}
 	execd_forget_images(oldest);
+}
+
+/* Its names, most of it, are long, and hold nothing at first. */
+static struct exec *
+exec_new(void)
+{
+	struct exec *x = malloc(sizeof(*x));
+	struct link *l;
+
+	if (x == NULL)
+		fatal("an exec");
+	memset(x, 0, offsetof(struct exec, link));
+	for (l = x->link; l < x->link + sizeof(x->link) / sizeof(*l); l++) {
+		memset(&l->file, 0, offsetof(struct file, name));
+		l->file.fd = -1;
+		l->file.name[0] = l->file.own[0] = l->command[0] = '\0';
+		memset(&l->argv, 0, sizeof(l->argv));
+	}
+	x->state = EXEC_NEW;
+	x->t.dir_fd = -1;
+	return x;
 }
 
 /* Nothing of what was read and decided is left. */
@@ -392,19 +414,12 @@ void
 supervise_asked(const struct seccomp_notif *req)
 {
 	struct exec *x;
-	size_t i;
 
 	if (is_replacing(req))
 		return;
 	traced_asks((pid_t)req->pid);
-	x = calloc(1, sizeof(*x));
-	if (x == NULL)
-		fatal("an exec");
+	x = exec_new();
 	x->req = *req;
-	x->state = EXEC_NEW;
-	x->t.dir_fd = -1;
-	for (i = 0; i < sizeof(x->link) / sizeof(x->link[0]); i++)
-		x->link[i].file.fd = -1;
 	x->since_us = clock_us();
 	TAILQ_INSERT_TAIL(&sup.execs, x, entry);
 	if (++sup.n >= EXECS_MAX && !sup.full) {

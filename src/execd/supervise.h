@@ -73,7 +73,6 @@ struct exec {
 	int flags;
 	bool truncated; /* there are more words than were read */
 	char path[AGENTSH_PATH_MAX + 16];
-	struct link link[1 + EXEC_INTERPRETERS]; /* [0]: what was named */
 	size_t nlinks;
 	int read_error; /* errno: path and words could not be read */
 	int file_error; /* that it fails with; -1: a file cannot be read */
@@ -89,6 +88,8 @@ struct exec {
 	bool adopted;			 /* trace_begin() found it held */
 	struct traced *traced; /* NULL: nobody in the session traces it */
 	struct words was; /* what was asked for, where another took its place */
+	/* [0]: what was named. The last member: supervise.c clears the rest */
+	struct link link[1 + EXEC_INTERPRETERS];
 };
 
 /* supervise.c: which state each is in */

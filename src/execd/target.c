@@ -30,8 +30,8 @@ enum {
 	STAT_FIELDS
 };
 
-static ssize_t
-read_file(int dir_fd, const char *name, char *buf, size_t size)
+ssize_t
+target_text(int dir_fd, const char *name, char *buf, size_t size)
 {
 	ssize_t n;
 	int fd;
@@ -55,7 +55,7 @@ target_imprint(int dir_fd, struct imprint *im, pid_t *ppid)
 	char *s;
 	size_t i;
 
-	if (read_file(dir_fd, "stat", buf, sizeof(buf)) == -1)
+	if (target_text(dir_fd, "stat", buf, sizeof(buf)) == -1)
 		return -1;
 	/* the name may hold anything, but ends with the last parenthesis */
 	s = strrchr(buf, ')');
@@ -73,65 +73,30 @@ target_imprint(int dir_fd, struct imprint *im, pid_t *ppid)
 	im->word[0] = field[STAT_START_CODE];
 	im->word[1] = field[STAT_START_STACK];
 	im->word[2] = field[STAT_START_BRK];
-	im->word[3] = field[STAT_ARG_START];
-	im->word[4] = field[STAT_ARG_END];
+	im->word[IMPRINT_ARGS] = field[STAT_ARG_START];
+	im->word[IMPRINT_ARGS_END] = field[STAT_ARG_END];
 	/* zero or one is what the kernel writes for those who may not see it */
-	if (im->word[0] <= 1 || im->word[3] == 0)
+	if (im->word[0] <= 1 || im->word[IMPRINT_ARGS] == 0)
 		return -1;
 	*ppid = (pid_t)field[STAT_PPID];
 	return 0;
 }
 
-/* The number after a title: the last of the line. 0: there is none. */
-static uint32_t
-last_number(const char *buf, const char *title)
-{
-	const char *s = strstr(buf, title);
-	unsigned long n = 0;
-	char *end;
-
-	if (s == NULL)
-		return 0;
-	for (s += strlen(title); *s == '\t' || *s == ' '; s = end) {
-		n = strtoul(s, &end, 10);
-		if (end == s)
-			break;
-	}
-	return (uint32_t)n;
-}
-
-static uint32_t
-inner_number(pid_t pid)
-{
-	char name[32], buf[4096];
-
-	snprintf(name, sizeof(name), "%d/status", (int)pid);
-	if (read_file(execd.proc_fd, name, buf, sizeof(buf)) == -1)
-		return 0;
-	return last_number(buf, "\nNStgid:");
-}
-
 int
 target_open(struct target *t, pid_t tid)
 {
-	char name[16], buf[4096];
+	char name[16];
 
 	memset(t, 0, sizeof(*t));
 	t->tid = tid;
 	snprintf(name, sizeof(name), "%d", (int)tid);
 	t->dir_fd = openat(execd.proc_fd, name,
 	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (t->dir_fd == -1 ||
-	    target_imprint(t->dir_fd, &t->imprint, &t->ppid) == -1 ||
-	    read_file(t->dir_fd, "status", buf, sizeof(buf)) == -1)
+	/* the imprint last: whose that is has had the number until then */
+	if (t->dir_fd == -1 || number_of_target(t) == -1 ||
+	    target_imprint(t->dir_fd, &t->imprint, &t->ppid) == -1)
 		return -1;
-	/* a newline in the name is shown as \n, proc_pid_status(5) */
-	t->tgid = (pid_t)last_number(buf, "\nTgid:");
-	t->inner_tid = last_number(buf, "\nNSpid:");
-	t->inner_tgid = last_number(buf, "\nNStgid:");
-	if (t->tgid <= 1 || t->inner_tgid == 0 || t->inner_tid == 0)
-		return -1;
-	t->inner_ppid = inner_number(t->ppid);
+	t->inner_ppid = number_inner(t->ppid);
 	return 0;
 }
 
@@ -141,7 +106,7 @@ target_word(int dir_fd, const char *title, int base, uint64_t *n)
 	char buf[4096];
 	const char *s;
 
-	if (read_file(dir_fd, "status", buf, sizeof(buf)) == -1)
+	if (target_text(dir_fd, "status", buf, sizeof(buf)) == -1)
 		return -1;
 	s = strstr(buf, title);
 	if (s == NULL)
@@ -225,6 +190,7 @@ target_string(const struct target *t, uint64_t addr, char *dst, size_t size)
 }
 
 #define POINTERS_FIRST 32 /* as much as most have */
+#define WORDS_FIRST 1024  /* bytes */
 
 /* The pointers up to the NULL, their number in *n; *p is to be freed. 0, E2BIG
  * or another errno. */
@@ -256,22 +222,87 @@ read_pointers(const struct target *t, uint64_t addr, uint64_t **p, size_t *n)
 	return E2BIG;
 }
 
-/* The strings at these addresses, as many as fit. */
-static int
-read_words(const struct target *t, const uint64_t *p, size_t n,
-    size_t max_bytes, struct words *w)
-{
-	int err = 0;
+/* Of its memory, what was read last: words mostly follow each other there. */
+struct piece {
+	uint64_t addr;
+	size_t len;
+	char bytes[TARGET_PAGE];
+};
 
-	while (w->n < n) {
-		err = target_string(t, p[w->n], w->bytes + w->len,
-		    max_bytes - w->len);
-		if (err != 0)
-			return err == ENAMETOOLONG ? E2BIG : err;
-		w->v[w->n++] = w->bytes + w->len;
-		w->len += strlen(w->bytes + w->len) + 1;
+/* Room for n bytes more. 0 or -1. */
+static int
+words_grow(struct words *w, size_t *room, size_t n)
+{
+	size_t want = *room;
+	char *bytes;
+
+	while (want - w->len < n)
+		want = want == 0 ? WORDS_FIRST : 2 * want;
+	if (want == *room)
+		return 0;
+	bytes = realloc(w->bytes, want);
+	if (bytes == NULL)
+		return -1;
+	w->bytes = bytes;
+	*room = want;
+	return 0;
+}
+
+/* Appends the string at this address. 0 or an errno; then nothing is appended
+ * as far as w->len says. */
+static int
+read_word(const struct target *t, uint64_t addr, struct piece *p,
+    size_t max_bytes, size_t *room, struct words *w)
+{
+	size_t start = w->len, at, n;
+	const char *end = NULL;
+	ssize_t got;
+
+	while (end == NULL) {
+		if (addr < p->addr || addr - p->addr >= p->len) {
+			n = TARGET_PAGE - (size_t)(addr % TARGET_PAGE);
+			p->addr = addr;
+			p->len = 0;
+			got = read_memory(t, addr, p->bytes, n);
+			if (got == -1) {
+				w->len = start;
+				return errno;
+			}
+			p->len = (size_t)got;
+		}
+		at = (size_t)(addr - p->addr);
+		end = memchr(p->bytes + at, '\0', p->len - at);
+		n = end != NULL ? (size_t)(end - p->bytes) + 1 - at :
+				  p->len - at;
+		if (n > max_bytes - w->len || words_grow(w, room, n) == -1) {
+			n = n > max_bytes - w->len;
+			w->len = start;
+			return n != 0 ? E2BIG : ENOMEM;
+		}
+		memcpy(w->bytes + w->len, p->bytes + at, n);
+		w->len += n;
+		addr += n;
 	}
 	return 0;
+}
+
+/* The strings at these addresses, as many as fit. */
+static int
+read_words(const struct target *t, const uint64_t *addr, size_t n,
+    size_t max_bytes, struct words *w)
+{
+	struct piece p = { .len = 0 };
+	size_t room = 0, i;
+	char *s;
+	int err = 0;
+
+	for (i = 0; err == 0 && i < n; i++) {
+		err = read_word(t, addr[i], &p, max_bytes, &room, w);
+		w->n += err == 0;
+	}
+	for (i = 0, s = w->bytes; i < w->n; i++, s += strlen(s) + 1)
+		w->v[i] = s;
+	return err;
 }
 
 int
@@ -294,14 +325,16 @@ target_argv(const struct target *t, uint64_t addr, size_t max_words,
 		err = E2BIG;
 	}
 	w->v = calloc(n + 2, sizeof(*w->v));
-	w->bytes = calloc(1, max_bytes);
-	if (w->v == NULL || w->bytes == NULL) {
+	if (w->v == NULL) {
 		free(p);
 		return ENOMEM;
 	}
 	err_words = read_words(t, p, n, max_bytes, w);
 	free(p);
 	if (w->n == 0 && err_words == 0) {
+		w->bytes = calloc(1, 1);
+		if (w->bytes == NULL)
+			return ENOMEM;
 		w->v[w->n++] = w->bytes; /* one empty word */
 		w->len = 1;
 	}

@@ -22,6 +22,9 @@
 struct imprint {
 	uint64_t word[5];
 };
+/* of which these are addresses of its words, and behind them */
+#define IMPRINT_ARGS 3
+#define IMPRINT_ARGS_END 4
 
 struct target {
 	pid_t tid; /* by the host's numbers */
@@ -58,6 +61,8 @@ struct file {
 /* 0, or -1: it is gone, or cannot be looked at. target_close() is due. */
 int target_open(struct target *, pid_t tid);
 void target_close(struct target *);
+/* A file of a directory in /proc, with a NUL: its length, or -1. */
+ssize_t target_text(int dir_fd, const char *name, char *buf, size_t size);
 /* The number behind a title, with its newline, in a process's status, by its
  * directory in /proc. 0 or -1. */
 int target_word(int dir_fd, const char *title, int base, uint64_t *);
@@ -78,6 +83,14 @@ int target_argv(const struct target *, uint64_t addr, size_t max_words,
 void words_free(struct words *);
 /* A copy of n strings. 0 or -1. */
 int words_copy(struct words *, const char *const *v, size_t n);
+
+/* number.c */
+/* init is there. Before the first question of the filter. */
+void number_init(void);
+/* From its tid and directory: the other numbers, but for the parent's. 0 or -1. */
+int number_of_target(struct target *);
+/* In the session, of a process that is its group's first thread; 0: none. */
+uint32_t number_inner(pid_t);
 
 /* resolve.c */
 /*
@@ -101,6 +114,9 @@ void file_close(struct file *);
 /* ownlink.c */
 /* The path of an open directory. 0, or -1: it has none. */
 int file_dir(int fd, char *dst, size_t size);
+/* Is a directory one in which the system gives names to programs, and nobody in a
+ * session can? */
+bool dir_is_systems(int dir_fd, struct stat *);
 /* Is a symbolic link in this directory one that the system has made, and nobody
  * in a session can? */
 bool link_is_systems(int dir_fd, int link_fd);

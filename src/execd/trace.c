@@ -85,10 +85,10 @@ is_file_right(const struct exec *x, int dir_fd)
 	    st.st_dev == l->file.st.st_dev && st.st_ino == l->file.st.st_ino;
 }
 
-/* The words as the kernel has copied them onto the new stack: one byte more is
- * asked for, so that a longer list is not taken for a beginning of it. */
+/* One byte more is asked for, so that a longer list is not taken for a beginning
+ * of it. */
 static bool
-are_words_right(const struct exec *x, int dir_fd)
+are_words_listed(const struct exec *x, int dir_fd)
 {
 	const struct words *w = &last_link(x)->argv;
 	size_t len = 0;
@@ -113,6 +113,35 @@ are_words_right(const struct exec *x, int dir_fd)
 	return ok;
 }
 
+/* The words as the kernel has copied them onto the new stack, of one that we have
+ * stopped. -1: they cannot be read. */
+static int
+compare_words(const struct exec *x)
+{
+	const struct words *w = &last_link(x)->argv;
+	struct target t = { .tid = x->stopped };
+	uint64_t start = x->imprint.word[IMPRINT_ARGS],
+		 len = x->imprint.word[IMPRINT_ARGS_END] - start;
+	char *buf;
+	int r = -1;
+
+	if (x->truncated ? len <= w->len : len != w->len)
+		return 0;
+	buf = malloc(w->len);
+	if (buf != NULL && target_read(&t, start, buf, w->len) == 0)
+		r = memcmp(buf, w->bytes, w->len) == 0;
+	free(buf);
+	return r;
+}
+
+static bool
+are_words_right(const struct exec *x, int dir_fd)
+{
+	int r = x->state == EXEC_RUNNING ? compare_words(x) : -1;
+
+	return r == -1 ? are_words_listed(x, dir_fd) : r == 1;
+}
+
 void
 trace_verify(struct exec *x, int dir_fd)
 {
@@ -132,6 +161,11 @@ trace_look(struct exec *x)
 
 	x->verified = false;
 	x->ended = true;
+	/* the first thread of a process is it still */
+	if (x->stopped == x->t.tid) {
+		trace_verify(x, x->t.dir_fd);
+		return;
+	}
 	snprintf(name, sizeof(name), "%d", (int)x->stopped);
 	fd = openat(execd.proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
