@@ -5,6 +5,9 @@
  * be one of those that the operator was shown, the same process with the same
  * program, by the same rule.
  */
+#include <sys/stat.h>
+
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +20,27 @@
 #include "template.h"
 
 #define TARGETS_MAX 24 /* of one call, as many as a person looks at */
-#define TOKEN_MAX 26   /* in bytes, of one in the identity */
+#define TOKEN_MAX 64   /* in bytes, of one in the identity */
 #define WORD_MAX (AGENTSH_PATH_MAX + 512)
+#define THREADS_MAX 64 /* looked at for one that has not ended */
 
 _Static_assert(TARGETS_MAX *TOKEN_MAX <= APPROVAL_IDENTITY_MAX,
     "the targets of a signal fit into an identity");
+
+/* What a target is. */
+struct seen {
+	bool gone;	       /* it has ended, and waits for its parent */
+	size_t process;	       /* bytes of the token: which process it is */
+	char token[TOKEN_MAX]; /* and which file its program is */
+};
 
 /* One call that has to be approved, and what it was asked for. */
 struct sigask {
 	struct asking a;
 	struct sigcall *k;
-	bool all; /* no target was left out */
+	const char *why; /* not all of it can be shown; or NULL */
 	size_t n;
-	char token[TARGETS_MAX][TOKEN_MAX]; /* which process it is */
+	struct seen seen[TARGETS_MAX];
 	size_t tail[TARGETS_MAX]; /* of its word: what may not change */
 	char *words; /* who sends it, then a word a target, each with its NUL */
 	size_t words_len;
@@ -38,12 +49,12 @@ struct sigask {
 /* --- what a target is */
 
 /* When it began, in ticks since the machine's start: with its number that is one
- * process. *gone: it has ended, and waits for its parent. -1: it cannot be found
- * out. */
+ * process. -1: it cannot be found out. */
 static int
 start_time(const struct sigtarget *t, unsigned long long *ticks, bool *gone)
 {
 	unsigned long long size;
+	unsigned long threads;
 	char buf[1024];
 	const char *s;
 	ssize_t n;
@@ -59,38 +70,75 @@ start_time(const struct sigtarget *t, unsigned long long *ticks, bool *gone)
 	buf[n] = '\0';
 	/* behind the name, which may have any byte in it */
 	s = strrchr(buf, ')');
-	for (i = 0; s != NULL && i < 20; i++)
+	for (i = 0; s != NULL && i < 18; i++)
 		s = strchr(s + 1, ' ');
-	if (s == NULL || sscanf(s, " %llu %llu", ticks, &size) != 2)
+	if (s == NULL ||
+	    sscanf(s, " %lu %*s %llu %llu", &threads, ticks, &size) != 3)
 		return -1;
-	*gone = size == 0;
+	/* the memory is that of its first thread, which may have ended alone */
+	*gone = size == 0 && threads <= 1;
 	return 0;
 }
 
-static int
-make_token(char token[TOKEN_MAX], const struct sigtarget *t, bool *gone)
+static bool
+has_program(int dir_fd)
 {
-	unsigned long long ticks;
-	int n;
+	char c;
 
-	if (start_time(t, &ticks, gone) == -1)
-		return -1;
-	n = snprintf(token, TOKEN_MAX, "%x:%llx", t->pid, ticks);
-	return n > 0 && n < TOKEN_MAX - 1 ? 0 : -1;
+	return readlinkat(dir_fd, "exe", &c, 1) == 1;
 }
 
-static void
-put_program(char *dst, size_t size, const struct sigtarget *t)
+/* The directory of a thread of it that has its program still, as the first one
+ * may have ended before the others. -1: there is none. */
+static int
+open_thread(const struct sigtarget *t)
 {
-	ssize_t n = readlinkat(sigtarget_dir(t), "exe", dst, size - 1);
+	struct dirent *de;
+	DIR *tasks;
+	int fd, i;
+
+	if (has_program(sigtarget_dir(t)))
+		return openat(sigtarget_dir(t), ".",
+		    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(sigtarget_dir(t), "task",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tasks = fd == -1 ? NULL : fdopendir(fd);
+	if (tasks == NULL) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	fd = -1;
+	for (i = 0; fd == -1 && i < THREADS_MAX; i++) {
+		de = readdir(tasks);
+		if (de == NULL)
+			break;
+		if (de->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(tasks), de->d_name,
+		    O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd != -1 && !has_program(fd)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	closedir(tasks);
+	return fd;
+}
+
+/* By the directory of a thread. 0 or -1. */
+static int
+read_program(int dir_fd, char *dst, size_t size)
+{
+	ssize_t n = dir_fd == -1 ? -1 :
+				   readlinkat(dir_fd, "exe", dst, size - 1);
 
 	dst[n > 0 ? n : 0] = '\0';
-	if (n <= 0)
-		snprintf(dst, size, "(%s)", t->name);
+	return n > 0 && (size_t)n < size - 1 ? 0 : -1;
 }
 
 static const char *
-command_of(const struct sigtarget *t)
+command_of(const struct sigtarget *t, int dir_fd)
 {
 	struct target k = {
 		.dir_fd = -1, .inner_tgid = t->pid, .inner_ppid = t->ppid
@@ -98,7 +146,7 @@ command_of(const struct sigtarget *t)
 	const struct command *c;
 	pid_t ppid;
 
-	if (target_imprint(sigtarget_dir(t), &k.imprint, &ppid) == -1)
+	if (dir_fd == -1 || target_imprint(dir_fd, &k.imprint, &ppid) == -1)
 		return NULL;
 	c = lineage_command(&k);
 	return c != NULL ? c->id : NULL;
@@ -109,19 +157,50 @@ command_of(const struct sigtarget *t)
  * of its command yet, and is a moment later. */
 static size_t
 make_word(char word[WORD_MAX], const struct sigask *q,
-    const struct sigtarget *t, const char *rule)
+    const struct sigtarget *t, const char *rule, const char *c,
+    const char *program)
 {
-	char program[AGENTSH_PATH_MAX + 1];
-	const char *c = command_of(t);
-	int n;
-
-	put_program(program, sizeof(program), t);
-	n = snprintf(word, WORD_MAX, "pid %u%s%s", t->pid,
+	int n = snprintf(word, WORD_MAX, "pid %u%s%s", t->pid,
 	    c != NULL ? ", command " : "", c != NULL ? c : "");
+
 	snprintf(word + n, WORD_MAX - (size_t)n, "%s%s: %s",
 	    strcmp(rule, q->a.m.rule) != 0 ? ", rule " : "",
 	    strcmp(rule, q->a.m.rule) != 0 ? rule : "", program);
 	return (size_t)n;
+}
+
+/* What it is now, and its word, with *tail. 0, or -1: it lives, and what it is
+ * cannot be found out. */
+static int
+see(struct seen *now, char word[WORD_MAX], size_t *tail, const struct sigask *q,
+    const struct sigtarget *t, const char *rule)
+{
+	char program[AGENTSH_PATH_MAX + 1];
+	struct stat st = { 0 };
+	unsigned long long ticks;
+	int fd = open_thread(t), r = -1;
+
+	if (read_program(fd, program, sizeof(program)) == 0)
+		r = fstatat(fd, "exe", &st, 0);
+	/* in this order: a process that dies loses its program, and then it has
+	 * no memory */
+	if (start_time(t, &ticks, &now->gone) == -1)
+		r = -1;
+	else if (now->gone) {
+		r = 0;
+		snprintf(program, sizeof(program), "(%s)", t->name);
+	}
+	if (r == 0) {
+		now->process = (size_t)snprintf(now->token, TOKEN_MAX,
+		    "%x:%llx", t->pid, ticks);
+		snprintf(now->token + now->process, TOKEN_MAX - now->process,
+		    ":%llx:%llx", (unsigned long long)st.st_dev,
+		    (unsigned long long)st.st_ino);
+		*tail = make_word(word, q, t, rule, command_of(t, fd), program);
+	}
+	if (fd != -1)
+		close(fd);
+	return r;
 }
 
 static void
@@ -185,7 +264,6 @@ ask_new(struct sigcall *k, const struct sigsaid *s)
 	if (q == NULL)
 		fatal("an approval");
 	q->k = k;
-	q->all = true;
 	q->a.id = k->req.id;
 	q->a.on_answer = on_answer;
 	q->a.on_gone = on_gone;
@@ -203,7 +281,9 @@ ask_new(struct sigcall *k, const struct sigsaid *s)
 	    values);
 	snprintf(m->command_id, sizeof(m->command_id), "%s",
 	    c != NULL ? c->id : "");
-	put_program(program, sizeof(program), &k->self);
+	/* of the thread that waits */
+	if (read_program(k->t.dir_fd, program, sizeof(program)) == -1)
+		q->why = "the sender cannot be looked at";
 	add_word(q, program);
 	return q;
 }
@@ -214,17 +294,18 @@ sigask_add(struct sigcall *k, const struct sigtarget *t,
 {
 	char word[WORD_MAX];
 	struct sigask *q = k->ask;
-	bool gone;
 
 	if (q == NULL)
 		q = k->ask = ask_new(k, s);
-	if (q->n == TARGETS_MAX || make_token(q->token[q->n], t, &gone) == -1) {
-		q->all = false;
-		return;
+	if (q->n == TARGETS_MAX) {
+		q->why = "too many processes to be shown";
+	} else if (see(&q->seen[q->n], word, &q->tail[q->n], q, t,
+		       s->v.rule_name) == -1) {
+		q->why = "a process cannot be looked at";
+	} else {
+		add_word(q, word);
+		q->n++;
 	}
-	q->tail[q->n] = make_word(word, q, t, s->v.rule_name);
-	add_word(q, word);
-	q->n++;
 }
 
 static void
@@ -245,24 +326,23 @@ set_object(struct sigask *q)
 		snprintf(m->object, sizeof(m->object), "pid %u", k->to.pid);
 	for (i = 0; i < q->n; i++)
 		n += (size_t)snprintf(m->identity + n, sizeof(m->identity) - n,
-		    "%s%s", i > 0 ? " " : "", q->token[i]);
+		    "%s%s", i > 0 ? " " : "", q->seen[i].token);
 }
 
 bool
 sigask_start(struct sigcall *k)
 {
 	struct sigask *q = k->ask;
-	const char *why = NULL;
 
 	set_object(q);
-	if (!q->all || asking_words(&q->a, q->words, q->words_len) == -1)
-		why = "too many processes to be shown";
-	else if (asking_start(&q->a) == -1)
-		why = "too many signals of this session wait";
-	if (why == NULL)
+	if (q->why == NULL && asking_words(&q->a, q->words, q->words_len) == -1)
+		q->why = "too many processes to be shown";
+	if (q->why == NULL && asking_start(&q->a) == -1)
+		q->why = "too many signals of this session wait";
+	if (q->why == NULL)
 		return true;
 	/* as if it had been answered, so that nobody asks again */
-	asking_refuse(&q->a.answer, APPROVAL_REFUSED, why);
+	asking_refuse(&q->a.answer, APPROVAL_REFUSED, q->why);
 	q->a.answered = true;
 	return false;
 }
@@ -273,18 +353,23 @@ sigask_is_answered(const struct sigcall *k)
 	return k->ask != NULL && k->ask->a.answered;
 }
 
-/* Was this target shown, as what it is now? tail NULL: it is dead meanwhile, which
- * is told as kill(2) tells of those who wait for their parent. */
+/* Was this target shown, as what it is now? One that is dead meanwhile is told of
+ * as kill(2) tells of those who wait for their parent. */
 static bool
-was_shown(const struct sigask *q, const char *token, const char *tail)
+was_shown(const struct sigask *q, const struct seen *now, const char *tail)
 {
 	const char *w = q->words + strlen(q->words) + 1;
+	const struct seen *was;
 	size_t i;
 
 	for (i = 0; i < q->n; i++, w += strlen(w) + 1) {
-		if (strcmp(q->token[i], token) == 0)
-			return tail == NULL ||
-			    strcmp(w + q->tail[i], tail) == 0;
+		was = &q->seen[i];
+		if (was->process != now->process ||
+		    memcmp(was->token, now->token, now->process) != 0)
+			continue;
+		return now->gone ||
+		    (strcmp(was->token, now->token) == 0 &&
+			strcmp(w + q->tail[i], tail) == 0);
 	}
 	return false;
 }
@@ -294,10 +379,10 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
     struct sigsaid *s)
 {
 	static struct msg_approval_answer changed;
-	char token[TOKEN_MAX], word[WORD_MAX], name[16], operation[32];
+	char word[WORD_MAX], name[16], operation[32];
 	const struct sigask *q = k->ask;
+	struct seen now;
 	size_t tail;
-	bool gone;
 
 	s->done = DECISION_DENY;
 	if (q == NULL) {
@@ -312,12 +397,9 @@ sigask_use(const struct sigcall *k, const struct sigtarget *t,
 		return;
 	signal_name(name, sizeof(name), k->signo);
 	snprintf(operation, sizeof(operation), "%s (%u)", name, k->signo);
-	/* in this order: a process that dies loses its program, and then it has
-	 * no memory */
-	tail = make_word(word, q, t, s->v.rule_name);
 	if (strcmp(operation, q->a.m.operation) == 0 &&
-	    make_token(token, t, &gone) == 0 &&
-	    was_shown(q, token, gone ? NULL : word + tail)) {
+	    see(&now, word, &tail, q, t, s->v.rule_name) == 0 &&
+	    was_shown(q, &now, word + tail)) {
 		s->done = DECISION_ALLOW;
 		return;
 	}
