@@ -2,6 +2,7 @@
 """What a session finds of its network where nothing outside is allowed to it."""
 import ctypes
 import errno
+import select
 import socket
 import struct
 import sys
@@ -84,6 +85,26 @@ dial_all([("TCP %s %d" % (addr, port), fam, TCP, (addr, port), ("ECONNREFUSED",)
           for fam, addr in NETD for port in (1, 53, 80)])
 for fam, addr in NETD:
     want("UDP %s" % addr, dial(fam, UDP, (addr, 53), QUERY), ("ECONNREFUSED",))
+
+
+def again(fam, addr, port):
+    """How often a SYN was sent again, until the end of a connection that fails."""
+    s = socket.socket(fam, TCP)
+    s.setblocking(False)
+    got = s.connect_ex((addr, port))
+    if got == errno.EINPROGRESS:
+        p = select.poll()
+        p.register(s, select.POLLOUT)
+        p.poll(60000)
+    total_retrans = struct.unpack_from("I", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 100)[0]
+    s.close()
+    return total_retrans
+
+
+# and is told so by a reset, at once
+for fam, addr in NETD:
+    for port in 1, 53, 80:
+        want("SYN %s %d" % (addr, port), again(fam, addr, port), (0,))
 
 
 # but for the one that is a proxy

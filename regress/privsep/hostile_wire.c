@@ -73,7 +73,18 @@ raw(int fd, uint32_t type, uint32_t id, size_t body, uint8_t fill,
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
 		memcpy(CMSG_DATA(cm), fds, sizeof(int) * (size_t)nfds);
 	}
-	(void)sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 &&
+	    errno == EPERM && nfds > 0) {
+		/* where no message brings any the kernel takes none (chan_join):
+		 * it is as if the victim had refused it */
+		header[0] = MSG_NONE;
+		header[3] = MSG_HEADER_LEN;
+		iov.iov_len = MSG_HEADER_LEN;
+		memcpy(data, header, sizeof(header));
+		mh.msg_control = NULL;
+		mh.msg_controllen = 0;
+		(void)sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
 }
 
 static int

@@ -112,6 +112,29 @@ plain(void)
 	CHECK_STR(h.req.method, "GET");
 }
 
+/* What cannot be a request is refused as soon as that is seen. */
+static void
+beginnings(void)
+{
+	static const char word[] = "abcdefghijklmnopqrstuvwxyz01234567";
+	const char *const none[] = { "\1", " GET", "\r", "G\xff", "GET\t/",
+		"GET/ ", "SSH-2.0-x\r", "{\"a\"", "=" };
+	const char *const some[] = { "G", "GET", "GET ", "M-SEARCH * HTTP",
+		"GET /\r" };
+	size_t i;
+
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		refused(none[i], "malformed request line");
+	refused_len("\0\0", 2, "malformed request line", false);
+	refused_len("GET\0", 4, "malformed request line", false);
+	refused_len(word, HTTP_METHOD_MAX + 1, "malformed request line", false);
+	refused_len(word, HTTP_METHOD_MAX, "passes", false);
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		refused(some[i], "passes");
+	/* also behind a first one */
+	refused("GET / HTTP/1.1" E H E "\1", "malformed request line");
+}
+
 static void
 bodies(void)
 {
@@ -389,6 +412,7 @@ int
 main(void)
 {
 	T_RUN(plain);
+	T_RUN(beginnings);
 	T_RUN(bodies);
 	T_RUN(websocket);
 	T_RUN(hosts_of);

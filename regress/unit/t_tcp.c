@@ -167,6 +167,32 @@ denied(void)
 	CHECK_STR(next_event().domain, "");
 }
 
+/* On port 80 as well who says what is no request hears at once that it is refused,
+ * however long others are waited for. */
+static void
+no_request(void)
+{
+	uint64_t speak_ms = tcp_limits.speak_ms;
+	struct seen e;
+	char text[1024];
+	int c, i;
+
+	tcp_limits.speak_ms = 60000;
+	serve(7, 80, "a.no", NULL);
+	serve(8, 80, "a.ok", NULL);
+	for (i = 7; i <= 8; i++) {
+		c = client_of(i);
+		say(c, "{\"a\":1");
+		CHECK_INT(rest_of(c, text, sizeof(text)), 0);
+		CHECK(strncmp(text, "HTTP/1.1 403 ", 13) == 0);
+		close(c);
+		e = next_event();
+		CHECK(!e.allowed);
+		CHECK_STR(e.reason, i == 7 ? "" : "malformed request line");
+	}
+	tcp_limits.speak_ms = speak_ms;
+}
+
 static void
 sni(void)
 {
@@ -650,6 +676,7 @@ main(void)
 	T_RUN(options);
 	T_RUN(server_first);
 	T_RUN(denied);
+	T_RUN(no_request);
 	T_RUN(sni);
 	T_RUN(second_hello);
 	T_RUN(late_hello);

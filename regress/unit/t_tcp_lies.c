@@ -330,6 +330,28 @@ own_address(void)
 	e = next_event();
 	CHECK(!e.allowed);
 	CHECK_STR(e.rule, "the-rest");
+	/* a rule of the policy, which may be another one by then, that has it
+	 * approved: of nobody who was not */
+	tt.own = DECISION_APPROVE;
+	c = client_of(67);
+	say(c, "x");
+	s = arrived(67, 5000);
+	CHECK(recv(s, text, 1, 0) <= 0);
+	CHECK(is_reset(c));
+	close(c);
+	close(s);
+	e = next_event();
+	CHECK(!e.allowed);
+	CHECK_STR(e.rule, "the-ok");
+	tt.own = DECISION_ALLOW;
+	c = client_of(67);
+	say(c, "x");
+	s = arrived(67, 5000);
+	hears(s, "x");
+	close(s);
+	close(c);
+	CHECK(next_event().allowed);
+	tt.own = 0;
 }
 
 static double

@@ -79,6 +79,8 @@ static struct {
 	char place[256];
 	const char *redirect_from, *redirect_to, *redirect_unix;
 	uint32_t redirect_tell, redirect_fail;
+	/* of an address that turns out to be the host's; 0: it is denied */
+	enum decision own;
 } tt = { .lock = PTHREAD_MUTEX_INITIALIZER, .given = -1 };
 
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
@@ -188,7 +190,9 @@ decide_own(const struct image *im, const char *name, const uint8_t addr[16],
     uint16_t port, struct net_ruling *r)
 {
 	(void)im, (void)name, (void)addr, (void)port;
-	rule(false, r);
+	rule(tt.own != 0, r);
+	if (tt.own == DECISION_APPROVE)
+		r->v.decision = r->said = DECISION_APPROVE;
 }
 
 bool

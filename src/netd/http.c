@@ -344,6 +344,16 @@ read_head(struct http *h, const char *head, size_t len)
 	return why;
 }
 
+/* Can a request begin so? What cannot is not waited for the end of. */
+static bool
+is_beginning(const uint8_t *p, size_t len)
+{
+	size_t n = token_len((const char *)p,
+	    len <= HTTP_METHOD_MAX ? len : HTTP_METHOD_MAX + 1);
+
+	return n == len ? n <= HTTP_METHOD_MAX : n > 0 && p[n] == ' ';
+}
+
 static enum http_step
 refuse(struct http *h, const char *why)
 {
@@ -372,7 +382,9 @@ next_head(struct http *h, const uint8_t *p, size_t len, size_t *n)
 		return refuse(h, "request head too long");
 	h->scanned = i;
 	if (i == len)
-		return HTTP_MORE;
+		return is_beginning(p, len) ?
+		    HTTP_MORE :
+		    refuse(h, "malformed request line");
 	h->scanned = 0;
 	*n = i + 1;
 	why = read_head(h, (const char *)p, *n);

@@ -263,6 +263,9 @@ put_action(struct nlmsghdr *h, const struct nft_rule *r)
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
 		    NFT_REJECT_ICMPX_PORT_UNREACH);
 		break;
+	case ACT_RESET:
+		put_reject(h, NFT_REJECT_TCP_RST, 0);
+		break;
 	case ACT_PROHIBITED:
 		put_reject(h, NFT_REJECT_ICMPX_UNREACH,
 		    NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
@@ -335,7 +338,9 @@ put_rule(struct batch *b, const struct nft_chain *c, const struct nft_rule *r,
 		put_match(h, &family);
 	for (i = 0; i < COUNT(r->match); i++)
 		put_match(h, &r->match[i]);
-	if (log && (r->action == ACT_REFUSED || r->action == ACT_PROHIBITED))
+	if (log &&
+	    (r->action == ACT_REFUSED || r->action == ACT_RESET ||
+		r->action == ACT_PROHIBITED))
 		put_log(h);
 	put_action(h, r);
 	mnl_attr_nest_end(h, list);

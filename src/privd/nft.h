@@ -22,6 +22,7 @@ enum nft_action {
 	ACT_PORT,    /* to another port of the address */
 	ACT_MARK,    /* with the mark of MARK */
 	ACT_REFUSED, /* as a host without that service does */
+	ACT_RESET,   /* the same of TCP, which the rule has to match */
 	ACT_PROHIBITED
 };
 

@@ -67,7 +67,10 @@ static const struct nft_rule tproxy_in[] = {
 	DROP_STRANGERS,
 	ACCEPT_OWN,
 	{ V4, { TO_NETD4, IS_TCP, TO_PROXY }, ACT_ACCEPT, 0 },
-	/* nobody has other business with the address of netd's sockets */
+	/* nobody has other business with the address of netd's sockets. Whoever
+	 * dials there still has the socket's lock, and does not hear ICMP */
+	{ V4, { TO_NETD4, IS_TCP }, ACT_RESET, 0 },
+	{ V6, { TO_NETD6, IS_TCP }, ACT_RESET, 0 },
 	{ V4, { TO_NETD4 }, ACT_REFUSED, 0 },
 	{ V6, { TO_NETD6 }, ACT_REFUSED, 0 },
 	/* also finds the connections that were accepted */
@@ -104,19 +107,20 @@ static const struct nft_rule redirect_to[] = {
 };
 
 /* netd's sockets have every address, those of the session among them. */
-#define REFUSE_OWN(is, to) \
-	{ V4, { TO_LOOP4, is, to }, ACT_REFUSED, 0 }, \
-	{ V4, { TO_SELF4, is, to }, ACT_REFUSED, 0 }, \
+#define REFUSE_OWN(is, to, how) \
+	{ V4, { TO_LOOP4, is, to }, how, 0 }, \
+	{ V4, { TO_SELF4, is, to }, how, 0 }, \
 	{ V4, { TO_MANY4, is, to }, ACT_DROP, 0 }, \
-	{ V6, { TO_LOOP6, is, to }, ACT_REFUSED, 0 }, \
-	{ V6, { TO_SELF6, is, to }, ACT_REFUSED, 0 }, \
+	{ V6, { TO_LOOP6, is, to }, how, 0 }, \
+	{ V6, { TO_SELF6, is, to }, how, 0 }, \
 	{ V6, { TO_MANY6, is, to }, ACT_DROP, 0 }
 
 static const struct nft_rule redirect_in[] = {
 	DROP_STRANGERS,
+	{ 0, { { MARK, 0, 4, EQ, { 0 } }, IS_TCP }, ACT_RESET, 0 },
 	{ 0, { { MARK, 0, 4, EQ, { 0 } } }, ACT_REFUSED, 0 },
-	REFUSE_OWN(IS_TCP, TO_TCP),
-	REFUSE_OWN(IS_UDP, TO_DNS),
+	REFUSE_OWN(IS_TCP, TO_TCP, ACT_RESET),
+	REFUSE_OWN(IS_UDP, TO_DNS, ACT_REFUSED),
 	ACCEPT_OWN,
 	/* to netd, and answers to who has bound another source address */
 	{ 0, { IS_TCP }, ACT_ACCEPT, 0 },
