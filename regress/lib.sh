@@ -316,6 +316,12 @@ is_kernel()
 	[ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" = "$1" ]
 }
 
+# Is it a build with AddressSanitizer, which keeps what was freed?
+is_sanitized()
+{
+	grep -q -- -DAGENTSH_SANITIZED "$TEST_BUILD/Makefile"
+}
+
 need_fuse()
 {
 	[ -c /dev/fuse ] || skip "the kernel has no FUSE (/dev/fuse)"

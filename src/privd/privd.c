@@ -292,6 +292,8 @@ start_timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	event_free(start_timer);
+	start_timer = NULL;
 	if (privd.serving || privd.stopping)
 		return;
 	for (r = 0; r < ROLE_MAX; r++) {
