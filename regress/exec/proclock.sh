@@ -48,7 +48,7 @@ libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(409
 P
 "$hangfs" "$ws/slow" &
 server=$!
-wait_for 5 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+wait_for 20 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
 new_session s "$ws"
 run_in s true || fail true
 

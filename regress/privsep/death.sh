@@ -104,7 +104,7 @@ start_one()
 	new_session s "$ws"
 	run_in s sh -c 'cp /bin/sleep sleep-victim && (./sleep-victim 300 </dev/null >/dev/null 2>&1 &)' ||
 	    fail "a command in the background"
-	wait_for 5 pgrep -x sleep-victim >/dev/null || fail "the command does not run"
+	wait_for 20 pgrep -x sleep-victim >/dev/null || fail "the command does not run"
 	# what there is now must be gone later; of agentshd's mode, the user's
 	# namespace that it lives in goes with the service
 	python3 "$T/left.py" "${1:-all}" >"$T/before"
@@ -147,7 +147,7 @@ done
 start_one sessions
 run_in s sh -c 'cp /bin/sleep sleep-kept; exec ./sleep-kept 300' >"$T/kept.out" &
 waiter=$!
-wait_for 5 pgrep -x sleep-kept >/dev/null || fail "the command does not run"
+wait_for 20 pgrep -x sleep-kept >/dev/null || fail "the command does not run"
 keeper=$(ps -o ppid= -p "$(pgrep -x sleep-kept)" | tr -d ' ')
 # shellcheck disable=SC2046
 [ "$(ps -o ppid= -p "$keeper" | tr -d ' ')" = $(pgrep -x init) ] || fail "who is the keeper?"

@@ -30,7 +30,7 @@ start_stuck()
 	mkdir -p "$T/mute"
 	"$mutefs" "$T/mute" "$T/silence" "$ME_UID" &
 	mute_pid=$!
-	wait_for 5 grep -q " $T/mute fuse" /proc/self/mounts || fail "no FUSE file system"
+	wait_for 20 grep -q " $T/mute fuse" /proc/self/mounts || fail "no FUSE file system"
 	new_session s "$T/mute"
 	want "while it answers" "$(run_in s cat file)" heard
 	: >"$T/silence"
@@ -47,7 +47,7 @@ release()
 {
 	kill -KILL "$mute_pid"
 	wait "$mute_pid" 2>/dev/null
-	wait_for 5 gone "$@" || fail "left after the file system went: $(pgrep -lx "$@")"
+	wait_for 20 gone "$@" || fail "left after the file system went: $(pgrep -lx "$@")"
 	umount "$T/mute" 2>/dev/null || umount -l "$T/mute"
 	wait "$waiter" || :
 }
@@ -89,7 +89,7 @@ not_shown()
 {
 	[ -z "$(shown)" ]
 }
-wait_for 5 not_shown || fail "still shown: $(shown)"
+wait_for 20 not_shown || fail "still shown: $(shown)"
 new_session s "$(new_workspace "$ME")"
 want "its name is free again" "$(run_in s echo works)" works
 api DELETE /api/v1/sessions/s >/dev/null
