@@ -120,7 +120,7 @@ tell="import socket, sys
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 for addr in sys.argv[2:]:
     s.sendto(b'from far', (addr, int(sys.argv[1])))"
-timeout 10 python3 -c 'import socket
+timeout 60 python3 -c 'import socket
 u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 u.bind(("::", 7206))
 u.recv(100), u.recv(100)' &
