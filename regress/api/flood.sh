@@ -51,17 +51,23 @@ for i in range(int(n)):
     except OSError:
         pass
     held.append(s)
-time.sleep(1)
 for s in held:
     s.setblocking(False)
-    try:
-        start = s.recv(4096, socket.MSG_PEEK)
-    except OSError:
-        continue
-    if start.startswith(b"HTTP/1.1 429 ") and b'{"error":"too much is under way' in start:
-        refused += 1
-    elif start and not start.startswith(b"HTTP/1.1 200 "):
-        other += 1
+seen, end = -1, time.monotonic() + 30
+# until all that are answered at once are
+while time.monotonic() < end and (not refused or seen != refused + other):
+    seen = refused + other
+    time.sleep(1)
+    refused = other = 0
+    for s in held:
+        try:
+            start = s.recv(4096, socket.MSG_PEEK)
+        except OSError:
+            continue
+        if start.startswith(b"HTTP/1.1 429 ") and b'{"error":"too much is under way' in start:
+            refused += 1
+        elif start and not start.startswith(b"HTTP/1.1 200 "):
+            other += 1
 print(refused, other, flush=True)
 while not os.path.exists(stop):
     time.sleep(0.05)

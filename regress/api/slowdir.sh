@@ -11,7 +11,7 @@ start_service
 mkdir "$T/slow"
 "$slowdir" "$T/slow" &
 server=$!
-wait_for 5 grep -q " $T/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+wait_for 20 grep -q " $T/slow fuse" /proc/self/mounts || fail "no FUSE file system"
 as alice curl -s --max-time 20 --unix-socket "$API_SOCK" -H 'Content-Type: application/json' \
     -d "{\"id\":\"slow\",\"workspace\":\"$T/slow\"}" http://localhost/api/v1/sessions >"$T/slow.json" &
 sleep 1

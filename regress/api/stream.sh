@@ -169,7 +169,7 @@ status, answer = ask("POST", "/api/v1/sessions/s/exec", {"command": "true", "str
 assert status == 400 and "exec/stream" in answer["error"], answer
 
 # a time limit, and the end of the session
-out, err, done = run("sh", "-c", "echo x; trap '' TERM; while :; do sleep 1; done", timeout="500ms")
+out, err, done = run("sh", "-c", "echo x; trap '' TERM; while :; do sleep 1; done", timeout="4s")
 want("timed out", (out, done["exit_code"], done["error"]["code"]), (b"x\n", 124, "E_TIMEOUT"))
 s = stream("sh", "-c", "echo up; sleep 600", session="ends")
 want("up", s.event()[1]["data"], "up\n")

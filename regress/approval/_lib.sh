@@ -77,6 +77,13 @@ await()
 	wait_for 30 test -e "$T/$1.status" || fail "$1: no answer"
 }
 
+# asked_or_answered NAME: a request waits, or the answer of bg has come, as whatever
+# it was may be refused without one
+asked_or_answered()
+{
+	is_pending 1 || [ -e "$T/$1.status" ]
+}
+
 # of NAME FILTER
 of()
 {

@@ -53,12 +53,12 @@ request 1
 tell s
 await p
 want "a program whose process dies" "$(out p)" "137 "
-wait_for 5 is_pending 0 || fail "a dead process waits"
+wait_for 20 is_pending 0 || fail "a dead process waits"
 BG_MORE='{"timeout":"1s"}' bg p s printenv HOME
 await p
 want "a time limit" "$(of p '.result.exit_code, .result.error.code' | tr '\n' ' ')" "124 E_TIMEOUT "
 want "it did not start" "$(of p '[.events.other[] | select(.type == "command_started")] | length')" 0
-wait_for 5 is_pending 0 || fail "a timed out command waits"
+wait_for 20 is_pending 0 || fail "a timed out command waits"
 # the client goes away, and one that is killed by the API
 bg p s printenv HOME
 request 1
@@ -70,7 +70,7 @@ api POST "/api/v1/sessions/s/kill/$(asked .command_id)" >/dev/null
 want "kill" "$(status)" 200
 await p
 want "killed" "$(of p .result.exit_code)" 137
-wait_for 5 is_pending 0 || fail "a killed command waits"
+wait_for 20 is_pending 0 || fail "a killed command waits"
 
 # the object: renamed, replaced, its directory moved
 bg w s sh -c 'echo new >>a.ask'
@@ -135,7 +135,7 @@ bg p s printenv HOME
 request 2
 api DELETE /api/v1/sessions/s >/dev/null
 want "the session" "$(status)" 204
-wait_for 5 is_pending 0 || fail "requests of a session that is gone"
+wait_for 20 is_pending 0 || fail "requests of a session that is gone"
 wait_for 10 test -e "$T/p.status"
 want "not removed" "$(cat "$ws/b.ask")" precious
 stop_server

@@ -29,11 +29,6 @@ ctypes.memmove(where, b"HARMFUL!", 8)
 open(name + ".changed", "w").close()
 time.sleep(30)
 P
-# what somebody has mapped may be refused before anybody is asked
-asked_or_answered()
-{
-	is_pending 1 || [ -e "$T/p.status" ]
-}
 for i in script program; do
 	if [ $i = script ]; then
 		printf '#!/bin/sh\necho harmless\n' >"$ws/$i.tool"
@@ -46,7 +41,7 @@ for i in script program; do
 	bg m s python3 map.py $i.tool
 	wait_for 20 test -e "$ws/$i.tool.mapped" || fail "map.py: $(cat "$T/m.json" 2>/dev/null)"
 	bg p s "./$i.tool" -h
-	wait_for 30 asked_or_answered
+	wait_for 30 asked_or_answered p
 	if [ ! -e "$T/p.status" ]; then
 		request 1
 		as "$ME" touch "$ws/$i.tool.asked"

@@ -59,7 +59,7 @@ want_in "its rule" "$(cat "$T/err")" "rule=no-touch"
 LC_ALL=C grep -q "$(printf '\342\200\256\|\302\233')" "$T/err" && fail "what a terminal obeys"
 stream -- nosuch
 want "status of what is not there" $rc 127
-stream --timeout 500ms -- sh -c 'echo x; sleep 60'
+stream --timeout 4s -- sh -c 'echo x; sleep 60'
 want "status of a time out" $rc 124
 want "its output" "$(cat "$T/out")" x
 want_in "its words" "$(cat "$T/err")" "timed out"

@@ -30,9 +30,9 @@ PY
 chmod 0644 "$ws/stay.py"
 # outside it stays, so that its end means something
 (cd "$ws" && as "$ME" python3 stay.py)
-wait_for 5 test -s "$ws/beat" || fail "it does not run outside"
+wait_for 20 test -s "$ws/beat" || fail "it does not run outside"
 rm -f "$ws/beat"
-wait_for 5 test -s "$ws/beat" || fail "it does not stay outside"
+wait_for 20 test -s "$ws/beat" || fail "it does not stay outside"
 pids=$(pgrep -u "$ME_UID" -f 'python3 stay.py')
 [ "$(say "$pids" | wc -l)" = 1 ] || fail "not one process outside: $pids"
 kill -KILL "$pids"

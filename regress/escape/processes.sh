@@ -11,7 +11,7 @@ API_USER=$ME
 new_session s "$ws"
 # one of the same user, outside
 as "$ME" sh -c 'echo $$ >~/pid.new && mv ~/pid.new ~/pid && exec sleep 300' &
-wait_for 5 test -s "$T/home/$ME/pid" || fail "no process outside"
+wait_for 20 test -s "$T/home/$ME/pid" || fail "no process outside"
 victim=$(cat "$T/home/$ME/pid")
 out=$(run_in s sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "')
 case $out in

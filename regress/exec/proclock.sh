@@ -51,7 +51,7 @@ server=$!
 "$hangfs" "$ws/slow0" &
 server0=$!
 for i in slow slow0; do
-	wait_for 5 grep -q " $ws/$i fuse" /proc/self/mounts || fail "no FUSE file system"
+	wait_for 20 grep -q " $ws/$i fuse" /proc/self/mounts || fail "no FUSE file system"
 done
 new_session s "$ws"
 run_in s true || fail true

@@ -24,7 +24,7 @@ libc.execve(ctypes.c_void_p(path), None, None)
 P
 "$hangfs" "$ws/slow" &
 server=$!
-wait_for 5 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
+wait_for 20 grep -q " $ws/slow fuse" /proc/self/mounts || fail "no FUSE file system"
 new_session s "$ws"
 run_in s true || fail true
 for i in 1 2 3; do

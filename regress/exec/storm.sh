@@ -34,7 +34,7 @@ for i in range(int(sys.argv[1])):
     os.waitpid(pid, 0)
 P
 storm='for k in 1 2 3 4 5 6; do python3 storm.py "$1" "$0.$k" & done; wait'
-run_in s sh -c "$storm" a 150 || fail "a storm"
+run_in s sh -c "$storm" a 220 || fail "a storm"
 api POST /api/v1/sessions/s/exec "$(jq -cn --arg s "$storm" '{command: "sh", args: ["-c", $s, "b", "100000"], timeout: "4s"}')" >"$T/exec.json"
 want "a time limit" "$(jq .result.exit_code "$T/exec.json")" 124
 mkdir "$T/c"
@@ -60,7 +60,7 @@ ran = {f for f in os.listdir(sys.argv[2]) if f.startswith("ran.")}
 executed = {e["argv"][1] for e in events if e["type"] == "execve" and len(e["argv"]) == 2}
 made = {e["path"].rsplit("/", 1)[1] for e in events if e["type"] == "file_create"}
 print(len(events), "events,", len(ran), "ran")
-assert len(ran) > 300
+assert len(ran) > 300 # of the first storm alone, 330 are not killed
 assert not ran - executed, ran - executed
 assert not ran - made, ran - made
 P

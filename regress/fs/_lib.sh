@@ -44,5 +44,5 @@ hangs_at()
 {
 	"$TEST_BUILD/regress/fs/hangfs" "$1" &
 	server=$!
-	wait_for 5 grep -q " $1 fuse" /proc/self/mounts || fail "no FUSE file system"
+	wait_for 20 grep -q " $1 fuse" /proc/self/mounts || fail "no FUSE file system"
 }

@@ -136,7 +136,7 @@ while [ $n -lt 4 ] && ! [ -e "$T/w.status" ]; do
 	request 1
 	say "asked: $(asked '.target + " " + .fields.operation')"
 	ctl approve "$id" >/dev/null
-	sleep 0.5
+	wait_for 30 asked_or_answered w
 done
 await w
 want "approved" "$(of w .result.exit_code) $(cat "$ws/asked/h")" "0 by"

@@ -26,7 +26,7 @@ stat slow/freeze >/dev/null 2>&1 &
 sleep 0.5
 echo "waiting: $(jobs -r | wc -l)"
 # each in its own time, so that the one that waits is named
-try() { timeout -s KILL 5 "$@" || echo "FAILED: $*"; }
+try() { timeout -s KILL 20 "$@" || echo "FAILED: $*"; }
 try cat a.txt
 try sh -c 'echo b >b.txt'
 try cat b.txt

@@ -27,15 +27,15 @@ new_session s "$ws"
 run_in s python3 hostchange.py $host >"$T/out" &
 cmd=$!
 
-# seen TEXT: it was said within a second of the change (the file system asks
-# the host again after 30 where it does not hear of changes)
+# seen TEXT: it was said soon after the change (the file system asks the host again
+# after 30 s where it does not hear of changes)
 seen()
 {
 	from_=$(date +%s%N)
 	wait_for 20 grep -qxF "$1" "$ws/said" || { cat "$ws/said"; fail "never seen: $1"; }
 	took_=$((($(date +%s%N) - from_) / 1000000))
 	say "$1: $took_ ms"
-	[ $took_ -lt $((2000 * ${TEST_SLOW:-1})) ] || fail "$1 was seen after $took_ ms"
+	[ $took_ -lt 15000 ] || fail "$1 was seen after $took_ ms"
 }
 
 wait_for 20 grep -qxF ready "$ws/said" || fail "the command does not begin"

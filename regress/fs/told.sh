@@ -49,7 +49,7 @@ new_session s "$ws"
 fsd=$(pgrep -x fsd)
 strace -f -qq -x -e trace=writev -s 4 -o "$T/trace" -p "$fsd" 2>/dev/null &
 tracer=$!
-wait_for 5 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$fsd/status" || fail "strace is not there"
+wait_for 20 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$fsd/status" || fail "strace is not there"
 run_in s python3 make.py >/dev/null || fail "make.py"
 sleep 1
 kill -INT $tracer

@@ -173,7 +173,7 @@ for i in range(50):
 os.close(f)
 ' || fail "c: $(cat "$T/exec.json")"
 c=$(token)
-wait_for 5 sh -c "! test -e '$trash/payload/$c' -o -e '$trash/manifest/$c.json'" || fail "holes were filled: $(taken)"
+wait_for 20 sh -c "! test -e '$trash/payload/$c' -o -e '$trash/manifest/$c.json'" || fail "holes were filled: $(taken)"
 fits "holes"
 # neither does it of what has another name, which is not the trash's
 run_in s python3 -c '
@@ -184,7 +184,7 @@ os.unlink("d")
 open("d2", "a").write("x" * 5000000)
 ' || fail "d: $(cat "$T/exec.json")"
 d=$(token)
-wait_for 5 sh -c "! test -e '$trash/payload/$d'" || fail "the other name grew: $(taken)"
+wait_for 20 sh -c "! test -e '$trash/payload/$d'" || fail "the other name grew: $(taken)"
 want "the other name" "$(wc -c <"$ws/d2")" 5000004
 fits "another name"
 want "what nobody wrote to" "$(wc -c <"$trash/payload/$other")" 1000000

@@ -132,7 +132,7 @@ want_in "a directory that is closed" "$(cat "$T/out")" "Permission denied"
 # the number 0
 strace -f -qq -e trace=writev,io_uring_enter -o "$T/trace" -p "$fsd" &
 tracer=$!
-wait_for 5 grep -q TracerPid:.*[1-9] /proc/"$fsd"/status || fail "strace does not run"
+wait_for 20 grep -q TracerPid:.*[1-9] /proc/"$fsd"/status || fail "strace does not run"
 run_in s sh -c 'echo twelve bytes >fresh && cat fresh && rm fresh' >/dev/null || fail "traced"
 kill $tracer
 wait $tracer
@@ -142,7 +142,7 @@ want "answers by the device" "$(grep 'writev(' "$T/trace" | grep -vF '\0\0\0\0\0
 # the end of fsd is the end of the session, and of those who wait for it
 run_in s sleep 60 >/dev/null &
 sleeper=$!
-wait_for 5 pgrep -x sleep >/dev/null
+wait_for 20 pgrep -x sleep >/dev/null || fail "no command"
 kill -KILL "$fsd"
 wait_for 10 sh -c '! pgrep -x sleep' || fail "a command outlives fsd"
 wait $sleeper

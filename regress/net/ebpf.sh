@@ -22,7 +22,7 @@ done
 # a machine next to this one, and what comes to it
 unshare -n sleep 1000 &
 far=$!
-wait_for 5 sh -c '[ "$(readlink /proc/$1/ns/net)" != "$(readlink /proc/self/ns/net)" ]' sh $far ||
+wait_for 20 sh -c '[ "$(readlink /proc/$1/ns/net)" != "$(readlink /proc/self/ns/net)" ]' sh $far ||
     fail "a far namespace"
 ip link add here type veth peer name far netns $far || skip "the kernel has no veth"
 for cmd in "ip addr add $HERE4/26 dev here" "ip -6 addr add 2001:db8:5::66/64 dev here nodad" \
@@ -115,12 +115,12 @@ except OSError:
 python3 -c 'import socket
 s = socket.create_server(("::", 7202 + 2), family=socket.AF_INET6, dualstack_ipv6=True)
 s.accept()' &
-wait_for 5 nsenter -t $far -n python3 -c "$reach" $HERE4 7204 || fail "nothing is reached from far"
+wait_for 20 nsenter -t $far -n python3 -c "$reach" $HERE4 7204 || fail "nothing is reached from far"
 tell="import socket, sys
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 for addr in sys.argv[2:]:
     s.sendto(b'from far', (addr, int(sys.argv[1])))"
-timeout 10 python3 -c 'import socket
+timeout 60 python3 -c 'import socket
 u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 u.bind(("::", 7206))
 u.recv(100), u.recv(100)' &
@@ -129,7 +129,7 @@ tells()
 {
 	nsenter -t $far -n python3 -c "$tell" "$1" 2001:db8:5::66 ::ffff:$HERE4
 }
-wait_for 5 sh -c 'grep -q ":1C26 " /proc/net/udp6' || fail "no receiver"
+wait_for 20 sh -c 'grep -q ":1C26 " /proc/net/udp6' || fail "no receiver"
 tells 7206 && wait $receiver || fail "nothing comes from far"
 tells 7205 || fail "far"
 for port in 7201 7202; do

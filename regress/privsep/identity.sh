@@ -11,6 +11,6 @@ start_any
 ws=$(new_workspace "$ME")
 new_session s "$ws"
 run_in s sh -c 'sleep 300 </dev/null >/dev/null 2>&1 &' || fail "a command in the background"
-wait_for 5 pgrep -x sleep || fail "the command does not run"
+wait_for 20 pgrep -x sleep || fail "the command does not run"
 python3 "$TEST_SRC/regress/privsep/identity.py" "$TEST_SRC" "$SERVER_PID" "$MODE" "$ME_UID" "$T" "$ws" ||
     fail "processes are not as the tables say"
