@@ -26,8 +26,8 @@
 #define EXITS_MAX 4096	  /* processes */
 #define EXITS_BATCH 64	  /* ends that are taken before others get their turn */
 #define EXITS_BUCKETS 512 /* of processes, by number */
-#define EXITS_CLOSE_US 2500 /* between two programs that follow each other */
-#define EXITS_LATE_MS 5	    /* an end is taken, then */
+#define EXITS_CLOSE_US 5000 /* between two programs that follow each other */
+#define EXITS_LATE_MS 20    /* an end is taken, then */
 
 struct watch {
 	LIST_ENTRY(watch) bucket;
