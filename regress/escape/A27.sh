@@ -52,11 +52,15 @@ for way in bind bind-abstract; do
 	case $out in
 	*" bad 0"*) fail "open: $way: the race is never won: $out" ;;
 	esac
-	out=$(run_in binds /workspace/race $way)
-	case $out in
-	*" bad 0" | "") ;;
-	*) fail "$way: $out" ;;
-	esac
+	# on a machine that is busy the race may be lost for as long as one lasts
+	for try_ in 1 2 3 4 5; do
+		out=$(run_in binds /workspace/race $way)
+		case $out in
+		*" bad 0" | "") ;;
+		*) fail "$way: $out" ;;
+		esac
+		[ -z "$(socket_events .policy.rule)" ] || break
+	done
 	want_in "$way: how" "$(socket_events .policy.rule) $out" "unix-socket-changed"
 done
 # another socket gets the name than the one that was asked about: nobody can

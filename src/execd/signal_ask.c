@@ -176,12 +176,13 @@ see(struct seen *now, char word[WORD_MAX], size_t *tail, const struct sigask *q,
     const struct sigtarget *t, const char *rule)
 {
 	char program[AGENTSH_PATH_MAX + 1];
-	struct stat st = { 0 };
+	struct statx st = { 0 };
 	unsigned long long ticks;
 	int fd = open_thread(t), r = -1;
 
+	/* its file system may be one that makes who asks wait */
 	if (read_program(fd, program, sizeof(program)) == 0)
-		r = fstatat(fd, "exe", &st, 0);
+		r = statx(fd, "exe", AT_STATX_DONT_SYNC, STATX_INO, &st);
 	/* in this order: a process that dies loses its program, and then it has
 	 * no memory */
 	if (start_time(t, &ticks, &now->gone) == -1)
@@ -194,8 +195,8 @@ see(struct seen *now, char word[WORD_MAX], size_t *tail, const struct sigask *q,
 		now->process = (size_t)snprintf(now->token, TOKEN_MAX,
 		    "%x:%llx", t->pid, ticks);
 		snprintf(now->token + now->process, TOKEN_MAX - now->process,
-		    ":%llx:%llx", (unsigned long long)st.st_dev,
-		    (unsigned long long)st.st_ino);
+		    ":%x.%x:%llx", st.stx_dev_major, st.stx_dev_minor,
+		    (unsigned long long)st.stx_ino);
 		*tail = make_word(word, q, t, rule, command_of(t, fd), program);
 	}
 	if (fd != -1)

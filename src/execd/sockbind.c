@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,18 +152,13 @@ static void
 punished(void *arg, int err)
 {
 	(void)arg;
-	if (err != 0 && err != ESRCH)
-		fatalx("a process that has changed an address: %s",
-		    strerror(err));
+	sigsend_ended(err);
 }
 
 static void
 punish(const struct bound *b)
 {
-	static const struct msg_init_signal m = { .signo = SIGKILL,
-		.info = (const uint8_t *)"" };
-
-	punished(NULL, sigsend(&m, b->pidfd, punished, NULL));
+	sigsend_end(b->pidfd, punished, NULL);
 }
 
 static bool

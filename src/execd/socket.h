@@ -61,6 +61,7 @@ struct outgoing {
 	size_t control_len;
 	int *fds; /* that are in control */
 	size_t nfds;
+	uint64_t command; /* for which they are held */
 };
 
 /* One question of the kernel. */

@@ -11,21 +11,92 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "execd.h"
+#include "log.h"
 #include "socket.h"
 
 #define SEND_MAX (1 << 20)    /* bytes of one message; of a stream, at once */
 #define CONTROL_MAX (1 << 14) /* bytes of control messages */
 #define VECTOR_MAX 1024	      /* UIO_MAXIOV */
-#define FDS_MAX 253 /* in all messages that wait; in one: SCM_MAX_FD */
+#define FDS_MAX 253	      /* in one message: SCM_MAX_FD */
+#define FDS_HELD_MAX (2 * FDS_MAX) /* in all that wait; half of one command */
 
-static _Atomic size_t fds_held;
+/* For whom descriptors are held. */
+struct holder {
+	LIST_ENTRY(holder) entry;
+	uint64_t command;
+	size_t n;
+};
+
+static struct {
+	pthread_mutex_t lock; /* threads hold them, and the main one lets go */
+	LIST_HEAD(, holder) holders;
+	size_t n; /* of all */
+} held = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct holder *
+find_holder(uint64_t command)
+{
+	struct holder *h;
+
+	LIST_FOREACH(h, &held.holders, entry) {
+		if (h->command == command)
+			return h;
+	}
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		fatal("descriptors");
+	h->command = command;
+	LIST_INSERT_HEAD(&held.holders, h, entry);
+	return h;
+}
+
+static void
+release(uint64_t command, size_t n)
+{
+	struct holder *h;
+
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&held.lock);
+	h = find_holder(command);
+	h->n -= n;
+	held.n -= n;
+	if (h->n == 0) {
+		LIST_REMOVE(h, entry);
+		free(h);
+	}
+	pthread_mutex_unlock(&held.lock);
+}
+
+/* A command never has more of them than it leaves to others: false. */
+static bool
+reserve(uint64_t command, size_t n)
+{
+	struct holder *h;
+	bool fits;
+
+	if (n == 0)
+		return true;
+	pthread_mutex_lock(&held.lock);
+	h = find_holder(command);
+	fits = h->n + held.n + 2 * n <= FDS_HELD_MAX;
+	if (fits) {
+		h->n += n;
+		held.n += n;
+	} else if (h->n == 0) {
+		LIST_REMOVE(h, entry);
+		free(h);
+	}
+	pthread_mutex_unlock(&held.lock);
+	return fits;
+}
 
 void
 socksend_free(struct outgoing *o)
@@ -34,7 +105,7 @@ socksend_free(struct outgoing *o)
 
 	for (i = 0; i < o->nfds; i++)
 		drop_fd(o->fds[i]);
-	atomic_fetch_sub(&fds_held, o->nfds);
+	release(o->command, o->nfds);
 	free(o->fds);
 	free(o->data);
 	free(o->control);
@@ -102,15 +173,14 @@ take_fds(struct sock *s, struct cmsghdr *c)
 	if (more == NULL)
 		return ENOBUFS;
 	o->fds = more;
+	o->command = s->look.command;
+	if (!reserve(o->command, n))
+		return ETOOMANYREFS;
 	for (i = 0; i < n; i++) {
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		if (atomic_fetch_add(&fds_held, 1) >= FDS_MAX) {
-			atomic_fetch_sub(&fds_held, 1);
-			return ETOOMANYREFS;
-		}
 		fd = fd < 0 ? -1 : socket_take(s, fd);
 		if (fd == -1) {
-			atomic_fetch_sub(&fds_held, 1);
+			release(o->command, n - i);
 			return EBADF;
 		}
 		o->fds[o->nfds++] = fd;
