@@ -344,6 +344,17 @@ check "a domain" differs '\*\.x' '*.y' '^	connect w\.x\.test:443$'
 check "a signal" differs '\[TERM\]' '[INT]' '^	signal SIGINT --target children$'
 check "a name" differs "'^r" "'^s" '^	dns s\.'
 check "a variable" differs '\[PATH\]' '[PATHS]' '^	env PATH$'
+for net in 10.1.0.0 10.2.0.0; do
+	cat >"$tmp/$net.yaml" <<E
+version: 1
+name: n
+network_rules:
+  - {name: lab, cidrs: [$net/16], decision: allow}
+E
+done
+run policy diff "$tmp/10.1.0.0.yaml" "$tmp/10.2.0.0.yaml"
+check "addresses are of IPv4" out_has '^	connect 10\.1\.0\.0:443$'
+check "and none is a mapped one" sh -c "! grep -q '::ffff' '$tmp/out'"
 run policy diff --json "$P" "$tmp/q.yaml"
 check "difference as JSON" [ "$(jq -c '.differ == ([.changes[].operations | length] | add)' "$tmp/out")" = true ]
 

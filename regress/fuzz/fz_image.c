@@ -126,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	im.size = size;
 	if (image_verify(&im) == 0) {
 		(void)image_prepare(&im, &e);
-		sum += strlen(image_name(&im)) + image_audits_files(&im) +
+		sum += (size_t)image_audits_files(&im) +
 		    image_has_signal_rules(&im) +
 		    image_restricts_commands(&im) + (image_pids_max(&im) != 0);
 		sum += ask_paths(&im) + ask_commands(&im) + ask_others(&im);

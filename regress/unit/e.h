@@ -270,7 +270,7 @@ file_event(struct ring *r, const char *command, const char *path,
 	ev_begin(&d.rec, EV_FILE_OPEN, command, 7);
 	ev_str(&d.rec, EVF_PATH, path);
 	ev_str(&d.rec, EVF_OPERATION, "open");
-	ev_policy(&d.rec, decision, "rule", "a message");
+	ev_policy_done(&d.rec, decision, decision, "rule", "a message");
 	ev_u64(&d.rec, EVF_BLOCKED, decision == DECISION_DENY);
 	if (ev_emit(r, &d.rec) == -1)
 		abort();

@@ -47,7 +47,7 @@ test_round(void)
 
 	ev_begin(&rec, EV_FILE_OPEN, "cmd-1", 42);
 	ev_str(&rec, EVF_PATH, "/workspace/a");
-	ev_policy(&rec, DECISION_AUDIT, "rule-1", NULL);
+	ev_policy_done(&rec, DECISION_AUDIT, DECISION_AUDIT, "rule-1", NULL);
 	ev_u64(&rec, EVF_BYTES, 1ULL << 40);
 	T(!rec.bad, "record fits");
 	buf_read_from(&b, rec.data, rec.len);
@@ -98,7 +98,7 @@ test_limits(void)
 	for (i = 0; i < 20; i++)
 		ev_str(&rec, EVF_ARGV, big);
 	ev_str(&rec, EVF_COMMAND, big);
-	ev_policy(&rec, DECISION_DENY, big, big);
+	ev_policy_done(&rec, DECISION_DENY, DECISION_DENY, big, big);
 	n = decode(rec.data, rec.len);
 	T(!rec.bad && n == 3 + 5, "array is cut by size, the rest fits (%d)",
 	    n);

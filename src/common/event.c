@@ -177,13 +177,6 @@ ev_get_count(const char *str, size_t len, uint64_t *num, size_t *at)
 }
 
 void
-ev_policy(struct buf *b, enum decision d, const char *rule, const char *message)
-{
-	ev_policy_done(b, d, d == DECISION_REDIRECT ? DECISION_DENY : d, rule,
-	    message);
-}
-
-void
 ev_policy_done(struct buf *b, enum decision said, enum decision done,
     const char *rule, const char *message)
 {

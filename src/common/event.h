@@ -99,10 +99,8 @@ bool ev_is_many(enum event_field);
 /* The number before the name, of a string that ev_get_field found; *at: where
  * the name begins. False: it is malformed. */
 bool ev_get_count(const char *str, size_t len, uint64_t *num, size_t *at);
-/* decision, effective decision, rule and message of a verdict at once */
-void ev_policy(struct buf *, enum decision, const char *rule,
-    const char *message);
-/* The same, where what was done is not what the rule said. */
+/* decision, effective decision (what was done, which need not be what the rule
+ * said), rule and message of a verdict at once */
 void ev_policy_done(struct buf *, enum decision said, enum decision done,
     const char *rule, const char *message);
 /* Into the ring; waits while it is full. 0, or -1: the record was malformed. */

@@ -75,3 +75,11 @@ memfd_sealed(const char *name, const void *data, size_t len)
 	errno = err;
 	return -1;
 }
+
+void
+fd_close(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}

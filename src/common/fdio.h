@@ -19,4 +19,7 @@ int read_at(int fd, void *, size_t len, uint64_t at);
  * or -1 with errno. name is for /proc. */
 int memfd_sealed(const char *name, const void *, size_t len);
 
+/* Closes *fd, where it is one, and makes it -1. */
+void fd_close(int *fd);
+
 #endif

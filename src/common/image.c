@@ -62,12 +62,6 @@ image_unmap(struct image *im)
 	memset(im, 0, sizeof(*im));
 }
 
-const char *
-image_name(const struct image *im)
-{
-	return img_string(im, img_head(im)->name);
-}
-
 static bool
 has_file_rule(const struct image *im, enum decision d)
 {

@@ -37,8 +37,6 @@ int image_prepare(struct image *, struct aerr *e);
 /* The check that image_map makes, of bytes at an address aligned to 8 that
  * nobody changes. 0 or -1. */
 int image_verify(const struct image *);
-/* The policy's own name. */
-const char *image_name(const struct image *);
 /* Has it a rule for files that wants each use written down? */
 bool image_audits_files(const struct image *);
 /* Has it one that redirects? */

@@ -43,12 +43,6 @@ http_start(struct http *h, bool connect)
 	h->connect = connect;
 }
 
-bool
-http_is_idle(const struct http *h)
-{
-	return h->state == IN_HEAD;
-}
-
 static bool
 is_token(uint8_t c)
 {

@@ -56,8 +56,6 @@ void http_start(struct http *, bool connect);
 /* Looks at bytes that did not pass yet; *n of them are meant, and the next call is
  * about those behind them. */
 enum http_step http_next(struct http *, const uint8_t *, size_t len, size_t *n);
-/* Is it between two requests? */
-bool http_is_idle(const struct http *);
 
 /* How far http_looks_like has come; all zero before the first call. */
 struct http_guess {

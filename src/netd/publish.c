@@ -167,6 +167,7 @@ find(struct nsess *s, const uint8_t addr[16], uint16_t host_port)
 	return NULL;
 }
 
+/* Those alone: addr_class() also has what only leads there. */
 static bool
 is_loopback(const uint8_t addr[16])
 {

@@ -9,6 +9,7 @@
 #include "approve.h"
 #include "chan.h"
 #include "dialunix.h"
+#include "fdio.h"
 #include "held.h"
 #include "log.h"
 #include "names.h"
@@ -29,14 +30,6 @@ static const struct handler peer_handlers[] = {
 	{ MSG_APPROVAL_ANSWER, approve_on_answer },
 	{ MSG_NONE, NULL },
 };
-
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
 
 static void
 peer_closed(struct chan *ch, const char *why)
@@ -93,9 +86,9 @@ serve_stop(struct nsess *n)
 	dns_stop(n);
 	whose_stop(n);
 	for (i = 0; i < NET_LISTENERS; i++)
-		close_fd(&n->listener[i]);
-	close_fd(&n->proxy_fd);
-	close_fd(&n->refused_fd);
+		fd_close(&n->listener[i]);
+	fd_close(&n->proxy_fd);
+	fd_close(&n->refused_fd);
 }
 
 void

@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "chan.h"
+#include "fdio.h"
 #include "log.h"
 #include "loop.h"
 #include "netd.h"
@@ -109,14 +110,6 @@ sess_start_workers(void)
 }
 
 /* --- in the worker */
-
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
 
 static void
 stop(struct served *s)
@@ -259,14 +252,14 @@ served_free(struct served *s)
 	image_unmap(&s->n.image);
 	image_unmap(&s->next);
 	for (i = 0; i < NET_LISTENERS; i++)
-		close_fd(&s->n.listener[i]);
-	close_fd(&s->n.diag_fd);
-	close_fd(&s->n.proxy_fd);
-	close_fd(&s->n.refused_fd);
+		fd_close(&s->n.listener[i]);
+	fd_close(&s->n.diag_fd);
+	fd_close(&s->n.proxy_fd);
+	fd_close(&s->n.refused_fd);
 	for (i = 0; i < 4; i++)
-		close_fd(&s->n.inward_fd[i / 2][i % 2]);
-	close_fd(&s->execd_fd);
-	close_fd(&s->policyd_fd);
+		fd_close(&s->n.inward_fd[i / 2][i % 2]);
+	fd_close(&s->execd_fd);
+	fd_close(&s->policyd_fd);
 	dialled_unmap(s->n.dialled);
 	if (s->n.ring.size != 0)
 		ring_unmap(&s->n.ring);

@@ -179,7 +179,7 @@ take(struct relays *rs, int listener, bool proxy)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
-	struct conn_ends e;
+	struct conn_ends e = { 0 };
 	int fd;
 
 	memset(&ss, 0, sizeof(ss));

@@ -4,13 +4,13 @@
  * of either is about, and what is next to it. What neither of them names is
  * not asked, so no difference is no proof.
  */
-#include <arpa/inet.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event.h"
+#include "ipport.h"
 #include "try.h"
 
 static const char *const secret_globs[] = {
@@ -227,7 +227,7 @@ static void
 ask_destination(struct diff *d, const char *host, const uint8_t *addr,
     uint16_t port)
 {
-	char text[INET6_ADDRSTRLEN] = "";
+	char place[IPPORT_TEXT];
 
 	memset(&d->q, 0, sizeof(d->q));
 	d->q.kind = TRY_CONNECT;
@@ -236,11 +236,12 @@ ask_destination(struct diff *d, const char *host, const uint8_t *addr,
 	if (addr != NULL) {
 		d->q.has_addr = true;
 		memcpy(d->q.addr, addr, 16);
-		inet_ntop(AF_INET6, addr, text, sizeof(text));
+		ipport_text(addr, port, place);
+	} else {
+		snprintf(place, sizeof(place), ":%u", port);
 	}
-	snprintf(d->q.object, sizeof(d->q.object), "%s%s%s%s%s:%u", host,
-	    host[0] != '\0' && addr != NULL ? " at " : "",
-	    addr != NULL ? "[" : "", text, addr != NULL ? "]" : "", port);
+	snprintf(d->q.object, sizeof(d->q.object), "%s%s%s", host,
+	    host[0] != '\0' && addr != NULL ? " at " : "", place);
 	ask_both(d);
 }
 

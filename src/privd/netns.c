@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdio.h"
 #include "log.h"
 #include "maker.h"
 
@@ -253,14 +254,6 @@ make_socket(const struct net_family *f, int type, const uint8_t *addr,
 	return -1;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
 /* A socket belongs to the namespace that it was made in, and so do those that a
  * listening one accepts. With one of each netd can have as many as it needs to
  * reach the session's servers by (netd/inward.c); nobody listens before. The
@@ -322,7 +315,7 @@ sockets_close(struct net_sockets *n)
 	size_t i;
 
 	for (i = 0; i < sizeof(fd) / sizeof(fd[0]); i++)
-		close_fd(fd[i]);
+		fd_close(fd[i]);
 }
 
 static int
