@@ -13,11 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "clock.h"
 #include "relay.h"
 
 #define RELAY_TURNS 4
-#define KEEPALIVE_IDLE 60 /* seconds */
+#define BULK_MIN (RELAY_BUF / 4) /* bytes of who sends much, at a time */
+#define KEEPALIVE_IDLE 60	 /* seconds */
 #define KEEPALIVE_INTERVAL 20
 #define KEEPALIVE_COUNT 6
 
@@ -185,17 +187,64 @@ pass(struct relay *r, enum relay_side side, size_t len)
 	return (size_t)n == len ? 0 : keep(f, scratch + n, len - (size_t)n);
 }
 
+/* The same for one that sends much, without a copy. Bytes, or -1 with errno;
+ * *error: of the other side. */
+static ssize_t
+move(struct relay *r, enum relay_side side, size_t len, int *error)
+{
+	struct flow *f = &r->flow[side];
+	struct bulk b = { .buf = scratch };
+	ssize_t n;
+
+	n = bulk_move(r->fd[side], r->fd[other(side)], len, &b);
+	f->bulk = n >= BULK_MIN;
+	/* of such a socket, or there is no pipe */
+	if (n == -1 &&
+	    (errno == EINVAL || errno == EMFILE || errno == ENFILE)) {
+		f->copies = true;
+		errno = EAGAIN;
+	}
+	f->bytes += b.sent;
+	*error = b.error;
+	if (b.error == 0 && b.rest > 0)
+		*error = keep(f, scratch, b.rest);
+	return n;
+}
+
+/* At most room bytes of a side, which are sent or kept. 0 when it has ended, -1
+ * with errno; *error: of the other side. */
+static ssize_t
+fetch(struct relay *r, enum relay_side side, size_t room, int *error)
+{
+	struct flow *f = &r->flow[side];
+	bool direct = r->look[side] == NULL && f->len == 0 &&
+	    r->fd[other(side)] != -1;
+	ssize_t n;
+
+	if (direct && f->bulk)
+		return move(r, side, room, error);
+	if (!direct && (*error = keep(f, NULL, 0)) != 0)
+		return 1;
+	n = recv(r->fd[side], direct ? scratch : f->buf + f->len, room,
+	    MSG_DONTWAIT);
+	if (n <= 0)
+		return n;
+	if (direct)
+		*error = pass(r, side, (size_t)n);
+	else
+		f->len += (size_t)n;
+	f->bulk = direct && n == RELAY_BUF && !f->copies;
+	return n;
+}
+
 /* One buffer from a side. 0 or an errno; *more: there may be another. */
 static int
 take(struct relay *r, enum relay_side side, bool *more)
 {
 	struct flow *f = &r->flow[side];
-	bool direct = r->look[side] == NULL && f->len == 0 &&
-	    r->fd[other(side)] != -1;
-	size_t room = direct ? RELAY_BUF : RELAY_BUF - f->len;
-	size_t may = share_may(r->share);
+	size_t room = RELAY_BUF - f->len, may = share_may(r->share);
+	int error = 0;
 	ssize_t n;
-	int error;
 
 	*more = false;
 	if (may == 0) {
@@ -204,21 +253,16 @@ take(struct relay *r, enum relay_side side, bool *more)
 	}
 	if (room > may)
 		room = may;
-	if (!direct && (error = keep(f, NULL, 0)) != 0)
-		return error;
-	n = recv(r->fd[side], direct ? scratch : f->buf + f->len, room,
-	    MSG_DONTWAIT);
+	n = fetch(r, side, room, &error);
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : errno;
+	if (error != 0)
+		return error;
 	share_took(r->share, (size_t)n);
 	if (n > 0)
 		r->active = clock_ms();
 	f->ended = n == 0;
-	*more = (size_t)n == room;
-	if (direct && n > 0 && (error = pass(r, side, (size_t)n)) != 0)
-		return error;
-	if (!direct)
-		f->len += (size_t)n;
+	*more = (size_t)n == room || f->bulk;
 	if ((error = look(r, side)) != 0)
 		return error;
 	/* a look at one side may have let the other go on */

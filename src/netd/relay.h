@@ -30,6 +30,8 @@ struct flow {
 	size_t sent;	/* of these, the first that are gone */
 	size_t clear;	/* the first that may go; sent <= clear <= len */
 	size_t pos;	/* the first that need not be looked at any more */
+	bool bulk;	/* it is much at a time, which is not copied */
+	bool copies;	/* but of this it has to be */
 	bool ended;	/* nothing more comes */
 	bool told;	/* and the other side knows */
 	uint64_t bytes; /* that went */
