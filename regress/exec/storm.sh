@@ -60,7 +60,8 @@ ran = {f for f in os.listdir(sys.argv[2]) if f.startswith("ran.")}
 executed = {e["argv"][1] for e in events if e["type"] == "execve" and len(e["argv"]) == 2}
 made = {e["path"].rsplit("/", 1)[1] for e in events if e["type"] == "file_create"}
 print(len(events), "events,", len(ran), "ran")
-assert len(ran) > 300 # of the first storm alone, 330 are not killed
+# of the first storm those that nobody kills; of the others what there was time for
+assert len(ran) >= 6 * 38
 assert not ran - executed, ran - executed
 assert not ran - made, ran - made
 P

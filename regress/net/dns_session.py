@@ -92,12 +92,20 @@ def leak():
 
 
 def flood():
-    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-             for _ in range(150)]
-    for s in socks:
-        s.settimeout(20)
-        s.sendto(dns.query("host.test"), SERVER)
-    codes = [dns.read(s.recv(4096))["rcode"] for s in socks]
+    codes = []
+    question = dns.query("host.test")
+    # a slow machine sends the first ones no faster than it may
+    for n in 150, 450, 900:
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                 for _ in range(n)]
+        for s in socks:
+            s.sendto(question, SERVER)
+        for s in socks:
+            s.settimeout(20)
+            codes.append(dns.read(s.recv(4096))["rcode"])
+            s.close()
+        if 5 in codes:
+            break
     check("answered, and not", (codes.count(0) >= 40, codes.count(5) > 0),
           (True, True))
 

@@ -189,15 +189,32 @@ untouched()
 	want "control group" "$(systemd-cgls -u agentshd.service 2>/dev/null | grep -c 'fsd')" 1
 }
 
-# Policies are read again, and what runs goes on.
+# asked TEXT: the service reads the policies again and says so much
+asked()
+{
+	words=$1
+	since=$(date '+%Y-%m-%d %H:%M:%S')
+	systemctl reload agentshd || die "reload"
+	wait_for 20 eval 'journal | grep -q "policies reloaded: $words"' || die "not in the journal: $words"
+}
+
+# Policies are read again, and what runs goes on, by the new ones.
 reload()
 {
 	pid=$(show MainPID)
-	since=$(date '+%Y-%m-%d %H:%M:%S')
-	systemctl reload agentshd || die "reload"
-	wait_for 20 eval 'journal | grep -q "policies reloaded: "' || die "nothing in the journal"
+	asked "0 sessions changed, 1 unchanged"
+	sleep 1 # the journal is asked by the second
+	file=$(find /usr/share/agentsh /usr/local/share/agentsh -name default.yaml 2>/dev/null)
+	cp -p "$file" /tmp/default.yaml
+	sed -i 's/^command_rules:$/&\n  - {name: vm-test, commands: [uname], decision: deny}/' "$file"
+	asked "1 sessions changed"
+	want "denied by the new one" "$(runuser -u dev -- sh -c 'cd ~/ws && agentsh exec one -- uname 2>&1 | head -n 1')" \
+	    "agentsh: command denied by policy (rule=vm-test)"
+	sleep 1
+	cp -p /tmp/default.yaml "$file"
+	asked "1 sessions changed"
 	want "the process" "$(show MainPID)" "$pid"
-	want "the session" "$(run_in one 'echo on')" on
+	want "the session" "$(run_in one 'uname')" Linux
 }
 
 # A session's helper takes its session with it and nothing else.
