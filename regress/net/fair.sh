@@ -78,6 +78,6 @@ compete()
 }
 
 compete bytes 1000 bytes 16
-compete connections 0 requests 200
+compete connections 0 requests 1000
 compete silence 0 requests 200
 compete questions 0 requests 1000
