@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Any script is as shellcheck wants it.
+# timeout: 600
 command -v shellcheck >/dev/null || {
 	echo "SKIP: shellcheck is not installed"
 	exit 77

@@ -40,6 +40,7 @@ for i in $(seq 0 "$n"); do
 	[ "$i" = 0 ] && first=$ws
 	new_session "s$i" "$ws" '"policy":"net"'
 done
+last=$ws
 
 # compete FLOOD ARGUMENT WORK MOST: of the flood at most so many times as much
 compete()
@@ -53,10 +54,22 @@ compete()
 	job=$!
 	wait_for 60 test -s "$first/count" || fail "$1: nothing comes"
 	wait_for 60 grep -q '[1-9]' "$first/count" || fail "$1: nothing comes"
+	# from when it begins to work, and not to run, which may take its time
+	rm -f "$last/ready" "$last/go" "$last/end"
+	(
+		T=$T/work
+		mkdir -p "$T"
+		run_in "s$n" python3 client.py work "$3" >"$T/out" ||
+		    fail "work beside $1: $(jq -c .result "$T/exec.json")"
+	) &
+	work=$!
+	wait_for 60 test -e "$last/ready" || fail "no work beside $1"
 	before=$(cat "$first/count")
-	done_=$(run_in "s$n" python3 client.py work "$3") ||
-	    fail "work beside $1: $(jq -c .result "$T/exec.json")"
+	: >"$last/go"
+	wait_for 120 test -e "$last/end" || fail "no end of the work beside $1"
 	after=$(cat "$first/count")
+	wait $work || fail "work beside $1"
+	done_=$(cat "$T/work/out")
 	: >"$first/stop"
 	wait $job || fail "$1"
 	say "beside $1: $((after - before)) to $done_"
@@ -65,6 +78,6 @@ compete()
 }
 
 compete bytes 1000 bytes 16
-compete connections 0 requests 200
+compete connections 0 requests 1000
 compete silence 0 requests 200
 compete questions 0 requests 1000

@@ -4,7 +4,7 @@ Sessions of fair.sh. What floods says in the file "count" how much it has done, 
 goes on until the file "stop" is there: "bytes N" reads from N connections what
 comes, "connections" makes them and vanishes, "silence" makes them and says
 nothing, "questions" asks for names. "work bytes" and "work requests" are what is
-measured beside it.
+measured beside it, from the file "go" to the file "end".
 """
 import os
 import selectors
@@ -102,7 +102,11 @@ def work(what):
 
 
 if sys.argv[1] == "work":
+    open("ready", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
     print(work(sys.argv[2]))
+    open("end", "w").close()
 else:
     flood = {"bytes": lambda: read_all(int(sys.argv[2])), "connections": vanish,
              "silence": silent, "questions": ask}[sys.argv[1]]
