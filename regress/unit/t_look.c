@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 
 #include "execd/execd.h"
 #include "execd/look.h"
+#include "execd/near.h"
 #include "execd/notify.h"
 #include "execd/supervise.h"
 #include "t.h"
@@ -34,6 +36,7 @@ struct job {
 	sem_t go;
 	_Atomic bool begun;
 	pthread_t ran_in, done_in;
+	int processors; /* that it may run on */
 	unsigned done;
 };
 
@@ -44,6 +47,7 @@ static struct {
 	int pipe[2];
 	struct job quick, other, stuck, after, tracer;
 	struct job mine[MANY], theirs[MANY];
+	int processors;
 	unsigned step;
 	unsigned ticks;
 	struct event *timer;
@@ -68,12 +72,23 @@ of_look(struct look *l)
 	return (void *)((char *)l - offsetof(struct job, look));
 }
 
+static int
+processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == -1)
+		abort();
+	return CPU_COUNT(&set);
+}
+
 static void
 run(struct look *l)
 {
 	struct job *j = of_look(l);
 
 	j->ran_in = pthread_self();
+	j->processors = processors();
 	j->begun = true;
 	while (j->sticks && sem_wait(&j->go) == -1)
 		continue;
@@ -125,6 +140,8 @@ begin_many(void)
 {
 	unsigned i;
 
+	near_stay(2, 1);
+	near_stay(3, 1);
 	for (i = 0; i < MANY; i++)
 		begin(&test.mine[i], 1, true);
 	for (i = 0; i < MANY; i++)
@@ -195,6 +212,20 @@ release(void)
 	sem_post(&test.stuck.go);
 }
 
+/* Those of a thread that the main one has made while it stayed where it was. */
+static bool
+are_free(void)
+{
+	unsigned i;
+
+	for (i = 0; i < MANY; i++) {
+		if (test.mine[i].begun &&
+		    test.mine[i].processors != test.processors)
+			return false;
+	}
+	return true;
+}
+
 static unsigned
 count_left(void)
 {
@@ -250,6 +281,8 @@ step(void)
 			T(count(test.mine, true) + 1 == LOOK_THREADS_MAX / 2,
 			    "one command takes half of the threads: %u",
 			    count(test.mine, true) + 1);
+		if (ok)
+			T(are_free(), "each where the kernel likes");
 		if (ok)
 			leave();
 		return ok;
@@ -326,6 +359,8 @@ main(void)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	test.first = pthread_self();
+	test.processors = processors();
+	near_init();
 	execd.base = event_base_new();
 	test.timer = evtimer_new(execd.base, timer_cb, NULL);
 	look_init();

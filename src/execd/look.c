@@ -27,6 +27,7 @@
 #include "execd.h"
 #include "log.h"
 #include "look.h"
+#include "near.h"
 #include "notify.h"
 #include "supervise.h"
 
@@ -167,6 +168,7 @@ thread_start(struct look *l)
 	int rc;
 
 	t->look = l;
+	near_leave(); /* it would stay where we do */
 	/* from its first moment on */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -437,6 +439,8 @@ begin(struct look *l)
 	l->run(l);
 	pthread_mutex_lock(&looks.lock);
 	mine = looks.turn == turn;
+	if (!mine)
+		near_leave();
 	if (mine) {
 		looks.begun = NULL;
 		pthread_mutex_unlock(&looks.lock);
@@ -477,6 +481,7 @@ look_loop(void)
 			}
 			conclude(l);
 		}
+		near_turn();
 	}
 	fatalx("there is nothing left to wait for");
 }

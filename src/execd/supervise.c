@@ -14,6 +14,7 @@
 #include "execd.h"
 #include "hold.h"
 #include "log.h"
+#include "near.h"
 #include "notify.h"
 #include "signal_call.h"
 #include "supervise.h"
@@ -288,6 +289,8 @@ decide(struct exec *x)
 	err = trace_begin(x);
 	if (err == 0) {
 		record_exec(x, DECISION_ALLOW);
+		if (supervise_traced() == 1)
+			near_stay(x->t.tgid, x->t.ppid);
 		notify_answer(x->req.id, 0);
 	} else if (x->state == EXEC_RUNNING)
 		children_let_loose(x);
@@ -480,6 +483,7 @@ supervise_init(void)
 	children_init();
 	traced_init();
 	look_init();
+	near_init();
 	asking_init();
 	siggroup_init();
 	exits_init();
