@@ -134,6 +134,8 @@ def kind_of(pid, fd, who, known):
         return kind_of_socket(known, target[8:-1], who, pid, fd)
     if target.startswith("pipe:"):
         return "pipe"
+    if target.startswith("pid:"):
+        return "namespace:pid"
     m = re.fullmatch(r"anon_inode:\[?([\w ]+)\]?", target)
     if m:
         return {"eventpoll": "epoll", "seccomp notify": "notify"}.get(m.group(1), m.group(1))
