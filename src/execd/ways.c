@@ -24,7 +24,7 @@
 #define WAY_PATH_MAX 159
 #define WAY_NAME_MAX 255
 #define DIRS_MAX 32 /* of all ways */
-#define YOUNG_S 3   /* a change that follows may have the same time */
+#define YOUNG_S 3   /* seconds: what is changed again may have the same time */
 
 /* What is remembered of a directory. Its time of change nobody can choose. */
 struct mark {
