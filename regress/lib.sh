@@ -208,7 +208,7 @@ need_dir()
 	trap 'exit 143' TERM
 }
 
-# What a sanitizer has found, for a process of which nobody may wait for more.
+# Has a sanitizer found something? Nobody may have waited for how that process ended.
 finding()
 {
 	[ -n "${T:-}" ] && [ -e "$T/server.log" ] &&

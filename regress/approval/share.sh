@@ -35,11 +35,12 @@ want "not the other" "$(out three)" ""
 want "once" "$(pending)" 0
 
 # one of two goes away: the other waits on
-bg one s timeout -s KILL 12 cat a.secret
+bg one s sh -c "$victim victim cat a.secret"
 request 1
 bg two s cat a.secret
 wait_for 20 waits 2 || fail "the second does not share"
 first=$(asked '.command_id + " " + (.fields.pid | tostring)')
+tell s
 await one
 wait_for 10 waits 1 || fail "a request of nobody"
 request 1

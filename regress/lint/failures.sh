@@ -48,7 +48,6 @@ line()
 	grep "^$1" "$T/out" | sed 's/ ([0-9.]* s)//'
 }
 for at in "FAIL a/" "failed: a/"; do
-
 	[ "$at" = "FAIL a/" ] && gap="  " || gap=": "
 	want "$at" "$(line "$at" | LC_ALL=C sort)" "${at}inner${gap}the cause
 ${at}late${gap}not done after 1 s, after: at that point

@@ -185,8 +185,9 @@ sigsend_end(int fd, sigsent *done, void *arg)
 }
 
 void
-sigsend_ended(int err)
+sigsend_ended(void *arg, int err)
 {
+	(void)arg;
 	CHECK_INT(err, 0);
 }
 

@@ -242,8 +242,8 @@ truncated_data(void)
 	refused(ch, far, "truncated message");
 }
 
-/* No room for the descriptors: the kernel delivers the data without them. */
-/* chan_step() where no descriptor may be had, or so many. */
+/* chan_step() with room for so many descriptors: where there is less than came the
+ * kernel delivers the data all the same. */
 static int
 step_with(struct chan *ch, rlim_t more)
 {

@@ -5,11 +5,8 @@
  */
 #include <sched.h>
 
-#include "execd/execd.h"
 #include "execd/near.h"
 #include "t.h"
-
-struct execd execd;
 
 static int
 processors(void)

@@ -67,8 +67,9 @@ sigsend_end(int fd, sigsent *done, void *arg)
 }
 
 void
-sigsend_ended(int err)
+sigsend_ended(void *arg, int err)
 {
+	(void)arg;
 	(void)err;
 }
 

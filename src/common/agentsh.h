@@ -34,7 +34,7 @@
 #define APPROVAL_WHO_MAX 64	   /* who has resolved it */
 #define APPROVAL_REASON_MAX 512	   /* what an operator says to it */
 #define APPROVAL_OPERATION_MAX 256 /* names of operations, with commas */
-#define APPROVAL_IDENTITY_MAX 1536 /* which object a path means */
+#define APPROVAL_IDENTITY_MAX 1536 /* which object that is, or processes */
 #define APPROVAL_WORDS_MAX 16384   /* argv, with a NUL behind each word */
 
 /* HOME of the commands of every session, made by its init. */

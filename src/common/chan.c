@@ -373,7 +373,7 @@ chan_match_reply(struct chan *ch, struct imsg *im, bool last)
 	return false;
 }
 
-/* Some came, and some did not. */
+/* Of those that should have come some did. */
 static void
 drop_fds(struct imsg *im)
 {
@@ -381,8 +381,8 @@ drop_fds(struct imsg *im)
 	im->nfds = 0;
 }
 
-/* Descriptors for which there was no room here, of a message whose handler says so
- * to who wanted something. 0 or -1. */
+/* There was no room here for its descriptors. 0: its handler is told so, and refuses
+ * what was wanted (M_BARE); -1: it has no such handler. */
 static int
 check_lost(struct imsg *im, uint32_t type)
 {

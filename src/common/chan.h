@@ -47,7 +47,7 @@ struct chan {
 	enum role me;
 	enum role peer;
 	enum msg_state state;		/* what may be received now */
-	bool takes_fds;			/* there are rows that bring some */
+	bool takes_fds;			/* msg.def has rows that bring some */
 	const struct handler *handlers; /* ends with type MSG_NONE */
 	/* Called once when the channel is over, by EOF or violation. It must
 	 * not free the channel: whoever called into it is still there. */
@@ -71,8 +71,9 @@ struct chan {
 
 /* Both ends, close-on-exec and non-blocking. 0 or -1 with errno. */
 int chan_pair(int fds[2]);
-/* The same, a's end and b's. To whom msg.def has no message with descriptors none can
- * be sent (Linux 6.16): who closes what somebody else opened may have to wait. */
+/* The same: a's end and b's. Where msg.def has no message that brings descriptors
+ * none can be sent (Linux 6.16): who closes what another has opened may have to
+ * wait. */
 int chan_join(enum role a, enum role b, int fds[2]);
 /* Takes fd. NULL on lack of memory. */
 struct chan *chan_new(int fd, enum role me, enum role peer,

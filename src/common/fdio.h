@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole reads and writes, and memory that is written once and then read by
- * others.
+ * Whole reads and writes, memory that is written once and then read by others,
+ * and descriptors that are there or not.
  */
 #ifndef FDIO_H
 #define FDIO_H

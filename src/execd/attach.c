@@ -283,7 +283,7 @@ attach_over(struct attach *a)
 static void
 killed(void *arg, int err)
 {
-	sigsend_ended(err);
+	sigsend_ended(arg, err);
 	attach_over(arg);
 	supervise_queued();
 }

@@ -92,13 +92,6 @@ record(const struct target *t, const struct command *c, int nr, bool known,
 	free(name);
 }
 
-static void
-killed(void *arg, int err)
-{
-	(void)arg;
-	sigsend_ended(err);
-}
-
 /* Who is ended waits for an answer until then, and gets none. false: it is not
  * sent, as there are too many on their way, or it is pid 1, which cannot. */
 static bool
@@ -108,7 +101,7 @@ end(int pidfd, const struct target *t)
 		.info = (const uint8_t *)"" };
 
 	return pidfd != -1 && t->inner_tgid > 1 &&
-	    sigsend(&m, pidfd, killed, NULL) == 0;
+	    sigsend(&m, pidfd, sigsend_ended, NULL) == 0;
 }
 
 void

@@ -69,6 +69,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
+	/* less than that: there are no more */
 	while (read(fd, info, sizeof(info)) == sizeof(info))
 		continue;
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {

@@ -27,7 +27,7 @@
 #define EXITS_BATCH 64	  /* ends that are taken before others get their turn */
 #define EXITS_BUCKETS 512 /* of processes, by number */
 #define EXITS_CLOSE_US 5000 /* between two programs that follow each other */
-#define EXITS_LATE_MS 20    /* an end is taken, then */
+#define EXITS_LATE_MS 20    /* the end of such a one may be taken so late */
 
 struct watch {
 	LIST_ENTRY(watch) bucket;
@@ -155,10 +155,10 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 		fatalx("event");
 }
 
-/* Where one program follows the other closely, each end would wake us up once
- * more: it is taken with the next program, or a little later. */
+/* Where one program follows the other closely, the end of each would wake us up
+ * once more: it is taken with the next program, or EXITS_LATE_MS later. */
 static void
-take_later(void)
+program_came(void)
 {
 	uint64_t now = clock_us(), since = now - exits.last_us;
 
@@ -224,7 +224,7 @@ exits_watch(const struct exec *x, pid_t tgid)
 
 	if (!exits.works || c == NULL)
 		return;
-	take_later();
+	program_came();
 	w = watch_of(tgid);
 	if (w == NULL) {
 		c->unwatched++;

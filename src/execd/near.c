@@ -8,8 +8,8 @@
  * it has been woken up once, whatever for.
  */
 #include <sched.h>
+#include <stdbool.h>
 
-#include "execd.h"
 #include "log.h"
 #include "near.h"
 

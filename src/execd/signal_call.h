@@ -160,8 +160,8 @@ int sigsend(const struct msg_init_signal *, int fd, sigsent *, void *);
 /* SIGKILL for who may not go on, as sigsend(); what fails ends us, and with that
  * the session. */
 void sigsend_end(int fd, sigsent *, void *);
-/* What its function is called with: it has ended, or ends us. */
-void sigsend_ended(int err);
+/* A function for that: it has ended, or what fails ends us. */
+void sigsend_ended(void *, int err);
 int signal_on_init_signalled(struct chan *, struct imsg *);
 
 /* signal_record.c: unless it was just allowed */

@@ -58,8 +58,9 @@ sigsend(const struct msg_init_signal *m, int fd, sigsent *done, void *arg)
 }
 
 void
-sigsend_ended(int err)
+sigsend_ended(void *arg, int err)
 {
+	(void)arg;
 	if (err != 0 && err != ESRCH)
 		fatalx("who may not go on is not ended: %s", strerror(err));
 }

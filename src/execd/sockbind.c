@@ -149,16 +149,9 @@ look(struct bound *b, int fd)
 }
 
 static void
-punished(void *arg, int err)
-{
-	(void)arg;
-	sigsend_ended(err);
-}
-
-static void
 punish(const struct bound *b)
 {
-	sigsend_end(b->pidfd, punished, NULL);
+	sigsend_end(b->pidfd, sigsend_ended, NULL);
 }
 
 static bool

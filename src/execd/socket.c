@@ -30,9 +30,14 @@
 /* Calls that wait, half of them of one command; others get EAGAIN. */
 #define SOCKETS_MAX 96
 #define LOOKING_MAX 64 /* that are looked at; others wait in the kernel */
-#define LOOKING_RESUME (LOOKING_MAX * 7 / 8) /* more than there are threads */
+/* Until so few are: more than there are threads, so that looks which never end do
+ * not keep others from being taken. */
+#define LOOKING_RESUME (LOOKING_MAX * 7 / 8)
 #define RETRY_MS 10
-#define SHED_MS 1000
+#define SHED_MS 1000 /* as long as a crowd has to last (crowd.c) */
+
+_Static_assert(LOOKING_RESUME > LOOK_THREADS_MAX,
+    "calls are taken again while all threads are stuck");
 
 static struct {
 	TAILQ_HEAD(socks, sock) waiting;
@@ -273,6 +278,13 @@ answer(const struct sock *s, long result)
 		notify_return(s->req.id, result);
 }
 
+/* What a call returns that cannot go on: the messages that it has sent count. */
+static long
+failure(const struct sock *s, int error)
+{
+	return s->at > 0 ? (long)s->at : -(long)error;
+}
+
 static void
 arm(void)
 {
@@ -326,13 +338,6 @@ is_too_many(const struct sock *s)
 	return n > SOCKETS_MAX;
 }
 
-/* What was sent already counts. */
-static void
-try_again(const struct sock *s)
-{
-	answer(s, s->at > 0 ? (long)s->at : -EAGAIN);
-}
-
 static void
 arm_shed(void)
 {
@@ -356,7 +361,7 @@ shed_cb(evutil_socket_t fd, short what, void *arg)
 	{
 		if (!s->looking || s->shed || !is_crowd(s))
 			continue;
-		try_again(s);
+		answer(s, failure(s, EAGAIN));
 		s->shed = true;
 	}
 	if (socks.full)
@@ -370,7 +375,7 @@ static bool
 look_begin(struct sock *s)
 {
 	if (is_crowd(s)) {
-		try_again(s);
+		answer(s, failure(s, EAGAIN));
 		return false;
 	}
 	s->looking = true;
@@ -408,7 +413,7 @@ go_on(struct sock *s)
 		return;
 	}
 	if (result == SOCKET_WAIT && is_too_many(s))
-		result = s->at > 0 ? (long)s->at : -EAGAIN;
+		result = failure(s, EAGAIN);
 	if (result == SOCKET_WAIT) {
 		if (!evtimer_pending(socks.timer, NULL))
 			arm();
@@ -507,7 +512,7 @@ socket_on_fs_socket_failed(struct chan *ch, struct imsg *im)
 		error = s->to.missing;
 	else
 		error = ECONNREFUSED;
-	answer(s, s->at > 0 ? (long)s->at : -(long)error);
+	answer(s, failure(s, error));
 	leave(s);
 	return 0;
 }
@@ -543,7 +548,7 @@ socket_on_fs_socket_opened(struct chan *ch, struct imsg *im)
 		return 0;
 	}
 	if (error != DEST_ASKED)
-		answer(s, s->at > 0 ? (long)s->at : -(long)error);
+		answer(s, failure(s, error));
 	leave(s);
 	return 0;
 }
@@ -612,7 +617,7 @@ socket_again(const struct seccomp_notif *req, struct sockask *ask, unsigned at,
 							  take_socket(s);
 	/* what was taken may be of another who has its number now */
 	if (err != 0 || !notify_is_valid(req->id)) {
-		answer(s, at > 0 ? (long)at : -(long)(err != 0 ? err : ESRCH));
+		answer(s, failure(s, err != 0 ? err : ESRCH));
 		sock_free(s);
 		return;
 	}

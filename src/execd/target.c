@@ -229,7 +229,7 @@ struct piece {
 	char bytes[TARGET_PAGE];
 };
 
-/* Room for n bytes more. 0 or -1. */
+/* Room for n bytes more; *room is what bytes has. 0 or -1. */
 static int
 words_grow(struct words *w, size_t *room, size_t n)
 {
@@ -274,10 +274,13 @@ read_word(const struct target *t, uint64_t addr, struct piece *p,
 		end = memchr(p->bytes + at, '\0', p->len - at);
 		n = end != NULL ? (size_t)(end - p->bytes) + 1 - at :
 				  p->len - at;
-		if (n > max_bytes - w->len || words_grow(w, room, n) == -1) {
-			n = n > max_bytes - w->len;
+		if (n > max_bytes - w->len) {
 			w->len = start;
-			return n != 0 ? E2BIG : ENOMEM;
+			return E2BIG;
+		}
+		if (words_grow(w, room, n) == -1) {
+			w->len = start;
+			return ENOMEM;
 		}
 		memcpy(w->bytes + w->len, p->bytes + at, n);
 		w->len += n;

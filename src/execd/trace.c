@@ -174,13 +174,6 @@ trace_look(struct exec *x)
 	close(fd);
 }
 
-static void
-ended(void *arg, int err)
-{
-	(void)arg;
-	sigsend_ended(err);
-}
-
 /* By its number, which is its own until waitpid(2) has told its end. It does
  * nothing until it has ended: it stays stopped, by us. */
 static void
@@ -190,7 +183,7 @@ end_process(pid_t pid)
 
 	if (fd == -1)
 		fatal("a program that was not decided");
-	sigsend_end(fd, ended, NULL);
+	sigsend_end(fd, sigsend_ended, NULL);
 	close(fd);
 }
 

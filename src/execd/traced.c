@@ -271,7 +271,7 @@ gone(struct exec *x)
 static void
 killed(void *arg, int err)
 {
-	sigsend_ended(err);
+	sigsend_ended(arg, err);
 	gone(arg);
 }
 

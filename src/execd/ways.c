@@ -20,10 +20,11 @@
 #include "ways.h"
 
 #define WAYS_MAX 64
+/* bytes; longer ones are looked at each time */
 #define WAY_PATH_MAX 159
 #define WAY_NAME_MAX 255
 #define DIRS_MAX 32 /* of all ways */
-#define YOUNG_S 3   /* a change that follows may have the same time */
+#define YOUNG_S 3   /* seconds: what is changed again may have the same time */
 
 /* What is remembered of a directory. Its time of change nobody can choose. */
 struct mark {
@@ -48,7 +49,8 @@ struct way {
 static struct {
 	pthread_mutex_t lock; /* nobody waits for a file while he has it */
 	struct way way[WAYS_MAX];
-	/* never closed, so that no other directory gets the same inode */
+	/* never closed, so that no other directory gets the same inode: when
+	 * there are DIRS_MAX no way through others is remembered */
 	size_t ndirs;
 	struct {
 		dev_t dev;
@@ -118,7 +120,7 @@ way_known(const char *path, struct file *f)
 	return true;
 }
 
-/* As it is. */
+/* Is it in there, and the same still? */
 static bool
 trail_has(const struct trail *tr, const struct stat *st)
 {

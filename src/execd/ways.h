@@ -11,7 +11,7 @@
 
 #include "target.h"
 
-#define TRAIL_MAX 8
+#define TRAIL_MAX 8 /* directories: a longer way is looked at each time */
 
 /* The directories in which the names of a path were looked up, each as it was
  * before. */

@@ -9,16 +9,17 @@
 
 #include "bulk.h"
 
-static _Thread_local int in = -1, out = -1;
+/* Its ends: what is taken is spliced into one, and goes on from the other. */
+static _Thread_local int pipe_in = -1, pipe_out = -1;
 
 static void
 close_pipe(void)
 {
-	if (out != -1) {
-		close(in);
-		close(out);
+	if (pipe_out != -1) {
+		close(pipe_in);
+		close(pipe_out);
 	}
-	in = out = -1;
+	pipe_in = pipe_out = -1;
 }
 
 static int
@@ -26,12 +27,12 @@ open_pipe(void)
 {
 	int fd[2];
 
-	if (out != -1)
+	if (pipe_out != -1)
 		return 0;
 	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
-	out = fd[0];
-	in = fd[1];
+	pipe_out = fd[0];
+	pipe_in = fd[1];
 	return 0;
 }
 
@@ -46,7 +47,7 @@ move(int from, int to, size_t len)
 	return n;
 }
 
-/* What stays in the pipe. 0, or an errno. */
+/* Empties the pipe, of what the other socket did not take. 0, or an errno. */
 static int
 take_rest(uint8_t *rest, size_t len)
 {
@@ -54,7 +55,7 @@ take_rest(uint8_t *rest, size_t len)
 	ssize_t n;
 
 	for (got = 0; got < len; got += (size_t)n) {
-		n = read(out, rest + got, len - got);
+		n = read(pipe_out, rest + got, len - got);
 		if (n == -1 && errno == EINTR)
 			n = 0;
 		else if (n <= 0)
@@ -72,11 +73,11 @@ bulk_move(int from, int to, size_t max, struct bulk *b)
 	b->error = 0;
 	if (open_pipe() == -1)
 		return -1;
-	n = move(from, in, max);
+	n = move(from, pipe_in, max);
 	if (n <= 0)
 		return n;
 	while (b->sent < (size_t)n) {
-		k = move(out, to, (size_t)n - b->sent);
+		k = move(pipe_out, to, (size_t)n - b->sent);
 		if (k <= 0)
 			break;
 		b->sent += (size_t)k;
@@ -87,6 +88,7 @@ bulk_move(int from, int to, size_t max, struct bulk *b)
 	b->error = k == 0 ? EIO : errno;
 	if (b->error == EAGAIN || b->error == ENOBUFS)
 		b->error = take_rest(b->buf, b->rest);
+	/* what is in there is nobody else's */
 	if (b->error != 0)
 		close_pipe();
 	return n;

@@ -14,12 +14,12 @@ struct bulk {
 	uint8_t *buf; /* the caller's, for max bytes */
 	size_t sent;  /* bytes that went */
 	size_t rest;  /* in buf: bytes that were taken and did not go */
-	int error;    /* of what they were to go to, or 0; then rest is lost */
+	/* of the socket that they go to: what did not go is lost; or 0 */
+	int error;
 };
 
-/* Takes at most max bytes, of a socket, and sends them to another; both do not
- * block. How many were taken; 0: the end; -1 with errno: none were, EAGAIN among
- * others. */
+/* Takes at most max bytes of a socket and sends them to another; neither blocks.
+ * How many were taken; 0: the end; -1 with errno, EAGAIN among others: none. */
 ssize_t bulk_move(int from, int to, size_t max, struct bulk *);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "fdio.h"
 #include "ipport.h"
 
 static void dial_next(struct conn *);
@@ -53,9 +54,7 @@ void
 dial_stop(struct conn *c)
 {
 	dialunix_stop(c);
-	if (c->dial_fd != -1)
-		close(c->dial_fd);
-	c->dial_fd = -1;
+	fd_close(&c->dial_fd);
 }
 
 /* The place of the policy does not answer: what it says then. */

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "dialunix.h"
+#include "fdio.h"
 
 #define AGAIN_MS 20 /* when its server, or execd, does not take any; doubled */
 #define AGAIN_MAX_MS 1000
@@ -28,14 +29,6 @@ forget(struct conn *c)
 	if (c->asked)
 		chan_forget(c->s->execd, c);
 	c->asked = false;
-}
-
-static void
-drop(struct conn *c)
-{
-	if (c->dial_fd != -1)
-		close(c->dial_fd);
-	c->dial_fd = -1;
 }
 
 void
@@ -52,7 +45,7 @@ finish(struct conn *c, int fd, int error)
 {
 	dialunix_stop(c);
 	if (error != 0)
-		drop(c);
+		fd_close(&c->dial_fd);
 	else
 		c->dial_fd = -1;
 	dial_answered(c, fd, error);
@@ -114,7 +107,7 @@ ask(struct conn *c)
 	if (id == 0) {
 		if (fd != -1)
 			close(fd);
-		drop(c);
+		fd_close(&c->dial_fd);
 		again(c);
 		return;
 	}
@@ -164,7 +157,7 @@ dialunix_on_net_unix_failed(struct chan *ch, struct imsg *im)
 		return 0;
 	c->asked = false;
 	if (m.error == EAGAIN) {
-		drop(c);
+		fd_close(&c->dial_fd);
 		again(c);
 	} else {
 		finish(c, -1, (int)m.error);

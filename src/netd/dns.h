@@ -50,9 +50,9 @@ struct dns_asked {
 	struct dns_pending *pending;
 	struct whose_ask *whose;
 	bool owned; /* owner is as good as it gets */
-	/* what came back before that, or NULL: nothing did; if it has come */
-	struct dns_shared *reply;
+	/* the look-up came back before that, with this, or NULL: it failed */
 	bool answered;
+	struct dns_shared *reply;
 	struct dns_client client;
 	struct dns_query q;
 	struct owner owner;

@@ -2,8 +2,8 @@
 /*
  * The life of a question: who asked, what the policy says to the name, and one
  * look-up for all who ask the same; the answers are in dnsanswer.c. Nothing is asked
- * upstream before the name is allowed, nor what was answered and is still true.
- * That is done while it is found out who has asked, and nothing is answered before.
+ * upstream before the name is allowed, nor what was answered and is still true. A
+ * look-up begins while it is found out who has asked; nobody is answered before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +150,8 @@ look_up(struct dns_asked *a, const struct net_ruling *r, uint64_t now)
 	return DNS_WITHIN;
 }
 
-/* The same of who is known; a may be gone afterwards. */
+/* It is known who asks: answers what is kept, or looks it up. a may be gone
+ * afterwards. */
 static void
 find_out(struct dns_asked *a, const struct net_ruling *r)
 {
@@ -170,7 +171,7 @@ find_out(struct dns_asked *a, const struct net_ruling *r)
 		dnsanswer_failed(a);
 }
 
-/* Is that to be asked upstream? */
+/* Would decide() have it looked up? */
 static bool
 goes_up(const struct dns_asked *a, const struct net_ruling *r)
 {
@@ -181,7 +182,7 @@ goes_up(const struct dns_asked *a, const struct net_ruling *r)
 	    (type != DNS_AAAA || a->dns->s->has_ipv6);
 }
 
-/* What has to be looked up in any case is, at once. */
+/* What decide() will want looked up, when it is known who asks, is at once. */
 static void
 look_ahead(struct dns_asked *a)
 {

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "fdio.h"
 #include "inward.h"
 #include "netlog.h"
 #include "publish.h"
@@ -87,8 +88,7 @@ end(struct inbound *c, int error)
 		inward_forget(c->wait);
 	free_event(&c->dialling);
 	free_event(&c->timer);
-	if (c->dial_fd != -1)
-		close(c->dial_fd);
+	fd_close(&c->dial_fd);
 	relay_stop(&c->relay, error != 0);
 	write_down(c);
 	TAILQ_REMOVE(&pub->conns, c, entry);
@@ -169,9 +169,7 @@ static void
 failed(struct inbound *c, int error)
 {
 	free_event(&c->dialling);
-	if (c->dial_fd != -1)
-		close(c->dial_fd);
-	c->dial_fd = -1;
+	fd_close(&c->dial_fd);
 	if (!c->ipv6 && error == ECONNREFUSED && inward_has_ipv6(c->s)) {
 		c->ipv6 = true;
 		dial(c);

@@ -111,9 +111,10 @@ int dns_take(struct nsess *, int fd, const struct conn_ends *);
 void dns_stop(struct nsess *);
 
 /* dest.c: where a connection, which was accepted, was to go; by it, not by
- * getsockname(2), whatever way it came. peer is the caller's to fill in; a client of
- * the proxy came to that. 0, or -1: it is not known, or it is none of the session;
- * where it arrived is there all the same, for a session without a namespace. */
+ * getsockname(2), whatever way it came. peer is filled in already. Who came to the
+ * proxy wanted no other address. 0, or -1: it is not known, or the connection is
+ * none of the session; where there is no namespace local is filled in all the same.
+ */
 int dest_of(const struct nsess *, int fd, bool proxy, struct conn_ends *);
 
 /* tcp.c: what the configuration says, for all sessions; once, before all. */

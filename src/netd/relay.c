@@ -198,7 +198,7 @@ move(struct relay *r, enum relay_side side, size_t len, int *error)
 
 	n = bulk_move(r->fd[side], r->fd[other(side)], len, &b);
 	f->bulk = n >= BULK_MIN;
-	/* of such a socket, or there is no pipe */
+	/* such a socket has to be copied, or there is no pipe */
 	if (n == -1 &&
 	    (errno == EINVAL || errno == EMFILE || errno == ENFILE)) {
 		f->copies = true;
@@ -223,6 +223,7 @@ fetch(struct relay *r, enum relay_side side, size_t room, int *error)
 
 	if (direct && f->bulk)
 		return move(r, side, room, error);
+	/* nothing is read, and *error counts */
 	if (!direct && (*error = keep(f, NULL, 0)) != 0)
 		return 1;
 	n = recv(r->fd[side], direct ? scratch : f->buf + f->len, room,

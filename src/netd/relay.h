@@ -30,8 +30,8 @@ struct flow {
 	size_t sent;	/* of these, the first that are gone */
 	size_t clear;	/* the first that may go; sent <= clear <= len */
 	size_t pos;	/* the first that need not be looked at any more */
-	bool bulk;	/* it is much at a time, which is not copied */
-	bool copies;	/* but of this it has to be */
+	bool bulk;	/* much came at a time: the next goes without a copy */
+	bool copies;	/* but of such a socket it cannot */
 	bool ended;	/* nothing more comes */
 	bool told;	/* and the other side knows */
 	uint64_t bytes; /* that went */
@@ -58,11 +58,12 @@ struct relay {
 	bool polite; /* the client gets what was sent to it, also by a reset */
 };
 
-/* What a relay wants of a socket; what a listening one has, those have that it
- * accepts. */
+/* What a relay wants of a socket. Those that a listening one accepts have what that
+ * one has. */
 void relay_options(int fd);
-/* Takes fd, which is connected and has them, and reads from it, as much as the session's share
- * has room for: all that a session receives and sends is to pass by it. 0 or -1. */
+/* Takes fd, which is connected and has these options, and reads from it as much as
+ * the session's share has room for: all that a session receives and sends is to pass
+ * by it. 0 or -1. */
 int relay_start(struct relay *, struct share *, int client_fd,
     void (*ended)(void *arg, int error), void *arg);
 /* The server is there: takes fd. 0 or -1. */

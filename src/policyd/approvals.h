@@ -15,6 +15,7 @@ struct event_base;
 struct proc;
 struct request;
 
+/* Of more, the one that has used least is forgotten, and begins anew. */
 #define SPENDERS_MAX 16
 
 /* A command that has asked lately; others of the session are to have a turn. */

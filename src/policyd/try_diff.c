@@ -4,7 +4,6 @@
  * of either is about, and what is next to it. What neither of them names is
  * not asked, so no difference is no proof.
  */
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -16,7 +16,7 @@
 static struct {
 	struct child *maker;
 	bool answered;
-	bool late;
+	bool late; /* it had no more time */
 	enum steer found;
 	char why[AGENTSH_TEXT_MAX + 1];
 	char how[64]; /* it ended */
