@@ -3,13 +3,15 @@
  * The name server of a session without the session: on loopback, with decisions
  * of its arguments, and its events on standard output.
  *
- *	dnsdrive [-4] [-l length] [-n names] [-q rate] [-t ms] [-w ms] SERVERS RULE...
+ *	dnsdrive [-4] [-i ms] [-l length] [-n names] [-q rate] [-t ms] [-w ms] SERVERS RULE...
  *
  * RULE: "allow NAME", "deny NAME", "denyall", "approve NAME", where NAME may be
- * "*.suffix"; the first that matches is obeyed. "redirect NAME ADDR TELL FAIL"; "refuse ADDR" for
- * an address that may not be answered. The ports come first, "ports UDP4 UDP6
- * TCP"; a line "bound ADDR" on standard input is answered with names, "resolve
- * NAME" with addresses.
+ * "*.suffix"; the first that matches is obeyed. "redirect NAME ADDR TELL FAIL";
+ * "unredirected": none behind it counts; "refuse ADDR" for an address that may not
+ * be answered. The ports come first, "ports UDP4 UDP6 TCP"; a line "bound ADDR" on
+ * standard input is answered with names, "resolve NAME" with addresses. From a line
+ * "without" on the first two rules are none; "owned": it is known now whose all is
+ * that was asked.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -37,10 +39,13 @@ static unsigned delay; /* each second owner is found later */
 static unsigned owner_ms = 1;
 
 struct whose_ask {
+	TAILQ_ENTRY(whose_ask) entry;
 	struct event *timer;
 	whose_cb cb;
 	void *arg;
 };
+
+static TAILQ_HEAD(, whose_ask) asks = TAILQ_HEAD_INITIALIZER(asks);
 
 static bool
 name_matches(const char *pattern, const char *name)
@@ -127,6 +132,8 @@ image_eval_redirect(const struct image *im, enum family family,
 	if (family != FAMILY_DNS)
 		return -1;
 	for (i = 0; i < nrules; i++) {
+		if (strcmp(rules[i], "unredirected") == 0)
+			break;
 		if (strcmp(rules[i], "broken") == 0)
 			return -1;
 		if (sscanf(rules[i], "redirect %299s %99s %u %u", pattern, addr,
@@ -183,6 +190,7 @@ later_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	TAILQ_REMOVE(&asks, w, entry);
 	event_free(w->timer);
 	w->cb(w->arg, &owner);
 	free(w);
@@ -226,12 +234,14 @@ whose_ask(struct nsess *s, int proto, const uint8_t src[16], uint16_t sport,
 	w->arg = arg;
 	w->timer = evtimer_new(s->base, later_cb, w);
 	evtimer_add(w->timer, &tv);
+	TAILQ_INSERT_TAIL(&asks, w, entry);
 	return w;
 }
 
 void
 whose_forget(struct whose_ask *w)
 {
+	TAILQ_REMOVE(&asks, w, entry);
 	event_free(w->timer);
 	free(w);
 }
@@ -312,6 +322,20 @@ input_cb(evutil_socket_t fd, short what, void *arg)
 	}
 	line[len] = '\0';
 	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "without") == 0) {
+		rules += 2;
+		nrules -= 2;
+		printf("without\n");
+		fflush(stdout);
+		return;
+	}
+	if (strcmp(line, "owned") == 0) {
+		printf("owned\n");
+		fflush(stdout);
+		while (!TAILQ_EMPTY(&asks))
+			later_cb(-1, 0, TAILQ_FIRST(&asks));
+		return;
+	}
 	if (strncmp(line, "resolve ", 8) == 0) {
 		if (resolve_start(&sess, line + 8, resolve_done, NULL) ==
 		    NULL) {
@@ -338,11 +362,15 @@ main(int argc, char **argv)
 	int opt, tcp;
 
 	conf.upstream.timeout_ms = 1500;
+	conf.idle_ms = 20000;
 	sess.has_ipv6 = true;
-	while ((opt = getopt(argc, argv, "4l:n:q:t:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "4i:l:n:q:t:w:")) != -1) {
 		switch (opt) {
 		case '4':
 			sess.has_ipv6 = false;
+			break;
+		case 'i':
+			conf.idle_ms = strtoul(optarg, NULL, 10);
 			break;
 		case 'l':
 			conf.limits.name_max = strtoul(optarg, NULL, 10);

@@ -524,6 +524,76 @@ def meanwhile(_up):
     d.stop()
 
 
+def gone(_up):
+    """What was asked upstream is written down, whoever has given up meanwhile."""
+    up = dns.Upstream(special={"never.test": lambda n, tcp, reply, send: None})
+    d = Drive(up, ["deny a.test", "allow *.test"], "-i", "100", "-t", str(int(1500 * SLOW)), "-w",
+              str(int(1500 * SLOW)))
+    for text in ("no.test", "never.test", "never.test", "a.test"):
+        dns.ask(d.tcp, dns.query(text), True)
+    out, end = [], time.monotonic() + 20 * SLOW
+    while len(out) < 4 and time.monotonic() < end:
+        out += d.event()
+    check("all are written down", sorted(out), [
+        "event allowed never.test A rule=allow *.test error=SERVFAIL",
+        "event allowed never.test A rule=allow *.test error=SERVFAIL",
+        "event allowed no.test A rule=allow *.test error=NXDOMAIN",
+        "event denied a.test A rule=deny a.test error=NXDOMAIN"])
+    d.stop()
+
+
+def another_policy(_up):
+    """What was looked up by a policy is answered by the one that is there then."""
+    names = ("a.test", "b.test", "host.test", "mixed.test")
+    gate = threading.Event()
+
+    def wait(_n, _tcp, reply, send):
+        threading.Thread(target=lambda: (gate.wait(30), send(reply)),
+                         daemon=True).start()
+
+    # who has asked is known later than the answer, or before
+    for special in ({}, {k: wait for k in names}):
+        up = dns.Upstream(special=special)
+        d = Drive(up, ["unredirected", "allow *.test", "deny a.test", "approve host.test",
+                       "redirect b.test 203.0.113.9 1 0", "allow *.test"], "-w", "3600000", "-t", str(int(20000 * SLOW)))
+        # of whom it is known at once, as of each second one
+        dns.ask(d.udp4, dns.query("no.test"))
+        end = time.monotonic() + 10 * SLOW
+        socks = []
+        for text in names:
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.settimeout(10 * SLOW)
+            s.sendto(dns.query(text), d.udp4)
+            socks.append(s)
+            dns.ask(d.udp4, dns.query("no.test"))
+            while text not in up.count and time.monotonic() < end:
+                time.sleep(0.02)
+        check("asked", [x in up.count for x in names], [True] * 4)
+        if special:
+            d.told("owned", "owned")
+        else:
+            time.sleep(0.2)
+        d.said()
+        d.told("without", "without")
+        if special:
+            gate.set()
+        else:
+            d.told("owned", "owned")
+        check("by what is there now", [answers(dns.read(s.recv(4096))) for s in socks],
+              [(3, []), (0, ["b.test A 203.0.113.9"]), (0, ["host.test A 198.18.0.1"]),
+               (0, ["mixed.test A 10.0.0.1", "mixed.test A 203.0.113.4"])])
+        check("events", sorted(x for x in d.event() if "no.test" not in x), [
+            "event allowed b.test A rule=redirected redirected=203.0.113.9 203.0.113.9",
+            "event allowed host.test A rule=approve host.test reason=approval-first 198.18.0.1",
+            "event allowed mixed.test A rule=allow *.test 10.0.0.1 203.0.113.4",
+            "event denied a.test A rule=deny a.test error=NXDOMAIN"])
+        check("bound", [d.bound(x) for x in ("203.0.113.1", "203.0.113.2", "203.0.113.9")],
+              [[], [], ["b.test"]])
+        d.stop()
+        for s in socks:
+            s.close()
+
+
 def for_netd_itself(up):
     """Look-ups of netd's own, which no rule is asked about."""
     d = Drive(up, ["deny forbidden.test", "allow *.test"], "-n", "8")
@@ -564,7 +634,7 @@ def main():
     up = dns.Upstream(special=never)
     for part in (simple, approved_first, nothing_else_goes_up, odd,
                  denied, own_names, redirects, sizes, budgets,
-                 kept, meanwhile, for_netd_itself, unlogged):
+                 kept, meanwhile, gone, another_policy, for_netd_itself, unlogged):
         print(part.__name__, flush=True)
         part(up)
     upstream_trouble()

@@ -3,9 +3,14 @@
  * The main thread stays on its processor for one sleep, while programs come one
  * after the other, and is free again afterwards.
  */
+#include <sys/socket.h>
+
+#include <dirent.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "execd/near.h"
+#include "execd/netunix.h"
 #include "t.h"
 
 static int
@@ -90,6 +95,39 @@ test_family(void)
 	CHECK(!stays(104, 1));
 }
 
+/* What it starts does not stay with it. */
+static void
+test_threads(void)
+{
+	int all = processors(), n = 0, a[2], b[2];
+	struct dirent *de;
+	cpu_set_t set;
+	DIR *tasks;
+	pid_t tid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, a) == -1 ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, b) == -1)
+		abort();
+	near_stay(15, 5);
+	near_stay(16, 5);
+	CHECK_INT(processors(), 1);
+	CHECK_INT(carry_start(a[1], b[1]), 0);
+	tasks = opendir("/proc/self/task");
+	while (tasks != NULL && (de = readdir(tasks)) != NULL) {
+		if (de->d_name[0] == '.')
+			continue;
+		tid = (pid_t)strtol(de->d_name, NULL, 10);
+		CHECK_INT(sched_getaffinity(tid, sizeof(set), &set), 0);
+		CHECK_INT(CPU_COUNT(&set), all);
+		n++;
+	}
+	CHECK_INT(n, 2);
+	if (tasks != NULL)
+		closedir(tasks);
+	close(a[0]);
+	close(b[0]);
+}
+
 int
 main(void)
 {
@@ -100,5 +138,6 @@ main(void)
 	T_RUN(test_again);
 	T_RUN(test_leave);
 	T_RUN(test_family);
+	T_RUN(test_threads);
 	return done_testing();
 }

@@ -263,7 +263,7 @@ by_port(void)
 	settle();
 	CHECK_INT(d.whose.port, 40000);
 	CHECK_INT(d.whose.far_port, 0);
-	s.steer = STEER_REDIRECT;
+	s.steer = STEER_TPROXY;
 	CHECK(whose_ask(&s, IPPROTO_TCP, from, 40001, to, 443, owner_cb,
 		  NULL) != NULL);
 	settle();

@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <netinet/in.h>
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -15,6 +17,7 @@
 
 #define MANY 100
 #define MIB 1048576ULL
+#define MUCH 65536 /* as much at a time as passes without a copy from then on */
 
 struct end {
 	int fd;
@@ -243,6 +246,66 @@ alone(void)
 	share_free(s);
 }
 
+static void
+tcp_pair(int fd[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int l = socket(AF_INET, SOCK_STREAM, 0), room = 8 * MUCH;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	setsockopt(l, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	if (bind(l, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
+	    listen(l, 1) == -1 ||
+	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
+	    connect(fd[0], (struct sockaddr *)&sin, len) == -1 ||
+	    (fd[1] = accept4(l, NULL, NULL, SOCK_NONBLOCK)) == -1)
+		abort();
+	close(l);
+}
+
+/* An urgent byte does not come through; it is not the end of what does. */
+static void
+urgent(void)
+{
+	static uint8_t block[MUCH];
+	struct share *s = share_new(base);
+	struct line *l = &a[0];
+	int client[2], server[2];
+	struct pollfd p = { .events = POLLRDHUP };
+	ssize_t n;
+
+	memset(l, 0, sizeof(*l));
+	tcp_pair(client);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, server) == -1 ||
+	    send(client[0], block, MUCH, 0) != MUCH ||
+	    send(client[0], block, MUCH, 0) != MUCH ||
+	    send(client[0], "x", 1, MSG_OOB) != 1 ||
+	    send(client[0], "rest", 4, 0) != 4 ||
+	    shutdown(client[0], SHUT_WR) == -1)
+		abort();
+	/* all of it has come */
+	p.fd = client[1];
+	if (poll(&p, 1, 60000) != 1)
+		abort();
+	CHECK_INT(relay_start(&l->relay, s, client[1], ended, l), 0);
+	CHECK_INT(relay_join(&l->relay, server[0]), 0);
+	while ((n = recv(server[1], block, sizeof(block), MSG_DONTWAIT)) != 0) {
+		if (n == -1 && errno != EAGAIN)
+			abort();
+		l->got += n > 0 ? (uint64_t)n : 0;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	CHECK_INT(l->got, 2 * MUCH + 4);
+	if (!l->ended)
+		relay_stop(&l->relay, true);
+	close(client[0]);
+	close(server[1]);
+	share_free(s);
+}
+
 int
 main(void)
 {
@@ -251,6 +314,7 @@ main(void)
 	T_RUN(limit);
 	T_RUN(burst);
 	T_RUN(alone);
+	T_RUN(urgent);
 	event_base_free(base);
 	return done_testing();
 }

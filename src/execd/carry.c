@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "near.h"
 #include "netunix.h"
 
 #define CARRY_BUF 65536
@@ -144,6 +145,7 @@ start(struct carry *c)
 		return -1;
 	pthread_attr_setdetachstate(&pa, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&pa, CARRY_STACK);
+	near_leave(); /* it would stay where we do */
 	/* signals are for the main thread */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -342,6 +342,8 @@ whose_on_net_whose(struct chan *ch, struct imsg *im)
 	known = find_made(&m);
 	if (known != NULL) {
 		known->request = im->id;
+		/* which may be another's from now on */
+		known->port = 0;
 		answer(known);
 		return 0;
 	}

@@ -15,13 +15,15 @@
 #include "dnskept.h"
 #include "sockdiag.h"
 
-#define DATAGRAMS 32 /* of one session, before others have their turn */
+#define DATAGRAMS 32  /* of one session, before others have their turn */
+#define IDLE_MS 20000 /* of a connection */
 
 int
 dns_configure(struct dns_conf *d, const struct conf *c, const char *resolv)
 {
 	memset(d, 0, sizeof(*d));
 	d->upstream.timeout_ms = c->dns_timeout_ms;
+	d->idle_ms = IDLE_MS;
 	d->limits.rate = c->dns_rate;
 	d->limits.names = c->dns_names;
 	d->limits.name_max = c->dns_name_max;
@@ -135,6 +137,8 @@ dns_send(const struct dns_client *c, const uint8_t *msg, size_t len)
 		.msg_controllen = c->control_len,
 	};
 
+	if (c->gone)
+		return;
 	if (c->conn != NULL)
 		dnsconn_send(c->conn, msg, len);
 	else if (len > 0) /* an answer that is lost is asked for again */

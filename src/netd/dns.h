@@ -23,6 +23,7 @@ struct dns_kept;
 struct dns_conf {
 	struct dns_upstream upstream;
 	struct dns_limits limits;
+	uint64_t idle_ms; /* of a connection */
 };
 
 /* resolv: the text of resolv.conf(5), for a configuration without servers. 0, or
@@ -32,6 +33,7 @@ int dns_configure(struct dns_conf *, const struct conf *, const char *resolv);
 /* Who asked, and how the answer gets there. */
 struct dns_client {
 	struct dns_conn *conn; /* NULL: by a datagram */
+	bool gone;	       /* nobody waits for the answer */
 	int fd;
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
@@ -106,7 +108,8 @@ void dnsask_hear(struct dns *, const uint8_t *msg, size_t len,
     const struct dns_client *);
 /* One user less; NULL is none. */
 void dnsask_release(struct dns_shared *);
-/* The client is gone. */
+/* The client is gone. What it has asked goes on without an answer, as the name may
+ * be upstream already, and is written down. */
 void dnsask_forget(struct dns *, const struct dns_conn *);
 void dnsask_stop(struct dns *);
 

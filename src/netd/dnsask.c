@@ -51,15 +51,7 @@ dnsask_release(struct dns_shared *r)
 	free(r);
 }
 
-/* It is known who asks. a is gone afterwards. */
-static void
-answer(struct dns_asked *a, const struct dns_reply *reply)
-{
-	if (reply != NULL && reply->rcode != DNS_SERVFAIL)
-		dnsanswer_reply(a, reply);
-	else
-		dnsanswer_failed(a);
-}
+static void decide(struct dns_asked *);
 
 static void
 looked_up_cb(void *arg, struct dns_reply *reply)
@@ -74,24 +66,22 @@ looked_up_cb(void *arg, struct dns_reply *reply)
 	if (r != NULL) {
 		r->users = 1;
 		r->reply = reply;
+	} else if (reply != NULL) {
+		dnsmsg_reply_free(reply);
+		free(reply);
 	}
 	while ((a = TAILQ_FIRST(&p->waiting)) != NULL) {
 		TAILQ_REMOVE(&p->waiting, a, waiting);
 		a->pending = NULL;
 		a->answered = true;
-		if (a->owned) {
-			answer(a, reply);
-		} else if (r != NULL) {
-			a->reply = r;
+		a->reply = r;
+		if (r != NULL)
 			r->users++;
-		}
+		if (a->owned)
+			decide(a);
 	}
 	pending_free(p);
 	dnsask_release(r);
-	if (r == NULL && reply != NULL) {
-		dnsmsg_reply_free(reply);
-		free(reply);
-	}
 }
 
 static struct dns_pending *
@@ -150,16 +140,34 @@ look_up(struct dns_asked *a, const struct net_ruling *r, uint64_t now)
 	return DNS_WITHIN;
 }
 
-/* It is known who asks: answers what is kept, or looks it up. a may be gone
- * afterwards. */
+/* What has come back for a. */
+static void
+answer(struct dns_asked *a)
+{
+	struct dns_shared *r = a->reply;
+
+	a->reply = NULL;
+	if (r != NULL && r->reply != NULL && r->reply->rcode != DNS_SERVFAIL)
+		dnsanswer_reply(a, r->reply);
+	else
+		dnsanswer_failed(a);
+	dnsask_release(r);
+}
+
+/* It is known who asks: answers what has come or is kept, or looks it up. a may be
+ * gone afterwards. */
 static void
 find_out(struct dns_asked *a, const struct net_ruling *r)
 {
 	uint64_t now = clock_ms();
-	const struct dns_reply *kept = dnskept_find(a->dns->kept, a->q.name,
-	    a->q.type, now);
+	const struct dns_reply *kept;
 	enum dns_excess what;
 
+	if (a->answered) {
+		answer(a);
+		return;
+	}
+	kept = dnskept_find(a->dns->kept, a->q.name, a->q.type, now);
 	if (kept != NULL) {
 		dnsanswer_reply(a, kept);
 		return;
@@ -204,6 +212,8 @@ look_ahead(struct dns_asked *a)
 		(void)look_up(a, &r, now);
 }
 
+/* By the policy of now, also of what was looked up by another. It is known who
+ * asks; a may be gone afterwards. */
 static void
 decide(struct dns_asked *a)
 {
@@ -230,21 +240,6 @@ decide(struct dns_asked *a)
 		find_out(a, &r);
 }
 
-/* a may be gone afterwards. */
-static void
-go_on(struct dns_asked *a)
-{
-	struct dns_shared *r = a->reply;
-
-	if (a->answered) {
-		a->reply = NULL;
-		answer(a, r != NULL ? r->reply : NULL);
-		dnsask_release(r);
-	} else if (a->pending == NULL) {
-		decide(a);
-	}
-}
-
 static void
 owned_cb(void *arg, const struct owner *owner)
 {
@@ -254,8 +249,8 @@ owned_cb(void *arg, const struct owner *owner)
 	a->owner = *owner;
 	a->owned = true;
 	a->whose = NULL;
-	if (later)
-		go_on(a);
+	if (later && a->pending == NULL)
+		decide(a);
 }
 
 void
@@ -301,30 +296,24 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 		look_ahead(a);
 }
 
-/* conn: of whom, where not all. What is looked up for them goes on: others may
- * wait for it, and who has asked once has paid for it. */
-static void
-forget(struct dns *d, const struct dns_conn *conn, bool all)
-{
-	struct dns_asked *a, *next;
-
-	for (a = TAILQ_FIRST(&d->asked); a != NULL; a = next) {
-		next = TAILQ_NEXT(a, entry);
-		if (all || a->client.conn == conn)
-			dnsanswer_drop(a);
-	}
-}
-
 void
 dnsask_forget(struct dns *d, const struct dns_conn *conn)
 {
-	forget(d, conn, false);
+	struct dns_asked *a;
+
+	TAILQ_FOREACH(a, &d->asked, entry) {
+		if (a->client.conn != conn)
+			continue;
+		a->client.conn = NULL;
+		a->client.gone = true;
+	}
 }
 
 void
 dnsask_stop(struct dns *d)
 {
-	forget(d, NULL, true);
+	while (!TAILQ_EMPTY(&d->asked))
+		dnsanswer_drop(TAILQ_FIRST(&d->asked));
 	while (!TAILQ_EMPTY(&d->pending))
 		pending_free(TAILQ_FIRST(&d->pending));
 }

@@ -14,8 +14,6 @@
 
 #include "dns.h"
 
-#define IDLE_MS 20000
-
 struct dns_conn {
 	TAILQ_ENTRY(dns_conn) entry;
 	struct dns *dns;
@@ -58,7 +56,7 @@ dnsconn_stop(struct dns *d)
 static void
 client_wait(struct dns_conn *c, short what)
 {
-	struct timeval tv = clock_timeval(IDLE_MS);
+	struct timeval tv = clock_timeval(c->dns->s->dns_conf->idle_ms);
 
 	if (c->event != NULL)
 		event_free(c->event);

@@ -204,6 +204,12 @@ move(struct relay *r, enum relay_side side, size_t len, int *error)
 		f->copies = true;
 		errno = EAGAIN;
 	}
+	/* or what stands first is urgent, which recv(2) leaves out; it says
+	 * whether that is the end */
+	if (n == 0) {
+		errno = EAGAIN;
+		n = -1;
+	}
 	f->bytes += b.sent;
 	*error = b.error;
 	if (b.error == 0 && b.rest > 0)

@@ -204,8 +204,9 @@ whose_ask(struct nsess *n, int proto, const uint8_t src[16], uint16_t sport,
 	m.inode = inode_of(n, proto, src, sport, dst, dport);
 	m.port = proto == IPPROTO_TCP ? sport : 0;
 	/* by redirect it may be another one's port: the kernel gives some another,
-	 * when two go to different places from the same */
-	if (n->steer == STEER_REDIRECT) {
+	 * when two go to different places from the same. By hooks it is not what
+	 * was asked for */
+	if (n->steer != STEER_AUTO) {
 		memcpy(&m.far_high, dst, sizeof(m.far_high));
 		memcpy(&m.far_low, dst + sizeof(m.far_high), sizeof(m.far_low));
 		m.far_port = dport;
