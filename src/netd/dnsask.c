@@ -150,8 +150,7 @@ look_up(struct dns_asked *a, const struct net_ruling *r, uint64_t now)
 	return DNS_WITHIN;
 }
 
-/* It is known who asks: answers what is kept, or looks it up. a may be gone
- * afterwards. */
+/* The same of who is known; a may be gone afterwards. */
 static void
 find_out(struct dns_asked *a, const struct net_ruling *r)
 {
