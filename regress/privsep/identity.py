@@ -184,7 +184,8 @@ def check_fds(pid, name):
         want.pop("file:abort", None)
     for kind in sorted(set(have) | set(want)):
         limit = want.get(kind, "0")
-        if limit != "ANY" and have[kind] != int(limit):
+        most = limit.removeprefix("<=")
+        if limit != "ANY" and (have[kind] > int(most) if most != limit else have[kind] != int(most)):
             say(f"{name} ({pid}): {have[kind]} of kind \"{kind}\", want {limit}")
 
 

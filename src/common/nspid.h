@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The number that a process has in another pid namespace, ioctl_nsfs(2); of Linux
- * 6.12, later than the headers that we are built with. Each takes a number and
+ * 6.11, later than the headers that we are built with. Each takes a number and
  * gives one, on the descriptor of the other namespace.
  */
 #ifndef NSPID_H
