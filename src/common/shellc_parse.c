@@ -172,8 +172,10 @@ word_first(struct parser *p, const char *text)
 		p->nbytes++;
 		return;
 	}
-	/* NAME=VALUE; to dash NAME+=VALUE is a command */
-	if (p->cmd.skip > 0 || (text[eq - 2] == '+' && !bash))
+	/* NAME=VALUE; to dash NAME+=VALUE is a command, and so is either behind a
+	 * word that is none, but not to every shell */
+	if (p->cmd.skip > 0 || p->cmd.no_params ||
+	    (text[eq - 2] == '+' && !bash))
 		p->cmd.unknown = true;
 	eq -= text[eq - 2] == '+' ? 2 : 1;
 	switch (sc_variable(text, eq)) {
@@ -280,6 +282,7 @@ word_params(struct parser *p)
 		word_put(p, env->params[i], len);
 		p->nbytes++;
 	}
+	p->cmd.no_params = p->nwords == p->cmd.word0;
 	return true;
 }
 

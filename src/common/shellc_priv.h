@@ -113,6 +113,7 @@ struct cmd_state {
 	size_t skip;  /* words that are of time, where that may be reserved */
 	bool begun;   /* something of it was read */
 	bool words_only; /* no reserved word may follow: not at its start */
+	bool no_params;	 /* "$@" was read first, which is no word here */
 	bool after;	 /* a compound command ended: only redirections */
 	bool names;	 /* the words of for: no command */
 	bool redirected;
