@@ -480,7 +480,7 @@ silence(void)
 	tcp_limits.crowd_ms = 400;
 	for (i = 0; i < 4; i++)
 		c[i] = client_of(16);
-	usleep(100000);
+	wait_crowd();
 	c[4] = client_of(17);
 	say(c[4], "x");
 	CHECK(served(17, 20000));
@@ -603,7 +603,7 @@ limits(void)
 	/* silent ones have the places of those who wait */
 	for (i = 0; i < 4; i++)
 		c[i] = client_of(16);
-	usleep(100000);
+	wait_crowd();
 	c[4] = client_of(17);
 	say(c[4], "x");
 	CHECK(arrived(17, 300) == -1);

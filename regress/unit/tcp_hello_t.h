@@ -8,6 +8,18 @@
 
 #include "tcp_t.h"
 
+/* Until four are there, before whom the fifth is not to be taken. */
+static inline void
+wait_crowd(void)
+{
+	int i;
+
+	for (i = 0; i < 1000 &&
+	     __atomic_load_n(&tt.s.relays->nwaiting, __ATOMIC_RELAXED) < 4;
+	     i++)
+		usleep(10000);
+}
+
 /* A connection comes to the server at n, which ends it. */
 static bool
 served(int n, int timeout_ms)

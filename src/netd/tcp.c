@@ -108,7 +108,8 @@ hurry(struct relays *rs)
 
 	for (c = TAILQ_FIRST(&rs->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (now - c->born >= tcp_limits.crowd_ms)
+		/* half: those who made the crowd came while it began */
+		if (2 * (now - c->born) >= tcp_limits.crowd_ms)
 			conn_hurry(c);
 	}
 }
