@@ -20,6 +20,7 @@
 #include "netlog.h"
 
 #define NOTE_MS 60000 /* one event, then none for so long */
+#define TICK_MS 10    /* more than the loop's clock may be behind clock_ms() */
 
 atomic_size_t tcp_total;
 
@@ -94,10 +95,12 @@ tcp_count(struct relays *rs)
 		note(rs, TCP_NO_ROOM);
 	/* nobody says when others have given something back, and those that are
 	 * silent do not keep the rest out */
-	tv = clock_timeval(half ? RESUME_MS : tcp_limits.crowd_ms);
-	if ((half || crowd) && !rs->failed &&
-	    !evtimer_pending(rs->resume, NULL))
-		(void)evtimer_add(rs->resume, &tv);
+	if ((!half && !crowd) || evtimer_pending(rs->resume, NULL))
+		return;
+	/* hurry() is to find all of those who are there now, the last one too */
+	(void)event_base_update_cache_time(rs->s->base);
+	tv = clock_timeval(half ? RESUME_MS : tcp_limits.crowd_ms + TICK_MS);
+	(void)evtimer_add(rs->resume, &tv);
 }
 
 static void
@@ -108,8 +111,7 @@ hurry(struct relays *rs)
 
 	for (c = TAILQ_FIRST(&rs->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		/* half: those who made the crowd came while it began */
-		if (2 * (now - c->born) >= tcp_limits.crowd_ms)
+		if (now - c->born >= tcp_limits.crowd_ms)
 			conn_hurry(c);
 	}
 }
