@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "t.h"
+#include "tcppair.h"
 
 #include "../../src/netd/bulk.h"
 
@@ -23,30 +24,12 @@
 
 static uint8_t buf[MAX], block[MAX];
 
-static void
-tcp_pair(int fd[2])
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sin);
-	int l = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(l, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
-	    listen(l, 1) == -1 ||
-	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
-	    connect(fd[0], (struct sockaddr *)&sin, len) == -1 ||
-	    (fd[1] = accept4(l, NULL, NULL, SOCK_NONBLOCK)) == -1)
-		abort();
-	close(l);
-}
-
 /* fd[0] is the test's end. */
 static void
 pair(int fd[2], bool tcp)
 {
 	if (tcp)
-		tcp_pair(fd);
+		tcp_pair(fd, 0);
 	else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == -1)
 		abort();
 }

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "relay.h"
 #include "t.h"
+#include "tcppair.h"
 
 #define MANY 100
 #define MIB 1048576ULL
@@ -246,26 +247,6 @@ alone(void)
 	share_free(s);
 }
 
-static void
-tcp_pair(int fd[2])
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sin);
-	int l = socket(AF_INET, SOCK_STREAM, 0), room = 8 * MUCH;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	setsockopt(l, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (bind(l, (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
-	    listen(l, 1) == -1 ||
-	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
-	    connect(fd[0], (struct sockaddr *)&sin, len) == -1 ||
-	    (fd[1] = accept4(l, NULL, NULL, SOCK_NONBLOCK)) == -1)
-		abort();
-	close(l);
-}
-
 /* An urgent byte does not come through; it is not the end of what does. */
 static void
 urgent(void)
@@ -278,7 +259,7 @@ urgent(void)
 	ssize_t n;
 
 	memset(l, 0, sizeof(*l));
-	tcp_pair(client);
+	tcp_pair(client, 8 * MUCH);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, server) == -1 ||
 	    send(client[0], block, MUCH, 0) != MUCH ||
 	    send(client[0], block, MUCH, 0) != MUCH ||
