@@ -28,6 +28,12 @@ static struct {
 	size_t n;
 } blocked;
 
+/* Those that are to be killed and are not yet. */
+static struct {
+	unsigned n;
+	bool paused; /* no question is taken, as there are many on their way */
+} kills;
+
 /* clang-format off */
 static const struct {
 	const char *rule, *message;
@@ -92,16 +98,36 @@ record(const struct target *t, const struct command *c, int nr, bool known,
 	free(name);
 }
 
+static void
+killed(void *arg, int err)
+{
+	sigsend_ended(arg, err);
+	kills.n--;
+	/* without one of ours nobody would look here again */
+	if (kills.paused && (kills.n == 0 || sigsend_has_room())) {
+		kills.paused = false;
+		notify_resume();
+	}
+}
+
 /* Who is ended waits for an answer until then, and gets none. false: it is not
- * sent, as there are too many on their way, or it is pid 1, which cannot. */
+ * sent, as pid 1 takes none, or it is pid 1, which cannot be. */
 static bool
 end(int pidfd, const struct target *t)
 {
 	static const struct msg_init_signal m = { .signo = SIGKILL,
 		.info = (const uint8_t *)"" };
 
-	return pidfd != -1 && t->inner_tgid > 1 &&
-	    sigsend(&m, pidfd, sigsend_ended, NULL) == 0;
+	if (pidfd == -1 || t->inner_tgid <= 1 ||
+	    sigsend(&m, pidfd, killed, NULL) != 0)
+		return false;
+	kills.n++;
+	/* each that is sent holds a descriptor until pid 1 has it */
+	if (!kills.paused && !sigsend_has_room()) {
+		kills.paused = true;
+		notify_pause();
+	}
+	return true;
 }
 
 void
