@@ -33,6 +33,8 @@
 
 #define FILL 24 /* entries that make the look at the directory longer */
 #define PATH 128
+#define TRIES_MIN 50 /* however busy the machine is, for LATE s more */
+#define LATE 40
 #define EVIL "[core]\n\tfsmonitor = ./evil\n"
 
 enum kind {
@@ -420,7 +422,10 @@ mover(unsigned seconds)
 
 	atomic_store(&sh->took_ns, 1000000);
 	tree_new();
-	while (now_ns() < until && !atomic_load(&sh->stop)) {
+	while (!atomic_load(&sh->stop) &&
+	    (now_ns() < until ||
+		(turn < TRIES_MIN &&
+		    now_ns() < until + LATE * 1000000000ULL))) {
 		kind = rnd(KIND_MAX);
 		if (kind >= KIND_MOVES) {
 			atomic_store(&sh->kind, kind);

@@ -31,7 +31,9 @@ for who in maker mover; do
 done
 wait $maker $mover
 cat "$T/maker" "$T/maker.err" "$T/mover" "$T/mover.err"
-grep -h '^status' "$T/maker.err" "$T/mover.err" && fail "a session"
+if grep -q '^status' "$T/maker.err" "$T/mover.err"; then
+	fail "a session: $(cat "$T/maker" "$T/mover" "$T/maker.err" "$T/mover.err" | tr '\n' ';')"
+fi
 grep -q ', 0 won$' "$T/mover" || fail "together they win"
 tries=$(sed -n 's/ tries.*//p' "$T/mover")
 [ "$tries" -gt 20 ] || fail "$tries tries"
