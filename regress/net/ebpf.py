@@ -96,7 +96,7 @@ def sniff(path):
                 head, l4 = (data[0] & 15) * 4, data[9]
             elif proto == 0x86dd:
                 head, l4 = 40, data[6]
-                if l4 == 0:  # options for each hop: reports of listeners have them
+                if l4 in (0, 43):  # options for each hop, as reports of listeners have; a route
                     head, l4 = 48 + data[41] * 8, data[40]
             else:
                 continue
@@ -235,6 +235,11 @@ def attacks(far4, far6):
     kept = []
     hop = socket.inet_aton(far4)
     source = (socket.IPPROTO_IP, 4, bytes([131, 7, 4]) + hop + b"\0")  # LSRR
+    # by an address of the host, whose loopback takes it; ebpf.sh lets that forward
+    by4 = (socket.IPPROTO_IP, 4,
+           bytes([131, 11, 4]) + socket.inet_aton(far4[:-1] + "6") + hop + b"\0")
+    by6 = (socket.IPPROTO_IPV6, 57, bytes([0, 6, 4, 2, 2, 0, 0, 0]) + bytes(16) +
+           socket.inet_pton(I6, far6) + socket.inet_pton(I6, far6[:-1] + "6"))  # RFC 8754
     rows = [
         ("tcp4", lambda: syn(I4, far4, 7101)),
         ("tcp6", lambda: syn(I6, far6, 7102)),
@@ -250,6 +255,9 @@ def attacks(far4, far6):
         ("unspec", lambda: datagram("unspec", I4, (far4, 7109), before=unspec)),
         ("source-route", lambda: datagram("source-route", I4, (far4[:-1] + "9", 53),
                                           options=source)),
+        ("route-by-host4", lambda: datagram("route-by-host4", I4, (far4[:-1] + "8", 53),
+                                            options=by4)),
+        ("route-by-host6", lambda: datagram("route-by-host6", I6, (far6, 53), options=by6)),
         ("fastopen", lambda: fastopen(far4, 7110)),
         ("ping", lambda: ping(UDP, far4)),
         ("loopback4", lambda: connect(I4, TCP, ("127.0.0.1", 7001))),

@@ -28,6 +28,8 @@
 #define OPTLEN_MAX 4096 /* that a hook is shown */
 #define IP_SADDR 12	/* in the header, and the destination after it */
 #define IP6_SADDR 8
+#define IP_PLAIN 0x45 /* version 4, and no options */
+#define IP6_NEXT 6
 #define ENETUNREACH 101
 #define ECONNREFUSED 111
 #define DNS_PORT bpf_htons(53)
@@ -483,7 +485,6 @@ is_for_host(struct __sk_buff *skb, bool tcp)
 			return true;
 		dport = t.ipv4.dport;
 	} else {
-		/* more headers need a right that nobody has */
 		len = sizeof(t.ipv6);
 		if (bpf_skb_load_bytes(skb, IP6_SADDR, &t.ipv6, 36) != 0)
 			return true;
@@ -502,6 +503,22 @@ is_for_host(struct __sk_buff *skb, bool tcp)
 	return host;
 }
 
+/* Options of IPv4 and routing headers of IPv6, which need no right: a host that
+ * heeds them sends the packet on from its loopback, and it has no sender then that
+ * this hook knows. Nor are the ports where they are looked for. */
+static __always_inline bool
+is_plain(struct __sk_buff *skb)
+{
+	__u8 first, next;
+
+	if (bpf_skb_load_bytes(skb, 0, &first, 1) != 0)
+		return false;
+	if (first >> 4 == 4)
+		return first == IP_PLAIN;
+	return bpf_skb_load_bytes(skb, IP6_NEXT, &next, 1) == 0 &&
+	    (next == IPPROTO_TCP || next == IPPROTO_UDP);
+}
+
 SEC("cgroup_skb/egress")
 int
 egress(struct __sk_buff *skb)
@@ -510,7 +527,7 @@ egress(struct __sk_buff *skb)
 	struct own *o;
 	bool tcp;
 
-	if (skb->ifindex != LOOPBACK_IFINDEX)
+	if (skb->ifindex != LOOPBACK_IFINDEX || !is_plain(skb))
 		return REFUSE;
 	if (sk == NULL)
 		return ALLOW;
