@@ -6,6 +6,7 @@ what is asked upstream, what is answered, bound and written down.
 import os
 import queue
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -40,7 +41,8 @@ class Drive:
             ("127.0.0.1", int(words[1])), ("::1", int(words[2])),
             ("127.0.0.1", int(words[3])))
         self.lines = queue.Queue()
-        threading.Thread(target=self.hear, daemon=True).start()
+        self.hearing = threading.Thread(target=self.hear, daemon=True)
+        self.hearing.start()
 
     def hear(self):
         for line in self.p.stdout:
@@ -542,6 +544,48 @@ def gone(_up):
     d.stop()
 
 
+def at_the_end(_up):
+    """What was asked is written down, also what nobody has heard of yet."""
+    up = dns.Upstream(special={"never.test": lambda n, tcp, reply, send: None})
+    d = Drive(up, ["deny forbidden.test", "approve host.test", "redirect b.test 203.0.113.9 1 0",
+                   "allow *.test"], "-w", "3600000", "-t", "3600000")
+    # whose it is is known of each second one
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, \
+            socket.create_connection(d.tcp) as t:
+        for text in ("never.test", "never.test", "empty.test", "forbidden.test", "empty.test",
+                     "host.test", "empty.test", "b.test", "empty.test", "a.test"):
+            s.sendto(dns.query(text), d.udp4)
+        msg = dns.query("never.test", "TXT")
+        end = time.monotonic() + 20 * SLOW
+        while "a.test" not in up.count and time.monotonic() < end:
+            time.sleep(0.02)
+        t.sendall(struct.pack(">H", len(msg)) + msg)
+        while ("never.test", "TXT") not in [x[:2] for x in up.asked] and time.monotonic() < end:
+            time.sleep(0.02)
+        # the answer for a.test was sent before that, and has been heard of now
+        check("not bound yet", d.bound("203.0.113.1"), [])
+        d.p.send_signal(signal.SIGSTOP)
+        for i in range(100):
+            s.sendto(dns.query(f"n{i}.test"), d.udp4)
+        d.p.stdin.close()
+        d.p.send_signal(signal.SIGCONT)
+        check("its end", d.p.wait(), 0)
+        d.hearing.join()
+    ended = "rule=allow *.test reason=session-ended error=SERVFAIL"
+    out = [x for x in d.event() if "empty.test" not in x]
+    check("it ends", out.pop(), "end")
+    check("what was under way", sorted(x for x in out if " n" not in x or "never" in x), [
+        "event allowed a.test A rule=allow *.test 203.0.113.1",
+        "event allowed b.test A rule=redirected redirected=203.0.113.9 203.0.113.9",
+        "event allowed host.test A rule=approve host.test reason=approval-first 198.18.0.1",
+        f"event allowed never.test A {ended}",
+        f"event allowed never.test A {ended}",
+        f"event allowed never.test TXT {ended}",
+        "event denied forbidden.test A rule=deny forbidden.test error=NXDOMAIN"])
+    check("what had come", sorted(x.split()[2] for x in out if " n" in x and "never" not in x),
+          sorted(f"n{i}.test" for i in range(100)))
+
+
 def another_policy(_up):
     """What was looked up by a policy is answered by the one that is there then."""
     names = ("a.test", "b.test", "host.test", "mixed.test")
@@ -634,7 +678,7 @@ def main():
     up = dns.Upstream(special=never)
     for part in (simple, approved_first, nothing_else_goes_up, odd,
                  denied, own_names, redirects, sizes, budgets,
-                 kept, meanwhile, gone, another_policy, for_netd_itself, unlogged):
+                 kept, meanwhile, gone, at_the_end, another_policy, for_netd_itself, unlogged):
         print(part.__name__, flush=True)
         part(up)
     upstream_trouble()

@@ -39,7 +39,7 @@ while True:
     s.accept()[0].close()
 P
 cat >"$T/ws/client.py" <<'P'
-import os, socket, sys, time
+import errno, os, socket, sys, time
 held = [socket.socket() for _ in range(200)]
 def dial(host="203.0.113.11"):
     s = socket.create_connection((host, 7000), 5)
@@ -63,6 +63,17 @@ elif kind == "short":
             s.connect(("203.0.113.11", 7000))
             os._exit(0)
         os.waitpid(pid, 0)
+elif kind == "fast":
+    # with the first bytes, and past connect(2)
+    fast, to = 0x20000000, ("203.0.113.11", 7000)
+    for f in (lambda s: s.sendto(b"x", fast, to), lambda s: s.sendmsg([b"x"], [], fast, to),
+              lambda s: s.setsockopt(socket.IPPROTO_TCP, 30, 1)):
+        s = socket.socket()
+        try:
+            f(s)
+            print("made", end=" ")
+        except OSError as e:
+            print("refused" if e.errno == errno.EOPNOTSUPP else e, end=" ")
 elif kind == "other":
     try:
         dial(sys.argv[2])
@@ -100,6 +111,17 @@ run_in short python3 client.py short || fail "short connections"
 known=$(jq -r '.command_id as $c | [.events.network_operations[] | select(.type == "net_connect" and
     .command_id == $c and .pid > 1 and (.fields.executable | test("python")))] | length' "$T/exec.json")
 [ "$known" -ge 95 ] || fail "short ones: $known of 100"
+
+# MSG_FASTOPEN (sendto, sendmsg) and TCP_FASTOPEN_CONNECT would make one elsewhere: who
+# asks for them is told to call connect(2), and curl does
+for in in s short; do
+	run_in $in python3 client.py fast >"$T/out" || fail "fast open: $(cat "$T/out")"
+	want "fast open in $in" "$(cat "$T/out")" "refused refused refused "
+	want "connections of it" "$(jq '[.events.network_operations[]?] | length' "$T/exec.json")" 0
+done
+run_in short curl -s --tcp-fastopen http://203.0.113.11:7000/ >"$T/out"
+want "of curl" "$(jq -r '[.events.network_operations[] | select(.type == "net_connect" and
+    .pid > 1 and (.fields.executable | test("curl")))] | length' "$T/exec.json")" 1
 
 run_in s python3 client.py orphan || fail "orphan"
 want "of an orphan" "$(jq -r '[.events.network_operations[] | select(.type == "net_connect" and

@@ -18,6 +18,8 @@
 #define DATAGRAMS 32  /* of one session, before others have their turn */
 #define IDLE_MS 20000 /* of a connection */
 
+static const enum net_listener udp_listener[2] = { NET_UDP4, NET_UDP6 };
+
 int
 dns_configure(struct dns_conf *d, const struct conf *c, const char *resolv)
 {
@@ -123,6 +125,16 @@ udp_cb(evutil_socket_t fd, short what, void *arg)
 		;
 }
 
+/* What the session has sent is written down, as far as it is not known yet. */
+static void
+last_words(struct dns *d, int fd)
+{
+	int i;
+
+	for (i = 0; i < DNS_ASKED && receive(d, fd); i++)
+		;
+}
+
 void
 dns_send(const struct dns_client *c, const uint8_t *msg, size_t len)
 {
@@ -148,7 +160,6 @@ dns_send(const struct dns_client *c, const uint8_t *msg, size_t len)
 int
 dns_start(struct nsess *s)
 {
-	static const enum net_listener udp[2] = { NET_UDP4, NET_UDP6 };
 	struct dns *d = calloc(1, sizeof(*d));
 	uint8_t addr[16];
 	size_t i;
@@ -167,7 +178,7 @@ dns_start(struct nsess *s)
 	if (d->budget == NULL || d->kept == NULL)
 		goto fail;
 	for (i = 0; i < 2; i++) {
-		fd = s->listener[udp[i]];
+		fd = s->listener[udp_listener[i]];
 		if (fd == -1)
 			continue;
 		if (ipport_own(fd, addr, &d->udp_port[i]) == -1)
@@ -191,9 +202,13 @@ dns_stop(struct nsess *s)
 
 	if (d == NULL)
 		return;
-	for (i = 0; i < 2; i++)
-		if (d->udp[i] != NULL)
-			event_free(d->udp[i]);
+	d->ending = true;
+	for (i = 0; i < 2; i++) {
+		if (d->udp[i] == NULL)
+			continue;
+		last_words(d, s->listener[udp_listener[i]]);
+		event_free(d->udp[i]);
+	}
 	dnsask_stop(d);
 	dnsconn_stop(d);
 	dnsresolve_stop(d);

@@ -94,6 +94,7 @@ struct dns {
 	size_t nconns;
 	TAILQ_HEAD(, resolve_ask) resolving;
 	size_t nresolving;
+	bool ending; /* nothing is looked up any more, nor waited for */
 };
 
 /* dns.c: to who asked, however that was. len 0: nothing is to be said. */
@@ -111,6 +112,7 @@ void dnsask_release(struct dns_shared *);
 /* The client is gone. What it has asked goes on without an answer, as the name may
  * be upstream already, and is written down. */
 void dnsask_forget(struct dns *, const struct dns_conn *);
+/* What is under way, also at name servers, ends now, and is written down. */
 void dnsask_stop(struct dns *);
 
 /* dnsanswer.c. Is an alias one that the policy denies by a rule that is about it?

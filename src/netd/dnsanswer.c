@@ -453,15 +453,18 @@ dnsanswer_reply(struct dns_asked *a, const struct dns_reply *reply)
 }
 
 void
-dnsanswer_failed(struct dns_asked *a)
+dnsanswer_failed(struct dns_asked *a, const char *why)
 {
 	struct net_ruling r;
 	struct net_query_event event = { .ruling = &r, .allowed = true };
 	struct dns_answer an = { .rcode = DNS_SERVFAIL, .ede = -1 };
 
 	decide_name(&a->dns->s->image, a->q.name, &r);
-	if (net_ruling_allows(&r))
-		conclude(a, &an, &event);
-	else
+	if (!net_ruling_allows(&r)) {
 		dnsanswer_deny(a, &r);
+		return;
+	}
+	if (why != NULL)
+		r.reason = why;
+	conclude(a, &an, &event);
 }

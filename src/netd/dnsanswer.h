@@ -20,9 +20,10 @@ void dnsanswer_localhost(struct dns_asked *);
 bool dnsanswer_redirected(struct dns_asked *);
 /* By what stands for a name that an operator has to approve first. */
 void dnsanswer_hold(struct dns_asked *, struct net_ruling *);
-/* By what came back, or when nothing did. */
+/* By what came back, or when nothing did. why: of the event, where it is not that
+ * no server has answered, or NULL. */
 void dnsanswer_reply(struct dns_asked *, const struct dns_reply *);
-void dnsanswer_failed(struct dns_asked *);
+void dnsanswer_failed(struct dns_asked *, const char *why);
 
 /* Before anything is known of who asks: by nothing else, or refused, as there is
  * too much of it. */

@@ -150,7 +150,7 @@ answer(struct dns_asked *a)
 	if (r != NULL && r->reply != NULL && r->reply->rcode != DNS_SERVFAIL)
 		dnsanswer_reply(a, r->reply);
 	else
-		dnsanswer_failed(a);
+		dnsanswer_failed(a, NULL);
 	dnsask_release(r);
 }
 
@@ -172,11 +172,15 @@ find_out(struct dns_asked *a, const struct net_ruling *r)
 		dnsanswer_reply(a, kept);
 		return;
 	}
+	if (a->dns->ending) {
+		dnsanswer_failed(a, "session-ended");
+		return;
+	}
 	what = look_up(a, r, now);
 	if (what != DNS_WITHIN)
 		over_budget(a, what, now);
 	else if (a->pending == NULL)
-		dnsanswer_failed(a);
+		dnsanswer_failed(a, NULL);
 }
 
 /* Would decide() have it looked up? */
@@ -288,8 +292,13 @@ dnsask_hear(struct dns *d, const uint8_t *msg, size_t len,
 	a->q = q;
 	TAILQ_INSERT_TAIL(&d->asked, a, entry);
 	d->nasked++;
-	a->whose = whose_ask(d->s, c->conn != NULL ? IPPROTO_TCP : IPPROTO_UDP,
-	    c->src, c->sport, c->dst, c->dport, owned_cb, a);
+	/* nobody waits at the end */
+	if (d->ending)
+		a->owned = true;
+	else
+		a->whose = whose_ask(d->s,
+		    c->conn != NULL ? IPPROTO_TCP : IPPROTO_UDP, c->src,
+		    c->sport, c->dst, c->dport, owned_cb, a);
 	if (a->owned)
 		decide(a);
 	else
@@ -312,8 +321,14 @@ dnsask_forget(struct dns *d, const struct dns_conn *conn)
 void
 dnsask_stop(struct dns *d)
 {
-	while (!TAILQ_EMPTY(&d->asked))
-		dnsanswer_drop(TAILQ_FIRST(&d->asked));
+	struct dns_asked *a;
+
+	while ((a = TAILQ_FIRST(&d->asked)) != NULL) {
+		if (a->whose != NULL)
+			whose_forget(a->whose);
+		a->whose = NULL;
+		decide(a);
+	}
 	while (!TAILQ_EMPTY(&d->pending))
 		pending_free(TAILQ_FIRST(&d->pending));
 }

@@ -370,6 +370,10 @@ enter_new(struct aerr *e)
 	 * the host has for its own network: BBR, for one, sends it little by
 	 * little, by timers. This one every kernel has. */
 	ns_set("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
+	/* a connection is made by connect(2), where execd sees whose it is: who
+	 * would send the first bytes with it (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT)
+	 * is told EOPNOTSUPP, after which clients call that */
+	ns_set("/proc/sys/net/ipv4/tcp_fastopen", "0");
 	return loopback_up(e);
 }
 
