@@ -82,7 +82,7 @@ lines = out.decode().split("\r\n")
 assert re.fullmatch(r"/dev/pts/\d+", lines[0]), lines
 want("default size", lines[1], "24 80")
 want("TERM", lines[2], "xterm")
-assert re.match(r"pts/\d+\s+Ss\+?", lines[3]), lines
+assert re.match(r"pts/\d+\s+S[<N]?s\+?", lines[3]), lines
 want("exit", (last["type"], last["exit_code"], last["timed_out"]), ("exit", 7, False))
 assert last["duration_ms"] >= 0 and last["command_id"].startswith("cmd-"), last
 kept = last["command_id"]

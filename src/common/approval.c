@@ -8,8 +8,8 @@
 #include "approval.h"
 #include "vis.h"
 
-const char *
-approval_kind_name(uint32_t kind)
+static const char *
+kind_name(uint32_t kind)
 {
 	static const char *const names[APPROVAL_KIND_MAX] = {
 		[APPROVAL_FILE] = "file",
@@ -34,7 +34,7 @@ put_subject(struct buf *b, const struct msg_approval_ask *m, const char *id)
 	if (m->message[0] != '\0')
 		ev_str(b, EVF_MESSAGE, m->message);
 	ev_str(b, EVF_APPROVAL_ID, id);
-	ev_str(b, EVF_KIND, approval_kind_name(m->kind));
+	ev_str(b, EVF_KIND, kind_name(m->kind));
 	ev_str(b, EVF_TARGET, m->object);
 	if (m->cwd[0] != '\0')
 		ev_str(b, EVF_CWD, m->cwd);

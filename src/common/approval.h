@@ -9,7 +9,6 @@
 #include "event.h"
 #include "msg.h"
 
-const char *approval_kind_name(uint32_t kind);
 /* The event of a wait that begins. id: of the request. */
 void approval_event_asked(struct buf *, const struct msg_approval_ask *,
     const char *id, uint64_t timeout_ms);

@@ -113,7 +113,7 @@ buf_put_str(struct buf *b, const char *s, size_t max)
 	buf_put(b, s, len);
 }
 
-void
+static void
 buf_get(struct buf *b, void *data, size_t len)
 {
 	if (b->bad || len > b->len - b->pos) {

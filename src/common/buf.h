@@ -35,7 +35,6 @@ void buf_put_u64(struct buf *, uint64_t);
 /* A string as 32-bit length and bytes, without NUL; longer than max is bad. */
 void buf_put_str(struct buf *, const char *, size_t max);
 
-void buf_get(struct buf *, void *data, size_t len);
 uint8_t buf_get_u8(struct buf *);
 uint16_t buf_get_u16(struct buf *);
 uint32_t buf_get_u32(struct buf *);

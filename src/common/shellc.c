@@ -126,8 +126,8 @@ sc_base_name(char *dst, size_t size, const char *word)
 }
 
 /* SH_*, or 0 for what is no shell. */
-unsigned
-sc_shell_of(const char *word)
+static unsigned
+shell_of(const char *word)
 {
 	char name[32];
 	size_t i;
@@ -531,7 +531,7 @@ sc_command(struct sc *c, struct sc_env *env, const struct sc_words *words,
 			return;
 		how.program = true;
 		how.silent = false;
-		which = sc_shell_of(w.argv[0]);
+		which = shell_of(w.argv[0]);
 		if (which != 0) {
 			shell_command(c, env, &w, which, &how);
 			return;

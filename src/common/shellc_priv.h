@@ -102,7 +102,6 @@ void sc_mark(struct sc *, enum shellc_kind, const char *why);
 void sc_command(struct sc *, struct sc_env *, const struct sc_words *,
     const struct sc_how *);
 bool sc_base_name(char *dst, size_t size, const char *word);
-unsigned sc_shell_of(const char *word);
 
 /* shellc_parse.c: a script in the state of env */
 void sc_script(struct sc *, struct sc_env *, const char *script);

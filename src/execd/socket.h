@@ -149,9 +149,6 @@ bool dest_is_path(const struct dest *);
 /* The path of an address, terminated. */
 void dest_path(const struct dest *, char dst[sizeof(struct sockaddr_un)]);
 const char *dest_operation(enum unix_op);
-/* Writes it down. */
-void dest_record(const struct sock *, const struct dest *, enum unix_op,
-    enum decision done);
 /* Denied by a rule of ours. */
 void dest_refuse(const struct sock *, struct dest *, enum unix_op,
     const char *rule, const char *message);

@@ -107,8 +107,9 @@ dest_operation(enum unix_op op)
 	return op_names[op];
 }
 
-void
-dest_record(const struct sock *s, const struct dest *d, enum unix_op op,
+/* Writes it down. */
+static void
+record(const struct sock *s, const struct dest *d, enum unix_op op,
     enum decision done)
 {
 	char name[AGENTSH_PATH_MAX + 1];
@@ -142,7 +143,7 @@ dest_refuse(const struct sock *s, struct dest *d, enum unix_op op,
 	d->decision = DECISION_DENY;
 	snprintf(d->rule, sizeof(d->rule), "%s", rule);
 	snprintf(d->message, sizeof(d->message), "%s", message);
-	dest_record(s, d, op, DECISION_DENY);
+	record(s, d, op, DECISION_DENY);
 }
 
 /* The rules' word. Without rules there is none. */
@@ -176,14 +177,14 @@ conclude(struct sock *s, struct dest *d, enum unix_op op)
 	case DECISION_ALLOW:
 		return 0;
 	case DECISION_AUDIT:
-		dest_record(s, d, op, DECISION_ALLOW);
+		record(s, d, op, DECISION_ALLOW);
 		return 0;
 	case DECISION_APPROVE:
 		switch (sockask_say(s, d, op)) {
 		case APPROVE_WAIT:
 			return DEST_ASKED;
 		case APPROVE_YES:
-			dest_record(s, d, op, DECISION_ALLOW);
+			record(s, d, op, DECISION_ALLOW);
 			return 0;
 		case APPROVE_NO:
 			break;
@@ -192,7 +193,7 @@ conclude(struct sock *s, struct dest *d, enum unix_op op)
 	default:
 		break;
 	}
-	dest_record(s, d, op, DECISION_DENY);
+	record(s, d, op, DECISION_DENY);
 	return EACCES;
 }
 
@@ -207,7 +208,7 @@ dest_check(struct sock *s, struct dest *d, enum unix_op op)
 	if (d->decision == DECISION_APPROVE) {
 		asking_refuse(&s->said, APPROVAL_REFUSED,
 		    "its name comes of a call that is not known any more");
-		dest_record(s, d, op, DECISION_DENY);
+		record(s, d, op, DECISION_DENY);
 		return EACCES;
 	}
 	return conclude(s, d, op);
@@ -331,7 +332,7 @@ dest_find_host(struct sock *s, struct dest *d, enum unix_op op)
 	}
 	if (d->decision != DECISION_ALLOW && d->decision != DECISION_AUDIT)
 		return conclude(s, d, op);
-	dest_record(s, d, op, DECISION_ALLOW);
+	record(s, d, op, DECISION_ALLOW);
 	return 0;
 }
 

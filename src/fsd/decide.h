@@ -83,9 +83,6 @@ int socket_on_fs_unix(struct chan *, struct imsg *);
 int socket_on_fs_bind(struct chan *, struct imsg *);
 
 /* symlink.c */
-/* Does a link at that path, in the workspace at mount, lead out of it? What
- * cannot be known for certain does. */
-bool symlink_escapes(const char *mount, const char *path, const char *target);
 /* Denies what leads out, where the configuration wants that. */
 void ask_symlink(struct ruling *, struct node *, const char *target);
 

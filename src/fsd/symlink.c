@@ -25,8 +25,10 @@ is_up(const char *p, size_t n)
 	return n == 2 && p[0] == '.' && p[1] == '.';
 }
 
-bool
-symlink_escapes(const char *mount, const char *path, const char *target)
+/* Does a link at that path, in the workspace at mount, lead out of it? What
+ * cannot be known for certain does. */
+static bool
+escapes(const char *mount, const char *path, const char *target)
 {
 	size_t top = strlen(mount), len = strlen(path), n;
 	const char *p = target;
@@ -74,7 +76,7 @@ escape_cb(void *arg, const char *path, size_t len)
 	struct escape *e = arg;
 
 	(void)len;
-	e->found = symlink_escapes(mounts_top(path, NULL), path, e->target);
+	e->found = escapes(mounts_top(path, NULL), path, e->target);
 	return e->found;
 }
 

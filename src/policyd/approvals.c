@@ -296,7 +296,7 @@ keeps_all(const struct asking_session *as, const struct msg_approval_ask *m,
 
 /* NULL, or why it cannot wait. r: for which request; NULL: for a further one. */
 static const char *
-is_too_much(struct asking_session *as, const struct msg_approval_ask *m,
+why_refused(struct asking_session *as, const struct msg_approval_ask *m,
     const struct request *r)
 {
 	if (keeps_all(as, m, r == NULL))
@@ -439,7 +439,7 @@ approvals_on_ask(struct chan *ch, struct imsg *im)
 		return 0;
 	}
 	r = request_find(a->sess, &m);
-	why = is_too_much(a->sess, &m, r);
+	why = why_refused(a->sess, &m, r);
 	if (why == NULL && r == NULL && (r = request_new(a->sess, &m)) == NULL)
 		why = "out of memory";
 	if (why != NULL) {

@@ -76,9 +76,6 @@ int glob_add_within(struct globs *, const char *text, const char *dir,
 /* globs.c; 0, or -1 with *what set (static). */
 void globs_init(struct globs *, uint32_t nops, bool lists);
 void globs_free(struct globs *);
-/* The number of a set. */
-int globs_set(struct globs *, const struct byteset *, uint16_t *id,
-    const char **what);
 /* Appends an element to the pattern whose elements begin at base. */
 int globs_elem(struct globs *, size_t base, bool loop, const struct byteset *,
     const char **what);

@@ -44,6 +44,8 @@ static struct {
 } ctl;
 
 static void client_on_drained(struct chan *);
+static int ctl_on_hello(struct chan *, struct imsg *);
+static int ctl_on_request(struct chan *, struct imsg *);
 static int ctl_on_resolve(struct chan *, struct imsg *);
 
 static const struct handler ctl_handlers[] = {
@@ -156,7 +158,7 @@ ctl_listen(struct proc *p, struct event_base *base)
 		fatalx("no memory for the operator socket");
 }
 
-int
+static int
 ctl_on_hello(struct chan *ch, struct imsg *im)
 {
 	struct client *c = ch->arg;
@@ -227,7 +229,7 @@ client_on_drained(struct chan *ch)
 		ctl_ask(c);
 }
 
-int
+static int
 ctl_on_request(struct chan *ch, struct imsg *im)
 {
 	struct client *c = ch->arg;

@@ -86,8 +86,9 @@ set_rehash(struct globs *g)
 	return 0;
 }
 
-int
-globs_set(struct globs *g, const struct byteset *s, uint16_t *id,
+/* The number of a set. */
+static int
+add_set(struct globs *g, const struct byteset *s, uint16_t *id,
     const char **what)
 {
 	size_t h;
@@ -129,7 +130,7 @@ globs_elem(struct globs *g, size_t base, bool loop, const struct byteset *s,
 			g->ncodes--;
 		}
 	}
-	if (globs_set(g, &both, &id, what) == -1)
+	if (add_set(g, &both, &id, what) == -1)
 		return -1;
 	*what = "out of memory";
 	if (grow(&g->code, &g->cap, g->ncodes + 1, sizeof(*g->code)) == -1)

@@ -194,7 +194,6 @@ void print_raw(struct printer *, enum schema_key, const char *);
 /* Without quotes. */
 void print_plain(struct printer *, enum schema_key, const char *);
 void print_number(struct printer *, enum schema_key, uint64_t);
-void print_time(struct printer *, enum schema_key, uint64_t ms);
 void print_list(struct printer *, enum schema_key, char *const *, size_t n);
 void print_raw_list(struct printer *, enum schema_key, const struct words *);
 /* A list whose items follow, one call each. */

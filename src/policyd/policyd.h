@@ -31,8 +31,6 @@ int load_policy(const struct proc *, const char *name, const char *profile,
 
 /* ctl.c: the operator socket. */
 void ctl_listen(struct proc *, struct event_base *);
-int ctl_on_hello(struct chan *, struct imsg *);
-int ctl_on_request(struct chan *, struct imsg *);
 /* privd's answers to what was forwarded */
 int ctl_on_process(struct chan *, struct imsg *);
 int ctl_on_session(struct chan *, struct imsg *);

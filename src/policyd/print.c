@@ -94,7 +94,7 @@ print_number(struct printer *o, enum schema_key key, uint64_t n)
 	print_plain(o, key, text);
 }
 
-void
+static void
 print_time(struct printer *o, enum schema_key key, uint64_t ms)
 {
 	char text[32];

@@ -147,6 +147,32 @@ child_free(struct child *c)
 	free(c);
 }
 
+/* Reaps what no child structure knows: the litter of a maker that died. */
+static void
+sweep(void)
+{
+	struct child *c;
+	struct sess *s;
+	siginfo_t si;
+
+	/* a process may wait whose MAKE_CLONED was not read yet */
+	TAILQ_FOREACH(s, &privd.sessions, entry) {
+		if (s->maker != NULL && !s->maker->stuck)
+			return;
+	}
+	for (;;) {
+		memset(&si, 0, sizeof(si));
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+		    si.si_pid == 0)
+			return;
+		TAILQ_FOREACH(c, &privd.children, entry) {
+			if (c->pid == si.si_pid)
+				return; /* its own event comes */
+		}
+		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
+	}
+}
+
 static void
 child_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -173,7 +199,7 @@ child_cb(evutil_socket_t fd, short what, void *arg)
 	else
 		helper_died(c, how);
 	child_free(c);
-	child_sweep();
+	sweep();
 	privd_stop_step();
 }
 
@@ -321,29 +347,4 @@ child_give_up(struct child *c)
 		  " kernel, most often for a file system whose server does not"
 		  " answer",
 	    proc_rows[c->role].file, (int)c->pid);
-}
-
-void
-child_sweep(void)
-{
-	struct child *c;
-	struct sess *s;
-	siginfo_t si;
-
-	/* a process may wait whose MAKE_CLONED was not read yet */
-	TAILQ_FOREACH(s, &privd.sessions, entry) {
-		if (s->maker != NULL && !s->maker->stuck)
-			return;
-	}
-	for (;;) {
-		memset(&si, 0, sizeof(si));
-		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == -1 ||
-		    si.si_pid == 0)
-			return;
-		TAILQ_FOREACH(c, &privd.children, entry) {
-			if (c->pid == si.si_pid)
-				return; /* its own event comes */
-		}
-		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
-	}
 }

@@ -243,8 +243,6 @@ void child_kill(struct child *);
 void child_expect_end(struct child *);
 /* Killed long ago: says that the service goes on without its end. */
 void child_give_up(struct child *);
-/* Reaps what no child structure knows: the litter of a maker that died. */
-void child_sweep(void);
 
 /* helper.c */
 void conf_load(const char *path, bool required);
@@ -354,7 +352,6 @@ void net_check_conf(void);
 void net_probe(void);
 /* maker is done with the network. -1: it has not said what it had to. */
 int net_made(struct sess *);
-void net_close_fds(struct sess *);
 /* No process is left. */
 void net_gone(struct sess *);
 /* Nobody is inside any more: netd is to write what it has to, and forget it. */

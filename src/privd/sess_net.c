@@ -241,8 +241,8 @@ close_pair(int fd[2])
 	}
 }
 
-void
-net_close_fds(struct sess *s)
+static void
+close_fds(struct sess *s)
 {
 	size_t i;
 
@@ -263,7 +263,7 @@ net_gone(struct sess *s)
 {
 	char name[CGROUP_NAME_MAX];
 
-	net_close_fds(s);
+	close_fds(s);
 	if (privd.cgroup_fd == -1)
 		return;
 	cgroup_name(name, getpid(), s->number);
@@ -316,7 +316,7 @@ sess_on_make_net(struct chan *ch, struct imsg *im)
 	if (open_net(s, im->fds[0], im->fds[1]) == -1)
 		sess_fail(s, 500, "internal", "netd cannot be told");
 	/* netd alone has them: they end with it */
-	net_close_fds(s);
+	close_fds(s);
 	return 0;
 }
 
@@ -329,7 +329,7 @@ net_made(struct sess *s)
 		return -1;
 	log_warnx("session %s of uid %u: has no network, as it cannot be made",
 	    s->id, (unsigned)s->uid);
-	net_close_fds(s);
+	close_fds(s);
 	s->net = NET_OFF;
 	return 0;
 }
