@@ -85,6 +85,7 @@ def services(ready):
 
 def sniff(path):
     s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+    groups = set()
     with open(path, "w") as f:
         f.write("ready\n")
         f.flush()
@@ -101,8 +102,12 @@ def sniff(path):
             else:
                 continue
             body = data[head:]
-            if l4 == 58 and body[0] in range(130, 144):
-                continue  # neighbours
+            if l4 == 2 or l4 == 58 and body[0] in range(130, 144):
+                # neighbours and groups; that one is left is said long afterwards
+                if l4 == 58 and socket.inet_pton(I6, "ff0e::7110") not in body or \
+                        l4 in groups:
+                    continue
+                groups.add(l4)
             port = struct.unpack(">H", body[2:4])[0] if l4 in (6, 17) else 0
             mark = body[8:24].decode("latin-1") if l4 == 17 else ""
             f.write("%d %d %s\n" % (l4, port, mark))
@@ -258,6 +263,13 @@ def attacks(far4, far6):
         ("route-by-host4", lambda: datagram("route-by-host4", I4, (far4[:-1] + "8", 53),
                                             options=by4)),
         ("route-by-host6", lambda: datagram("route-by-host6", I6, (far6, 53), options=by6)),
+        ("join4", lambda: join(I4, socket.IPPROTO_IP, 35, b"\xef\7\1\1" + at4)),
+        ("join-source4", lambda: join(I4, socket.IPPROTO_IP, 39, b"\xef\7\1\2" + at4 + hop)),
+        ("join6", lambda: join(I6, socket.IPPROTO_IPV6, 20, group6 + device)),
+        ("join-any4", lambda: join(I4, socket.IPPROTO_IP, 42, device + bytes(4) +
+                                   struct.pack("=HH", I4, 0) + b"\xef\7\1\3" + bytes(120))),
+        ("join-any6", lambda: join(I6, socket.IPPROTO_IPV6, 42, device + bytes(4) +
+                                   struct.pack("=HHI", I6, 0, 0) + group6 + bytes(104))),
         ("fastopen", lambda: fastopen(far4, 7110)),
         ("ping", lambda: ping(UDP, far4)),
         ("loopback4", lambda: connect(I4, TCP, ("127.0.0.1", 7001))),
@@ -276,6 +288,17 @@ def attacks(far4, far6):
         ("udplite", lambda: other(136)),
         ("mptcp", lambda: other(262)),
     ]
+
+    at4 = socket.inet_aton(far4[:-1] + "6")
+    group6 = socket.inet_pton(I6, "ff0e::7110")
+    device = struct.pack("=I", socket.if_nametoindex("here"))
+
+    def join(fam, level, name, value):
+        """The kernel tells all on the wire which group it is."""
+        s = socket.socket(fam, UDP)
+        s.setsockopt(level, name, value)
+        kept.append(s)
+        return True
 
     def connect_send(name, dst):
         s = socket.socket(I4, UDP)

@@ -25,6 +25,14 @@
 #define SO_REUSEPORT 15
 #define SYN_SENT 2 /* TCP_SYN_SENT */
 #define LOOPBACK_IFINDEX 1
+#define IP_ADD_MEMBERSHIP 35
+#define IP_ADD_SOURCE_MEMBERSHIP 39
+#define IP_MSFILTER 41
+#define IPV6_ADD_MEMBERSHIP 20
+#define IPV6_JOIN_ANYCAST 27
+#define MCAST_JOIN_GROUP 42
+#define MCAST_JOIN_SOURCE_GROUP 46
+#define MCAST_MSFILTER 48
 #define OPTLEN_MAX 4096 /* that a hook is shown */
 #define IP_SADDR 12	/* in the header, and the destination after it */
 #define IP6_SADDR 8
@@ -433,6 +441,23 @@ sock_create(struct bpf_sock *sk)
 	    REFUSE;
 }
 
+/* Who joins a group has the kernel tell the host's neighbours which, in a packet of
+ * its own that no hook sees: its address is 28 bits, of IPv6 112, of one's choice.
+ * Nothing comes by it, as ingress() lets nothing in. */
+static __always_inline bool
+joins(int level, int name)
+{
+	if (level != IPPROTO_IP && level != IPPROTO_IPV6)
+		return false;
+	return name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP ||
+	    name == MCAST_MSFILTER ||
+	    (level == IPPROTO_IP ?
+		    name == IP_ADD_MEMBERSHIP ||
+			name == IP_ADD_SOURCE_MEMBERSHIP ||
+			name == IP_MSFILTER :
+		    name == IPV6_ADD_MEMBERSHIP || name == IPV6_JOIN_ANYCAST);
+}
+
 /* With SO_REUSEPORT two programs of one user share a port, and the kernel picks
  * who answers: one of the host's could be taken for the session's, or the other
  * way round. Of UDP SO_REUSEADDR does the same, whoever the users are, and who was
@@ -441,6 +466,8 @@ SEC("cgroup/setsockopt")
 int
 set_option(struct bpf_sockopt *c)
 {
+	if (joins(c->level, c->optname))
+		return REFUSE;
 	if (c->level == SOL_SOCKET &&
 	    (c->optname == SO_REUSEPORT ||
 		(c->optname == SO_REUSEADDR && c->sk != NULL &&
