@@ -104,6 +104,46 @@ T=$T/lockone api POST /api/v1/sessions/s/exec \
 wait_for 10 test -e "$ws/signalled-15" || fail "no signal by a directory that is locked"
 within 10 "a program" run_in s true
 
+# and while fsd answers nothing (the kernel remembers /proc for a day: this fails without
+# execd remembering it where TIME_ANCHOR of fsd is a second)
+cat >"$ws/nofsd.py" <<'P'
+import os
+import signal
+import sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+p = os.fork()
+if p == 0:
+    signal.pause()
+by = os.open("/proc/%d" % p, os.O_RDONLY | os.O_DIRECTORY)
+print(flush=True)
+signal.sigwait([signal.SIGUSR1])
+signal.pidfd_send_signal(by, signal.SIGTERM)
+sys.exit(os.waitpid(p, 0)[1] != signal.SIGTERM)
+P
+mkdir "$T/nofsd"
+T=$T/nofsd api POST /api/v1/sessions/s/exec \
+    '{"command":"python3","args":["nofsd.py"],"timeout":"60s"}' >"$T/nofsd.json" &
+sends=$!
+sender()
+{
+	sender_=$(pgrep -o -f 'python3 nofsd[.]py') && pgrep -P "$sender_" >/dev/null
+}
+wait_for 20 sender || fail "nofsd.py did not begin"
+sleep 2
+fsd=$(pgrep -x fsd)
+kill -STOP $fsd
+kill -USR1 "$sender_"
+gone()
+{
+	[ ! -d "/proc/$sender_" ]
+}
+wait_for 20 gone
+ended=$?
+kill -CONT $fsd
+[ $ended = 0 ] || fail "execd waits for fsd, for a signal by a directory"
+wait $sends
+want "a signal by a directory" "$(jq -r '.result.exit_code' "$T/nofsd.json")" 0
+
 mkdir "$T/lock"
 T=$T/lock api POST /api/v1/sessions/s/exec \
     '{"command":"python3","args":["lock.py"],"timeout":"60s"}' >/dev/null 2>&1 &

@@ -5,6 +5,7 @@
  * over them alone. It stays out of their pid namespace: they do not see it.
  */
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +19,7 @@ void
 enter_session(int user_ns, int mount_ns)
 {
 	pid_t parent = getppid();
+	struct stat proc;
 	int fds;
 
 	/* the host's: the session's own names no process to us by our number */
@@ -38,6 +40,9 @@ enter_session(int user_ns, int mount_ns)
 	execd.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (execd.root_fd == -1)
 		fatal("the session's root");
+	if (fstatat(execd.root_fd, "proc", &proc, 0) == -1)
+		fatal("the session's /proc");
+	execd.own_proc = proc.st_dev;
 	/* a number is then the path of what we hold, for calls that know
 	 * nothing but paths (socket.c) */
 	fds = openat(execd.proc_fd, "self/fd",

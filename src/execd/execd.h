@@ -81,7 +81,9 @@ struct execd {
 	/* the session's processes by its own numbers, where no command can
 	 * lock it, as it can /proc */
 	int sess_proc_fd;
-	int root_fd; /* the session's root */
+	int root_fd;	/* the session's root */
+	dev_t own_proc; /* its /proc, which is not looked up again: fsd would
+			 * have to answer */
 	/* of the filter that the commands have */
 	bool gate_open[FILTER_GATES];
 	/* where its workspace is on the host, and in the session */

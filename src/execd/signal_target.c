@@ -159,10 +159,9 @@ pidfd_numbers(int fd, uint32_t *host_pid, uint32_t *pid)
 static bool
 is_of_our_proc(int fd)
 {
-	struct stat a, b;
+	struct stat st;
 
-	return fstat(fd, &a) == 0 &&
-	    fstatat(execd.root_fd, "proc", &b, 0) == 0 && a.st_dev == b.st_dev;
+	return fstat(fd, &st) == 0 && st.st_dev == execd.own_proc;
 }
 
 /* The process whose directory in the session's /proc the caller has. It is looked
