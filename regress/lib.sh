@@ -562,6 +562,42 @@ want_in()
 	esac
 }
 
+# comes TEXT WANT command...: the command comes to print WANT, as what it looks at may
+# be written down a moment after what it is about was seen
+comes()
+{
+	comes_text_=$1
+	comes_want_=$2
+	shift 2
+	wait_for 20 prints "$comes_want_" "$@" || want "$comes_text_" "$("$@")" "$comes_want_"
+}
+
+prints()
+{
+	prints_want_=$1
+	shift
+	[ "$("$@")" = "$prints_want_" ]
+}
+
+# comes_in TEXT NEEDLE command...: the same of a part of it
+comes_in()
+{
+	comes_text_=$1
+	comes_want_=$2
+	shift 2
+	wait_for 20 prints_in "$comes_want_" "$@" || want_in "$comes_text_" "$("$@")" "$comes_want_"
+}
+
+prints_in()
+{
+	prints_want_=$1
+	shift
+	case $("$@") in
+	*"$prints_want_"*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # new_workspace USER: an empty directory of that user; its path.
 new_workspace()
 {

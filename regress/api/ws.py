@@ -135,7 +135,7 @@ class WS:
         self.s.close()
         return out, last
 
-    def expect(self, text, out=b"", seconds=20):
+    def expect(self, text, out=b"", seconds=60):
         """Reads until the output has this; all output so far."""
         end = time.time() + seconds
         while text not in out:

@@ -74,7 +74,7 @@ tell()
 # await NAME: the answer of bg has come
 await()
 {
-	wait_for 30 test -e "$T/$1.status" || fail "$1: no answer"
+	wait_for 60 test -e "$T/$1.status" || fail "$1: no answer"
 }
 
 # asked_or_answered NAME: a request waits, or the answer of bg has come, as whatever
@@ -110,7 +110,7 @@ is_pending()
 # request N: waits until N wait, and puts the id of the last one into $id
 request()
 {
-	wait_for 20 is_pending "$1" || fail "not $1 requests: $(cat "$T/pending.json")"
+	wait_for 60 is_pending "$1" || fail "not $1 requests: $(cat "$T/pending.json")"
 	id=$(jq -r '.[-1].id' "$T/pending.json")
 }
 
@@ -124,6 +124,17 @@ asked()
 events()
 {
 	api GET "/api/v1/sessions/${events_of:-s}/history?type=$1" | jq -r "$2"
+}
+
+# told TEXT TYPE FILTER WANT: events comes to print WANT; told_in: a part of it
+told()
+{
+	comes "$1" "$4" events "$2" "$3"
+}
+
+told_in()
+{
+	comes_in "$1" "$4" events "$2" "$3"
 }
 
 API_USER=$ME

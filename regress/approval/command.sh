@@ -18,14 +18,14 @@ want_in "a list for people" "$(ctl approvals)" "argv: printenv HOME"
 want "where" "$(asked .fields.cwd)" /workspace
 want "its command" "$(asked .command_id | cut -c1-4)" cmd-
 want "others go on" "$(run_in s echo hello)" hello
-want "the decision so far" "$(events command_policy '[.[] | select(.policy.rule == "ask-env")][0].policy.effective_decision')" approve
+told "the decision so far" command_policy '[.[] | select(.policy.rule == "ask-env")][0].policy.effective_decision' approve
 ctl approve "$id" || fail approve
 await p
 want "granted" "$(cat "$T/p.status") $(of p .result.stdout)" "200 /tmp/home"
 want "nobody is asked again" "$(pending)" 0
-want "its event" "$(events execve '[.[] | select(.policy.rule == "ask-env")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id')" \
+told "its event" execve '[.[] | select(.policy.rule == "ask-env")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id' \
     "approve allow $id"
-want "requested" "$(events approval_requested '.[0] | .fields.approval_id + " " + .fields.target + " " + (.argv | join(" "))')" \
+told "requested" approval_requested '.[0] | .fields.approval_id + " " + .fields.target + " " + (.argv | join(" "))' \
     "$id $(readlink -f "$(command -v printenv)") printenv HOME"
 
 # denied: what the client reads, and that it is asked once, whatever PATH says
@@ -45,7 +45,7 @@ bg p s printf x
 await p
 want "time-out" "$(cat "$T/p.status") $(of p '.result.error.code + ": " + .guidance.reason')" \
     "403 E_APPROVAL_TIMEOUT: approval timed out"
-want "resolved" "$(events approval_resolved '.[0] | .fields.resolved_by + " " + (.fields.approved | tostring)')" "timeout false"
+told "resolved" approval_resolved '.[0] | .fields.resolved_by + " " + (.fields.approved | tostring)' "timeout false"
 
 # inside of a script: the shell waits, and goes on
 bg p s sh -c 'echo before; i=printenv; $i HOME; echo after $?'

@@ -23,11 +23,11 @@ ctl approve "$id" >"$T/out" || fail "approve: $(cat "$T/out")"
 await w
 want "granted" "$(of w .result.stdout)" "new"
 want "on the host" "$(cat "$ws/a.ask")" new
-want "its event" "$(events file_open '[.[] | select(.path == "/workspace/a.ask" and .policy.rule == "ask")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id + " " + .policy.approval.mode')" \
+told "its event" file_open '[.[] | select(.path == "/workspace/a.ask" and .policy.rule == "ask")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id + " " + .policy.approval.mode' \
     "approve allow $id enforced"
-want "requested" "$(events approval_requested '.[0] | .fields.approval_id + " " + .fields.target + " " + .fields.kind + " " + (.fields.timeout_ms | tostring | length | tostring) + " " + .operation')" \
+told "requested" approval_requested '.[0] | .fields.approval_id + " " + .fields.target + " " + .fields.kind + " " + (.fields.timeout_ms | tostring | length | tostring) + " " + .operation' \
     "$id /workspace/a.ask file 5 write"
-want "resolved" "$(events approval_resolved '.[0] | .fields.approval_id + " " + (.fields.approved | tostring) + " " + .fields.resolved_by')" \
+told "resolved" approval_resolved '.[0] | .fields.approval_id + " " + (.fields.approved | tostring) + " " + .fields.resolved_by' \
     "$id true operator uid $(if [ "$MODE" = service ]; then echo 0; else echo "$ME_UID"; fi)"
 
 # once: the same again asks again; and denied, with a reason
@@ -37,10 +37,10 @@ ctl deny --reason 'not on a Friday' "$id" || fail "deny"
 await w
 [ "$(of w .result.exit_code)" != 0 ] || fail "a denied write succeeded"
 want "denied" "$(cat "$ws/a.ask")" new
-want "its record" "$(events file_open '.[0] | .policy.effective_decision + " " + (.fields.blocked | tostring) + ": " + .fields.error')" \
+told "its record" file_open '.[0] | .policy.effective_decision + " " + (.fields.blocked | tostring) + ": " + .fields.error' \
     "deny true: an operator refused it: not on a Friday"
 want "what the agent can do" "$(of w '.guidance.suggestions[0].action + " " + (.guidance.retryable | tostring)')" "request_approval true"
-want "resolved" "$(events approval_resolved '.[0] | (.fields.approved | tostring) + " " + .fields.reason')" "false not on a Friday"
+told "resolved" approval_resolved '.[0] | (.fields.approved | tostring) + " " + .fields.reason' "false not on a Friday"
 ctl deny "$id" 2>"$T/out" && fail "the same request was answered twice"
 want_in "a second answer" "$(cat "$T/out")" "no such request"
 

@@ -27,7 +27,7 @@ while not os.path.exists(name + ".asked"):
     time.sleep(0.02)
 ctypes.memmove(where, b"HARMFUL!", 8)
 open(name + ".changed", "w").close()
-time.sleep(30)
+time.sleep(300)
 P
 for i in script program; do
 	if [ $i = script ]; then

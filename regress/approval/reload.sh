@@ -71,7 +71,7 @@ approve_all
 want "denied since" "$(out command)$(out signal)$(out unix_socket)" ""
 want "by which rule, a signal" "$(of signal '[.events.other[] | select(.type == "signal_blocked")][0].policy.rule')" send-two
 want "by which rule, a program" "$(of command '[.events.blocked_operations[]][0].policy.rule')" run-two
-want "by which rule, a socket" "$(events unix_socket_op '[.[] | select(.path == "/tmp/ask-two" and .policy.effective_decision == "deny")][0].policy.rule')" reach-two
+told "by which rule, a socket" unix_socket_op '[.[] | select(.path == "/tmp/ask-two" and .policy.effective_decision == "deny")][0].policy.rule' reach-two
 
 # another rule that asks
 policy three approve
@@ -83,5 +83,5 @@ approve_all
 want "not for another rule" "$(out command)$(out signal)$(out unix_socket)" ""
 want_in "why, a signal" "$(of signal '[.events.other[] | select(.type == "signal_blocked")][0].fields.error')" "not the one that was approved"
 want_in "why, a program" "$(of command '[.events.blocked_operations[]][0].fields.error')" "not the one that was approved"
-want_in "why, a socket" "$(events unix_socket_op '[.[] | select(.path == "/tmp/ask-four" and .policy.effective_decision == "deny")][0].fields.error')" "not the one that was approved"
+told_in "why, a socket" unix_socket_op '[.[] | select(.path == "/tmp/ask-four" and .policy.effective_decision == "deny")][0].fields.error' "not the one that was approved"
 want "nobody waits" "$(pending)" 0

@@ -47,7 +47,7 @@ request 1
 # who is gone is not shown for who waits
 now=$(asked '.command_id + " " + (.fields.pid | tostring)')
 [ "${now% *}" != "${first% *}" ] && [ "${now#* }" != "${first#* }" ] || fail "shown is still who is gone: $now"
-want "who it is" "$(events approval_requested "[.[] | select(.fields.approval_id == \"$id\") | .command_id + \" \" + (.pid | tostring)] | index(\"$now\") != null")" true
+told "who it is" approval_requested "[.[] | select(.fields.approval_id == \"$id\") | .command_id + \" \" + (.pid | tostring)] | index(\"$now\") != null" true
 ctl approve "$id"
 await two
 want "who stays" "$(out two)" "1 "
@@ -58,7 +58,7 @@ request 1
 ctl approve --session --reason "for today" "$id"
 await one
 want "again, nobody asked" "$(run_in s cat a.secret)" 1
-want "on record" "$(events file_open '[.[] | select(.path == "/workspace/a.secret")][0] | .policy.decision + " " + .policy.approval.id')" "approve $id"
+told "on record" file_open '[.[] | select(.path == "/workspace/a.secret")][0] | .policy.decision + " " + .policy.approval.id' "approve $id"
 bg one s cat b.secret
 request 1
 want "another object" "$(asked .target)" /workspace/b.secret
@@ -97,7 +97,7 @@ wait_for 20 refused || fail "the others were not refused"
 want "ten" "$(pending)" 10
 want "another command" "$(run_in s echo on)" on
 want "another session" "$(run_in other echo on)" on
-want_in "the record" "$(events file_open '[.[] | select(.policy.effective_decision == "deny")][0].fields.error')" "no operator was asked: too many"
+told_in "the record" file_open '[.[] | select(.policy.effective_decision == "deny")][0].fields.error' "no operator was asked: too many"
 for id in $(jq -r '.[].id' "$T/pending.json"); do
 	ctl deny "$id" || fail "deny"
 done
@@ -110,5 +110,5 @@ for limit in 0.1 0.5 2; do
 	done" >/dev/null
 	events file_open '[.[] | .fields.error // ""]' | grep -q "short time" && break
 done
-want_in "the record" "$(events file_open '[.[] | select(.fields.error // "" | contains("short time"))][0].fields.error')" "too many requests in a short time"
+told_in "the record" file_open '[.[] | select(.fields.error // "" | contains("short time"))][0].fields.error' "too many requests in a short time"
 wait_for 20 is_pending 0 || fail "somebody waits: $(cat "$T/pending.json")"

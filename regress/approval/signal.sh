@@ -39,9 +39,9 @@ want "others go on" "$(run_in g sh -c 'sleep 9 & kill -KILL $!; echo $?')" 0
 ctl approve "$id" || fail approve
 await p
 want "granted" "$(out p)" "rc 0 143 "
-want "its event" "$(events signal_sent '[.[] | select(.policy.rule == "ask")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id')" \
+told "its event" signal_sent '[.[] | select(.policy.rule == "ask")][0] | .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id' \
     "approve allow $id"
-want "requested" "$(events approval_requested '[.[] | select(.fields.kind == "signal")][0] | .fields.approval_id + " " + .fields.target + " " + (.fields.targets | length | tostring)')" \
+told "requested" approval_requested '[.[] | select(.fields.kind == "signal")][0] | .fields.approval_id + " " + .fields.target + " " + (.fields.targets | length | tostring)' \
     "$id pid $pid 1"
 
 # a no, and nobody who says anything
@@ -161,7 +161,7 @@ tell g
 await p
 want "killed" "$(out p)" "137 "
 wait_for 10 is_pending 0 || fail "a request of nobody"
-want "withdrawn" "$(events approval_resolved '[.[] | select(.fields.resolved_by == "withdrawn" and .fields.kind == "signal")] | length')" 1
+told "withdrawn" approval_resolved '[.[] | select(.fields.resolved_by == "withdrawn" and .fields.kind == "signal")] | length' 1
 
 # a group is asked for at once; who joins it later was not approved
 bg p g python3 -c "import os, subprocess, time

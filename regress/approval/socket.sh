@@ -97,9 +97,9 @@ request 1
 ctl approve "$id"
 await p
 want "each" "$(out p)" "ok ok b'x' ok EACCES nothing EACCES ok b'x' "
-want "its event" "$(events unix_socket_op '[.[] | select(.path == "/workspace/ask")][0] | .operation + " " + .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id')" \
+told "its event" unix_socket_op '[.[] | select(.path == "/workspace/ask")][0] | .operation + " " + .policy.decision + " " + .policy.effective_decision + " " + .policy.approval.id' \
     "connect approve allow $connected"
-want "why not" "$(events unix_socket_op '[.[] | select(.path == "/tmp/askd")][0] | .policy.effective_decision + " " + .fields.error')" \
+told "why not" unix_socket_op '[.[] | select(.path == "/tmp/askd")][0] | .policy.effective_decision + " " + .fields.error' \
     "deny an operator refused it: no post"
 
 # names that are taken, and offered
@@ -181,7 +181,7 @@ for i in 0 1 2; do
 done
 await p
 want "replaced" "$(out p)" "EACCES EACCES EACCES [] "
-want_in "why" "$(events unix_socket_op '[.[] | select(.path == "/tmp/ask1")][0].fields.error')" "not the one that was approved"
+told_in "why" unix_socket_op '[.[] | select(.path == "/tmp/ask1")][0].fields.error' "not the one that was approved"
 
 # who waits can be killed
 py p <<'P'

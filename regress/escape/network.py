@@ -174,8 +174,8 @@ def servers(where):
 
 # ---- the tries
 
-def says(s, data=b"GET / HTTP/1.0\r\n\r\n"):
-    s.settimeout(3)
+def says(s, data=b"GET / HTTP/1.0\r\n\r\n", seconds=3):
+    s.settimeout(seconds)
     s.sendall(data)
     return b"REACHED" in s.recv(100)
 
@@ -236,7 +236,7 @@ def by_tunnel(name, port, socks=True):
         return False
     with s:
         try:
-            return says(s, b"GET / HTTP/1.0\r\nHost: %s\r\n\r\n" % name)
+            return says(s, b"GET / HTTP/1.0\r\nHost: %s\r\n\r\n" % name, patience)
         except OSError:
             return False
 

@@ -27,22 +27,52 @@ start_any "policies.default: sig"
 API_USER=$ME
 ws=$(new_workspace "$ME")
 mkdir "$ws/slow" "$ws/slow0"
+cat >"$ws/stuck.py" <<'P'
+import os
+import time
+
+
+class Process:
+    """What is known of one, by a descriptor: no name in /proc need be looked up."""
+
+    def __init__(self, pid):
+        self.stat = os.open("/proc/%d/stat" % pid, os.O_RDONLY)
+
+    def await_stuck(self):
+        """Until it waits in the kernel, and is not only waiting for a processor."""
+        n = 0
+        while n < 10:
+            state = os.pread(self.stat, 4096, 0).rsplit(b")", 1)[1].split()[0]
+            n = n + 1 if state in b"SD" else 0
+            time.sleep(0.02)
+P
 cat >"$ws/lock.py" <<'P'
 import ctypes
 import os
-import time
+from stuck import Process
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 fd = os.open("slow/f1", os.O_RDONLY)
 proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
 mem = libc.mmap(None, ctypes.c_size_t(4096), 3, 2, fd, ctypes.c_long(0))
-if os.fork() == 0:
-    time.sleep(0.5)
-    open("locked", "w").close()
+me = Process(os.getpid())
+maker_says, maker_said = os.pipe()
+maker = os.fork()
+if maker == 0:
+    me.await_stuck()
+    os.close(maker_said)
     try:
         os.mkdir("/proc/x")
     except OSError:
         pass
+    os._exit(0)
+os.close(maker_said)
+# while names in /proc can still be looked up
+maker = Process(maker)
+if os.fork() == 0:
+    os.read(maker_says, 1)
+    maker.await_stuck()
+    open("locked", "w").close()
     os._exit(0)
 libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(4096))
 P
@@ -77,7 +107,7 @@ import ctypes
 import os
 import signal
 import subprocess
-import time
+from stuck import Process
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 p = subprocess.Popen(["sleep", "60"])
@@ -85,23 +115,32 @@ slow = os.open("slow0/f1", os.O_RDONLY)
 by = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
 proc = os.open("/proc/%d" % p.pid, os.O_RDONLY | os.O_DIRECTORY)
 mem = libc.mmap(None, ctypes.c_size_t(4096), 3, 2, slow, ctypes.c_long(0))
-if os.fork() == 0:
+holder = os.fork()
+if holder == 0:
     libc.syscall(ctypes.c_long(217), proc, ctypes.c_void_p(mem), ctypes.c_size_t(4096))
-if os.fork() == 0:
-    time.sleep(0.5)
+    os._exit(1)
+holder = Process(holder)
+said, says = os.pipe()
+maker = os.fork()
+if maker == 0:
+    holder.await_stuck()
+    os.close(says)
     try:
         os.mkdir("/proc/%d/x" % p.pid)
     except OSError:
         pass
     os._exit(0)
-time.sleep(1)
+os.close(says)
+maker = Process(maker)
+os.read(said, 1)
+maker.await_stuck()
 signal.pidfd_send_signal(by, signal.SIGTERM)
 open("signalled%d" % p.wait(), "w").close()
 P
 mkdir "$T/lockone"
 T=$T/lockone api POST /api/v1/sessions/s/exec \
-    '{"command":"python3","args":["lockone.py"],"timeout":"20s"}' >/dev/null 2>&1 &
-wait_for 10 test -e "$ws/signalled-15" || fail "no signal by a directory that is locked"
+    '{"command":"python3","args":["lockone.py"],"timeout":"60s"}' >/dev/null 2>&1 &
+wait_for 40 test -e "$ws/signalled-15" || fail "no signal by a directory that is locked"
 within 10 "a program" run_in s true
 
 # and while fsd answers nothing (the kernel remembers /proc for a day: this fails without
@@ -147,8 +186,7 @@ want "a signal by a directory" "$(jq -r '.result.exit_code' "$T/nofsd.json")" 0
 mkdir "$T/lock"
 T=$T/lock api POST /api/v1/sessions/s/exec \
     '{"command":"python3","args":["lock.py"],"timeout":"60s"}' >/dev/null 2>&1 &
-wait_for 20 test -e "$ws/locked" || fail "lock.py did not begin"
-sleep 1
+wait_for 40 test -e "$ws/locked" || fail "lock.py did not begin"
 # whoever looks for a process there waits: else this would show nothing
 mkdir "$T/looker"
 T=$T/looker api POST /api/v1/sessions/s/exec \

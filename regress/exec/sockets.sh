@@ -187,7 +187,7 @@ other = server('/tmp/other'); sock().connect('/tmp/other')
 print(len(done), end=' ')
 for c in held[:-1]:
     v.accept()
-t.join(5)
+t.join(60)
 print(len(done), end=' ')
 c = sock(); c.settimeout(None)
 c.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, (0).to_bytes(8, 'little') + (300000).to_bytes(8, 'little'))

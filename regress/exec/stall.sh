@@ -16,10 +16,12 @@ mkdir "$ws/slow"
 cat >"$ws/exec.py" <<'P'
 import ctypes
 import os
+import sys
 libc = ctypes.CDLL(None)
 libc.mmap.restype = ctypes.c_void_p
 fd = os.open("slow/f1", os.O_RDONLY)
 path = libc.mmap(None, ctypes.c_size_t(4096), 1, 2, fd, ctypes.c_long(0))
+open(sys.argv[1], "w").close()
 libc.execve(ctypes.c_void_p(path), None, None)
 P
 "$hangfs" "$ws/slow" &
@@ -30,9 +32,11 @@ run_in s true || fail true
 for i in 1 2 3; do
 	mkdir "$T/$i"
 	T=$T/$i API_USER=$ME api POST /api/v1/sessions/s/exec \
-	    '{"command":"python3","args":["exec.py"],"timeout":"60s"}' >/dev/null 2>&1 &
+	    '{"command":"python3","args":["exec.py","at'$i'"],"timeout":"100s"}' >/dev/null 2>&1 &
 done
-sleep 3
+for i in 1 2 3; do
+	wait_for 60 test -e "$ws/at$i" || fail "exec.py $i"
+done
 for i in 1 2 3; do
 	begin=$(date +%s)
 	run_in s /bin/true || fail true

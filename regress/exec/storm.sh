@@ -41,10 +41,9 @@ mkdir "$T/c"
 (T=$T/c; api POST /api/v1/sessions/s/exec "$(jq -cn --arg s "$storm" '{command: "sh", args: ["-c", $s, "c", "100000"]}')" >/dev/null 2>&1) &
 storm_began()
 {
-	[ -n "$(find "$ws" -name 'ran.c.*' -print -quit)" ]
+	[ "$(find "$ws" -name 'ran.c.*' | wc -l)" -gt 60 ]
 }
-wait_for 30 storm_began || fail "no third storm"
-sleep 1
+wait_for 60 storm_began || fail "no third storm"
 api DELETE /api/v1/sessions/s >/dev/null
 want "the end" "$(status)" 204
 log=$T/var/log

@@ -24,7 +24,7 @@ import time
 
 
 def until(what, fn):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not fn():
         assert time.monotonic() < end, what
         time.sleep(0.02)

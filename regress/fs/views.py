@@ -6,7 +6,7 @@ import sys
 import time
 
 # a second, and what a loaded machine needs
-LIMIT = 2.0 * int(sys.argv[2])
+LIMIT = 5.0 * int(sys.argv[2])
 
 
 def see(what, test):

@@ -92,8 +92,8 @@ agentsh session publish s "::ffff:0.0.0.0:$fixed:8000" >"$T/out" 2>&1 && fail "a
 # nobody listens there: a client is told so, and it is written down
 agentsh session publish s "$fixed:8009" >"$T/out" || fail "publish: $(cat "$T/out")"
 client refused 127.0.0.1 "$fixed" >"$T/out" || fail "nobody listens"
-want "the event" "$(events net_accept 'select(.fields.port == 8009) | [.fields.published, .fields.error]')" \
-    "[\"127.0.0.1:$fixed\",\"Connection refused\"]"
+comes "the event" "[\"127.0.0.1:$fixed\",\"Connection refused\"]" \
+    events net_accept 'select(.fields.port == 8009) | [.fields.published, .fields.error]'
 agentsh session unpublish s "$fixed" || fail unpublish
 
 # netd's own sockets in there are no servers of the session
@@ -116,7 +116,12 @@ wait_for 20 grep -q ready "$T/never" || fail "never: $(cat "$T/never")"
 client half 127.0.0.1 "$port" || fail "another client of one that does not read"
 after=$(awk '/VmRSS/ { print $2 }' "/proc/$netd/status")
 [ $((after - before)) -lt 8192 ] || fail "netd has grown from $before to $after KiB"
-want "connections" "$(agentsh session publish s --list --json | jq 'map(.connections) | max')" 10
+# one that is over is counted until its ends are
+connections()
+{
+	agentsh session publish s --list --json | jq 'map(.connections) | max'
+}
+comes "connections" 10 connections
 echo >&9
 exec 9>&-
 wait "$never"
@@ -124,12 +129,15 @@ wait "$never"
 # what is written down
 want "the events of one" "$(events port_publish 'select(.fields.port == 8002) | [.operation, .fields.published, .fields.error]' | sort | uniq | wc -l)" 2
 want "a connection" "$(events net_accept 'select(.fields.port == 8000) | [.operation, (.remote | startswith("127.0.0.1:")), .fields.published, .fields.error]' | sort -u | grep -c "127.0.0.1:$port")" 1
-events net_close 'select(.fields.bytes_received == 3000006) | [.fields.bytes_sent, .fields.published]' >"$T/out"
-want "its bytes" "$(head -1 "$T/out")" "[8,\"127.0.0.1:$port\"]"
+bytes()
+{
+	events net_close 'select(.fields.bytes_received == 3000006) | [.fields.bytes_sent, .fields.published]' | head -n 1
+}
+comes "its bytes" "[8,\"127.0.0.1:$port\"]" bytes
 
 # a command of the session asks for nothing, and finds no port of the host there
 cat >"$T/ws/inside.py" <<END
-import errno, json, socket, sys
+import json, os, socket, sys, time
 api_sock, api_tcp, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for how in "unix", "loopback", "proxy", "socks":
     try:
@@ -174,11 +182,21 @@ for _ in range(100):
         pass
     fill.append(c)
 open("filled", "w").close()
-sys.stdin.readline()
+while len(sys.argv) > 4 and not os.path.exists(sys.argv[4]):
+    time.sleep(0.05)
 END
-run_in s sh -c "python3 inside.py $API_SOCK ${API_TCP##*:} $port </dev/null" || fail "from inside: $(cat "$T/exec.json")"
-run_in s sh -c "mkfifo w; python3 inside.py $API_SOCK ${API_TCP##*:} $port <w >/dev/null 2>&1 & rm -f filled; exec 9>w; for i in 1 2 3 4 5 6 7 8 9 10; do [ -e filled ] || sleep 0.5; done" || fail "fill"
+run_in s python3 inside.py "$API_SOCK" "${API_TCP##*:}" "$port" || fail "from inside: $(cat "$T/exec.json")"
+rm "$T/ws/filled"
+(
+	T=$T/fill
+	mkdir "$T"
+	run_in s python3 inside.py "$API_SOCK" "${API_TCP##*:}" "$port" enough
+) &
+fill=$!
+wait_for 60 test -e "$T/ws/filled" || fail "fill: $(cat "$T/fill/exec.json")"
 want "while it is flooded" "$(client peer 127.0.0.1 "$port")" 127.0.0.1
+as "$ME" touch "$T/ws/enough"
+wait $fill || fail "fill: $(cat "$T/fill/exec.json")"
 
 # a reload changes nothing
 sed 's/loopback,/other,/' "$policies/net.yaml" >"$T/net.yaml" && cat "$T/net.yaml" >"$policies/net.yaml"
@@ -227,7 +245,7 @@ new_session s "$T/ws" '"policy":"net"'
 agentsh session publish s 8000 >"$T/out" 2>&1 && fail "published though it is off"
 want_in "off" "$(cat "$T/out")" "sandbox.network.publish of the server is off"
 want "off: the list" "$(agentsh session publish s --list)" ""
-want "off: the event" "$(events port_publish '[.fields.port, (.fields.error | length > 0)]')" "[8000,true]"
+comes "off: the event" "[8000,true]" events port_publish '[.fields.port, (.fields.error | length > 0)]'
 stop_server
 
 # whoever comes, half of netd's descriptors is for the other sessions
@@ -245,7 +263,7 @@ exec 9>"$T/crowd.stop"
 wait_for 20 grep -q ready "$T/crowd" || fail "crowd: $(cat "$T/crowd")"
 is_crowd()
 {
-	[ "$(agentsh session publish s --list --json | jq 'map(.connections) | max')" = 384 ]
+	[ "$(connections)" = 384 ]
 }
 wait_for 20 is_crowd || fail "a crowd: $(agentsh session publish s --list --json)"
 # and no more than that

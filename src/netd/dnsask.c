@@ -183,15 +183,31 @@ find_out(struct dns_asked *a, const struct net_ruling *r)
 		dnsanswer_failed(a, NULL);
 }
 
-/* Would decide() have it looked up? */
-static bool
-goes_up(const struct dns_asked *a, const struct net_ruling *r)
-{
-	uint16_t type = a->q.type;
+/* What becomes of a name that is not answered here, in the order of why not. */
+enum course {
+	COURSE_DENY,
+	COURSE_REFUSE,
+	COURSE_NONE,
+	COURSE_HOLD,
+	COURSE_LOOK_UP
+};
 
-	return net_ruling_allows(r) && !net_ruling_asks(r) &&
-	    dns_type_how(type) == DNS_HOW_ASK &&
-	    (type != DNS_AAAA || a->dns->s->has_ipv6);
+static enum course
+judge(const struct dns_asked *a, struct net_ruling *r)
+{
+	const struct nsess *s = a->dns->s;
+	enum dns_how how = dns_type_how(a->q.type);
+
+	decide_name(&s->image, a->q.name, r);
+	if (!net_ruling_allows(r))
+		return COURSE_DENY;
+	if (how == DNS_HOW_REFUSE)
+		return COURSE_REFUSE;
+	if (how == DNS_HOW_NONE || (a->q.type == DNS_AAAA && !s->has_ipv6))
+		return COURSE_NONE;
+	if (net_ruling_asks(r))
+		return COURSE_HOLD;
+	return COURSE_LOOK_UP;
 }
 
 /* What decide() will want looked up, when it is known who asks, is at once. */
@@ -209,9 +225,8 @@ look_ahead(struct dns_asked *a)
 		-1 ||
 	    v.decision == DECISION_REDIRECT)
 		return;
-	decide_name(&s->image, a->q.name, &r);
 	/* what does not go, or not now, is told of by decide() */
-	if (goes_up(a, &r) &&
+	if (judge(a, &r) == COURSE_LOOK_UP &&
 	    dnskept_find(a->dns->kept, a->q.name, a->q.type, now) == NULL)
 		(void)look_up(a, &r, now);
 }
@@ -221,9 +236,7 @@ look_ahead(struct dns_asked *a)
 static void
 decide(struct dns_asked *a)
 {
-	const struct nsess *s = a->dns->s;
 	struct net_ruling r;
-	enum dns_how how = dns_type_how(a->q.type);
 
 	if (is_localhost(a->q.name)) {
 		dnsanswer_localhost(a);
@@ -231,17 +244,23 @@ decide(struct dns_asked *a)
 	}
 	if (dnsanswer_redirected(a))
 		return;
-	decide_name(&s->image, a->q.name, &r);
-	if (!net_ruling_allows(&r))
+	switch (judge(a, &r)) {
+	case COURSE_DENY:
 		dnsanswer_deny(a, &r);
-	else if (how == DNS_HOW_REFUSE)
+		break;
+	case COURSE_REFUSE:
 		dnsanswer_refuse(a, "type-refused", true);
-	else if (how == DNS_HOW_NONE || (a->q.type == DNS_AAAA && !s->has_ipv6))
+		break;
+	case COURSE_NONE:
 		dnsanswer_none(a, &r);
-	else if (net_ruling_asks(&r))
+		break;
+	case COURSE_HOLD:
 		dnsanswer_hold(a, &r);
-	else
+		break;
+	case COURSE_LOOK_UP:
 		find_out(a, &r);
+		break;
+	}
 }
 
 static void
