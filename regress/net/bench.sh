@@ -38,7 +38,7 @@ if command -v wrk >/dev/null && command -v nginx >/dev/null; then
 		want "wrk of $who" "$(jq ".works.http.values[\"$who\"] | length == 1 and .[0] > 0" "$T/json")" true
 	done
 else
-	echo "wrk and nginx are not installed: nothing is asked of nginx"
+	left_out "wrk and nginx are not installed: nothing is asked of nginx"
 fi
 want "what is left" "$(find "$T/tmp" -mindepth 1 && pgrep -f "$T/tmp")" ""
 
