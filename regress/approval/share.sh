@@ -3,7 +3,7 @@
 # Who wants the same waits for the same answer; an answer for the session holds
 # for the same object, operation and rule, in that session alone; and what a
 # session can have waiting is bounded.
-# timeout: 180
+# timeout: 300
 . "${TEST_SRC:?}/regress/lib.sh"
 need_modes
 . "$TEST_SRC/regress/approval/_lib.sh"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Published ports: what the host reaches of a session's servers, who may ask for
 # it, and that nothing but these ports is reached.
+# timeout: 300
 
 . "${TEST_SRC:?run it by regress/run}/regress/lib.sh"
 
