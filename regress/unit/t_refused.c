@@ -13,7 +13,7 @@
 #include "t.h"
 
 static int left; /* events that can be made */
-static int heard, told;
+static int heard, told, incomplete;
 
 struct event *__real_event_new(struct event_base *, evutil_socket_t, short,
     event_callback_fn, void *);
@@ -57,8 +57,9 @@ whose_forget(struct whose_ask *a)
 int
 netlog_refused(struct nsess *n, const struct net_refused_event *e)
 {
-	(void)n, (void)e;
+	(void)n;
 	told++;
+	incomplete += e->incomplete;
 	return 0;
 }
 
@@ -105,9 +106,46 @@ without_memory(void)
 	begin(3, 0);
 }
 
+/* What the kernel has told by the end of the session is told, and of more that
+ * there was more. */
+static void
+at_the_end(int sent, int want)
+{
+	struct nsess n = { 0 };
+	int fd[2], i, room = 1 << 20;
+
+	heard = told = incomplete = 0;
+	n.base = event_base_new();
+	if (n.base == NULL ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1 ||
+	    setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == -1)
+		abort();
+	n.refused_fd = fd[0];
+	left = 3;
+	CHECK_INT(refused_start(&n), 0);
+	for (i = 0; i < sent; i++)
+		CHECK_INT(send(fd[1], "packet", 6, MSG_DONTWAIT), 6);
+	refused_stop(&n);
+	CHECK_INT(heard, want);
+	/* the first, those behind it, and that it is not all */
+	CHECK_INT(told, want < sent ? 3 : 2);
+	CHECK_INT(incomplete, want < sent);
+	event_base_free(n.base);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void
+last_words(void)
+{
+	at_the_end(200, 200);
+	at_the_end(300, 256);
+}
+
 int
 main(void)
 {
 	T_RUN(without_memory);
+	T_RUN(last_words);
 	return done_testing();
 }

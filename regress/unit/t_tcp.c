@@ -652,19 +652,27 @@ limits(void)
 static void
 the_end(void)
 {
-	int c, s;
+	int c[3], s, i;
 
 	serve(18, 9000, "a.ok", NULL);
-	c = client_of(18);
-	say(c, "123");
+	serve(19, 9000, "a.no", NULL);
+	/* one more than there may be waits, and another one, to its end */
+	tcp_limits.conns = 1;
+	c[0] = client_of(18);
+	say(c[0], "123");
 	s = arrived(18, 5000);
 	hears(s, "123");
+	c[1] = client_of(18);
+	c[2] = client_of(19);
 	stop_worker();
-	CHECK(is_reset(c));
 	CHECK(is_reset(s));
-	close(c);
 	close(s);
 	CHECK_INT(next_event().sent, 3);
+	CHECK_STR(next_event().error, "Software caused connection abort");
+	CHECK(!next_event().allowed);
+	CHECK(arrived(18, 0) == -1);
+	for (i = 0; i < 3; i++)
+		CHECK(is_reset(c[i]));
 	CHECK_INT(tt.made, 0);
 }
 

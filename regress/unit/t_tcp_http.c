@@ -63,6 +63,8 @@ hosts(void)
 	CHECK_STR(e.domain, "a.ok");
 	refused_at(1, "GET / HTTP/1.1" E "Host: d.ok" E E,
 	    "address that is not one of the name");
+	refused_at(1, "GET / HTTP/1.1" E "Host: toomany.ok" E E,
+	    "too many look-ups");
 	refused_at(1, "GET / HTTP/1.1" E "Host: d.no" E E, "");
 	c = client_of(1);
 	say(c, "GET / HTTP/1.1" E "Host: d.no" E E);

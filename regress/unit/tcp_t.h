@@ -272,9 +272,12 @@ resolve_ev(int fd, short ev, void *arg)
 struct resolve_ask *
 resolve_start(struct nsess *s, const char *name, resolve_cb cb, void *arg)
 {
-	struct resolve_ask *a = calloc(1, sizeof(*a));
+	struct resolve_ask *a;
 	struct timeval tv = { 0, 1000 };
 
+	if (strcmp(name, "toomany.ok") == 0)
+		return NULL;
+	a = calloc(1, sizeof(*a));
 	a->cb = cb;
 	a->arg = arg;
 	tt.lookups++;

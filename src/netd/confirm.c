@@ -186,7 +186,7 @@ find_out(struct conn *c, const char *name)
 		return ask_for_address(c, "name that was not looked up before");
 	c->resolve = resolve_start(c->s, name, resolved, c);
 	if (c->resolve == NULL)
-		return conn_refuse(c, "out of memory");
+		return conn_refuse(c, RESOLVE_TOO_MANY);
 	if (c->state == CONN_LOOK)
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;

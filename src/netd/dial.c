@@ -245,7 +245,7 @@ redirect_to(struct conn *c)
 	if (!to.is_addr) {
 		c->resolve = resolve_start(c->s, to.host, resolved, c);
 		if (c->resolve == NULL)
-			return conn_refuse(c, "out of memory");
+			return conn_refuse(c, RESOLVE_TOO_MANY);
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 		return 0;
 	}
@@ -315,7 +315,7 @@ dial_meant(struct conn *c)
 	if (c->held) {
 		c->resolve = resolve_start(c->s, c->name, held_resolved, c);
 		if (c->resolve == NULL)
-			return conn_refuse(c, "out of memory");
+			return conn_refuse(c, RESOLVE_TOO_MANY);
 		conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 		return 0;
 	}

@@ -141,7 +141,7 @@ destination(struct conn *c, const struct http_request *to)
 		return conn_refuse(c, NULL);
 	c->resolve = resolve_start(c->s, c->name, resolved, c);
 	if (c->resolve == NULL)
-		return conn_refuse(c, "out of memory");
+		return conn_refuse(c, RESOLVE_TOO_MANY);
 	conn_wait(c, CONN_RESOLVE, tcp_limits.dial_ms);
 	return 1;
 }

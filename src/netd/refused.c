@@ -15,9 +15,10 @@
 #include "netlog.h"
 #include "packet.h"
 
-#define PLACES 32	 /* of a second */
-#define MESSAGES 16	 /* of one session, before others have their turn */
-#define MESSAGE_MAX 8192 /* they have the first bytes of a packet each */
+#define PLACES 32	  /* of a second */
+#define MESSAGES 16	  /* of one session, before others have their turn */
+#define LAST_MESSAGES 256 /* that are heard at its end */
+#define MESSAGE_MAX 8192  /* they have the first bytes of a packet each */
 #define SECOND_MS 1000
 #define ANSWER_MS 100 /* to whose they are */
 #define PAUSE_MS 20   /* a flood waits in the kernel, or is lost there */
@@ -264,7 +265,8 @@ refused_stop(struct nsess *n)
 	if (r == NULL)
 		return;
 	/* the session's last words */
-	(void)hear(r, MESSAGES);
+	if (hear(r, LAST_MESSAGES))
+		r->lost = true;
 	settle(r);
 	refused_free(r);
 }

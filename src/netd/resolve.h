@@ -10,14 +10,17 @@
 
 #define RESOLVE_MAX 16 /* addresses of one answer */
 
+/* why there is none: they are a session's look-ups, which are bounded */
+#define RESOLVE_TOO_MANY "too many look-ups"
+
 struct resolve_ask;
 /* n addresses, of both families and not decided about; 0: there is none, or no
  * answer came. */
 typedef void (*resolve_cb)(void *arg, const uint8_t (*addr)[16], size_t n);
 
 /* name is canonical as netd.h says. The rules are not asked about it: that is
- * the caller's. cb is called once, from the loop and never from within. NULL: no
- * memory, or too many are under way. */
+ * the caller's. cb is called once, from the loop and never from within. NULL:
+ * RESOLVE_TOO_MANY, or no memory. */
 struct resolve_ask *resolve_start(struct nsess *, const char *name, resolve_cb,
     void *arg);
 /* cb is not called any more. */

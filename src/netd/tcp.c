@@ -19,8 +19,9 @@
 #include "loopback.h"
 #include "netlog.h"
 
-#define NOTE_MS 60000 /* one event, then none for so long */
-#define TICK_MS 10    /* more than the loop's clock may be behind clock_ms() */
+#define LAST_WORDS 256 /* connections that are told of at a session's end */
+#define NOTE_MS 60000  /* one event, then none for so long */
+#define TICK_MS 10     /* more than the loop's clock may be behind clock_ms() */
 
 atomic_size_t tcp_total;
 
@@ -304,19 +305,42 @@ tcp_proxy(struct nsess *s, int fd)
 	return rs->paused ? 0 : event_add(rs->accept_proxy, NULL);
 }
 
+static void
+end_all(struct relays *rs)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&rs->conns)) != NULL)
+		conn_free(c);
+}
+
+/* What has come and was not taken so far, as there was too much, is made no more,
+ * and told of. Who has come to the proxy has not said where to. */
+static void
+last_words(struct relays *rs)
+{
+	int i, n;
+
+	for (i = NET_TCP4; i <= NET_TCP6; i++) {
+		for (n = 0; n < LAST_WORDS && rs->accept[i] != NULL &&
+		     !rs->failed && take(rs, rs->s->listener[i], false) == 0;
+		     n++)
+			end_all(rs);
+	}
+}
+
 void
 tcp_stop(struct nsess *s)
 {
 	struct relays *rs = s->relays;
-	struct conn *c;
 	int i;
 
 	if (rs == NULL)
 		return;
 	rs->stopping = true;
 	listen_on(rs, false);
-	while ((c = TAILQ_FIRST(&rs->conns)) != NULL)
-		conn_free(c);
+	end_all(rs);
+	last_words(rs);
 	for (i = 0; i < 2; i++) {
 		if (rs->accept[i] != NULL)
 			event_free(rs->accept[i]);
