@@ -38,6 +38,16 @@ INTERNAL = ["localhost", "ip6-localhost", "host.docker.internal", "gateway.docke
 FORMS = ["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe",
          "2002:a9fe:a9fe::1", "2001:0:4136:e378:8000:63bf:5601:5601",
          "2a00:db8::5efe:a9fe:a9fe"]
+# sockets: first those that root has on every kernel, so that no other is tried where
+# the kernel would load modules for it
+OTHERS = [(2, 3, 1), (17, 3, 0x300), (10, 3, 58), (2, 2, 1), (10, 2, 58)] + \
+    [(f, t, 0) for f in range(3, 48) if f not in (10, 16) for t in (1, 2, 3, 5)] + \
+    [(16, 3, p) for p in range(1, 23)] + \
+    [(f, t, p) for f in (2, 10) for t in (1, 2, 5, 6)
+     for p in (33, 115, 132, 136, 255, 256, 262)]
+# options that others have gone elsewhere by: level, name, value
+OPTIONS = [(1, 5, 1), (1, 25, b"lo\0"), (1, 36, 1), (1, 62, 1), (0, 15, 1), (0, 19, 1)]
+ROUTE = (0, 4, b"\x83\7\4" + socket.inet_aton("127.0.0.1") + b"\0")
 PLACES = 64              # in the careless proxy
 HOARD = 320              # connections, more than network.sh lets a session have
 server = proxy = ()
@@ -121,19 +131,26 @@ def careless_proxy():
     def one(c):
         with places, c:
             try:
-                first = c.recv(4096)
-                if first[:1] == b"\5":
+                first, plain = c.recv(4096), b""
+                if first.startswith(b"GET http://"):
+                    # which it does not look at
+                    plain = first
+                    host, _, port = first.split(b"/")[2].partition(b":")
+                elif first[:1] == b"\5":
                     c.sendall(b"\5\0")
                     host, port = c.recv(300)[5:-2], 80
                 else:
                     host, _, port = first.split(b" ")[1].rpartition(b":")
                 name = host.replace(b"%00", b"\0").decode()
-                if not name.endswith(("ok.test", ".wide.test")):
+                if not plain and not name.endswith(("ok.test", ".wide.test")):
                     return
                 with socket.create_connection((NAMES[name.split("\0")[0]][0], int(port)), 5) as s:
                     s.settimeout(None)
-                    c.sendall(b"\5\0\0\1" + bytes(6) if first[:1] == b"\5" else
-                              b"HTTP/1.1 200 OK\r\n\r\n")
+                    if plain:
+                        s.sendall(plain)
+                    else:
+                        c.sendall(b"\5\0\0\1" + bytes(6) if first[:1] == b"\5" else
+                                  b"HTTP/1.1 200 OK\r\n\r\n")
                     threading.Thread(target=copy, args=(s, c), daemon=True).start()
                     copy(c, s)
             except (OSError, KeyError, ValueError, IndexError):
@@ -274,6 +291,12 @@ def E04():
     return any(resolve(n) for n in ("xok.test", "OK.test.evil.TEST", "ok.testx", "denied.test"))
 
 
+def E06():
+    """a plain request to a proxy, where it would not make a tunnel"""
+    return any(reach(*proxy, b"GET http://%s:81/ HTTP/1.0\r\nHost: %s:81\r\n\r\n" % (h, h))
+               for h in (b"denied.test", b"xok.test"))
+
+
 def E07():
     """the second answer for an allowed name is another address"""
     first = resolve("rebind.ok.test")
@@ -409,7 +432,13 @@ def E27():
 
 
 def E28():
-    """other protocols to the same place: multipath TCP"""
+    """other families and protocols; multipath TCP to the same place"""
+    for family, kind, protocol in OTHERS:
+        try:
+            socket.socket(family, kind, protocol).close()
+            return True
+        except OSError:
+            pass
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as s:
             s.settimeout(3)
@@ -582,6 +611,36 @@ def E62():
 def E63():
     """the host by an address that it has by a route alone"""
     return reach("198.51.100.2", SECRET)
+
+
+def with_option(option, addr, source=""):
+    """TCP, and UDP but from another address, to which no refusal comes."""
+    family = socket.AF_INET6 if ":" in addr else socket.AF_INET
+    for kind, port in ((socket.SOCK_STREAM, 81), (socket.SOCK_DGRAM, 5000)):
+        if source and kind == socket.SOCK_DGRAM:
+            continue
+        with socket.socket(family, kind) as s:
+            s.settimeout(1)
+            try:
+                s.setsockopt(*option)
+            except OSError:
+                pass
+            try:
+                if source:
+                    s.bind((source, 0))
+                s.connect((addr, port))
+                if says(s):
+                    return True
+            except OSError:
+                pass
+    return False
+
+
+def E64():
+    """options of a socket, and the address that it is bound to"""
+    return (any(with_option(o, HOST) or with_option(o, "::ffff:" + HOST) or
+                with_option(o, HOST, HOST) or with_option(o, HOST, OK) for o in OPTIONS) or
+            with_option(ROUTE, HOST))
 
 
 def main():

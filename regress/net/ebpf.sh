@@ -34,7 +34,9 @@ done
 wait_for 10 nsenter -t $far -n sh -c 'ip -6 addr show dev far scope link | grep -q inet6 && ! ip -6 addr show dev far | grep -q tentative' ||
     fail "the far link"
 echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
-# a router that takes routes which the sender has chosen
+# a router that takes routes which the sender has chosen, whatever the host has
+echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter && echo 0 >/proc/sys/net/ipv4/conf/lo/rp_filter ||
+    fail "rp_filter"
 for file in ipv4/conf/all/accept_source_route ipv4/conf/lo/accept_source_route \
     ipv4/conf/lo/accept_local ipv4/ip_forward ipv6/conf/all/seg6_enabled \
     ipv6/conf/lo/seg6_enabled ipv6/conf/all/forwarding; do
@@ -58,7 +60,7 @@ wait_for 10 sh -c 'grep -q "^2 0" "$1" && grep -q "^58 0" "$1"' sh "$T/sniffed" 
 for came in "6 7101" "6 7102" "6 7103" "17 7104 udp4" "17 7105 udp6" "17 7106 udp-mapped" \
     "17 7107 udp-connected" "17 53 udp-dns" "17 7108 connect-then-sen" "17 7109 unspec" \
     "17 53 source-route" "17 53 route-by-host4" "17 53 route-by-host6" "6 7110" "1 0"; do
-	grep -q "^$came" "$T/sniffed" || fail "outside, $came: $(cat "$T/sniffed")"
+	wait_for 10 grep -q "^$came" "$T/sniffed" || fail "outside, $came: $(cat "$T/sniffed")"
 done
 
 own_policies
