@@ -23,12 +23,12 @@ mkdir "$T/bin" "$T/tmp"
 		find "$d/" -maxdepth 1 ! -type d ! -name wrk ! -name nginx -exec ln -sf -t "$T/bin" {} +
 	done
 )
-PATH=$T/bin "$bench" -j -n 1 -b "$TEST_BUILD" -d "$T/tmp" http requests >"$T/json" 2>"$T/err" || fail "bench/net"
-want "works" "$(jq -c '.works | keys' "$T/json")" '["requests"]'
+PATH=$T/bin "$bench" -j -n 1 -b "$TEST_BUILD" -d "$T/tmp" http tls >"$T/json" 2>"$T/err" || fail "bench/net"
+want "works" "$(jq -c '.works | keys' "$T/json")" '["tls"]'
 for who in native veth agentsh; do
-	want "rounds of $who" "$(jq ".works.requests.values[\"$who\"] | length == 1 and .[0] > 0" "$T/json")" true
+	want "rounds of $who" "$(jq ".works.tls.values[\"$who\"] | length == 1 and .[0] > 0" "$T/json")" true
 done
-jq -e '.works.requests | .ratio.agentsh == .median.agentsh / .median.native' "$T/json" >/dev/null || fail "ratio"
+jq -e '.works.tls | .ratio.agentsh == .median.agentsh / .median.native' "$T/json" >/dev/null || fail "ratio"
 want_in "what is missing" "$(cat "$T/err")" "wrk and nginx, 32 connections: not installed: nginx wrk"
 
 if command -v wrk >/dev/null && command -v nginx >/dev/null; then
