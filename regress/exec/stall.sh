@@ -17,11 +17,16 @@ cat >"$ws/exec.py" <<'P'
 import ctypes
 import os
 import sys
+import time
 libc = ctypes.CDLL(None)
 libc.mmap.restype = ctypes.c_void_p
 fd = os.open("slow/f1", os.O_RDONLY)
 path = libc.mmap(None, ctypes.c_size_t(4096), 1, 2, fd, ctypes.c_long(0))
-open(sys.argv[1], "w").close()
+# nothing of it can be opened any more when one is read
+open("open" + sys.argv[1], "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.02)
+open("at" + sys.argv[1], "w").close()
 libc.execve(ctypes.c_void_p(path), None, None)
 P
 "$hangfs" "$ws/slow" &
@@ -32,10 +37,13 @@ run_in s true || fail true
 for i in 1 2 3; do
 	mkdir "$T/$i"
 	T=$T/$i API_USER=$ME api POST /api/v1/sessions/s/exec \
-	    '{"command":"python3","args":["exec.py","at'$i'"],"timeout":"100s"}' >/dev/null 2>&1 &
+	    '{"command":"python3","args":["exec.py","'$i'"],"timeout":"100s"}' >/dev/null 2>&1 &
 done
-for i in 1 2 3; do
-	wait_for 60 test -e "$ws/at$i" || fail "exec.py $i"
+for step in open at; do
+	for i in 1 2 3; do
+		wait_for 60 test -e "$ws/$step$i" || fail "exec.py $i: not $step"
+	done
+	as "$ME" touch "$ws/go"
 done
 for i in 1 2 3; do
 	begin=$(date +%s)
