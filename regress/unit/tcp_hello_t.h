@@ -8,29 +8,6 @@
 
 #include "tcp_t.h"
 
-/* Until four are there, before whom the fifth is not to be taken. */
-static inline void
-wait_crowd(void)
-{
-	int i;
-
-	for (i = 0; i < 1000 &&
-	     __atomic_load_n(&tt.s.relays->nwaiting, __ATOMIC_RELAXED) < 4;
-	     i++)
-		usleep(10000);
-}
-
-/* A connection comes to the server at n, which ends it. */
-static bool
-served(int n, int timeout_ms)
-{
-	int s = arrived(n, timeout_ms);
-
-	if (s != -1)
-		close(s);
-	return s != -1;
-}
-
 /* A client of TLS at host n; does its hello arrive, as it was? */
 static struct seen
 tls(int n, const char *sni, bool ech, size_t piece)

@@ -647,8 +647,19 @@ stop_worker(void)
 	event_base_free(tt.base);
 }
 
+/* A connection comes to the server at n, which ends it. */
+static inline bool
+served(int n, int timeout_ms)
+{
+	int s = arrived(n, timeout_ms);
+
+	if (s != -1)
+		close(s);
+	return s != -1;
+}
+
 /* What a client of TLS says first. */
-static size_t
+static inline size_t
 hello_of(const char *sni, bool ech, uint8_t *to, size_t size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());

@@ -158,6 +158,9 @@ void dest_refuse(const struct sock *, struct dest *, enum unix_op,
 enum approve_say sockask_say(struct sock *, const struct dest *, enum unix_op);
 void sockask_free(struct sockask *);
 
+/* sockconn.c */
+long sockconn_step(struct sock *);
+
 /* sockbind.c */
 void sockbind_init(void);
 void sockbind_look(struct sock *);
