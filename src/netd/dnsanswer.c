@@ -71,8 +71,9 @@ asked_unlink(struct dns_asked *a)
 	a->reply = NULL;
 }
 
-void
-dnsanswer_drop(struct dns_asked *a)
+/* Without an answer. */
+static void
+drop(struct dns_asked *a)
 {
 	asked_unlink(a);
 	free(a);
@@ -117,7 +118,7 @@ conclude(struct dns_asked *a, struct dns_answer *an,
 			event->error = dns_rcode_name(an->rcode);
 		if (netlog_query(a->dns->s, event) == -1) {
 			nsess_fail(a->dns->s, "a look-up cannot be recorded");
-			dnsanswer_drop(a);
+			drop(a);
 			return;
 		}
 	}

@@ -7,8 +7,6 @@
 
 #include "dns.h"
 
-/* Without an answer. */
-void dnsanswer_drop(struct dns_asked *);
 /* Denied by a rule. */
 void dnsanswer_deny(struct dns_asked *, const struct net_ruling *);
 /* By what netd does for nobody; note: with an event. */
