@@ -22,6 +22,7 @@ struct walk {
 	struct ruling *r;
 	enum view view;
 	size_t count;
+	bool missed; /* what had been there a moment before */
 	int depth;
 	DIR *dir[WALK_DEPTH];
 	size_t old_len[WALK_DEPTH];
@@ -38,12 +39,18 @@ walk_refuse(struct walk *w, const char *rule, const char *message)
 	memcpy(w->r->path, w->old, sizeof(w->r->path));
 }
 
-/* What cannot be looked at is not moved. */
+/* What cannot be looked at is not moved; errno is why. */
+static void
+walk_refuse_look(struct walk *w, const char *message)
+{
+	w->missed = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+	walk_refuse(w, "rename-unreadable", message);
+}
+
 static void
 walk_refuse_dir(struct walk *w)
 {
-	walk_refuse(w, "rename-unreadable",
-	    "a directory beneath it cannot be read");
+	walk_refuse_look(w, "a directory beneath it cannot be read");
 }
 
 /* Opens the directory text beneath at, and goes into it. */
@@ -60,9 +67,9 @@ walk_enter(struct walk *w, int at, const char *text)
 	fd = openat(at, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	w->dir[w->depth] = fd == -1 ? NULL : fdopendir(fd);
 	if (w->dir[w->depth] == NULL) {
+		walk_refuse_dir(w);
 		if (fd != -1)
 			close(fd);
-		walk_refuse_dir(w);
 		return;
 	}
 	w->old_len[w->depth] = strlen(w->old);
@@ -89,10 +96,13 @@ walk_entry(struct walk *w, const struct dirent *de)
 	int d = w->depth - 1, fd = dirfd(w->dir[d]);
 
 	if (put_part(w->old, w->old_len[d], de->d_name) == -1 ||
-	    put_part(w->new, w->new_len[d], de->d_name) == -1 ||
-	    fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+	    put_part(w->new, w->new_len[d], de->d_name) == -1) {
 		walk_refuse(w, "rename-unreadable",
-		    "a name beneath it cannot be looked at");
+		    "the path of a name beneath it is too long");
+		return;
+	}
+	if (fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		walk_refuse_look(w, "a name beneath it cannot be looked at");
 		return;
 	}
 	if (++w->count > WALK_MAX) {
@@ -108,17 +118,18 @@ walk_entry(struct walk *w, const struct dirent *de)
 		walk_enter(w, fd, de->d_name);
 }
 
-void
+bool
 ask_beneath(struct ruling *r, enum view view, int dir_fd, const char *text,
     const char *old, const char *new)
 {
 	struct walk *w;
 	struct dirent *de;
+	bool missed;
 
 	w = calloc(1, sizeof(*w));
 	if (w == NULL) {
 		refuse(r, "out-of-memory", "");
-		return;
+		return true;
 	}
 	w->r = r;
 	w->view = view;
@@ -138,5 +149,7 @@ ask_beneath(struct ruling *r, enum view view, int dir_fd, const char *text,
 	}
 	while (w->depth > 0)
 		closedir(w->dir[--w->depth]);
+	missed = w->missed;
 	free(w);
+	return !missed;
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backing.h"
@@ -21,6 +22,9 @@
 #include "redirect.h"
 #include "serve.h"
 #include "trashing.h"
+
+#define STAY_TRIES 16
+#define STAY_PAUSE_NS 1000000
 
 /* One end of a rename. */
 struct end {
@@ -153,7 +157,8 @@ ask_move(struct ruling *r, const struct end *from, const struct end *to)
 		ask_node(r, FILE_OP_WRITE, from->node);
 	}
 	if (from->type == S_IFDIR && !ruling_denies(r))
-		ask_beneath(r, fv, from->pfd, from->text, from->path, to->path);
+		(void)ask_beneath(r, fv, from->pfd, from->text, from->path,
+		    to->path);
 }
 
 /* What the name means until now, and what becomes of it. */
@@ -239,14 +244,34 @@ ask_again(struct ruling *r, const struct end *from, const struct end *to)
 	ask_move(r, &moved, to);
 }
 
+/* May this be at the path now? false in *all: something went meanwhile. */
+static bool
+may_be_at(const struct end *e, mode_t mode, const char *now, bool *all)
+{
+	struct ruling r;
+
+	*all = true;
+	ruling_init(&r);
+	ask_made(&r, mode, e->parent->view, now, strlen(now));
+	ask_use(&r, mode, e->parent->view, now, strlen(now));
+	if (S_ISDIR(mode) && !ruling_denies(&r))
+		*all = ask_beneath(&r, e->parent->view, e->pfd, e->text,
+		    e->path, now);
+	/* nobody is asked for what was there before */
+	return r.decision == DECISION_APPROVE || !ruling_denies(&r);
+}
+
 /* May it be where it was put back? What was there before is, but for what came
- * to be in it meanwhile. */
+ * to be in it meanwhile. Whoever made that takes it back himself, perhaps at this
+ * moment: it is looked at again then. */
 static bool
 may_stay(const struct end *e)
 {
+	static const struct timespec pause = { 0, STAY_PAUSE_NS };
 	char now[AGENTSH_PATH_MAX + 1];
 	struct statx stx;
-	struct ruling r;
+	bool may, all;
+	int i;
 
 	if (backing_stat_at(e->pfd, e->text, &stx) == -1)
 		return true;
@@ -254,13 +279,12 @@ may_stay(const struct end *e)
 		return true;
 	if (undo_place(e->parent, e->pfd, e->path, e->text, now) == -1)
 		return true;
-	ruling_init(&r);
-	ask_made(&r, stx.stx_mode, e->parent->view, now, strlen(now));
-	ask_use(&r, stx.stx_mode, e->parent->view, now, strlen(now));
-	if (S_ISDIR(stx.stx_mode) && !ruling_denies(&r))
-		ask_beneath(&r, e->parent->view, e->pfd, e->text, e->path, now);
-	/* nobody is asked for what was there before */
-	return r.decision == DECISION_APPROVE || !ruling_denies(&r);
+	may = may_be_at(e, stx.stx_mode, now, &all);
+	for (i = 1; i < STAY_TRIES && !all; i++) {
+		nanosleep(&pause, NULL);
+		may = may_be_at(e, stx.stx_mode, now, &all);
+	}
+	return may;
 }
 
 static void

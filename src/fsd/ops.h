@@ -80,8 +80,9 @@ void op_rename(fuse_req_t, fuse_ino_t, const char *, fuse_ino_t, const char *,
 
 /* beneath.c */
 /* Asks for everything in the directory text beneath that one, as what is moved
- * from one path to another. */
-void ask_beneath(struct ruling *, enum view, int dir_fd, const char *text,
+ * from one path to another. false: something went while it was looked at, which
+ * is denied as well. */
+bool ask_beneath(struct ruling *, enum view, int dir_fd, const char *text,
     const char *old, const char *new);
 
 /* op_file.c */
