@@ -114,7 +114,7 @@ walk_entry(struct walk *w, const struct dirent *de)
 	ask_use(w->r, st.st_mode, w->view, w->new, strlen(w->new));
 	ask_made(w->r, st.st_mode, w->view, w->new, strlen(w->new));
 	ask_other_name(w->r, st.st_mode, w->view, w->old, w->new);
-	if (S_ISDIR(st.st_mode) && !ruling_denies(w->r))
+	if (S_ISDIR(st.st_mode) && w->r->decision != DECISION_DENY)
 		walk_enter(w, fd, de->d_name);
 }
 
@@ -136,7 +136,8 @@ ask_beneath(struct ruling *r, enum view view, int dir_fd, const char *text,
 	memcpy(w->old, old, strlen(old) + 1);
 	memcpy(w->new, new, strlen(new) + 1);
 	walk_enter(w, dir_fd, text);
-	while (w->depth > 0 && !ruling_denies(r)) {
+	/* behind what an operator may approve there can be what nobody may */
+	while (w->depth > 0 && r->decision != DECISION_DENY) {
 		errno = 0;
 		de = readdir(w->dir[w->depth - 1]);
 		if (de == NULL && errno != 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "clock.h"
 #include "decide.h"
 #include "node.h"
 #include "ops.h"
@@ -23,7 +24,7 @@
 #include "serve.h"
 #include "trashing.h"
 
-#define STAY_TRIES 16
+#define STAY_MS 50 /* and what the last look takes */
 #define STAY_PAUSE_NS 1000000
 
 /* One end of a rename. */
@@ -254,7 +255,7 @@ may_be_at(const struct end *e, mode_t mode, const char *now, bool *all)
 	ruling_init(&r);
 	ask_made(&r, mode, e->parent->view, now, strlen(now));
 	ask_use(&r, mode, e->parent->view, now, strlen(now));
-	if (S_ISDIR(mode) && !ruling_denies(&r))
+	if (S_ISDIR(mode) && r.decision != DECISION_DENY)
 		*all = ask_beneath(&r, e->parent->view, e->pfd, e->text,
 		    e->path, now);
 	/* nobody is asked for what was there before */
@@ -270,8 +271,8 @@ may_stay(const struct end *e)
 	static const struct timespec pause = { 0, STAY_PAUSE_NS };
 	char now[AGENTSH_PATH_MAX + 1];
 	struct statx stx;
+	uint64_t until = clock_ms() + STAY_MS;
 	bool may, all;
-	int i;
 
 	if (backing_stat_at(e->pfd, e->text, &stx) == -1)
 		return true;
@@ -280,7 +281,7 @@ may_stay(const struct end *e)
 	if (undo_place(e->parent, e->pfd, e->path, e->text, now) == -1)
 		return true;
 	may = may_be_at(e, stx.stx_mode, now, &all);
-	for (i = 1; i < STAY_TRIES && !all; i++) {
+	while (!all && clock_ms() < until) {
 		nanosleep(&pause, NULL);
 		may = may_be_at(e, stx.stx_mode, now, &all);
 	}
