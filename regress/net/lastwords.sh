@@ -27,6 +27,8 @@ import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.1", 5353))
 open(sys.argv[1], "w").close()
+s.recv(512)
+open(sys.argv[1] + ".asked", "w").close()
 time.sleep(3600)
 P
 python3 "$T/silent.py" "$T/there" &
@@ -38,6 +40,7 @@ new_session s "$T/ws" '"policy":"named"'
 run_in s python3 -c 'import dns, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.sendto(dns.query("late.test"), ("192.0.2.53", 53))' || fail "the question"
+wait_for 20 test -e "$T/there.asked" || fail "nothing was asked"
 begin=$(date +%s)
 api DELETE /api/v1/sessions/s >/dev/null
 [ $(($(date +%s) - begin)) -lt 50 ] || fail "its end waits for an answer"

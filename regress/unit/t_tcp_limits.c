@@ -7,6 +7,8 @@
 #include "sockdiag.h"
 #include "tcp_t.h"
 
+#define LAST_WORDS 256 /* as in tcp.c */
+
 /* Until four are there, before whom the fifth is not to be taken. */
 static void
 wait_crowd(void)
@@ -221,6 +223,31 @@ limits(void)
 	tcp_limits.hello_ms = 30000;
 }
 
+/* Of many that nobody has taken yet some are told of, and that there were more. */
+static void
+the_end(void)
+{
+	int c[LAST_WORDS + 10], s, i, before = tt.nlimits;
+
+	serve(18, 9000, "a.ok", NULL);
+	tcp_limits.conns = 1;
+	c[0] = client_of(18);
+	s = arrived(18, 5000);
+	for (i = 1; i < LAST_WORDS + 10; i++)
+		c[i] = client_of(18);
+	stop_worker();
+	CHECK(next_event().allowed);
+	for (i = 0; i < LAST_WORDS; i++)
+		CHECK_STR(next_event().error,
+		    "Software caused connection abort");
+	CHECK_INT(tt.nevents, tt.looked);
+	CHECK_INT(tt.nlimits, before + 1);
+	CHECK_STR(tt.limit, "session-ended");
+	for (i = 0; i < LAST_WORDS + 10; i++)
+		CHECK(is_reset(c[i]));
+	close(s);
+}
+
 int
 main(void)
 {
@@ -229,6 +256,6 @@ main(void)
 	T_RUN(halves);
 	T_RUN(limits);
 	T_RUN(lost);
-	stop_worker();
+	T_RUN(the_end);
 	return done_testing();
 }

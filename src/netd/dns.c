@@ -125,7 +125,9 @@ udp_cb(evutil_socket_t fd, short what, void *arg)
 		;
 }
 
-/* What the session has sent is written down, as far as it is not known yet. */
+/* What the session has sent by UDP is written down, as far as it is not known yet:
+ * not where it has no namespace, as its sockets are gone by now, and whose it was
+ * with them. What a connection has, and nobody has read, is not. */
 static void
 last_words(struct dns *d, int fd)
 {
@@ -203,13 +205,14 @@ dns_stop(struct nsess *s)
 	if (d == NULL)
 		return;
 	d->ending = true;
+	/* there is room then, and nothing waits any more */
+	dnsask_stop(d);
 	for (i = 0; i < 2; i++) {
 		if (d->udp[i] == NULL)
 			continue;
 		last_words(d, s->listener[udp_listener[i]]);
 		event_free(d->udp[i]);
 	}
-	dnsask_stop(d);
 	dnsconn_stop(d);
 	dnsresolve_stop(d);
 	dnsbudget_free(d->budget);

@@ -19,9 +19,10 @@
 #include "loopback.h"
 #include "netlog.h"
 
-#define LAST_WORDS 256 /* connections that are told of at a session's end */
-#define NOTE_MS 60000  /* one event, then none for so long */
-#define TICK_MS 10     /* more than the loop's clock may be behind clock_ms() */
+/* connections of a listener that are told of at a session's end */
+#define LAST_WORDS 256
+#define NOTE_MS 60000 /* one event, then none for so long */
+#define TICK_MS 10    /* more than the loop's clock may be behind clock_ms() */
 
 atomic_size_t tcp_total;
 
@@ -314,8 +315,8 @@ end_all(struct relays *rs)
 		conn_free(c);
 }
 
-/* What has come and was not taken so far, as there was too much, is made no more,
- * and told of. Who has come to the proxy has not said where to. */
+/* What has come and was not taken so far is made no more, and told of, or that it
+ * is not all. Who has come to the proxy has not said where to. */
 static void
 last_words(struct relays *rs)
 {
@@ -326,6 +327,8 @@ last_words(struct relays *rs)
 		     !rs->failed && take(rs, rs->s->listener[i], false) == 0;
 		     n++)
 			end_all(rs);
+		if (n == LAST_WORDS)
+			(void)netlog_limit(rs->s, "session-ended", true);
 	}
 }
 
