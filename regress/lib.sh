@@ -562,8 +562,9 @@ want_in()
 	esac
 }
 
-# comes TEXT WANT command...: the command comes to print WANT, as what it looks at may
-# be written down a moment after what it is about was seen
+# comes TEXT WANT command...: the command prints WANT within 20 s, as what it looks at
+# may be written down a moment after what it is about was seen. It is run again and
+# again, and so is to change nothing.
 comes()
 {
 	comes_text_=$1

@@ -185,10 +185,12 @@ want("others", run("echo", "served"), b"served\r\n")
 def used():
     return sum(int(x) for x in run("sh", "-c", "for p in $(pgrep -x yes); do cut -d' ' -f14,15 "
                                   "/proc/$p/stat; done").split())
-for i in range(30):
+idle = 0
+for i in range(40):
     a = used()
     time.sleep(1)
-    if used() - a < 30:
+    idle = idle + 1 if used() - a < 30 else 0
+    if idle == 2:
         break
 else:
     raise AssertionError("yes goes on writing though nobody reads")
