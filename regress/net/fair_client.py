@@ -15,6 +15,7 @@ import threading
 import time
 
 ADDR = "203.0.113.10"
+WORK = 512 << 20  # that takes longer than it takes to see that it has ended
 count = 0
 
 
@@ -86,11 +87,11 @@ def ask():
 def work(what):
     if what == "bytes":
         with socket.create_connection((ADDR, 7004), 600) as s:
-            s.sendall(b"%d\n" % (64 << 20))
+            s.sendall(b"%d\n" % WORK)
             n = 0
             while data := s.recv(1 << 18):
                 n += len(data)
-        if n != 64 << 20:
+        if n != WORK:
             sys.exit(f"{n} bytes")
         return n
     for _ in range(200):
