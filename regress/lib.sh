@@ -567,10 +567,7 @@ want_in()
 # again, and so is to change nothing.
 comes()
 {
-	comes_text_=$1
-	comes_want_=$2
-	shift 2
-	wait_for 20 prints "$comes_want_" "$@" || want "$comes_text_" "$("$@")" "$comes_want_"
+	come_to prints want "$@"
 }
 
 prints()
@@ -583,10 +580,19 @@ prints()
 # comes_in TEXT NEEDLE command...: the same of a part of it
 comes_in()
 {
-	comes_text_=$1
-	comes_want_=$2
-	shift 2
-	wait_for 20 prints_in "$comes_want_" "$@" || want_in "$comes_text_" "$("$@")" "$comes_want_"
+	come_to prints_in want_in "$@"
+}
+
+# come_to HOLDS ELSE TEXT WANT command...: by what of the two it is seen, and told
+come_to()
+{
+	come_holds_=$1
+	come_else_=$2
+	come_text_=$3
+	come_want_=$4
+	shift 4
+	wait_for 20 "$come_holds_" "$come_want_" "$@" ||
+	    "$come_else_" "$come_text_" "$("$@")" "$come_want_"
 }
 
 prints_in()
